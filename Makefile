@@ -1,0 +1,41 @@
+# Everything is set up in .venv by the project's own files.
+#   make test    the whole suite, lint and types included (what CI runs)
+#   make demo    a throw-away conda installation and a report on it
+#   make bench   timings against du, ncdu and gdu
+# PYTHON is any Python from 3.10 to 3.12: make test PYTHON=python3.12
+
+PYTHON ?= $(firstword $(foreach version,3 3.12 3.11 3.10,$(if $(shell \
+	python$(version) -c 'import sys; print((3, 10) <= sys.version_info[:2] <= (3, 12) or "")' \
+	2>/dev/null),python$(version))))
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.PHONY: setup test lint demo bench clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml tests/realconda/requirements.txt tests/realconda/finder.py tests/realconda/bundled.py
+	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.12 found: name one with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' -r tests/realconda/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps conda-lock==4.0.3
+	$(BIN)/python -m tests.realconda.bundled
+	touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+demo: setup
+	$(BIN)/python -m tests.realconda.demo
+
+bench: setup
+	$(BIN)/python benchmarks/bench.py
+
+clean:
+	rm -rf $(VENV) .demo dist

@@ -1,0 +1,1 @@
+"""Benchmarks: a generator of big conda-like roots, and the race against du, ncdu and gdu."""

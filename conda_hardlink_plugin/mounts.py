@@ -1,0 +1,86 @@
+"""What is mounted where, from `/proc/self/mountinfo` (proc_pid_mountinfo(5))."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+MOUNTINFO = "/proc/self/mountinfo"
+OVERLAYS = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
+REFLINK_FILESYSTEMS = frozenset({"btrfs", "xfs", "bcachefs", "ocfs2", "zfs", "apfs"})
+
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+_FIELDS_BEFORE_DASH = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mounted filesystem.
+
+    Attributes:
+        mount_point: Absolute path; of a directory, or of a single file that is bind-mounted.
+        filesystem: Its type, as the kernel names it: `ext4`, `overlay`, `tmpfs`.
+
+    """
+
+    mount_point: str
+    filesystem: str
+
+
+@dataclass(frozen=True, slots=True)
+class MountTable:
+    """The mounts of this process.
+
+    Attributes:
+        mounts: In the kernel's order: of two at one place the later one is seen.
+        known: False where the system does not tell (no `/proc`): then nothing may be concluded
+            from a mount's absence.
+
+    """
+
+    mounts: tuple[Mount, ...]
+    known: bool
+
+    def filesystem(self, path: str) -> str:
+        """Return the type of the filesystem that holds the real path `path`, `""` if unknown."""
+        best: Mount | None = None
+        for mount in self.mounts:
+            longer = best is None or len(mount.mount_point) >= len(best.mount_point)
+            if longer and is_within(path, mount.mount_point):
+                best = mount
+        return best.filesystem if best else ""
+
+    def below(self, path: str) -> list[str]:
+        """Return the mount points strictly below the real path `path`."""
+        return [
+            mount.mount_point
+            for mount in self.mounts
+            if mount.mount_point != path and is_within(mount.mount_point, path)
+        ]
+
+
+def is_within(path: str, directory: str) -> bool:
+    """Tell whether `path` is `directory` or below it, by the text of the two absolute paths."""
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def read_mount_table(mountinfo: str = MOUNTINFO) -> MountTable:
+    """Read the mounts of this process; a table that is not `known` where they cannot be read."""
+    try:
+        with open(mountinfo, "rb") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return MountTable((), known=False)
+    return MountTable(tuple(mount for line in lines if (mount := _parse(line))), known=True)
+
+
+def _parse(line: bytes) -> Mount | None:
+    fields = line.split(b" ")
+    try:
+        dash = fields.index(b"-", _FIELDS_BEFORE_DASH)
+        mount_point, filesystem = fields[4], fields[dash + 1]
+    except (ValueError, IndexError):
+        return None
+    unescaped = _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), mount_point)
+    return Mount(os.fsdecode(unescaped), os.fsdecode(filesystem))

@@ -1,0 +1,1 @@
+"""A real conda, real packages and throw-away installations, with no conda channel in reach."""
