@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from .inventory import RootKind, UnitKind
 from .mounts import is_within
+from .tally import BLOCK_BYTES
+from .usage import Measure
 
 if TYPE_CHECKING:
     from .inventory import Inventory
 
 _MAX_HOPS = 40  # what Linux allows, path_resolution(7)
-_BLOCK_BYTES = 512
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class SoftlinksOfEnvironment:
     """The symbolic links of one environment that lead into package caches.
 
     Attributes:
+        count: How many they are.
         links: For each cache unit, how many of them pass through it at any hop.
         targets: (device, inode) of the files in caches that they end at, to (disk bytes, apparent
             bytes).
@@ -33,9 +35,15 @@ class SoftlinksOfEnvironment:
 
     """
 
+    count: int = 0
     links: dict[int, int] = field(default_factory=dict)
     targets: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+
+    def target_bytes(self, measure: Measure) -> int:
+        """Return the bytes of the files that they end at, each once."""
+        disk = measure is Measure.DISK
+        return sum(target[0] if disk else target[1] for target in self.targets.values())
 
 
 def follow_softlinks(inventory: Inventory) -> dict[int, SoftlinksOfEnvironment]:
@@ -46,41 +54,31 @@ def follow_softlinks(inventory: Inventory) -> dict[int, SoftlinksOfEnvironment]:
 
     """
     caches = _CachePaths(inventory)
-    real_directories: dict[str, str] = {}
     found: dict[int, SoftlinksOfEnvironment] = {}
     for symlink in inventory.symlinks:
-        path = os.path.join(os.path.dirname(symlink.path), symlink.target)
-        units: set[int] = set()
-        status = None
-        for _ in range(_MAX_HOPS):
-            units |= caches.units_at(os.path.normpath(path))
-            directory, name = os.path.split(path.rstrip("/") or "/")
-            if name in ("", ".", ".."):
-                path = os.path.realpath(path)
-                directory, name = os.path.split(path)
-            if directory not in real_directories:
-                real_directories[directory] = os.path.realpath(directory)
-            path = os.path.join(real_directories[directory], name)
-            units |= caches.units_at(path)
-            try:
-                status = os.lstat(path)
-                if not stat.S_ISLNK(status.st_mode):
-                    break
-                path = os.path.join(os.path.dirname(path), os.readlink(path))
-            except OSError:
-                status = None
-                break
-        if not units:
+        chain = caches.follow(symlink.path, symlink.target)
+        if not chain.units:
             continue
         softlinks = found.setdefault(symlink.root, SoftlinksOfEnvironment())
-        for unit in units:
+        softlinks.count += 1
+        for unit in chain.units:
             softlinks.links[unit] = softlinks.links.get(unit, 0) + 1
-        if status is None or stat.S_ISLNK(status.st_mode):
+        status = chain.end
+        if status is None:
             softlinks.broken.append(symlink.path)
-        elif caches.units_at(path):
+        elif chain.ends_in_cache:
             identity = (status.st_dev, status.st_ino)
-            softlinks.targets[identity] = (status.st_blocks * _BLOCK_BYTES, status.st_size)
+            softlinks.targets[identity] = (status.st_blocks * BLOCK_BYTES, status.st_size)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Where a symbolic link leads: the cache units it passes, and what is at its end, if any."""
+
+    units: set[int]
+    end: os.stat_result | None
+    ends_in_cache: bool
 
 
 class _CachePaths:
@@ -89,6 +87,7 @@ class _CachePaths:
     def __init__(self, inventory: Inventory) -> None:
         self.units: dict[str, int] = {}
         self.caches: list[tuple[str, str, int]] = []
+        self.real_directories: dict[str, str] = {}
         names = {root.path: [root.path] for root in inventory.roots}
         for alias, path in inventory.aliases.items():
             names[path].append(alias)
@@ -101,6 +100,32 @@ class _CachePaths:
                     self.caches.append((os.path.realpath(name), root.path, index))
             else:
                 self.units[unit.path] = index
+
+    def follow(self, path: str, target: str) -> _Chain:
+        """Follow a symbolic link at `path` with the text `target`, hop by hop."""
+        units: set[int] = set()
+        for _ in range(_MAX_HOPS):
+            path = os.path.join(os.path.dirname(path), target)
+            units |= self.units_at(os.path.normpath(path))
+            path = self._real(path)
+            units |= self.units_at(path)
+            try:
+                status = os.lstat(path)
+                if not stat.S_ISLNK(status.st_mode):
+                    return _Chain(units, status, bool(self.units_at(path)))
+                target = os.readlink(path)
+            except OSError:
+                break
+        return _Chain(units, None, ends_in_cache=False)
+
+    def _real(self, path: str) -> str:
+        """Resolve every symbolic link in a path but the last component."""
+        directory, name = os.path.split(path.rstrip("/") or "/")
+        if name in ("", ".", ".."):
+            return os.path.realpath(path)
+        if directory not in self.real_directories:
+            self.real_directories[directory] = os.path.realpath(directory)
+        return os.path.join(self.real_directories[directory], name)
 
     def units_at(self, path: str) -> set[int]:
         """Return the unit in which the path lies, nothing outside all caches."""

@@ -15,7 +15,7 @@ from itertools import compress
 from operator import ge
 from typing import TYPE_CHECKING
 
-from .inventory import Inventory, PrivateSums, RootKind, UnitKind
+from .inventory import Inventory, OwnFile, PrivateSums, RootKind, UnitKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -33,6 +33,10 @@ class Measure(Enum):
     def of(self, sums: PrivateSums) -> int:
         """Return this measure's bytes of a unit's single-link inodes."""
         return sums.disk_bytes if self is Measure.DISK else sums.apparent_bytes
+
+    def of_file(self, file: OwnFile) -> int:
+        """Return this measure's bytes of a file."""
+        return file.disk_bytes if self is Measure.DISK else file.apparent_bytes
 
     def of_directories(self, sums: PrivateSums) -> int:
         """Return the part of `of` that directories hold."""
@@ -142,6 +146,16 @@ class Usage:
     def outside_inodes(self) -> int:
         """Inodes of these roots that have a link outside them."""
         return self._rows - self._complete.bit_count()
+
+    @cached_property
+    def surplus_links(self) -> int:
+        """Links beyond an inode's link count: they were made while the scan ran."""
+        table = self.inventory.multilink
+        return sum(
+            seen - count
+            for seen, count in zip(table.links_seen, table.link_count, strict=True)
+            if seen > count
+        )
 
     def outside_inodes_of_root(self, root: int) -> int:
         """Return how many inodes of a root have a link outside all roots."""
@@ -262,9 +276,7 @@ class Usage:
         present = self._bytes(self._present[root])
         for row in compress(range(self._rows), present):
             if row in several:
-                units = (
-                    unit for unit in several[row] if self.inventory.units[unit].root == root
-                )
+                units = (unit for unit in several[row] if self.inventory.units[unit].root == root)
                 part = min((part_of[unit] for unit in units), key=lambda part: part.value)
             else:
                 part = part_of[table.cache_unit[row]]

@@ -1,0 +1,211 @@
+"""`conda hardlinks report`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ..installation import Installation
+    from ..inventory import Inventory
+    from ..mounts import MountTable
+    from ..report import Report, Request
+
+HELP = "Show what environments and package caches cost, alone and together."
+DESCRIPTION = """
+Walk every package cache and every environment, and print what each costs: SIZE is what `du -s`
+prints for it alone, EXCLUSIVE what removing it frees, WITH CLEAN what removing it and then the
+cached packages that only it used frees. Nothing is written anywhere.
+"""
+SORT_COLUMNS = ("size", "shared", "exclusive", "with-clean", "name")
+
+
+def configure_parser(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the report."""
+    from conda.cli.helpers import add_parser_json
+
+    target = parser.add_argument_group("One environment").add_mutually_exclusive_group()
+    # Not conda's add_parser_prefix: for a `name` conda makes a folder to try whether environments
+    # can be written there (Context.__init__), and a report writes nothing.
+    target.add_argument(
+        "-n",
+        "--name",
+        dest="environment_name",
+        metavar="ENVIRONMENT",
+        help="Show one environment: its private bytes by cause, its packages by exclusive bytes,"
+        " and which environments it shares most with.",
+    )
+    target.add_argument(
+        "-p",
+        "--prefix",
+        dest="environment_prefix",
+        metavar="PATH",
+        help="The same for the environment at PATH.",
+    )
+    more = parser.add_argument_group("More to show")
+    more.add_argument(
+        "--packages",
+        action="store_true",
+        help="A row for each extracted package: its size and which environments use it.",
+    )
+    more.add_argument(
+        "--why",
+        action="store_true",
+        help="Why each environment has bytes of its own: prefix rewritten, bytecode, pip, ...",
+    )
+    more.add_argument(
+        "--if-removed",
+        nargs="+",
+        metavar="ENV",
+        help="What removing these environments together would free (names or paths).",
+    )
+    more.add_argument(
+        "--du",
+        action="store_true",
+        dest="du_rows",
+        help="What `du -s` prints for each alone, and for all in one call, caches first.",
+    )
+    where = parser.add_argument_group("Where to look")
+    where.add_argument(
+        "--search",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="Take in every environment below DIR too. Can be repeated.",
+    )
+    where.add_argument(
+        "--cache",
+        action="append",
+        default=[],
+        dest="cache_folders",
+        metavar="DIR",
+        help="Take in the package cache DIR too, of mamba, pixi or another conda. Can be repeated.",
+    )
+    how = parser.add_argument_group("How to count and to sort")
+    how.add_argument(
+        "--apparent-size",
+        action="store_true",
+        help="Count the length of files instead of the disk blocks they use.",
+    )
+    how.add_argument(
+        "--sort",
+        choices=SORT_COLUMNS,
+        default="size",
+        dest="sort_column",
+        help="The column to sort the environments by (default: %(default)s).",
+    )
+    add_parser_json(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Scan, compute and print. Returns the exit code."""
+    from ..errors import StoppedError, UnsupportedPlatformError
+    from ..scan import SUPPORTED
+
+    if not SUPPORTED:
+        raise UnsupportedPlatformError(
+            "On this platform folders cannot be read by descriptor: use Linux or macOS."
+        )
+    try:
+        report = make_report(args)
+        show_report(report, args)
+    except KeyboardInterrupt:
+        raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
+    except BrokenPipeError:
+        # Whoever read has had enough. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def make_report(args: argparse.Namespace) -> Report:
+    """Find the installation, scan it, and compute what the options ask for."""
+    from conda.base.context import context
+
+    from ..installation import find_installation
+    from ..inventory import Root, RootKind
+    from ..mounts import read_mount_table
+    from ..notes import PathProblem
+    from ..progress import progress
+    from ..report import build_report
+    from ..scan import scan
+
+    prefix = args.environment_prefix
+    installation = find_installation(
+        search=args.search, caches=args.cache_folders, prefixes=[prefix] if prefix else []
+    )
+    request = request_of(args, installation)
+    detailed = [request.detail] if request.detail else []
+    if request.causes:
+        detailed = [environment.prefix for environment in installation.environments]
+    mounts = read_mount_table()
+    with progress(quiet=context.json or context.quiet) as on_progress:
+        inventory = scan(
+            [
+                *(Root(RootKind.CACHE, path) for path in installation.caches),
+                *(
+                    Root(RootKind.ENVIRONMENT, environment.prefix)
+                    for environment in installation.environments
+                ),
+            ],
+            detailed=detailed,
+            mounts=mounts,
+            on_progress=on_progress,
+        )
+        return build_report(
+            inventory,
+            names={item.prefix: item.name for item in installation.environments},
+            filesystems=filesystems_of(inventory, mounts),
+            request=request,
+            unreachable=[PathProblem(item.path, item.reason) for item in installation.unreachable],
+            unreadable=[PathProblem(item.path, item.reason) for item in installation.unreadable],
+            stale=installation.stale,
+        )
+
+
+def request_of(args: argparse.Namespace, installation: Installation) -> Request:
+    """Translate the options; environments that are not there are refused."""
+    from ..report import Request
+    from ..usage import Measure
+
+    detail = args.environment_name or args.environment_prefix
+    removed = args.if_removed
+    return Request(
+        measure=Measure.APPARENT if args.apparent_size else Measure.DISK,
+        packages=args.packages,
+        causes=args.why,
+        du=args.du_rows,
+        if_removed=tuple(installation.environment(name).prefix for name in removed)
+        if removed
+        else None,
+        detail=installation.environment(detail).prefix if detail else None,
+    )
+
+
+def filesystems_of(inventory: Inventory, mounts: MountTable) -> list[str]:
+    """Return the filesystem type of each root."""
+    return [mounts.filesystem(os.path.realpath(root.path)) for root in inventory.roots]
+
+
+def show_report(report: Report, args: argparse.Namespace) -> None:
+    """Write the report to stdout: JSON if asked for, else tables for whatever stdout is."""
+    from conda.base.context import context
+
+    if context.json:
+        from ..render.json import render_json
+
+        sys.stdout.write(render_json(report))
+    else:
+        from ..render.table import print_report
+        from ..render.terminal import Terminal
+
+        print_report(
+            report,
+            Terminal(),
+            sort=args.sort_column,
+            quiet=context.quiet,
+            verbose=context.verbosity > 0,
+        )
+    sys.stdout.flush()

@@ -1,0 +1,46 @@
+"""What goes wrong in a way the user can mend: one sentence, what to do, and an exit code."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from conda.exceptions import CondaError
+
+from .render.escape import printable
+
+
+class HardlinksError(CondaError):  # type: ignore[misc]  # conda's classes are untyped here
+    """A sentence for the user; conda prints it, as JSON when asked to."""
+
+    return_code: ClassVar[int] = 1
+
+    def __init__(self, sentence: str) -> None:
+        """Take the sentence as it is: conda would interpolate `%` in it."""
+        super().__init__(printable(sentence))
+        self.sentence = printable(sentence)
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return self.sentence
+
+
+class NothingToReportError(HardlinksError):
+    """There is neither a package cache nor an environment."""
+
+
+class EnvironmentNotFoundError(HardlinksError):
+    """An environment named on the command line is not there."""
+
+
+class FolderNotFoundError(HardlinksError):
+    """A folder named on the command line is not there, or is not a folder."""
+
+
+class UnsupportedPlatformError(HardlinksError):
+    """Directories cannot be read by descriptor here."""
+
+
+class StoppedError(HardlinksError):
+    """The user pressed Ctrl-C."""
+
+    return_code: ClassVar[int] = 130

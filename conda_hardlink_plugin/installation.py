@@ -1,0 +1,283 @@
+"""Where conda's package caches and environments are. Reads only.
+
+conda's own listing (`conda.core.envs_manager.list_all_known_prefixes`) rewrites
+`environments.txt` and drops prefixes on unmounted disks from it, so the file is read here.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conda.base.context import context, env_name
+from conda.common._os import is_admin
+from conda.common.path import expand
+
+from .errors import EnvironmentNotFoundError, FolderNotFoundError, NothingToReportError
+from .records import read_environments_txt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_HISTORY = os.path.join("conda-meta", "history")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment that was found.
+
+    Attributes:
+        name: Its name; its path where conda knows it by no name.
+        prefix: Absolute path.
+
+    """
+
+    name: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A place that is listed but cannot be looked at.
+
+    Attributes:
+        path: Absolute path.
+        reason: Why not, as a phrase.
+
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What conda has on this machine.
+
+    Attributes:
+        caches: Absolute paths of the package caches that exist.
+        environments: The environments, base first.
+        unreachable: Environments and caches that are listed and cannot be looked at.
+        stale: Listed prefixes that were deleted: their parent is there, they are not.
+        unreadable: Folders below a searched one that cannot be listed.
+
+    """
+
+    caches: tuple[str, ...]
+    environments: tuple[Environment, ...]
+    unreachable: tuple[Unreachable, ...]
+    stale: tuple[str, ...]
+    unreadable: tuple[Unreachable, ...]
+
+    def environment(self, name_or_prefix: str) -> Environment:
+        """Return the environment of this name or path.
+
+        Raises:
+            EnvironmentNotFoundError: It is not among the environments.
+
+        """
+        for environment in self.environments:
+            if environment.name == name_or_prefix:
+                return environment
+        path = expand(name_or_prefix)
+        for environment in self.environments:
+            if environment.prefix == path or _same(environment.prefix, path):
+                return environment
+        if os.sep in name_or_prefix:
+            raise EnvironmentNotFoundError(
+                f"There is no environment at {path}: give the path of a folder with"
+                " conda-meta/history in it."
+            )
+        raise EnvironmentNotFoundError(
+            f"No environment named '{name_or_prefix}' was found: `conda env list` shows the names,"
+            " --search DIR finds environments that conda does not list."
+        )
+
+
+def find_installation(
+    *, search: Sequence[str] = (), caches: Sequence[str] = (), prefixes: Sequence[str] = ()
+) -> Installation:
+    """Find every package cache and environment.
+
+    Args:
+        search: Folders below which every environment is taken too.
+        caches: Package caches besides those of conda's configuration.
+        prefixes: Environments besides those that are found.
+
+    Raises:
+        EnvironmentNotFoundError: One of `prefixes` is no environment.
+        FolderNotFoundError: One of `search` or `caches` is not a folder.
+        NothingToReportError: There is neither a cache nor an environment.
+
+    """
+    finder = _Finder()
+    for folder in caches:
+        finder.add_cache(_existing_folder(folder, "--cache"))
+    for folder in context.pkgs_dirs:
+        finder.add_cache(expand(folder))
+    finder.add_listed(context.root_prefix, must_exist=False)
+    for folder in context.envs_dirs:
+        finder.add_children(folder)
+    for line in _listed_prefixes():
+        finder.add_listed(line, must_exist=True)
+    for folder in search:
+        finder.add_below(_existing_folder(folder, "--search"))
+    for prefix in prefixes:
+        if not os.path.isfile(os.path.join(expand(prefix), _HISTORY)):
+            raise EnvironmentNotFoundError(
+                f"There is no environment at {expand(prefix)}: give the path of a folder with"
+                " conda-meta/history in it."
+            )
+        finder.add_prefix(expand(prefix))
+    found = finder.found()
+    if not found.caches and not found.environments:
+        folders = ", ".join(context.pkgs_dirs)
+        raise NothingToReportError(
+            f"There is no package cache ({folders}) and no environment: create an environment,"
+            " or name folders with --search DIR and --cache DIR."
+        )
+    return found
+
+
+class _Finder:
+    def __init__(self) -> None:
+        self.caches: dict[str, None] = {}
+        self.prefixes: dict[str, None] = {}
+        self.unreachable: dict[str, str] = {}
+        self.stale: dict[str, None] = {}
+        self.unreadable: dict[str, str] = {}
+
+    def found(self) -> Installation:
+        root = context.root_prefix
+        ordered = sorted(self.prefixes, key=lambda prefix: (prefix != root, prefix))
+        return Installation(
+            caches=tuple(self.caches),
+            environments=tuple(_named(ordered)),
+            unreachable=tuple(Unreachable(*item) for item in self.unreachable.items()),
+            stale=tuple(self.stale),
+            unreadable=tuple(Unreachable(*item) for item in self.unreadable.items()),
+        )
+
+    def add_cache(self, folder: str) -> None:
+        try:
+            is_folder = stat.S_ISDIR(os.stat(folder).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return  # conda lists the folders it would make
+        except OSError as error:
+            self.unreachable[folder] = _reason(error)
+            return
+        if is_folder:
+            self.caches[folder] = None
+
+    def add_prefix(self, prefix: str) -> None:
+        self.prefixes[prefix] = None
+
+    def add_listed(self, prefix: str, *, must_exist: bool) -> None:
+        """Take a prefix that is an environment; say of one that is not what became of it."""
+        try:
+            os.stat(os.path.join(prefix, _HISTORY))
+        except (FileNotFoundError, NotADirectoryError):
+            if must_exist:
+                self._add_missing(prefix)
+        except OSError as error:
+            if os.path.isdir(prefix):
+                self.prefixes[prefix] = None  # the scan will say what it cannot read
+            elif must_exist:
+                self.unreachable[prefix] = _reason(error)
+        else:
+            self.prefixes[prefix] = None
+
+    def _add_missing(self, prefix: str) -> None:
+        try:
+            os.stat(os.path.dirname(prefix))
+        except OSError as error:
+            self.unreachable[prefix] = f"its folder cannot be reached ({_reason(error)})"
+        else:
+            self.stale[prefix] = None
+
+    def add_children(self, folder: str) -> None:
+        for entry in self._entries(folder):
+            if os.path.isfile(os.path.join(entry.path, _HISTORY)):
+                self.prefixes[entry.path] = None
+            elif entry.is_dir():
+                self.add_listed(entry.path, must_exist=False)
+
+    def add_below(self, folder: str) -> None:
+        """Take every environment below a folder; inside one, only those in its `envs`."""
+        waiting = [folder]
+        while waiting:
+            place = waiting.pop()
+            if os.path.isfile(os.path.join(place, _HISTORY)):
+                self.prefixes[place] = None
+                place = os.path.join(place, "envs")
+            waiting += [
+                entry.path for entry in self._entries(place) if entry.is_dir(follow_symlinks=False)
+            ]
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            self.unreadable[folder] = _reason(error)
+            return []
+
+
+def _named(prefixes: Iterable[str]) -> Iterator[Environment]:
+    """Give each prefix the name that conda finds it by; conda finds the first of two."""
+    taken = set()
+    names = [(prefix, env_name(prefix) or prefix) for prefix in prefixes]
+    order = {folder: place for place, folder in enumerate(context.envs_dirs)}
+    by_folder = sorted(names, key=lambda item: order.get(os.path.dirname(item[0]), -1))
+    first = {}
+    for prefix, name in by_folder:
+        if name not in taken:
+            taken.add(name)
+            first[prefix] = name
+    for prefix, _ in names:
+        yield Environment(first.get(prefix, prefix), prefix)
+
+
+def _listed_prefixes() -> Iterator[str]:
+    """Yield the lines of `environments.txt`: the user's, and everybody's for an administrator.
+
+    Where conda puts the file: `conda.core.envs_manager.get_user_environments_txt_file`.
+    """
+    homes = dict.fromkeys([os.path.expanduser("~"), *(_all_homes() if is_admin() else ())])
+    for home in homes:
+        yield from read_environments_txt(os.path.join(home, ".conda", "environments.txt"))
+
+
+def _all_homes() -> list[str]:
+    if sys.platform == "win32":
+        users = os.path.dirname(os.path.expanduser("~"))
+        try:
+            return [entry.path for entry in os.scandir(users)]
+        except OSError:
+            return []
+    import pwd  # noqa: PLC0415  # not on Windows
+
+    return [entry.pw_dir for entry in pwd.getpwall() if entry.pw_dir]
+
+
+def _existing_folder(folder: str, option: str) -> str:
+    path: str = expand(folder)
+    if not os.path.isdir(path):
+        raise FolderNotFoundError(f"{option} {folder}: there is no such folder.")
+    return path
+
+
+def _same(path: str, other: str) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,216 @@
+"""Readers of what conda wrote down: tolerant of anything, bounded in time and memory.
+
+A file that cannot be made sense of comes back as `Unreadable`, never as an exception.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import stat
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+MAX_RECORD_BYTES = 64 * 1024 * 1024
+_OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that could not be read or made sense of.
+
+    Attributes:
+        path: Absolute path.
+        reason: Why, as a phrase.
+
+    """
+
+    path: str
+    reason: str
+
+
+class FileRole(Enum):
+    """What conda does with a file of a package when it links the package."""
+
+    LINKABLE = "linkable"
+    PREFIX_REWRITTEN = "prefix rewritten"
+    NO_LINK = "no_link"
+    SYMLINK = "symlink"
+    BYTECODE = "bytecode"
+    ENTRY_POINT = "entry point"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A package that conda says is in an environment: `conda-meta/NAME-VERSION-BUILD.json`.
+
+    Attributes:
+        dist: `NAME-VERSION-BUILD`, from the name of the file.
+        files: Path in the prefix to what conda does with such a file.
+        hard_link_asked_for: conda asked for hard links (`link.type` is 1). It says nothing about
+            what came of it.
+
+    """
+
+    dist: str
+    files: dict[str, FileRole]
+    hard_link_asked_for: bool
+
+
+_ROLE_OF_PATH_TYPE = {
+    "hardlink": FileRole.LINKABLE,
+    "softlink": FileRole.SYMLINK,
+    "pyc_file": FileRole.BYTECODE,
+    "unix_python_entry_point": FileRole.ENTRY_POINT,
+    "windows_python_entry_point_script": FileRole.ENTRY_POINT,
+    "windows_python_entry_point_exe": FileRole.ENTRY_POINT,
+}  # conda.models.enums.PathType
+_HARD_LINK = 1  # conda.models.enums.LinkType.hardlink
+
+
+def read_record(path: str) -> Record | Unreadable:
+    """Read one record of `conda-meta`.
+
+    The paths in `files` are those in the prefix; `paths_data` lists the same files in the same
+    order, but for noarch packages by their path in the package (seen in conda 24.7 and 26.8).
+    """
+    content = _read_json_object(path)
+    if isinstance(content, Unreadable):
+        return content
+    names = content.get("files")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return Unreadable(path, "it has no list of files")
+    files = dict.fromkeys(names, FileRole.LINKABLE)
+    details = _details(content)
+    aligned = len(details) == len(names)
+    for place, detail in enumerate(details):
+        name = names[place] if aligned else detail.get("_path")
+        if name in files:
+            files[name] = _role(detail)
+    link = content.get("link")
+    link_type = link.get("type") if isinstance(link, dict) else None
+    dist = os.path.basename(path).removesuffix(".json")
+    return Record(dist, files, link_type == _HARD_LINK)
+
+
+def read_environments_txt(path: str) -> list[str]:
+    """Return the prefixes that `environments.txt` lists; none if it cannot be read."""
+    content = _read_bytes(path)
+    if isinstance(content, Unreadable):
+        return []
+    lines = (line.strip() for line in content.splitlines())
+    return [os.fsdecode(line) for line in lines if line and not line.startswith(b"#")]
+
+
+def read_pip_files(prefix: str) -> tuple[set[str], list[Unreadable]]:
+    """Return the files that `RECORD` files below site-packages list (PEP 376), as prefix paths.
+
+    Conda's own Python packages have a `RECORD` too: whoever asks what pip installed takes the
+    files that conda's records name away.
+    """
+    files: set[str] = set()
+    problems: list[Unreadable] = []
+    for site_packages in _site_packages(prefix):
+        try:
+            names = os.listdir(os.path.join(prefix, site_packages))
+        except OSError as error:
+            problems.append(Unreadable(site_packages, _reason(error)))
+            continue
+        for name in names:
+            if not name.endswith(".dist-info"):
+                continue
+            record = os.path.join(prefix, site_packages, name, "RECORD")
+            if not os.path.lexists(record):
+                continue
+            paths = _read_pip_record(record, site_packages)
+            if isinstance(paths, Unreadable):
+                problems.append(paths)
+            else:
+                files |= paths
+    return files, problems
+
+
+def _read_pip_record(path: str, site_packages: str) -> set[str] | Unreadable:
+    content = _read_bytes(path)
+    if isinstance(content, Unreadable):
+        return content
+    try:
+        rows = list(csv.reader(os.fsdecode(content).splitlines()))
+    except csv.Error as error:
+        return Unreadable(path, str(error))
+    return {
+        os.path.normpath(os.path.join(site_packages, row[0]))
+        for row in rows
+        if row and not os.path.isabs(row[0])
+    }
+
+
+def _site_packages(prefix: str) -> list[str]:
+    found = ["Lib/site-packages"] if os.path.isdir(f"{prefix}/Lib/site-packages") else []
+    try:
+        names = os.listdir(os.path.join(prefix, "lib"))
+    except OSError:
+        return found
+    for name in names:
+        path = f"lib/{name}/site-packages"
+        real = not os.path.islink(f"{prefix}/lib/{name}")
+        if name.startswith("python") and real and os.path.isdir(f"{prefix}/{path}"):
+            found.append(path)
+    return found
+
+
+def _details(content: dict[str, Any]) -> list[dict[str, Any]]:
+    paths_data = content.get("paths_data")
+    paths = paths_data.get("paths") if isinstance(paths_data, dict) else None
+    if not isinstance(paths, list) or not all(isinstance(item, dict) for item in paths):
+        return []
+    return paths
+
+
+def _role(detail: dict[str, Any]) -> FileRole:
+    path_type = detail.get("path_type")
+    role = _ROLE_OF_PATH_TYPE.get(path_type) if isinstance(path_type, str) else None
+    if role in (None, FileRole.LINKABLE):
+        if detail.get("prefix_placeholder"):
+            return FileRole.PREFIX_REWRITTEN
+        if detail.get("no_link"):
+            return FileRole.NO_LINK
+    return role or FileRole.LINKABLE
+
+
+def _read_json_object(path: str) -> dict[str, Any] | Unreadable:
+    content = _read_bytes(path)
+    if isinstance(content, Unreadable):
+        return content
+    try:
+        decoded = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        return Unreadable(path, f"it is no JSON ({error})")
+    return decoded if isinstance(decoded, dict) else Unreadable(path, "it is no JSON object")
+
+
+def _read_bytes(path: str) -> bytes | Unreadable:
+    """Read a regular file of bounded size; a FIFO is refused without waiting for its writer."""
+    try:
+        descriptor = os.open(path, _OPEN)
+    except (OSError, ValueError) as error:
+        return Unreadable(path, _reason(error))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return Unreadable(path, "it is no regular file")
+        if status.st_size > MAX_RECORD_BYTES:
+            return Unreadable(path, f"it is larger than {MAX_RECORD_BYTES} bytes")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_RECORD_BYTES)
+    except OSError as error:
+        return Unreadable(path, _reason(error))
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    text = error.strerror if isinstance(error, OSError) else None
+    return (text or str(error)).lower()

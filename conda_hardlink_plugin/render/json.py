@@ -1,0 +1,52 @@
+"""A report as one JSON object, as `docs/reference/report.schema.json` describes it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..report import Report
+
+SCHEMA_VERSION = 1
+
+
+def render_json(report: Report) -> str:
+    r"""Return the report as JSON text that ends with a newline.
+
+    A byte of a name that was not UTF-8 is a lone surrogate `\udcNN`, as Python's `os.fsdecode`
+    gives it.
+    """
+    return json.dumps(report_object(report), indent=2) + "\n"
+
+
+def report_object(report: Report) -> dict[str, Any]:
+    """Return the report as what `json.dumps` takes; parts that were not asked for are left out."""
+    environments = [asdict(environment) for environment in report.environments]
+    for environment in environments:
+        if environment["private"] is None:
+            del environment["private"], environment["private_bytes"]
+    content: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "success": True,
+        "measure": report.measure.value,
+        "environments": environments,
+        "caches": [asdict(cache) for cache in report.caches],
+        "totals": asdict(report.totals),
+        "devices": [asdict(device) for device in report.devices],
+        "unreachable": [asdict(problem) for problem in report.unreachable],
+        "unreadable": [asdict(problem) for problem in report.unreadable],
+        "stale": list(report.stale),
+        "aliases": dict(report.aliases),
+        "warnings": list(report.warnings),
+    }
+    if report.packages is not None:
+        content["packages"] = [asdict(package) for package in report.packages]
+    if report.du is not None:
+        content["du"] = [asdict(row) for row in report.du]
+    if report.if_removed is not None:
+        content["if_removed"] = asdict(report.if_removed)
+    if report.detail is not None:
+        content["detail"] = asdict(report.detail)
+    return content

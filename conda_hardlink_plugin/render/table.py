@@ -1,0 +1,149 @@
+"""A report for a person: tables, totals, and what to know beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .bar import BLOCKS, LETTERS
+from .terminal import Column, Terminal
+from .units import count, percent, size
+from .views import print_views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..report import EnvironmentFigures, Report
+
+SORT_KEYS: dict[str, Callable[[EnvironmentFigures], tuple[int, str]]] = {
+    "size": lambda row: (-row.size_bytes, row.name),
+    "shared": lambda row: (-row.shared_bytes, row.name),
+    "exclusive": lambda row: (-row.exclusive_bytes, row.name),
+    "with-clean": lambda row: (-row.with_clean_bytes, row.name),
+    "name": lambda row: (0, row.name),
+}
+_LINES_BESIDE_ENVIRONMENTS = 19
+_FEWEST_ENVIRONMENTS = 5
+_NEXT_STEPS = """\
+Next: conda hardlinks report -n NAME (one environment), --packages (who uses what),
+      --why (private bytes by cause), --if-removed ENV... (what that would free)"""
+
+
+def print_report(
+    report: Report,
+    terminal: Terminal,
+    *,
+    sort: str = "size",
+    quiet: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Print a report.
+
+    Args:
+        report: What to print. Parts that were asked for take the place of the tables.
+        terminal: Where to.
+        sort: A key of `SORT_KEYS`.
+        quiet: Leave out where to go next.
+        verbose: Every environment, also where they do not fit on the screen, and more figures.
+
+    """
+    environments = sorted(report.environments, key=SORT_KEYS[sort])
+    if not print_views(report, environments, terminal):
+        _print_environments(report, environments, terminal, verbose=verbose)
+        _print_caches(report, terminal)
+        _print_totals(report, terminal)
+        if not quiet:
+            terminal.say()
+            for line in _NEXT_STEPS.splitlines():
+                terminal.say(line, indent="      ")
+    _print_notes(report, terminal, verbose=verbose)
+
+
+def _print_environments(
+    report: Report, environments: list[EnvironmentFigures], terminal: Terminal, *, verbose: bool
+) -> None:
+    if not environments:
+        terminal.say("No environments were found.")
+        return
+    bar = BLOCKS if terminal.draws_blocks else LETTERS
+    columns = [
+        Column("ENVIRONMENT", figures=False),
+        *(Column(heading) for heading in ("SIZE", "SHARED", "EXCLUSIVE", "WITH CLEAN")),
+        *(Column(heading) for heading in ("INODES", "LINKS") if verbose),
+        Column("", figures=False),
+    ]
+    shown = environments[: _rows_that_fit(report, terminal, verbose=verbose)]
+    rows = [
+        [
+            f"{row.name} (softlinked)" if row.softlinked else row.name,
+            size(row.size_bytes),
+            size(row.shared_bytes),
+            size(row.exclusive_bytes),
+            size(row.with_clean_bytes),
+            *([f"{row.inodes:,}", f"{row.links:,}"] if verbose else []),
+            bar.draw(row),
+        ]
+        for row in shown
+    ]
+    terminal.table(columns, rows)
+    if len(shown) < len(environments):
+        terminal.say(f"... and {len(environments) - len(shown)} more: -v shows all.")
+    terminal.say(bar.legend(), style="dim")
+
+
+def _rows_that_fit(report: Report, terminal: Terminal, *, verbose: bool) -> int:
+    if verbose or terminal.lines is None:
+        return len(report.environments)
+    beside = _LINES_BESIDE_ENVIRONMENTS + len(report.caches) + 2 * len(report.warnings)
+    return max(terminal.lines - beside, _FEWEST_ENVIRONMENTS)
+
+
+def _print_caches(report: Report, terminal: Terminal) -> None:
+    terminal.say()
+    if not report.caches:
+        terminal.say("No package caches were found.")
+        return
+    columns = [
+        Column("PACKAGE CACHE", figures=False),
+        *(Column(heading) for heading in ("SIZE", "USED", "UNUSED", "TARBALLS", "OTHER")),
+    ]
+    rows = [
+        [
+            cache.path,
+            size(cache.size_bytes),
+            size(cache.used_bytes),
+            size(cache.unused_bytes),
+            size(cache.tarball_bytes),
+            size(cache.other_bytes),
+        ]
+        for cache in report.caches
+    ]
+    terminal.table(columns, rows)
+
+
+def _print_totals(report: Report, terminal: Terminal) -> None:
+    totals = report.totals
+    least = "at least " if report.unreadable else ""
+    kind = "on disk" if report.measure.value == "disk" else "apparent size"
+    terminal.say()
+    terminal.say(
+        f"{least}{size(totals.on_disk_bytes)} {kind}; {least}{size(totals.as_copies_bytes)} as"
+        f" copies: hard links save {size(totals.saved_bytes)}"
+        f" ({percent(totals.saved_bytes, totals.as_copies_bytes)}) and"
+        f" {count(totals.saved_inodes, 'inode')}.",
+        style="bold",
+    )
+
+
+def _print_notes(report: Report, terminal: Terminal, *, verbose: bool) -> None:
+    notes = list(report.warnings)
+    notes += [f"{problem.path}: not looked at, {problem.reason}." for problem in report.unreachable]
+    if report.stale:
+        names = report.stale[0] if len(report.stale) == 1 else count(len(report.stale), "place")
+        notes.append(f"{names} in environments.txt: deleted, and counted nowhere.")
+    if verbose:
+        notes += [f"{problem.path}: {problem.reason.lower()}." for problem in report.unreadable]
+        notes += [f"{path} is the same folder as {same}." for path, same in report.aliases.items()]
+    if notes:
+        terminal.say()
+    for note in notes:
+        terminal.say(f"! {note}", style="yellow", indent="  ")

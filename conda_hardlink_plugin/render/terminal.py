@@ -1,0 +1,106 @@
+"""Where text goes: a terminal of some width, or a pipe; tables that never cut a figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .escape import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+_PIPE_COLUMNS = 100_000  # nothing is folded where no terminal limits the line
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        heading: What stands above it.
+        figures: Whether it holds figures, which are set to the right.
+
+    """
+
+    heading: str
+    figures: bool = True
+
+
+class Terminal:
+    """What a report is printed on."""
+
+    def __init__(self, file: TextIO | None = None, columns: int | None = None) -> None:
+        """Print on `file` (stdout by default), in `columns` (found out by default)."""
+        console = Console(file=file, highlight=False, markup=False, emoji=False)
+        if columns is None and not console.is_terminal:
+            columns = _PIPE_COLUMNS
+        if columns is not None:
+            console.width = columns
+        self.console = console
+
+    @property
+    def lines(self) -> int | None:
+        """The height of the terminal; `None` for a pipe."""
+        return self.console.height if self.console.is_terminal else None
+
+    @property
+    def draws_blocks(self) -> bool:
+        """Whether the encoding has block characters."""
+        return self.console.encoding.lower().startswith("utf")
+
+    def say(self, sentence: str = "", *, style: str = "", indent: str = "") -> None:
+        """Print a sentence, folded between words; lines after the first are indented."""
+        if not sentence:
+            self.console.print()
+            return
+        text = Text(printable(sentence), style=style)
+        width = max(self.console.width - len(indent), 20)
+        for number, line in enumerate(text.wrap(self.console, width)):
+            line.rstrip()
+            prefix = Text(indent) if number else Text()
+            self.console.print(prefix + line, soft_wrap=True)
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table; where it is too wide, each row as a block of its own instead."""
+        escaped = [[printable(cell) for cell in row] for row in rows]
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in columns:
+            justify = "right" if column.figures else "left"
+            table.add_column(column.heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # a literal
+        for row in escaped:
+            table.add_row(*row)
+        if self.console.measure(table).maximum <= self.console.width:
+            self._print_unpadded(table)
+            return
+        for row in escaped:
+            self.console.print(Text(row[0], style="bold"), soft_wrap=True)
+            parts = [
+                f"{column.heading} {cell}"
+                for column, cell in zip(columns[1:], row[1:], strict=True)
+                if cell
+            ]
+            self._say_parts(parts)
+
+    def _print_unpadded(self, table: Table) -> None:
+        """Print a table without the spaces after the last column where lines may be very long."""
+        with self.console.capture() as capture:
+            self.console.print(table)
+        lines = (line.rstrip(" ") for line in capture.get().splitlines())
+        self.console.file.write("".join(f"{line}\n" for line in lines))
+
+    def _say_parts(self, parts: Sequence[str]) -> None:
+        """Print parts side by side, as many as fit in a line; no part is broken."""
+        line = " "
+        for part in parts:
+            if len(line) + 2 + len(part) > self.console.width and line.strip():
+                self.console.print(Text(line), soft_wrap=True)
+                line = " "
+            line += f" {part} "
+        if line.strip():
+            self.console.print(Text(line.rstrip()), soft_wrap=True)

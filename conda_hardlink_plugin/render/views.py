@@ -1,0 +1,192 @@
+"""The parts of a report that are shown when asked for, one function each."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .terminal import Column, Terminal
+from .units import count, percent, size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..breakdown import EnvironmentDetail
+    from ..report import DuRow, EnvironmentFigures, IfRemoved, PackageFigures, Report
+
+CAUSE_HEADINGS = {
+    "prefix_rewritten": "PREFIX REWRITTEN",
+    "bytecode": "BYTECODE",
+    "entry_points_and_records": "ENTRY POINTS, RECORDS",
+    "pip": "PIP",
+    "copied": "COPIED THOUGH LINKABLE",
+    "not_in_cache": "PACKAGE NOT IN CACHE",
+    "symlinks": "SYMBOLIC LINKS",
+    "no_link": "NO_LINK",
+    "unowned": "UNOWNED",
+    "directories": "DIRECTORIES",
+}
+_ROWS_IN_DETAIL = 10
+
+
+def print_views(
+    report: Report, environments: Sequence[EnvironmentFigures], terminal: Terminal
+) -> bool:
+    """Print every part that was asked for; tell whether there was any."""
+    parts = 0
+    if report.detail is not None:
+        _print_detail(report.detail, environments, terminal)
+        parts += 1
+    elif any(row.private is not None for row in environments):
+        _print_causes(environments, terminal)
+        parts += 1
+    if report.packages is not None:
+        terminal.say() if parts else None
+        _print_packages(report.packages, terminal)
+        parts += 1
+    if report.if_removed is not None:
+        terminal.say() if parts else None
+        _print_if_removed(report.if_removed, terminal)
+        parts += 1
+    if report.du is not None:
+        terminal.say() if parts else None
+        _print_du(report.du, terminal)
+        parts += 1
+    return parts > 0
+
+
+def _print_detail(
+    detail: EnvironmentDetail, environments: Sequence[EnvironmentFigures], terminal: Terminal
+) -> None:
+    figures = next(row for row in environments if row.prefix == detail.prefix)
+    terminal.say(figures.name, style="bold")
+    terminal.say(
+        f"{size(figures.size_bytes)}, of which {size(figures.shared_bytes)} shared and"
+        f" {size(figures.exclusive_bytes)} exclusive. Removing it frees"
+        f" {size(figures.exclusive_bytes)}; cleaning the cache of what only it used brings that to"
+        f" {size(figures.with_clean_bytes)}."
+    )
+    if figures.softlinked:
+        terminal.say(
+            f"{count(figures.softlinks, 'symbolic link')} into a package cache lead to"
+            f" {size(figures.softlinked_bytes)} there."
+        )
+    terminal.say()
+    terminal.table(
+        [Column("PRIVATE BECAUSE", figures=False), Column("SIZE"), Column("SHARE")],
+        [
+            [CAUSE_HEADINGS[cause].lower(), size(amount), percent(amount, figures.exclusive_bytes)]
+            for cause, amount in _present(detail.private)
+        ],
+    )
+    terminal.say()
+    shown = [package for package in detail.packages if package.exclusive_bytes][:_ROWS_IN_DETAIL]
+    terminal.table(
+        [Column("PACKAGE", figures=False), Column("EXCLUSIVE")],
+        [[package.name, size(package.exclusive_bytes)] for package in shown],
+    )
+    rest = detail.packages[len(shown) :]
+    if rest:
+        amount = sum(package.exclusive_bytes for package in rest)
+        terminal.say(f"... and {count(len(rest), 'more package')} with {size(amount)} in all.")
+    if detail.copied_packages:
+        terminal.say(
+            f"conda says hard link; these are copies, at least in part: "
+            f"{', '.join(detail.copied_packages)}."
+        )
+    terminal.say()
+    if not detail.shares_with:
+        terminal.say("It has no file in common with another environment.")
+        return
+    terminal.table(
+        [Column("SHARES WITH", figures=False), Column("SHARED")],
+        [[other.name, size(other.shared_bytes)] for other in detail.shares_with[:_ROWS_IN_DETAIL]],
+    )
+    more = len(detail.shares_with) - _ROWS_IN_DETAIL
+    if more > 0:
+        terminal.say(f"... and {count(more, 'more environment')}.")
+
+
+def _print_causes(environments: Sequence[EnvironmentFigures], terminal: Terminal) -> None:
+    """Print a row for each environment and a column for each cause that any of them has."""
+    causes = [
+        cause
+        for cause in CAUSE_HEADINGS
+        if any(row.private is not None and row.private[cause] for row in environments)
+    ]
+    terminal.table(
+        [
+            Column("ENVIRONMENT", figures=False),
+            Column("PRIVATE"),
+            *(Column(CAUSE_HEADINGS[cause]) for cause in causes),
+        ],
+        [
+            [row.name, size(row.exclusive_bytes), *(size(row.private[cause]) for cause in causes)]
+            for row in environments
+            if row.private is not None
+        ],
+    )
+
+
+def _print_packages(packages: Sequence[PackageFigures], terminal: Terminal) -> None:
+    if not packages:
+        terminal.say("There is no extracted package in any cache.")
+        return
+    ordered = sorted(packages, key=lambda package: (-package.size_bytes, package.path))
+    caches = {os.path.dirname(package.path) for package in packages}
+    terminal.table(
+        [
+            Column("PACKAGE", figures=False),
+            Column("SIZE"),
+            Column("USED BY", figures=False),
+            *([Column("CACHE", figures=False)] if len(caches) > 1 else []),
+        ],
+        [
+            [
+                package.name,
+                size(package.size_bytes),
+                _users(package),
+                *([os.path.dirname(package.path)] if len(caches) > 1 else []),
+            ]
+            for package in ordered
+        ],
+    )
+    unused = sum(package.unused for package in packages)
+    terminal.say(f"{count(len(packages), 'package')}, {unused:,} unused.")
+
+
+def _users(package: PackageFigures) -> str:
+    """Name the environments; how they use it where that is not by hard links."""
+    if package.unused:
+        return "unused"
+    users = [
+        user.name if user.use == "hardlink" else f"{user.name} ({user.use})"
+        for user in package.environments
+    ]
+    if package.used_outside:
+        users.append("somebody outside")
+    return ", ".join(users)
+
+
+def _print_if_removed(if_removed: IfRemoved, terminal: Terminal) -> None:
+    terminal.say(
+        f"Removing {', '.join(if_removed.environments)} would free"
+        f" {size(if_removed.freed_bytes)} ({if_removed.freed_bytes:,} bytes); with the cache"
+        f" cleaned of what only they used, {size(if_removed.freed_with_clean_bytes)}"
+        f" ({if_removed.freed_with_clean_bytes:,} bytes)."
+    )
+
+
+def _print_du(rows: Sequence[DuRow], terminal: Terminal) -> None:
+    terminal.table(
+        [Column("ALONE"), Column("ADDED"), Column("WHAT `du -B1 -s` PRINTS", figures=False)],
+        [[str(row.alone_bytes), str(row.added_bytes), row.path] for row in rows],
+    )
+
+
+def _present(private: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the causes that there are, most bytes first."""
+    return sorted(
+        ((cause, amount) for cause, amount in private.items() if amount),
+        key=lambda item: -item[1],
+    )
