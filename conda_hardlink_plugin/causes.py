@@ -24,7 +24,8 @@ class Cause(Enum):
         CONDA_OWN: Entry points, menus and `conda-meta`.
         COPIED: The record says linkable and the package is in a cache, yet the inode is its own.
         NOT_IN_CACHE: The record says linkable, but no cache has the package any more.
-        SYMLINKS: Symbolic links, which conda makes anew in each environment.
+        SYMLINKS: Symbolic links, which conda makes anew in each environment: those of a package,
+            and those into a cache that stand for its files.
         NO_LINK: The package forbids to link the file.
         PIP: Listed in a `RECORD` that pip or the like wrote, and of no conda package.
         UNOWNED: Nobody says where it comes from.
@@ -63,25 +64,24 @@ class PrivateBytes:
 def split_private_bytes(
     own_files: Iterable[OwnFile],
     *,
-    exclusive_rows: bytes,
     directory_bytes: int,
     measure: Measure,
     records: Iterable[Record],
     cached: Collection[str],
     pip_files: Collection[str],
+    symlinks: Collection[str] = (),
 ) -> PrivateBytes:
     """Give every exclusive inode of an environment a cause and, if it has one, a package.
 
     Args:
-        own_files: The environment's files that no other root holds, from the scan.
-        exclusive_rows: A byte for each row of the multi-link table: 1 where all its links are in
-            this environment.
+        own_files: The files that the environment alone holds, each inode once, from the scan.
         directory_bytes: What its directories hold.
         measure: What is counted for an inode.
         records: What conda says is installed; unreadable records are left out, their files are
             unowned then.
         cached: `NAME-VERSION-BUILD` of the packages that are in a cache.
         pip_files: Paths that a `RECORD` lists.
+        symlinks: Paths of the recorded files that are symbolic links.
 
     """
     owner: dict[str, tuple[Record, FileRole]] = {
@@ -90,20 +90,31 @@ def split_private_bytes(
     private = PrivateBytes()
     private.by_cause[Cause.DIRECTORIES] = directory_bytes
     for file in own_files:
-        if file.row >= 0 and not exclusive_rows[file.row]:
-            continue
         amount = measure.of_file(file)
         owned = owner.get(file.path)
         if owned is None:
             cause = _cause_of_unrecorded(file.path, pip_files)
         else:
             record, role = owned
+            role = _role_on_disk(record, role, is_symlink=file.path in symlinks)
             cause = _cause_of_recorded(role, in_cache=record.dist in cached)
             if cause is Cause.COPIED:
                 private.copied.add(record.dist)
             private.by_package[record.dist] = private.by_package.get(record.dist, 0) + amount
         private.by_cause[cause] += amount
     return private
+
+
+def _role_on_disk(record: Record, role: FileRole, *, is_symlink: bool) -> FileRole:
+    """Correct the role of a file by what it is.
+
+    All of a softlinked package is recorded as symbolic links, yet conda copies its executables.
+    """
+    if role is FileRole.LINKABLE and is_symlink:
+        return FileRole.SYMLINK
+    if role is FileRole.SYMLINK and not is_symlink and not record.hard_link_asked_for:
+        return FileRole.LINKABLE
+    return role
 
 
 def _cause_of_recorded(role: FileRole, *, in_cache: bool) -> Cause:

@@ -77,7 +77,7 @@ def find_package_uses(
         for root, units in found.items():
             for index in units & packages:
                 users[index][root] = use
-    outside = usage.cache_units_linked_from_outside()
+    outside = usage.cache_units_linked_from_outside
     return {index: PackageUse(index, used, index in outside) for index, used in users.items()}
 
 
@@ -95,7 +95,7 @@ def _recorded(inventory: Inventory, packages: set[int]) -> dict[int, set[int]]:
 def _hardlinked(inventory: Inventory, usage: Usage) -> dict[int, set[int]]:
     """Return the cache units that each environment shares an inode with."""
     return {
-        root: usage.cache_units_linked_from(root)
+        root: usage.cache_units_linked_from[root]
         for root, place in enumerate(inventory.roots)
         if place.kind is RootKind.ENVIRONMENT
     }
@@ -108,3 +108,13 @@ def packages_only_used_by(roots: frozenset[int], uses: Mapping[int, PackageUse])
         for index, use in uses.items()
         if use.environments and not use.outside and use.environments.keys() <= roots
     }
+
+
+def packages_by_only_user(uses: Mapping[int, PackageUse]) -> dict[int, set[int]]:
+    """Return for each environment the packages that it uses and nobody else does."""
+    packages: dict[int, set[int]] = {}
+    for index, use in uses.items():
+        if len(use.environments) == 1 and not use.outside:
+            (root,) = use.environments
+            packages.setdefault(root, set()).add(index)
+    return packages

@@ -17,7 +17,7 @@ from conda.common._os import is_admin
 from conda.common.path import expand
 
 from .errors import EnvironmentNotFoundError, FolderNotFoundError, NothingToReportError
-from .records import read_environments_txt
+from .records import Unreadable, read_environments_txt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -96,6 +96,14 @@ class Installation:
             " --search DIR finds environments that conda does not list."
         )
 
+    def paths_of(self, environment: Environment) -> list[str]:
+        """Return every path in `environments` that leads to the folder of this one."""
+        return [
+            other.prefix
+            for other in self.environments
+            if other == environment or _same(other.prefix, environment.prefix)
+        ]
+
 
 def find_installation(
     *, search: Sequence[str] = (), caches: Sequence[str] = (), prefixes: Sequence[str] = ()
@@ -121,8 +129,8 @@ def find_installation(
     finder.add_listed(context.root_prefix, must_exist=False)
     for folder in context.envs_dirs:
         finder.add_children(folder)
-    for line in _listed_prefixes():
-        finder.add_listed(line, must_exist=True)
+    for home in _homes():
+        finder.add_environments_txt(home)
     for folder in search:
         finder.add_below(_existing_folder(folder, "--search"))
     for prefix in prefixes:
@@ -151,11 +159,9 @@ class _Finder:
         self.unreadable: dict[str, str] = {}
 
     def found(self) -> Installation:
-        root = context.root_prefix
-        ordered = sorted(self.prefixes, key=lambda prefix: (prefix != root, prefix))
         return Installation(
             caches=tuple(self.caches),
-            environments=tuple(_named(ordered)),
+            environments=tuple(_ordered(_named(sorted(self.prefixes)))),
             unreachable=tuple(Unreachable(*item) for item in self.unreachable.items()),
             stale=tuple(self.stale),
             unreadable=tuple(Unreachable(*item) for item in self.unreadable.items()),
@@ -174,6 +180,21 @@ class _Finder:
 
     def add_prefix(self, prefix: str) -> None:
         self.prefixes[prefix] = None
+
+    def add_environments_txt(self, home: str) -> None:
+        """Take what the `environments.txt` of a home lists.
+
+        Where conda puts the file: `conda.core.envs_manager.get_user_environments_txt_file`.
+        """
+        lines = read_environments_txt(os.path.join(home, ".conda", "environments.txt"))
+        if isinstance(lines, Unreadable):
+            self.unreachable[lines.path] = lines.reason  # and with it whatever it lists
+            return
+        for line in lines:
+            if os.path.isabs(line) and "\0" not in line:
+                self.add_listed(os.path.normpath(line), must_exist=True)
+            else:
+                self.unreachable[line] = "the line in environments.txt is no absolute path"
 
     def add_listed(self, prefix: str, *, must_exist: bool) -> None:
         """Take a prefix that is an environment; say of one that is not what became of it."""
@@ -202,7 +223,7 @@ class _Finder:
         for entry in self._entries(folder):
             if os.path.isfile(os.path.join(entry.path, _HISTORY)):
                 self.prefixes[entry.path] = None
-            elif entry.is_dir():
+            elif os.path.isdir(entry.path):  # is_dir() would raise at a symlink loop
                 self.add_listed(entry.path, must_exist=False)
 
     def add_below(self, folder: str) -> None:
@@ -228,6 +249,17 @@ class _Finder:
             return []
 
 
+def _ordered(environments: Iterable[Environment]) -> list[Environment]:
+    """Put base first and those without a name last.
+
+    Of two paths to one folder the report shows the first: the one that conda has a name for.
+    """
+    root = context.root_prefix
+    return sorted(
+        environments, key=lambda item: (item.prefix != root, item.name == item.prefix, item.prefix)
+    )
+
+
 def _named(prefixes: Iterable[str]) -> Iterator[Environment]:
     """Give each prefix the name that conda finds it by; conda finds the first of two."""
     taken = set()
@@ -243,14 +275,9 @@ def _named(prefixes: Iterable[str]) -> Iterator[Environment]:
         yield Environment(first.get(prefix, prefix), prefix)
 
 
-def _listed_prefixes() -> Iterator[str]:
-    """Yield the lines of `environments.txt`: the user's, and everybody's for an administrator.
-
-    Where conda puts the file: `conda.core.envs_manager.get_user_environments_txt_file`.
-    """
-    homes = dict.fromkeys([os.path.expanduser("~"), *(_all_homes() if is_admin() else ())])
-    for home in homes:
-        yield from read_environments_txt(os.path.join(home, ".conda", "environments.txt"))
+def _homes() -> Iterable[str]:
+    """Return the user's home, and everybody's for an administrator."""
+    return dict.fromkeys([os.path.expanduser("~"), *(_all_homes() if is_admin() else ())])
 
 
 def _all_homes() -> list[str]:
@@ -267,7 +294,7 @@ def _all_homes() -> list[str]:
 
 def _existing_folder(folder: str, option: str) -> str:
     path: str = expand(folder)
-    if not os.path.isdir(path):
+    if not folder or not os.path.isdir(path):
         raise FolderNotFoundError(f"{option} {folder}: there is no such folder.")
     return path
 

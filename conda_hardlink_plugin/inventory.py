@@ -1,14 +1,12 @@
 """What a scan found: the facts on disk that every figure is computed from.
 
-An inode with one link belongs to the one unit that names it and is only summed up. An inode with
-several links is kept as a row of a table, because whom it belongs to is not known before the last
-root has been read.
+An inode with one link belongs to the one unit that names it. Inodes with several links are put in
+groups that lie in the same places. Neither is kept one by one.
 """
 
 from __future__ import annotations
 
-from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -81,62 +79,58 @@ class PrivateSums:
     directory_apparent_bytes: int = 0
 
 
-@dataclass(slots=True)
-class MultiLinkTable:
-    """One row for each inode (not a directory) whose link count is above one.
-
-    Columns of equal length, and one presence string for each root.
+@dataclass(frozen=True, slots=True)
+class InodeGroup:
+    """Inodes with several links that lie in the same places: every figure treats them alike.
 
     Attributes:
-        disk_bytes: `st_blocks * 512`.
-        apparent_bytes: `st_size`.
-        link_count: `st_nlink` when the inode was first met.
-        links_seen: Directory entries found for it, over all roots.
-        cache_unit: Index of the first unit of a cache that names it, or -1.
-        more_cache_units: Row to every cache unit that names it, where there are several.
+        roots: Indexes of the roots that hold a link to each of them, ascending.
+        cache_units: The units of caches that hold one.
         device: Index into `Inventory.devices`.
-        presence: For each root, a byte per row: 1 where the root holds a link to the inode.
+        complete: All links were seen.
+        surplus: More links were seen than there were: some were made while the scan ran.
 
     """
 
-    disk_bytes: array[int] = field(default_factory=lambda: array("Q"))
-    apparent_bytes: array[int] = field(default_factory=lambda: array("Q"))
-    link_count: array[int] = field(default_factory=lambda: array("I"))
-    links_seen: list[int] = field(default_factory=list)
-    cache_unit: array[int] = field(default_factory=lambda: array("i"))
-    more_cache_units: dict[int, set[int]] = field(default_factory=dict)
-    device: array[int] = field(default_factory=lambda: array("H"))
-    presence: list[bytearray] = field(default_factory=list)
+    roots: tuple[int, ...]
+    cache_units: frozenset[int]
+    device: int
+    complete: bool
+    surplus: bool
 
-    def __len__(self) -> int:
-        """Return the number of inodes in the table."""
-        return len(self.disk_bytes)
 
-    def cache_units(self, row: int) -> set[int]:
-        """Return every cache unit that names the inode of `row`; empty when no cache does."""
-        several = self.more_cache_units.get(row)
-        if several is not None:
-            return several
-        unit = self.cache_unit[row]
-        return set() if unit < 0 else {unit}
+@dataclass(slots=True)
+class GroupSums:
+    """Sums over a group of inodes.
+
+    Attributes:
+        inodes: How many.
+        disk_bytes: `st_blocks * 512`, each inode once.
+        apparent_bytes: `st_size`, each inode once.
+        outside_links: Links that the scan did not see.
+
+    """
+
+    inodes: int = 0
+    disk_bytes: int = 0
+    apparent_bytes: int = 0
+    outside_links: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class OwnFile:
-    """A file, not a directory, that no root scanned earlier holds a link to.
+    """A file, not a directory, all of whose links lie in one root; named by the first one met.
 
     Attributes:
         path: Relative to the root, `/` between components.
         disk_bytes: `st_blocks * 512`.
         apparent_bytes: `st_size`.
-        row: Its row in the `MultiLinkTable`, or -1 when it has a single link.
 
     """
 
     path: str
     disk_bytes: int
     apparent_bytes: int
-    row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +186,11 @@ class Inventory:
         links: Directory entries below each root, itself included.
         units: Environments, packages, tarballs and the rest of each cache.
         private: (unit, device index) to the sums of single-link inodes.
-        multilink: The inodes with several links.
+        groups: The inodes with several links.
         devices: `st_dev` of every device met.
         records: For each environment (by root index) the names of the files in `conda-meta`.
         symlinks: Symbolic links that lead out of their environment.
-        own_files: For each root asked for in detail, the files no earlier root holds.
+        own_files: For each root asked for in detail, the files that it alone holds.
         problems: What could not be counted as it stands.
         aliases: Path of a root that is the same directory as an earlier root, to that root's path.
 
@@ -207,7 +201,7 @@ class Inventory:
     links: tuple[int, ...]
     units: tuple[Unit, ...]
     private: dict[tuple[int, int], PrivateSums]
-    multilink: MultiLinkTable
+    groups: dict[InodeGroup, GroupSums]
     devices: tuple[int, ...]
     records: dict[int, frozenset[str]]
     symlinks: tuple[EscapingSymlink, ...]

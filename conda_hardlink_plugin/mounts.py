@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 
 MOUNTINFO = "/proc/self/mountinfo"
 OVERLAYS = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
 REFLINK_FILESYSTEMS = frozenset({"btrfs", "xfs", "bcachefs", "ocfs2", "zfs", "apfs"})
 
-_OCTAL = re.compile(rb"\\([0-7]{3})")
 _FIELDS_BEFORE_DASH = 6
 
 
@@ -69,7 +67,7 @@ def read_mount_table(mountinfo: str = MOUNTINFO) -> MountTable:
     """Read the mounts of this process; a table that is not `known` where they cannot be read."""
     try:
         with open(mountinfo, "rb") as file:
-            lines = file.read().splitlines()
+            lines = file.read().split(b"\n")  # a carriage return is part of a name
     except OSError:
         return MountTable((), known=False)
     return MountTable(tuple(mount for line in lines if (mount := _parse(line))), known=True)
@@ -82,5 +80,6 @@ def _parse(line: bytes) -> Mount | None:
         mount_point, filesystem = fields[4], fields[dash + 1]
     except (ValueError, IndexError):
         return None
-    unescaped = _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), mount_point)
+    # Space, tab, newline and backslash are written as three octal digits.
+    unescaped = mount_point.decode("unicode_escape").encode("latin-1")
     return Mount(os.fsdecode(unescaped), os.fsdecode(filesystem))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .usage import Usage
 
 _NAMES_IN_A_SENTENCE = 4
+_UNOPENED = -1  # a root's device when it could not be opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def find_notes(
     softlinks: Mapping[int, SoftlinksOfEnvironment],
     names: Mapping[str, str],
     filesystems: Sequence[str],
+    *,
+    unsearched: Sequence[PathProblem] = (),
 ) -> Notes:
     """Say what makes the figures bounds, and what was found that needs a word.
 
@@ -57,6 +60,7 @@ def find_notes(
         softlinks: What `softlinks.follow_softlinks` found.
         names: Prefix to the name of the environment.
         filesystems: The filesystem type of each root, `""` where unknown.
+        unsearched: Folders that could not be looked through for environments.
 
     """
     by_kind: dict[ProblemKind, list[PathProblem]] = {kind: [] for kind in ProblemKind}
@@ -65,6 +69,7 @@ def find_notes(
     unreadable = by_kind[ProblemKind.UNREADABLE]
     warnings = [
         *_incomplete(unreadable, by_kind[ProblemKind.VANISHED], by_kind[ProblemKind.REPEATED]),
+        *_unsearched(unsearched),
         *_changed(usage),
         *_outside(usage),
         *_copies(inventory, names),
@@ -75,13 +80,14 @@ def find_notes(
 
 
 def is_on_other_filesystem(inventory: Inventory, root: int) -> bool:
-    """Tell whether no package cache is on the environment's filesystem."""
+    """Tell whether no package cache is on the environment's filesystem, so far as is known."""
     caches = {
         device
         for device, place in zip(inventory.root_devices, inventory.roots, strict=True)
         if place.kind is RootKind.CACHE
-    }
-    return bool(caches) and inventory.root_devices[root] not in caches
+    } - {_UNOPENED}
+    device = inventory.root_devices[root]
+    return device != _UNOPENED and bool(caches) and device not in caches
 
 
 def _incomplete(
@@ -107,8 +113,16 @@ def _incomplete(
         )
 
 
+def _unsearched(folders: Sequence[PathProblem]) -> Iterator[str]:
+    if folders:
+        yield (
+            f"{_count(len(folders), 'folder')} could not be looked through for environments, which"
+            f" count as outside these trees ({folders[0].path}: {folders[0].reason})."
+        )
+
+
 def _changed(usage: Usage) -> Iterator[str]:
-    if usage.surplus_links:
+    if usage.surplus_inodes:
         yield (
             "Links were added while the trees were read: run the report again when whatever"
             " changes them has finished."

@@ -6,6 +6,7 @@ A file that cannot be made sense of comes back as `Unreadable`, never as an exce
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import stat
@@ -87,7 +88,7 @@ def read_record(path: str) -> Record | Unreadable:
     aligned = len(details) == len(names)
     for place, detail in enumerate(details):
         name = names[place] if aligned else detail.get("_path")
-        if name in files:
+        if isinstance(name, str) and name in files:
             files[name] = _role(detail)
     link = content.get("link")
     link_type = link.get("type") if isinstance(link, dict) else None
@@ -95,11 +96,13 @@ def read_record(path: str) -> Record | Unreadable:
     return Record(dist, files, link_type == _HARD_LINK)
 
 
-def read_environments_txt(path: str) -> list[str]:
-    """Return the prefixes that `environments.txt` lists; none if it cannot be read."""
+def read_environments_txt(path: str) -> list[str] | Unreadable:
+    """Return the lines of `environments.txt` that list a prefix; none if there is no such file."""
+    if not os.path.lexists(path):
+        return []
     content = _read_bytes(path)
     if isinstance(content, Unreadable):
-        return []
+        return content
     lines = (line.strip() for line in content.splitlines())
     return [os.fsdecode(line) for line in lines if line and not line.startswith(b"#")]
 
@@ -113,15 +116,16 @@ def read_pip_files(prefix: str) -> tuple[set[str], list[Unreadable]]:
     files: set[str] = set()
     problems: list[Unreadable] = []
     for site_packages in _site_packages(prefix):
+        folder = os.path.join(prefix, site_packages)
         try:
-            names = os.listdir(os.path.join(prefix, site_packages))
+            names = os.listdir(folder)
         except OSError as error:
-            problems.append(Unreadable(site_packages, _reason(error)))
+            problems.append(Unreadable(folder, _reason(error)))
             continue
         for name in names:
             if not name.endswith(".dist-info"):
                 continue
-            record = os.path.join(prefix, site_packages, name, "RECORD")
+            record = os.path.join(folder, name, "RECORD")
             if not os.path.lexists(record):
                 continue
             paths = _read_pip_record(record, site_packages)
@@ -137,7 +141,7 @@ def _read_pip_record(path: str, site_packages: str) -> set[str] | Unreadable:
     if isinstance(content, Unreadable):
         return content
     try:
-        rows = list(csv.reader(os.fsdecode(content).splitlines()))
+        rows = list(csv.reader(io.StringIO(os.fsdecode(content), newline="")))
     except csv.Error as error:
         return Unreadable(path, str(error))
     return {

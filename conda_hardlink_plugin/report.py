@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .breakdown import Breakdown, EnvironmentDetail, break_down, detail_of
-from .evidence import find_package_uses, packages_only_used_by
+from .evidence import find_package_uses, packages_by_only_user, packages_only_used_by
 from .inventory import RootKind
 from .notes import PathProblem, find_notes, is_on_other_filesystem
 from .softlinks import SoftlinksOfEnvironment, follow_softlinks
@@ -247,7 +247,15 @@ def build_report(
     """
     facts = _Facts(inventory, names, request.measure)
     breakdowns = _breakdowns(facts, request)
-    notes = find_notes(inventory, facts.usage, facts.softlinks, names, filesystems)
+    notes = find_notes(
+        inventory,
+        facts.usage,
+        facts.softlinks,
+        names,
+        filesystems,
+        unsearched=unreadable,
+    )
+    unread_records = tuple(_unread_records(breakdowns))
     root_of = {root.path: index for index, root in enumerate(inventory.roots)}
     root_of |= {alias: root_of[path] for alias, path in inventory.aliases.items()}
     detail = request.detail
@@ -258,10 +266,10 @@ def build_report(
         totals=_totals(facts.usage, inventory),
         devices=tuple(_devices(facts.usage, inventory, filesystems)),
         unreachable=tuple(unreachable),
-        unreadable=(*unreadable, *notes.unreadable, *_unread_records(breakdowns)),
+        unreadable=(*unreadable, *notes.unreadable, *unread_records),
         stale=tuple(stale),
         aliases=dict(inventory.aliases),
-        warnings=notes.warnings,
+        warnings=(*notes.warnings, *_about_records(unread_records)),
         packages=tuple(_packages(facts)) if request.packages else None,
         du=tuple(_du(facts.usage, inventory)) if request.du else None,
         if_removed=_if_removed(facts, request.if_removed, root_of) if request.if_removed else None,
@@ -283,11 +291,9 @@ class _Facts:
         self.roots_of_environments = [
             index for index, root in enumerate(inventory.roots) if root.kind is RootKind.ENVIRONMENT
         ]
+        only_user = packages_by_only_user(self.uses)
         self.with_clean = self.usage.exclusive_with_packages(
-            {
-                root: packages_only_used_by(frozenset([root]), self.uses)
-                for root in self.roots_of_environments
-            }
+            {root: only_user.get(root, set()) for root in self.roots_of_environments}
         )
 
 
@@ -314,7 +320,7 @@ def _environments(
             broken_softlinks=len(softlinks.broken),
             inodes=usage.inodes_by_root[root],
             links=inventory.links[root],
-            outside_linked_inodes=usage.outside_inodes_of_root(root),
+            outside_linked_inodes=usage.outside_inodes_by_root[root],
             on_other_filesystem=is_on_other_filesystem(inventory, root),
             private_bytes=exclusive_bytes if breakdown else None,
             private=breakdown.by_cause if breakdown else None,
@@ -360,7 +366,7 @@ def _devices(
     usage: Usage, inventory: Inventory, filesystems: Sequence[str]
 ) -> Iterator[DeviceFigures]:
     for index, (device, on_disk_bytes) in enumerate(
-        zip(inventory.devices, usage.on_disk_by_device(), strict=True)
+        zip(inventory.devices, usage.on_disk_by_device, strict=True)
     ):
         roots = [root for root, place in enumerate(inventory.root_devices) if place == index]
         yield DeviceFigures(
@@ -372,9 +378,10 @@ def _devices(
 
 
 def _packages(facts: _Facts) -> Iterator[PackageFigures]:
-    sizes = facts.usage.unique_by_unit()
-    for unit, use in facts.uses.items():
-        path = facts.inventory.units[unit].path
+    sizes = facts.usage.unique_by_unit
+    units = facts.inventory.units
+    for unit in sorted(facts.uses, key=lambda unit: units[unit].path):
+        use, path = facts.uses[unit], units[unit].path
         users = (
             PackageUser(facts.names.get(prefix, prefix), prefix, use.environments[root].value)
             for root in sorted(use.environments)
@@ -418,8 +425,11 @@ def _if_removed(facts: _Facts, prefixes: Sequence[str], root_of: Mapping[str, in
 
 def _breakdowns(facts: _Facts, request: Request) -> dict[int, Breakdown]:
     cached = {os.path.basename(facts.inventory.units[unit].path) for unit in facts.uses}
+    softlinks: dict[int, list[str]] = {}
+    for symlink in facts.inventory.symlinks:
+        softlinks.setdefault(symlink.root, []).append(symlink.path)
     return {
-        root: break_down(facts.usage, root, cached)
+        root: break_down(facts.usage, root, cached, softlinks.get(root, ()))
         for root in facts.inventory.own_files
         if request.causes or request.detail is not None
     }
@@ -429,3 +439,12 @@ def _unread_records(breakdowns: Mapping[int, Breakdown]) -> Iterator[PathProblem
     for breakdown in breakdowns.values():
         for record in breakdown.unreadable:
             yield PathProblem(record.path, record.reason)
+
+
+def _about_records(unread: Sequence[PathProblem]) -> Iterator[str]:
+    if unread:
+        which = "1 record" if len(unread) == 1 else f"{len(unread):,} records"
+        yield (
+            f"{which} of installed packages could not be read, and what they list counts as"
+            f" unowned ({unread[0].path}: {unread[0].reason})."
+        )

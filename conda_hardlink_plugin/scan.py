@@ -31,6 +31,7 @@ _OPEN_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXE
 _OPEN_CHILD = _OPEN_ROOT | getattr(os, "O_NOFOLLOW", 0)
 _LINKS_PER_PROGRESS = 5000
 _MAX_OPEN_DIRECTORIES = 200
+_MAX_RELATIVE_BYTES = 3500  # with two more names of at most 255 bytes still below PATH_MAX
 
 
 class UntrustedDeviceError(Exception):
@@ -70,7 +71,7 @@ def scan(
 
     """
     mounts = read_mount_table() if mounts is None else mounts
-    ordered = sorted(roots, key=lambda root: root.kind is not RootKind.CACHE)
+    ordered = sorted(dict.fromkeys(roots), key=lambda root: root.kind is not RootKind.CACHE)
     untrusted: set[int] = set()
     collecting = gc.isenabled()
     gc.disable()
@@ -91,7 +92,7 @@ class _Place:
     Attributes:
         descriptor: Opens the directory itself while `relative` is empty. So deep down that keeping
             every level open would exhaust the descriptors it is borrowed from an ancestor, below
-            which `relative` leads here.
+            which `relative` leads here; as far as a path may be long.
         unit: The unit that its content belongs to.
         device: Its `st_dev`.
         sums: Where its single-link inodes are added up.
@@ -105,16 +106,26 @@ class _Place:
         "children", "descriptor", "device", "name", "parent", "plain", "relative", "sums", "unit",
     )  # fmt: skip
 
-    def __init__(self, parent: _Place | None, name: str, unit: int) -> None:
+    def __init__(
+        self,
+        parent: _Place | None,
+        name: str,
+        unit: int,
+        sums: PrivateSums,
+        device: int,
+        children: list[str],
+        *,
+        plain: bool,
+    ) -> None:
         self.parent = parent
         self.name = name
         self.unit = unit
+        self.sums = sums
+        self.device = device
+        self.children = children
+        self.plain = plain
         self.descriptor = -1
         self.relative = ""
-        self.device = -1
-        self.sums = PrivateSums()
-        self.plain = False
-        self.children: list[str] = []
 
     @property
     def path(self) -> str:
@@ -125,11 +136,8 @@ class _Place:
             place = place.parent
         return "/".join(reversed(names))
 
-    def child(self, name: str, descriptor: int, children: list[str]) -> _Place:
-        place = _Place(self, name, self.unit)
-        place.descriptor, place.device, place.sums = descriptor, self.device, self.sums
-        place.plain, place.children = self.plain, children
-        return place
+    def may_lend_descriptor(self) -> bool:
+        return len(os.fsencode(self.relative)) <= _MAX_RELATIVE_BYTES
 
     def borrow_descriptor(self, ancestor: _Place) -> None:
         os.close(self.descriptor)
@@ -156,6 +164,7 @@ class _Walk:
         self.untrusted = untrusted
         self.on_progress = on_progress
         self.links_told = 0
+        self.max_open = _open_directories_allowed()
         self.aliases: dict[str, str] = {}
         self.root_identities: dict[tuple[int, int], str] = {}
         self.tally = Tally([root for root in roots if self._is_new(root)])
@@ -175,10 +184,12 @@ class _Walk:
         identity = _identity(root.path)
         if identity is None:
             return True
-        known = self.root_identities.setdefault(identity, root.path)
-        if known != root.path:
+        known = self.root_identities.get(identity)
+        if known is None:
+            self.root_identities[identity] = root.path
+        elif known != root.path:
             self.aliases[root.path] = known
-        return known == root.path
+        return known is None
 
     def _may_meet_twice(self, mounts: MountTable) -> bool:
         """Tell whether a mount inside a root may show a directory that is also elsewhere."""
@@ -191,20 +202,25 @@ class _Walk:
     def _read_root(self, index: int, root: Root) -> None:
         tally = self.tally
         unit = tally.begin_root(index, detailed=root.path in self.detailed)
-        top = _Place(None, root.path, unit)
         try:
-            top.descriptor = os.open(root.path, _OPEN_ROOT)
+            descriptor = os.open(root.path, _OPEN_ROOT)
         except OSError as error:
             tally.add_problem(root.path, error)
             with contextlib.suppress(OSError):
                 tally.add_directory(unit, os.stat(root.path))
             return
-        stack = [top]
         try:
-            status = os.fstat(top.descriptor)
+            status = os.fstat(descriptor)
             tally.note_root_device(status.st_dev)
-            self._read_apart(top, top.descriptor, status)
-            self._walk(stack)
+            top = self._read_apart(None, root.path, unit, descriptor, status)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        stack: list[_Place] = []
+        self._enter(stack, top, descriptor)
+        try:
+            while stack:
+                self._read_below(stack)
         finally:
             for place in stack:
                 place.close()
@@ -212,41 +228,44 @@ class _Walk:
             with contextlib.suppress(OSError):  # the walk has noted it
                 tally.note_records(os.listdir(f"{root.path}/conda-meta"))
 
-    def _walk(self, stack: list[_Place]) -> None:
-        """Read every directory below those on the stack, innermost first."""
-        while stack:
-            place = self._read_children(stack[-1])
-            if place is None:
-                stack.pop().close()
-                continue
-            if len(stack) >= _MAX_OPEN_DIRECTORIES:
-                place.borrow_descriptor(stack[-1])
-            stack.append(place)
+    def _enter(self, stack: list[_Place], place: _Place, descriptor: int) -> None:
+        """Put a directory that was listed on the stack if it has directories, else close it."""
+        if not place.children:
+            os.close(descriptor)
+            return
+        place.descriptor = descriptor
+        if len(stack) >= self.max_open and stack[-1].may_lend_descriptor():
+            place.borrow_descriptor(stack[-1])
+        stack.append(place)
 
-    def _read_children(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry costs more
-        self, parent: _Place
-    ) -> _Place | None:
-        """Read the directories in one, until one of them has directories of its own: return that.
+    def _read_below(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry costs more
+        self, stack: list[_Place]
+    ) -> None:
+        """Read the directories below those on the stack, as far as they are of one unit.
 
         What stands here is done for each entry of every environment: it is the cost of a scan.
         Where a listing's numbers may not be taken as they are, `_read_apart` does it slowly.
         """
-        if self.on_progress is not None:
-            self._tell_progress()
-        device = parent.device if parent.plain else None
-        tally = self.tally
-        table, presence = tally.table, tally.presence
-        rows, links_seen = tally.listed[parent.device], table.links_seen
-        row_of, add_disk_bytes, add_apparent_bytes, add_link_count = (
-            rows.get, table.disk_bytes.append, table.apparent_bytes.append, table.link_count.append
+        tally, apart = self.tally, self.apart
+        unit, sums = stack[-1].unit, stack[-1].sums
+        table = tally.listed[stack[-1].device]
+        states, step, first_state = table.states, tally.step, tally.first_state
+        state_of = states.get
+        add_disk_bytes, add_apparent_bytes, add_link_count = (
+            table.disk_bytes.append, table.apparent_bytes.append, table.link_counts.append
         )  # fmt: skip
-        names, apart, unit, in_cache = parent.children, self.apart, parent.unit, tally.in_cache
-        keep_own = tally.keeps_own
+        in_cache, keeps_own = tally.in_cache, tally.keeps_own
         blocks = size = inodes = directory_blocks = directory_size = directories = linked = 0
-        children: list[str] = []
         try:
-            while names:
-                name = names.pop()
+            while stack and stack[-1].sums is sums:
+                parent = stack[-1]
+                if not parent.children:
+                    stack.pop().close()
+                    continue
+                if self.on_progress is not None:
+                    self._tell_progress(directories + inodes + linked)
+                device = parent.device if parent.plain else None
+                name = parent.children.pop()
                 try:
                     descriptor = os.open(
                         parent.relative + name, _OPEN_CHILD, dir_fd=parent.descriptor
@@ -254,15 +273,13 @@ class _Walk:
                 except OSError as error:
                     self._add_unopened(parent, name, error)
                     continue
+                children: list[str] = []
                 try:
                     status = os.fstat(descriptor)
                     if status.st_dev != device or status.st_ino in apart:
-                        place = _Place(parent, name, unit)
-                        self._read_apart(place, descriptor, status)
-                        if place.children:
-                            place.descriptor = descriptor
-                            return place
-                        os.close(descriptor)
+                        table.complete(unit)
+                        place = self._read_apart(parent, name, unit, descriptor, status)
+                        self._enter(stack, place, descriptor)
                         continue
                     directory_blocks += status.st_blocks
                     directory_size += status.st_size
@@ -270,14 +287,12 @@ class _Walk:
                     with os.scandir(descriptor) as entries:
                         for entry in entries:
                             number = entry.inode()
-                            row = row_of(number)
-                            if row is not None:
-                                links_seen[row] += 1
-                                presence[row] = 1
+                            state = state_of(number)
+                            if state is not None:
+                                states[number] = step[state]
                                 linked += 1
                                 if in_cache:
-                                    tally.complete_rows(unit, parent.device)
-                                    tally.note_cache_unit(row, unit)
+                                    table.more_units.setdefault(number, set()).add(unit)
                                 continue
                             try:
                                 if entry.is_dir(follow_symlinks=False):
@@ -288,18 +303,16 @@ class _Walk:
                                 tally.add_problem(f"{parent.path}/{name}/{entry.name}", error)
                                 continue
                             if status.st_ino != number or status.st_dev != device:
-                                raise UntrustedDeviceError(device)  # noqa: TRY301  # as above
-                            if keep_own or entry.is_symlink():
-                                tally.complete_rows(unit, parent.device)
+                                raise UntrustedDeviceError(parent.device)  # noqa: TRY301
+                            if keeps_own or entry.is_symlink():
+                                table.complete(unit)
                                 path = f"{parent.path}/{name}"
                                 tally.add_file(unit, path, entry.name, descriptor, status)
                             elif status.st_nlink > 1:
-                                rows[number] = len(links_seen)
-                                links_seen.append(1)
+                                states[number] = first_state
                                 add_disk_bytes(status.st_blocks * BLOCK_BYTES)
                                 add_apparent_bytes(status.st_size)
                                 add_link_count(status.st_nlink)
-                                presence.append(1)
                                 linked += 1
                             else:
                                 blocks += status.st_blocks
@@ -311,43 +324,59 @@ class _Walk:
                     os.close(descriptor)
                     raise
                 if children:
-                    return parent.child(name, descriptor, children)
-                os.close(descriptor)
+                    place = _Place(parent, name, unit, sums, parent.device, children, plain=True)
+                    self._enter(stack, place, descriptor)
+                else:
+                    os.close(descriptor)
         finally:
-            tally.complete_rows(unit, parent.device)
+            table.complete(unit)
             tally.links[tally.root] += inodes + linked + directories
-            sums = parent.sums
             sums.disk_bytes += (blocks + directory_blocks) * BLOCK_BYTES
             sums.apparent_bytes += size + directory_size
             sums.inodes += inodes + directories
             sums.directory_disk_bytes += directory_blocks * BLOCK_BYTES
             sums.directory_apparent_bytes += directory_size
-        return None
 
-    def _read_apart(self, place: _Place, descriptor: int, status: os.stat_result) -> None:
+    def _read_apart(
+        self,
+        parent: _Place | None,
+        name: str,
+        unit: int,
+        descriptor: int,
+        status: os.stat_result,
+    ) -> _Place:
         """Count a directory that begins something new: a root, a package, a device, a mount."""
-        tally, parent, device = self.tally, place.parent, status.st_dev
+        tally, device = self.tally, status.st_dev
         identity = (device, status.st_ino)
-        if parent is not None and identity in self.root_identities:
-            return
-        if self.visited is not None:
-            if identity in self.visited:
-                tally.add_repeated(place.path)
-                return
-            self.visited.add(identity)
-        searching = tally.is_outside_packages(place.unit)
-        if searching and parent is not None and _is_package(descriptor):
-            place.unit = tally.add_unit(UnitKind.PACKAGE, place.path)
+        path = name if parent is None else f"{parent.path}/{name}"
+        searching = tally.is_outside_packages(unit)
+        counted_elsewhere = self._is_counted_elsewhere(identity, path, is_root=parent is None)
+        if searching and parent is not None and not counted_elsewhere and _is_package(descriptor):
+            unit = tally.add_unit(UnitKind.PACKAGE, path)
             searching = False
-        place.device = device
-        place.sums = tally.sums(place.unit, device)
         trusted = device not in self.untrusted and identity not in self.careful
-        place.plain = trusted and not searching and self.visited is None
-        tally.add_directory(place.unit, status)
+        plain = trusted and not searching and self.visited is None
+        place = _Place(parent, name, unit, tally.sums(unit, device), device, [], plain=plain)
+        if counted_elsewhere:
+            return place
+        tally.add_directory(unit, status)
         try:
             self._list_with_stat(descriptor, place, searching, device if trusted else None)
         except OSError as error:
-            tally.add_problem(place.path, error)
+            tally.add_problem(path, error)
+        return place
+
+    def _is_counted_elsewhere(self, identity: tuple[int, int], path: str, *, is_root: bool) -> bool:
+        """Tell whether a directory is another root, or was met before through another mount."""
+        if not is_root and identity in self.root_identities:
+            return True
+        if self.visited is None:
+            return False
+        if identity in self.visited:
+            self.tally.add_repeated(path)
+            return True
+        self.visited.add(identity)
+        return False
 
     def _add_unopened(self, parent: _Place, name: str, error: OSError) -> None:
         """Count a directory that cannot be opened as far as its parent lets it be seen."""
@@ -401,11 +430,17 @@ class _Walk:
                     unit = tally.add_unit(UnitKind.TARBALL, f"{directory}/{name}")
                 tally.add_file(unit, directory, name, descriptor, status)
 
-    def _tell_progress(self) -> None:
-        links = sum(self.tally.links)
+    def _tell_progress(self, links_uncounted: int) -> None:
+        links = sum(self.tally.links) + links_uncounted
         if self.on_progress is not None and links >= self.links_told + _LINKS_PER_PROGRESS:
             self.links_told = links
             self.on_progress(links)
+
+
+def _open_directories_allowed() -> int:
+    """Return how many directories may be kept open: a part of what the process is allowed."""
+    allowed = os.sysconf("SC_OPEN_MAX")  # negative where there is no limit
+    return min(_MAX_OPEN_DIRECTORIES, allowed // 4) if allowed > 0 else _MAX_OPEN_DIRECTORIES
 
 
 def _directories_with_mounted_files(mounts: MountTable) -> set[tuple[int, int]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .inventory import (
     EscapingSymlink,
+    GroupSums,
+    InodeGroup,
     Inventory,
-    MultiLinkTable,
     OwnFile,
     PrivateSums,
     Problem,
@@ -19,12 +21,26 @@ from .inventory import (
     Unit,
     UnitKind,
 )
+from .links import InodeTable, States, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
 GONE = (FileNotFoundError, NotADirectoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class _NotedFile:
+    """A file met first in the root that is read in detail, and where its inode is counted.
+
+    `table` is `None` for an inode with a single link.
+    """
+
+    file: OwnFile
+    table: InodeTable | None
+    number: int
+    link_count: int
 
 
 class Tally:
@@ -35,11 +51,11 @@ class Tally:
         root: Index of the current root.
         in_cache: The current root is a package cache.
         links: Entries counted in each root.
-        table: The inodes with several links.
-        presence: The current root's presence string.
-        listed: For each device, inode number to row: what the listing of a directory may be
-            trusted to name. Symbolic links that lead out of their tree are not in it, so that
-            each of their places is looked at.
+        listed: For each device, the inodes with several links that the listing of a directory may
+            be trusted to name. Symbolic links that lead out of their tree are not among them, so
+            that each of their places is looked at.
+        step: From an inode's state to the one after another link to it in the current root.
+        first_state: The state of an inode met for the first time in the current root.
         keeps_own: The current root's own files are kept one by one.
 
     """
@@ -50,36 +66,34 @@ class Tally:
         self.root = 0
         self.in_cache = False
         self.links = [0] * len(roots)
-        self.table = MultiLinkTable()
-        self.presence = bytearray()
-        self.listed: dict[int, dict[int, int]] = {}
+        self.listed: dict[int, InodeTable] = {}
         self.keeps_own = False
-        self._escaping_rows: dict[tuple[int, int], int] = {}
+        self._states = States()
+        self.step = Step(self._states, 0)
+        self.first_state = 0
+        self._escaping: dict[int, InodeTable] = {}
         self._root_devices = [-1] * len(roots)
         self._units: list[Unit] = []
         self._private: dict[tuple[int, int], PrivateSums] = {}
         self._devices: dict[int, int] = {}
         self._records: dict[int, frozenset[str]] = {}
         self._symlinks: list[EscapingSymlink] = []
-        self._own_files: dict[int, list[OwnFile]] = {}
+        self._own_files: dict[int, list[_NotedFile]] = {}
         self._problems: list[Problem] = []
 
     def inventory(self, aliases: dict[str, str]) -> Inventory:
         """Return what was found; nothing may be counted afterwards."""
-        rows = len(self.table)
-        for presence in self.table.presence:
-            presence.extend(bytes(rows - len(presence)))
         return Inventory(
             roots=tuple(self.roots),
             root_devices=tuple(self._root_devices),
             links=tuple(self.links),
             units=tuple(self._units),
             private=self._private,
-            multilink=self.table,
+            groups=self._groups(),
             devices=tuple(self._devices),
             records=self._records,
             symlinks=tuple(self._symlinks),
-            own_files=self._own_files,
+            own_files={root: self._exclusive(root) for root in self._own_files},
             problems=tuple(self._problems),
             aliases=aliases,
         )
@@ -88,8 +102,8 @@ class Tally:
         """Make a root the current one; return the unit for what is not a unit of its own in it."""
         self.root = root
         self.in_cache = self.roots[root].kind is RootKind.CACHE
-        self.presence = bytearray(len(self.table))
-        self.table.presence.append(self.presence)
+        self.step = Step(self._states, root)
+        self.first_state = self.step[0]
         self.keeps_own = detailed
         if detailed:
             self._own_files[root] = []
@@ -121,25 +135,21 @@ class Tally:
         escaping = False
         if stat.S_ISLNK(status.st_mode) and (status.st_nlink > 1 or not self.in_cache):
             escaping = self._note_symlink(unit, directory, name, descriptor)
-        row = -1
+        table = None
         if status.st_nlink == 1:
             sums = self.sums(unit, status.st_dev)
             sums.disk_bytes += status.st_blocks * BLOCK_BYTES
             sums.apparent_bytes += status.st_size
             sums.inodes += 1
-        elif (known := self._row_of(status)) is None:
-            row = self._add_row(status, unit, listed=not escaping)
         else:
-            self.table.links_seen[known] += 1
-            self.presence[known] = 1
-            if self.in_cache:
-                self.note_cache_unit(known, unit)
-            return
+            table = self._table_of(status, escaping=escaping)
+            if not self._add_multilink(table, unit, status):
+                return
         if self.keeps_own:
             relative = f"{directory}/{name}"[len(self.roots[self.root].path) + 1 :]
-            disk_bytes = status.st_blocks * BLOCK_BYTES
-            file = OwnFile(relative, disk_bytes, status.st_size, row)
-            self._own_files[self.root].append(file)
+            file = OwnFile(relative, status.st_blocks * BLOCK_BYTES, status.st_size)
+            noted = _NotedFile(file, table, status.st_ino, status.st_nlink)
+            self._own_files[self.root].append(noted)
 
     def add_directory(self, unit: int, status: os.stat_result) -> None:
         """Count a directory itself, from its `stat`."""
@@ -185,45 +195,95 @@ class Tally:
         index = self._devices.get(device)
         if index is None:
             index = self._devices[device] = len(self._devices)
-            self.listed[device] = {}
+            self.listed[device] = InodeTable()
+            self._escaping[device] = InodeTable()
         return index
 
-    def complete_rows(self, unit: int, device: int) -> None:
-        """Fill in the columns that all rows added since the last call have alike."""
-        table = self.table
-        missing = len(table.links_seen) - len(table.cache_unit)
-        if missing:
-            table.cache_unit.extend([unit if self.in_cache else -1] * missing)
-            table.device.extend([self._devices[device]] * missing)
-
-    def note_cache_unit(self, row: int, unit: int) -> None:
-        """Note that a unit of the current cache has a link to a row met before."""
-        first = self.table.cache_unit[row]
-        if first != unit:
-            self.table.more_cache_units.setdefault(row, {first}).add(unit)
-
-    def _row_of(self, status: os.stat_result) -> int | None:
-        """Return the row of an inode with several links, `None` if it was not met before."""
+    def _table_of(self, status: os.stat_result, *, escaping: bool) -> InodeTable:
+        """Return the table that an inode with several links is in, or is to be put in."""
         device, number = status.st_dev, status.st_ino
         self.device_index(device)
-        row = self.listed[device].get(number)
-        return self._escaping_rows.get((device, number)) if row is None else row
+        listed, escaping_table = self.listed[device], self._escaping[device]
+        if number in listed.states:
+            return listed
+        return escaping_table if escaping or number in escaping_table.states else listed
 
-    def _add_row(self, status: os.stat_result, unit: int, *, listed: bool) -> int:
-        """Add an inode with several links, met for the first time; return its row."""
-        table, device = self.table, status.st_dev
-        row = len(table.links_seen)
-        if listed:
-            self.listed[device][status.st_ino] = row
-        else:
-            self._escaping_rows[device, status.st_ino] = row
-        table.links_seen.append(1)
+    def _add_multilink(self, table: InodeTable, unit: int, status: os.stat_result) -> bool:
+        """Count one link to an inode that has several; tell whether it is the first one met."""
+        number = status.st_ino
+        state = table.states.get(number)
+        if state is not None:
+            table.states[number] = self.step[state]
+            if self.in_cache:
+                table.more_units.setdefault(number, set()).add(unit)
+            return False
+        table.states[number] = self.first_state
         table.disk_bytes.append(status.st_blocks * BLOCK_BYTES)
         table.apparent_bytes.append(status.st_size)
-        table.link_count.append(status.st_nlink)
-        self.presence.append(1)
-        self.complete_rows(unit, device)
-        return row
+        table.link_counts.append(status.st_nlink)
+        table.complete(unit)
+        return True
+
+    def _groups(self) -> dict[InodeGroup, GroupSums]:
+        groups: dict[InodeGroup, GroupSums] = {}
+        for tables in (self.listed, self._escaping):
+            for device, table in tables.items():
+                self._add_groups(groups, self._devices[device], table)
+        return groups
+
+    def _add_groups(
+        self, groups: dict[InodeGroup, GroupSums], device: int, table: InodeTable
+    ) -> None:
+        """Sum up a table by what its inodes have alike."""
+        alike: dict[tuple[int, int, int], GroupSums] = {}
+        columns = zip(
+            table.states.items(),
+            table.link_counts,
+            table.units,
+            table.disk_bytes,
+            table.apparent_bytes,
+            strict=True,
+        )
+        for (number, state), link_count, unit, disk_bytes, apparent_bytes in columns:
+            if number in table.more_units:
+                units = frozenset((unit, *table.more_units[number]))
+                sums = groups.setdefault(self._group(state, link_count, units, device), GroupSums())
+            else:
+                key = (state, link_count, unit)
+                known = alike.get(key)
+                if known is None:
+                    group = self._group(state, link_count, frozenset((unit,)), device)
+                    known = alike[key] = groups.setdefault(group, GroupSums())
+                sums = known
+            sums.inodes += 1
+            sums.disk_bytes += disk_bytes
+            sums.apparent_bytes += apparent_bytes
+            sums.outside_links += max(link_count - self._states.links_seen[state], 0)
+
+    def _group(self, state: int, link_count: int, units: frozenset[int], device: int) -> InodeGroup:
+        links_seen = self._states.links_seen[state]
+        return InodeGroup(
+            roots=self._states.roots[state],
+            cache_units=frozenset(
+                unit for unit in units if self._units[unit].kind is not UnitKind.ENVIRONMENT
+            ),
+            device=device,
+            complete=links_seen >= link_count,
+            surplus=links_seen > link_count,
+        )
+
+    def _exclusive(self, root: int) -> list[OwnFile]:
+        """Return the files noted in a root whose links all lie in it."""
+        return [
+            noted.file
+            for noted in self._own_files[root]
+            if noted.table is None
+            or self._is_exclusive(noted.table.states[noted.number], noted.link_count, root)
+        ]
+
+    def _is_exclusive(self, state: int, link_count: int, root: int) -> bool:
+        states = self._states
+        return states.roots[state] == (root,) and states.links_seen[state] >= link_count
 
     def _note_symlink(self, unit: int, directory: str, name: str, descriptor: int) -> bool:
         """Note a symbolic link that leads out of its tree; tell whether it does."""

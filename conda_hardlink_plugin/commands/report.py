@@ -134,12 +134,14 @@ def make_report(args: argparse.Namespace) -> Report:
 
     prefix = args.environment_prefix
     installation = find_installation(
-        search=args.search, caches=args.cache_folders, prefixes=[prefix] if prefix else []
+        search=args.search, caches=args.cache_folders, prefixes=[] if prefix is None else [prefix]
     )
     request = request_of(args, installation)
-    detailed = [request.detail] if request.detail else []
+    detailed: list[str] = []
     if request.causes:
         detailed = [environment.prefix for environment in installation.environments]
+    elif request.detail is not None:
+        detailed = installation.paths_of(installation.environment(request.detail))
     mounts = read_mount_table()
     with progress(quiet=context.json or context.quiet) as on_progress:
         inventory = scan(
@@ -167,10 +169,14 @@ def make_report(args: argparse.Namespace) -> Report:
 
 def request_of(args: argparse.Namespace, installation: Installation) -> Request:
     """Translate the options; environments that are not there are refused."""
+    from conda.common.path import expand
+
     from ..report import Request
     from ..usage import Measure
 
-    detail = args.environment_name or args.environment_prefix
+    detail = args.environment_name
+    if args.environment_prefix is not None:
+        detail = expand(args.environment_prefix)  # whole, it is not taken for a name
     removed = args.if_removed
     return Request(
         measure=Measure.APPARENT if args.apparent_size else Measure.DISK,
@@ -180,7 +186,7 @@ def request_of(args: argparse.Namespace, installation: Installation) -> Request:
         if_removed=tuple(installation.environment(name).prefix for name in removed)
         if removed
         else None,
-        detail=installation.environment(detail).prefix if detail else None,
+        detail=installation.environment(detail).prefix if detail is not None else None,
     )
 
 

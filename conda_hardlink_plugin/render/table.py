@@ -139,11 +139,17 @@ def _print_notes(report: Report, terminal: Terminal, *, verbose: bool) -> None:
     notes += [f"{problem.path}: not looked at, {problem.reason}." for problem in report.unreachable]
     if report.stale:
         names = report.stale[0] if len(report.stale) == 1 else count(len(report.stale), "place")
-        notes.append(f"{names} in environments.txt: deleted, and counted nowhere.")
+        notes.append(f"{names} in environments.txt: no environment any more, and counted nowhere.")
     if verbose:
-        notes += [f"{problem.path}: {problem.reason.lower()}." for problem in report.unreadable]
+        notes += [
+            f"{problem.path}: {_begin_small(problem.reason)}." for problem in report.unreadable
+        ]
         notes += [f"{path} is the same folder as {same}." for path, same in report.aliases.items()]
     if notes:
         terminal.say()
     for note in notes:
         terminal.say(f"! {note}", style="yellow", indent="  ")
+
+
+def _begin_small(phrase: str) -> str:
+    return phrase[:1].lower() + phrase[1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
+_GAP = 2  # between two columns of a table
 _PIPE_COLUMNS = 100_000  # nothing is folded where no terminal limits the line
 
 
@@ -32,12 +34,18 @@ class Column:
     figures: bool = True
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command what becomes of a report whose reader is gone."""
+        raise  # noqa: PLE0704  # called while the BrokenPipeError is handled
+
+
 class Terminal:
     """What a report is printed on."""
 
     def __init__(self, file: TextIO | None = None, columns: int | None = None) -> None:
         """Print on `file` (stdout by default), in `columns` (found out by default)."""
-        console = Console(file=file, highlight=False, markup=False, emoji=False)
+        console = _Console(file=file, highlight=False, markup=False, emoji=False)
         if columns is None and not console.is_terminal:
             columns = _PIPE_COLUMNS
         if columns is not None:
@@ -59,7 +67,7 @@ class Terminal:
         if not sentence:
             self.console.print()
             return
-        text = Text(printable(sentence), style=style)
+        text = Text(self._shown(sentence), style=style)
         width = max(self.console.width - len(indent), 20)
         for number, line in enumerate(text.wrap(self.console, width)):
             line.rstrip()
@@ -68,24 +76,32 @@ class Terminal:
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; where it is too wide, each row as a block of its own instead."""
-        escaped = [[printable(cell) for cell in row] for row in rows]
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        escaped = [[self._shown(cell) for cell in row] for row in rows]
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
         for column in columns:
             justify = "right" if column.figures else "left"
             table.add_column(column.heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # a literal
         for row in escaped:
             table.add_row(*row)
-        if self.console.measure(table).maximum <= self.console.width:
+        # Not what rich measures: it would cut cells to make a table fit, and say that it fits.
+        cells = zip([column.heading for column in columns], *escaped, strict=True)
+        width = sum(max(map(cell_len, column)) + _GAP for column in cells) - _GAP
+        if width <= self.console.width:
             self._print_unpadded(table)
             return
         for row in escaped:
             self.console.print(Text(row[0], style="bold"), soft_wrap=True)
             parts = [
-                f"{column.heading} {cell}"
+                f"{column.heading} {cell}".strip()
                 for column, cell in zip(columns[1:], row[1:], strict=True)
                 if cell
             ]
             self._say_parts(parts)
+
+    def _shown(self, text: str) -> str:
+        """Return the text with what is not printable, or not in the encoding, as escapes."""
+        encoding = self.console.encoding
+        return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
     def _print_unpadded(self, table: Table) -> None:
         """Print a table without the spaces after the last column where lines may be very long."""
@@ -96,11 +112,11 @@ class Terminal:
 
     def _say_parts(self, parts: Sequence[str]) -> None:
         """Print parts side by side, as many as fit in a line; no part is broken."""
-        line = " "
+        line = ""
         for part in parts:
-            if len(line) + 2 + len(part) > self.console.width and line.strip():
+            if line and cell_len(f"{line}  {part}") > self.console.width:
                 self.console.print(Text(line), soft_wrap=True)
-                line = " "
-            line += f" {part} "
-        if line.strip():
-            self.console.print(Text(line.rstrip()), soft_wrap=True)
+                line = ""
+            line += f"  {part}"
+        if line:
+            self.console.print(Text(line), soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ..usage import Measure
 from .terminal import Column, Terminal
 from .units import count, percent, size
 
@@ -50,7 +51,7 @@ def print_views(
         parts += 1
     if report.du is not None:
         terminal.say() if parts else None
-        _print_du(report.du, terminal)
+        _print_du(report.du, report.measure, terminal)
         parts += 1
     return parts > 0
 
@@ -79,21 +80,7 @@ def _print_detail(
             for cause, amount in _present(detail.private)
         ],
     )
-    terminal.say()
-    shown = [package for package in detail.packages if package.exclusive_bytes][:_ROWS_IN_DETAIL]
-    terminal.table(
-        [Column("PACKAGE", figures=False), Column("EXCLUSIVE")],
-        [[package.name, size(package.exclusive_bytes)] for package in shown],
-    )
-    rest = detail.packages[len(shown) :]
-    if rest:
-        amount = sum(package.exclusive_bytes for package in rest)
-        terminal.say(f"... and {count(len(rest), 'more package')} with {size(amount)} in all.")
-    if detail.copied_packages:
-        terminal.say(
-            f"conda says hard link; these are copies, at least in part: "
-            f"{', '.join(detail.copied_packages)}."
-        )
+    _print_packages_of(detail, terminal)
     terminal.say()
     if not detail.shares_with:
         terminal.say("It has no file in common with another environment.")
@@ -105,6 +92,28 @@ def _print_detail(
     more = len(detail.shares_with) - _ROWS_IN_DETAIL
     if more > 0:
         terminal.say(f"... and {count(more, 'more environment')}.")
+
+
+def _print_packages_of(detail: EnvironmentDetail, terminal: Terminal) -> None:
+    if not detail.packages:
+        return
+    terminal.say()
+    shown = [package for package in detail.packages if package.exclusive_bytes][:_ROWS_IN_DETAIL]
+    if shown:
+        terminal.table(
+            [Column("PACKAGE", figures=False), Column("EXCLUSIVE")],
+            [[package.name, size(package.exclusive_bytes)] for package in shown],
+        )
+    rest = detail.packages[len(shown) :]
+    if rest:
+        amount = sum(package.exclusive_bytes for package in rest)
+        packages = count(len(rest), "more package" if shown else "package")
+        terminal.say(f"{'... and ' if shown else ''}{packages} with {size(amount)} in all.")
+    if detail.copied_packages:
+        terminal.say(
+            f"conda says hard link; these are copies, at least in part: "
+            f"{', '.join(detail.copied_packages)}."
+        )
 
 
 def _print_causes(environments: Sequence[EnvironmentFigures], terminal: Terminal) -> None:
@@ -177,9 +186,11 @@ def _print_if_removed(if_removed: IfRemoved, terminal: Terminal) -> None:
     )
 
 
-def _print_du(rows: Sequence[DuRow], terminal: Terminal) -> None:
+def _print_du(rows: Sequence[DuRow], measure: Measure, terminal: Terminal) -> None:
+    option = " --apparent-size" if measure is Measure.APPARENT else ""
+    printed = f"WHAT `du -B1 -s{option}` PRINTS"
     terminal.table(
-        [Column("ALONE"), Column("ADDED"), Column("WHAT `du -B1 -s` PRINTS", figures=False)],
+        [Column("ALONE"), Column("ADDED"), Column(printed, figures=False)],
         [[str(row.alone_bytes), str(row.added_bytes), row.path] for row in rows],
     )
 

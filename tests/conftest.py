@@ -1,0 +1,145 @@
+"""Cuts the suite off from the machine's own conda, and builds a real installation to test on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+import hypothesis
+import pytest
+
+from tests.realconda.finder import other_conda_origin
+from tests.realconda.installation import Installation
+
+# The variables by which conda, or a program beside it, would find what is the user's.
+_PREFIXES = ("CONDA", "_CE_", "_CONDA", "MAMBA", "XDG_", "PIP_")
+_NAMES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+
+# conda lists and rewrites the environments.txt of everybody, for an administrator: here, of those
+# whose homes a test names.
+_TESTERS_HOMES = """\
+import os
+import pwd
+
+
+def getpwall():
+    ids = (os.getuid(), os.getgid())
+    homes = os.environ.get("TESTERS_HOMES", os.environ["HOME"]).split(os.pathsep)
+    return [pwd.struct_passwd(("tester", "x", *ids, "", home, "/bin/sh")) for home in homes]
+
+
+pwd.getpwall = getpwall
+"""
+
+hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, print_blob=True)
+hypothesis.settings.load_profile("suite")
+
+
+def pytest_configure(config):
+    """Isolate this process before any test module, and with it conda, is imported."""
+    spec = find_spec("conda")
+    if spec is None or spec.origin is None:  # a folder called conda is none
+        raise pytest.UsageError(
+            f"{sys.executable} cannot import conda: run `make setup`, which gives .venv the bundled"
+            " one, or use the interpreter of a conda installation."
+        )
+    nobodys_home = tempfile.TemporaryDirectory(prefix="nobodys-home-")
+    config.add_cleanup(nobodys_home.cleanup)
+    for name in _not_for_tests():
+        del os.environ[name]
+    os.environ["HOME"] = nobodys_home.name
+
+
+def pytest_report_header():
+    """Say which conda is tested and which du is believed."""
+    from conda import __version__  # noqa: PLC0415  # isolated first
+
+    origin = other_conda_origin()
+    whose = "of this interpreter" if origin else "bundled in conda-lock"
+    du = subprocess.run(["du", "--version"], check=True, capture_output=True, text=True)
+    return [f"conda: {__version__}, {whose}", f"du: {du.stdout.splitlines()[0]}"]
+
+
+def _not_for_tests():
+    return [name for name in os.environ if name.startswith(_PREFIXES) or name in _NAMES]
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path_factory, monkeypatch):
+    """A HOME of its own for every test, and nothing of the user's configuration."""
+    for name in _not_for_tests():
+        monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def channel(tmp_path_factory):
+    """The URL of a channel with the sample packages, and one that is removed again."""
+    # Not above: who has no conda has not what these import either, and is to be told of conda.
+    from tests.realconda.packages import PackageSpec, write_channel  # noqa: PLC0415
+    from tests.realconda.samples import samples  # noqa: PLC0415
+
+    forgotten = PackageSpec("forgotten", files={"lib/forgotten.bin": 40_000})
+    return write_channel(str(tmp_path_factory.mktemp("channel")), (*samples(), forgotten))
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory, channel):
+    """A real installation, built once, to read only.
+
+    `work` and `sharing` have packages in common, `work` has files of pip, `softlinked` consists of
+    symbolic links into the cache, and `forgotten` is a package in the cache that nobody uses.
+    """
+    from tests.realconda.wheels import write_wheel  # noqa: PLC0415  # as above
+
+    directory = str(tmp_path_factory.mktemp("installation") / "i")
+    made = Installation.new(directory, (channel,))
+    _see_homes_of_testers_only(made)
+    made.create("removed", "forgotten")
+    made.remove("removed")
+    packages = ("python", "entry", "placeholder", "library=1.0", "all-placeholder", "odd-names")
+    made.create("work", *packages, "symlinked")
+    made.create("sharing", "library=1.0", "metapackage", "self-linked", "symlinked")
+    soft = {"CONDA_ALWAYS_SOFTLINK": "1"}
+    packages = ("python", "entry", "all-placeholder", "library=2.0", "self-linked")
+    made.create("softlinked", *packages, env=soft)
+    files = {"piped/__init__.py": "", "piped/data.bin": 30_000, "piped/module.py": 5_000}
+    wheel = write_wheel(str(tmp_path_factory.mktemp("wheels")), "piped", "1.0", files)
+    made.pip_install("work", wheel)
+    return made
+
+
+@pytest.fixture
+def changing(installation):
+    """The installation for a test that changes it: a copy stands in its place meanwhile.
+
+    At the same path, which symbolic links and records have in them.
+    """
+    with _copy_in_place(installation.directory):
+        yield installation
+
+
+@contextmanager
+def _copy_in_place(directory):
+    untouched = f"{directory}.untouched"
+    os.rename(directory, untouched)
+    try:
+        subprocess.run(["cp", "-a", untouched, directory], check=True)
+        yield
+    finally:
+        subprocess.run(["rm", "-rf", directory], check=True)
+        os.rename(untouched, directory)
+
+
+def _see_homes_of_testers_only(made):
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    site_packages = os.path.join(made.root_prefix, "lib", version, "site-packages")
+    for name, text in (("testers.py", _TESTERS_HOMES), ("testers.pth", "import testers\n")):
+        with open(os.path.join(site_packages, name), "x", encoding="utf-8") as file:
+            file.write(text)

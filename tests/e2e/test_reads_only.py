@@ -1,0 +1,71 @@
+"""A report changes nothing: no byte, no entry, no time, no mode, anywhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from tests.e2e.asking import make_prefix
+from tests.e2e.disk import snapshot
+
+OPTIONS = [
+    (),
+    ("--json",),
+    ("-n", "work"),
+    ("-n", "work", "--json"),
+    ("--packages", "--why", "--du", "--if-removed", "work", "sharing"),
+    ("--apparent-size", "--sort", "name", "-v"),
+    ("-q",),
+    # These end with an error.
+    ("-n", "no-such-environment"),
+    ("--if-removed", "no-such-environment", "--json"),
+    ("--no-such-option",),
+]
+
+
+@pytest.fixture
+def with_bad_lines(changing):
+    """Prefixes that conda itself would drop from environments.txt when it lists environments."""
+    with open(changing.environments_txt, "a", encoding="utf-8") as file:
+        file.write(f"{changing.envs_dir}/deleted\n")
+        file.write(f"{changing.directory}/no-such-disk/envs/unmounted\n")
+        file.write("not even absolute\n\n# a comment\n")
+    return changing
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+def test_a_report_leaves_everything_as_it_is(with_bad_lines, options):
+    before = snapshot(with_bad_lines.directory)
+    with_bad_lines.hardlinks("report", *options, check=False)
+    assert snapshot(with_bad_lines.directory) == before
+
+
+def test_a_report_on_a_prefix_and_on_searched_folders_leaves_everything_as_it_is(with_bad_lines):
+    elsewhere = os.path.join(with_bad_lines.directory, "elsewhere")
+    prefix = make_prefix(os.path.join(elsewhere, "unregistered"))
+    before = snapshot(with_bad_lines.directory)
+    places = ("--search", elsewhere, "--cache", with_bad_lines.pkgs_dir)
+    with_bad_lines.hardlinks("report", "-p", prefix, "--why", *places)
+    assert snapshot(with_bad_lines.directory) == before
+
+
+def test_conda_itself_would_have_rewritten_the_list(with_bad_lines):
+    """What the tests above plant is really what conda drops."""
+    before = snapshot(with_bad_lines.directory)
+    with_bad_lines.conda("env", "list")
+    now = snapshot(with_bad_lines.directory)
+    changed = {os.fsdecode(path) for path in now if now[path] != before.get(path)}
+    assert with_bad_lines.environments_txt in changed
+
+
+def test_a_report_writes_no_bytecode_into_the_environments_it_reads(changing):
+    site_packages = os.path.join(
+        changing.prefix("work"),
+        f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages",
+    )
+    with open(os.path.join(site_packages, "loose.py"), "x", encoding="utf-8") as file:
+        file.write("value = 1\n")
+    changing.hardlinks("report", "-n", "work", "--why")
+    assert not [name for name in os.listdir(site_packages) if name == "__pycache__"]

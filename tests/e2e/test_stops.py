@@ -1,0 +1,97 @@
+"""Ctrl-C, and readers that have had enough."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.e2e.disk import snapshot
+
+# Presses Ctrl-C at the given one of the folders that the scan lists: nobody else does it by
+# descriptor.
+_STOPPED = """\
+import os, signal, sys
+
+left = int(sys.argv.pop(1))
+
+
+def press(event, arguments):
+    global left
+    if event == "os.scandir" and isinstance(arguments[0], int):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+sys.addaudithook(press)
+from conda.cli import main
+
+sys.exit(main())
+"""
+
+
+def start(installation, *options, **streams):
+    conda = os.path.join(installation.root_prefix, "bin", "conda")
+    return subprocess.Popen(
+        [conda, "hardlinks", "report", *options],
+        env=installation.environ,
+        cwd=installation.directory,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        **streams,
+    )
+
+
+@pytest.mark.parametrize("folder", ["1", "30"])
+@pytest.mark.parametrize("options", [(), ("--json",), ("--why", "--packages")], ids=" ".join)
+def test_ctrl_c_while_scanning_ends_with_130_and_leaves_nothing(installation, folder, options):
+    python = os.path.join(installation.root_prefix, "bin", "python")
+    before = snapshot(installation.directory)
+    done = installation.run(
+        *(python, "-c", _STOPPED, folder, "hardlinks", "report", *options), check=False
+    )
+    assert done.returncode == 130
+    assert "Stopped by Ctrl-C; nothing was changed." in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "on disk" not in done.stdout
+    assert snapshot(installation.directory) == before
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="pipes are of one size here")
+def test_ctrl_c_while_printing_ends_with_130(installation):
+    readable, writable = os.pipe()
+    room = fcntl.fcntl(writable, fcntl.F_SETPIPE_SZ, 4096)
+    process = start(installation, "--json", "--packages", "--why", "--du", stdout=writable)
+    os.close(writable)
+    # It has begun to print, and cannot end: there is more than the pipe takes.
+    printed = os.read(readable, 1)
+    process.send_signal(signal.SIGINT)
+    with open(readable, "rb") as rest:
+        printed += rest.read()
+    _, errors = process.communicate()
+    assert len(printed) > room
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--packages",), ("--why",)], ids=" ".join)
+def test_a_reader_that_is_gone_is_no_error(installation, options):
+    readable, writable = os.pipe()
+    os.close(readable)
+    process = start(installation, *options, stdout=writable)
+    os.close(writable)
+    _, errors = process.communicate()
+    assert errors == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("options", ["", "--json --packages --why"])
+def test_head_gets_its_line_and_nobody_complains(installation, options):
+    done = installation.run("sh", "-c", f"conda hardlinks report {options} | head -n 1")
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""

@@ -1,0 +1,189 @@
+"""What a report says beside its figures, sentence by sentence."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from conda_hardlink_plugin.inventory import Problem, ProblemKind
+from conda_hardlink_plugin.notes import PathProblem, find_notes, is_on_other_filesystem
+from conda_hardlink_plugin.softlinks import follow_softlinks
+from conda_hardlink_plugin.usage import Usage
+from tests.small_installation import SmallInstallation
+from tests.trees import symlink, write
+
+
+@pytest.fixture
+def made(tmp_path):
+    return SmallInstallation(str(tmp_path))
+
+
+def notes_of(made, inventory=None, filesystems=(), unsearched=()):
+    inventory = inventory or made.scan()
+    return find_notes(
+        inventory,
+        Usage(inventory),
+        follow_softlinks(inventory),
+        made.names(),
+        filesystems,
+        unsearched=unsearched,
+    )
+
+
+def problem(kind, path, reason="Permission denied"):
+    return Problem(kind, 0, path, reason)
+
+
+def on_devices(made, *root_devices):
+    return replace(made.scan(), root_devices=root_devices)
+
+
+def test_nothing_is_said_where_everything_was_seen(made):
+    made.install(made.environment("env"), made.package("thing-1-0", {"lib/a": b"a"}))
+    notes = notes_of(made, filesystems=["ext4", "ext4", ""])
+    assert (notes.unreadable, notes.warnings) == ((), ())
+
+
+def test_unreadable_paths_make_the_figures_lower_bounds(made):
+    made.environment("env")
+    problems = (
+        problem(ProblemKind.UNREADABLE, "/envs/one"),
+        problem(ProblemKind.UNREADABLE, "/envs/two", "Input/output error"),
+    )
+    one = notes_of(made, replace(made.scan(), problems=problems[:1]))
+    assert one.unreadable == (PathProblem("/envs/one", "Permission denied"),)
+    assert one.warnings == (
+        (
+            "1 path could not be read: all figures are at least so much, and EXCLUSIVE may lack"
+            " what is in there (/envs/one: permission denied)."
+        ),
+    )
+    two = notes_of(made, replace(made.scan(), problems=problems))
+    assert two.unreadable[1] == PathProblem("/envs/two", "Input/output error")
+    assert two.warnings[0].startswith("2 paths could not be read:")
+
+
+def test_what_vanished_or_was_met_twice_is_counted_apart(made):
+    made.environment("env")
+    problems = (
+        problem(ProblemKind.VANISHED, "/envs/gone", "No such file or directory"),
+        problem(ProblemKind.REPEATED, "/envs/again", "seen before"),
+        problem(ProblemKind.REPEATED, "/envs/more", "seen before"),
+    )
+    notes = notes_of(made, replace(made.scan(), problems=problems))
+    assert notes.unreadable == ()
+    assert notes.warnings == (
+        (
+            "1 path vanished while they were read: something is changing these trees, so run the"
+            " report again when it has finished."
+        ),
+        (
+            "2 folders can be reached in two ways, by a mount, and counted where met first"
+            " (/envs/again)."
+        ),
+    )
+
+
+def test_folders_that_could_not_be_searched_may_hide_environments(made):
+    made.environment("env")
+    notes = notes_of(made, unsearched=[PathProblem("/envs", "permission denied")])
+    assert notes.warnings == (
+        (
+            "1 folder could not be looked through for environments, which count as outside these"
+            " trees (/envs: permission denied)."
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "words"), [(1, "1 file is also linked"), (2, "2 files are also linked")]
+)
+def test_files_with_unseen_links_are_counted(made, tmp_path, files, words):
+    prefix = made.environment("env")
+    for number in range(files):
+        write(f"{prefix}/{number}")
+        for copy in "ab":
+            os.link(f"{prefix}/{number}", tmp_path / f"{number}{copy}")
+    assert notes_of(made).warnings == (
+        (
+            f"{words} from outside these trees: an environment or a cache that conda does not list"
+            " holds them (--search DIR and --cache DIR take it in)."
+        ),
+    )
+
+
+def test_an_environment_apart_from_every_cache_holds_copies_whatever_conda_says(made):
+    package = made.package("thing-1-0", {"lib/a": b"a"})
+    made.install(made.environment("claimed"), package, "copy", claim="hardlink")
+    made.install(made.environment("honest"), package, "copy")
+    made.environment("empty")
+    assert notes_of(made, on_devices(made, 0, 1, 1, 1)).warnings == (
+        (
+            "claimed, honest: on another filesystem than every package cache. conda says hard link;"
+            " these are copies."
+        ),
+    )
+    assert notes_of(made, on_devices(made, 0, 0, 1, 1)).warnings == (
+        (
+            "honest: on another filesystem than every package cache. Nothing in there can be"
+            " hard-linked."
+        ),
+    )
+
+
+def test_an_environment_is_apart_only_where_that_is_known(made):
+    made.package("thing-1-0", {})
+    made.package("thing-1-0", {}, "other")
+    made.environment("env")
+    unopened = -1
+    for devices, apart in [
+        ((0, 1, 2), True),
+        ((0, 1, 1), False),
+        ((unopened, 1, 2), True),
+        ((unopened, unopened, 2), False),
+        ((0, 1, unopened), False),
+        ((unopened, unopened, unopened), False),
+    ]:
+        assert is_on_other_filesystem(on_devices(made, *devices), 2) is apart, devices
+    made.caches.clear()
+    assert not is_on_other_filesystem(on_devices(made, 2), 0)
+
+
+def test_many_environments_are_not_all_named(made):
+    package = made.package("thing-1-0", {"lib/a": b"a"})
+    for name in "abcdef":
+        made.install(made.environment(name), package, "softlink")
+    assert notes_of(made).warnings == (
+        (
+            "a, b, c, d and 2 more: softlinked into a package cache. `conda clean --packages` may"
+            " not see that and would break it."
+        ),
+    )
+
+
+def test_symbolic_links_into_a_cache_where_nothing_is_are_told(made):
+    package = made.package("thing-1-0", {"lib/a": b"a"})
+    prefix = made.environment("env")
+    for name in ("gone", "lost"):
+        symlink(f"{package}/lib/{name}", f"{prefix}/{name}")
+    softlinked, broken = notes_of(made).warnings
+    assert softlinked.startswith("env: softlinked into a package cache.")
+    assert broken.startswith("env: 2 symbolic links into a package cache where nothing is (")
+    assert broken.endswith(("/env/gone).", "/env/lost)."))
+
+
+def test_filesystems_on_which_figures_are_bounds_are_named(made):
+    made.environment("env")
+    assert notes_of(made, filesystems=["overlay", "btrfs", "xfs", "btrfs"]).warnings == (
+        (
+            "overlay: files of a lower layer, such as those of a container's image, are not freed"
+            " by removing them, and linking copies them up: EXCLUSIVE and WITH CLEAN are at most so"
+            " much."
+        ),
+        (
+            "btrfs, xfs: blocks that files share by reflink are not visible here and are counted"
+            " for each of them: what is freed may be less."
+        ),
+    )

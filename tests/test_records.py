@@ -1,0 +1,365 @@
+"""conda's records, environments.txt and pip's RECORD: good ones read, hostile ones survived."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conda_hardlink_plugin.records import (
+    MAX_RECORD_BYTES,
+    FileRole,
+    Record,
+    Unreadable,
+    read_environments_txt,
+    read_pip_files,
+    read_record,
+)
+from tests.oracles import in_child
+from tests.trees import write
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def public():
+    """A folder that another user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        yield directory
+
+
+def write_record(directory, content, name="thing-1.0-0.json"):
+    return write(f"{directory}/conda-meta/{name}", json.dumps(content).encode())
+
+
+def paths_data(*details):
+    return {"paths": list(details), "paths_version": 1}
+
+
+def hard(path, **more):
+    return {"_path": path, "path_type": "hardlink", "sha256": "0" * 64, "size_in_bytes": 1, **more}
+
+
+def reason_of(path):
+    answer = read_record(str(path))
+    assert isinstance(answer, Unreadable)
+    assert answer.path == str(path)
+    return answer.reason
+
+
+def test_a_record_tells_what_conda_does_with_each_file(tmp_path):
+    path = write_record(
+        tmp_path,
+        {
+            "build": "0",
+            "files": ["bin/tool", "lib/code.so", "lib/link", "lib/locked", "lib/text"],
+            "link": {"source": "/pkgs/thing-1.0-0", "type": 1},
+            "name": "thing",
+            "paths_data": paths_data(
+                hard("bin/tool", prefix_placeholder="/opt/placehold", file_mode="text"),
+                hard("lib/code.so"),
+                {"_path": "lib/link", "path_type": "softlink"},
+                hard("lib/locked", no_link=True),
+                hard("lib/text", no_link=False, prefix_placeholder=""),
+            ),
+        },
+    )
+    assert read_record(path) == Record(
+        dist="thing-1.0-0",
+        files={
+            "bin/tool": FileRole.PREFIX_REWRITTEN,
+            "lib/code.so": FileRole.LINKABLE,
+            "lib/link": FileRole.SYMLINK,
+            "lib/locked": FileRole.NO_LINK,
+            "lib/text": FileRole.LINKABLE,
+        },
+        hard_link_asked_for=True,
+    )
+
+
+def test_files_of_a_noarch_package_go_by_their_place_in_the_list(tmp_path):
+    """`_path` is the path in the package there, `files` has those in the prefix."""
+    path = write_record(
+        tmp_path,
+        {
+            "files": [
+                "lib/python3.11/site-packages/thing/__init__.py",
+                "bin/thing-script",
+                "lib/python3.11/site-packages/thing/__pycache__/__init__.cpython-311.pyc",
+                "bin/thing",
+                "Scripts/thing-script.py",
+                "Scripts/thing.exe",
+            ],
+            "link": {"type": 1},
+            "noarch": "python",
+            "paths_data": paths_data(
+                hard("site-packages/thing/__init__.py"),
+                hard("python-scripts/thing-script", prefix_placeholder="/opt/placehold"),
+                {"_path": "lib/elsewhere.pyc", "path_type": "pyc_file"},
+                {"_path": "bin/thing", "path_type": "unix_python_entry_point"},
+                {"_path": "s.py", "path_type": "windows_python_entry_point_script"},
+                {"_path": "s.exe", "path_type": "windows_python_entry_point_exe"},
+            ),
+        },
+    )
+    assert list(read_record(path).files.values()) == [
+        FileRole.LINKABLE,
+        FileRole.PREFIX_REWRITTEN,
+        FileRole.BYTECODE,
+        FileRole.ENTRY_POINT,
+        FileRole.ENTRY_POINT,
+        FileRole.ENTRY_POINT,
+    ]
+
+
+def test_where_the_lists_differ_in_length_the_path_decides(tmp_path):
+    content = {
+        "files": ["a", "b", "c"],
+        "paths_data": paths_data(hard("b", no_link=True), hard("not listed", no_link=True)),
+    }
+    assert read_record(write_record(tmp_path, content)).files == {
+        "a": FileRole.LINKABLE,
+        "b": FileRole.NO_LINK,
+        "c": FileRole.LINKABLE,
+    }
+
+
+@pytest.mark.parametrize("path", [[], {}, None, 1, True])
+def test_an_entry_whose_path_is_no_text_names_no_file(tmp_path, path):
+    content = {"files": ["a"], "paths_data": paths_data(hard(path, no_link=True), hard("b"))}
+    assert read_record(write_record(tmp_path, content)).files == {"a": FileRole.LINKABLE}
+
+
+def test_an_old_record_without_paths_data_has_linkable_files(tmp_path):
+    path = write_record(tmp_path, {"files": ["a"], "link": {"type": 2}})
+    assert read_record(path) == Record("thing-1.0-0", {"a": FileRole.LINKABLE}, False)
+
+
+@pytest.mark.parametrize(("link_type", "asked"), [(1, True), (2, False), (3, False), ("1", False)])
+def test_only_type_1_asks_for_hard_links(tmp_path, link_type, asked):
+    path = write_record(tmp_path, {"files": [], "link": {"type": link_type}})
+    assert read_record(path).hard_link_asked_for is asked
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is no JSON ("),
+        (b'{"files": [', "it is no JSON ("),
+        (b"[" * 200_000, "it is no JSON ("),
+        (b'{"a":' * 100_000, "it is no JSON ("),
+        (b'{"files": ["\xff\xfe"]}', "it is no JSON ("),
+        (b"\0" * 4096, "it is no JSON ("),
+        (b'{"a": %s}' % (b"9" * 10_000), "it is no JSON ("),
+        (b"[]", "it is no JSON object"),
+        (b'"files"', "it is no JSON object"),
+        (b"{}", "it has no list of files"),
+        (b'{"files": {"a": 1}}', "it has no list of files"),
+        (b'{"files": ["a", 1]}', "it has no list of files"),
+    ],
+    ids=repr,
+)
+def test_what_makes_no_sense_is_unreadable(tmp_path, content, reason):
+    assert reason_of(write(f"{tmp_path}/thing.json", content)).startswith(reason)
+
+
+def test_a_file_over_the_bound_is_not_read(tmp_path):
+    path = write(f"{tmp_path}/thing.json", b"{}")
+    os.truncate(path, MAX_RECORD_BYTES + 1)
+    assert reason_of(path) == "it is larger than 67108864 bytes"
+
+
+def test_a_fifo_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "thing.json")
+    assert reason_of(tmp_path / "thing.json") == "it is no regular file"
+
+
+def test_a_directory_is_no_record(tmp_path):
+    assert reason_of(tmp_path) == "it is no regular file"
+
+
+def test_a_symlink_loop_is_unreadable(tmp_path):
+    (tmp_path / "thing.json").symlink_to("thing.json")
+    assert reason_of(tmp_path / "thing.json") == "too many levels of symbolic links"
+
+
+def test_a_missing_record_is_unreadable(tmp_path):
+    assert reason_of(tmp_path / "thing.json") == "no such file or directory"
+
+
+def test_a_path_with_nul_is_unreadable():
+    assert reason_of("/a\0b.json") == "embedded null byte"
+
+
+def test_a_record_that_may_not_be_read_is_unreadable(public):
+    path = write(f"{public}/thing.json", b'{"files": []}')
+    os.chmod(path, 0)
+    answer = in_child(lambda: read_record(path), user=NOBODY)
+    assert answer == Unreadable(path, "permission denied")
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+details = st.fixed_dictionaries(
+    {},
+    optional={
+        "_path": anything | st.sampled_from(["a", "b"]),
+        "path_type": anything | st.sampled_from(["hardlink", "softlink", "pyc_file"]),
+        "prefix_placeholder": anything,
+        "no_link": anything,
+    },
+)
+records = st.fixed_dictionaries(
+    {},
+    optional={
+        "files": anything | st.lists(st.sampled_from(["a", "b"])),
+        "link": anything | st.fixed_dictionaries({"type": anything}),
+        "paths_data": anything
+        | st.fixed_dictionaries({"paths": anything | st.lists(details | anything, max_size=3)}),
+    },
+)
+
+
+def read_content(content):
+    with tempfile.TemporaryDirectory() as directory:
+        return read_record(write(f"{directory}/thing.json", content))
+
+
+@given(records | anything)
+def test_any_json_gives_a_record_or_says_why_not(content):
+    answer = read_content(json.dumps(content).encode())
+    assert isinstance(answer, Record | Unreadable)
+    if isinstance(answer, Record):
+        assert set(answer.files) == set(content["files"])
+        assert all(isinstance(role, FileRole) for role in answer.files.values())
+
+
+@given(st.binary())
+def test_any_bytes_give_a_record_or_say_why_not(content):
+    assert isinstance(read_content(content), Record | Unreadable)
+
+
+def test_environments_txt_lists_prefixes_between_comments_and_blank_lines(tmp_path):
+    path = write(
+        f"{tmp_path}/environments.txt",
+        b"# comment\n/opt/one\r\n\n   \n  /opt/t wo  \n#/opt/no\n/opt/\xff\r\n/opt/last",
+    )
+    assert read_environments_txt(path) == [
+        "/opt/one",
+        "/opt/t wo",
+        os.fsdecode(b"/opt/\xff"),
+        "/opt/last",
+    ]
+
+
+def test_no_environments_txt_lists_nothing(tmp_path):
+    assert read_environments_txt(f"{tmp_path}/environments.txt") == []
+
+
+def test_an_environments_txt_that_is_no_file_is_unreadable(tmp_path):
+    os.mkfifo(tmp_path / "environments.txt")
+    assert read_environments_txt(f"{tmp_path}/environments.txt") == Unreadable(
+        f"{tmp_path}/environments.txt", "it is no regular file"
+    )
+
+
+SITE = "lib/python3.11/site-packages"
+
+
+def write_pip_record(prefix, rows, dist="thing-1.0", site=SITE):
+    path = write(f"{prefix}/{site}/{dist}.dist-info/RECORD")
+    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_record_of_pip_names_files_by_their_path_in_the_prefix(tmp_path):
+    write_pip_record(
+        tmp_path,
+        [
+            ["thing/__init__.py", "sha256=abc", "10"],
+            ["thing/a, b.txt", "", ""],
+            ['thing/"quoted".txt', "", ""],
+            ["thing/new\nline", "", ""],
+            ["thing/line\u2028separator", "", ""],
+            [os.fsdecode(b"thing/\xff"), "", ""],
+            ["../../../bin/thing", "", ""],
+            ["/outside/the/prefix", "", ""],
+        ],
+    )
+    write(f"{tmp_path}/{SITE}/other-2.dist-info/RECORD", b"\nother.py,,\n\n")
+    write(f"{tmp_path}/{SITE}/no_record-3.dist-info/METADATA")
+    write(f"{tmp_path}/{SITE}/thing/RECORD", b"not of pip,,\n")
+    files = {
+        f"{SITE}/thing/__init__.py",
+        f"{SITE}/thing/a, b.txt",
+        f'{SITE}/thing/"quoted".txt',
+        f"{SITE}/thing/new\nline",
+        f"{SITE}/thing/line\u2028separator",
+        os.fsdecode(f"{SITE}/thing/".encode() + b"\xff"),
+        "bin/thing",
+        f"{SITE}/other.py",
+    }
+    assert read_pip_files(str(tmp_path)) == (files, [])
+
+
+def test_every_python_of_a_prefix_is_looked_through_once(tmp_path):
+    write_pip_record(tmp_path, [["a.py", "", ""]])
+    write_pip_record(tmp_path, [["b.py", "", ""]], site="lib/python3.12/site-packages")
+    write_pip_record(tmp_path, [["c.py", "", ""]], site="Lib/site-packages")
+    (tmp_path / "lib/python3").symlink_to("python3.11")
+    files, problems = read_pip_files(str(tmp_path))
+    assert problems == []
+    assert files == {
+        f"{SITE}/a.py",
+        "lib/python3.12/site-packages/b.py",
+        "Lib/site-packages/c.py",
+    }
+
+
+def test_a_prefix_without_python_has_no_files_of_pip(tmp_path):
+    assert read_pip_files(str(tmp_path)) == (set(), [])
+    assert read_pip_files(f"{tmp_path}/missing") == (set(), [])
+
+
+def test_a_corrupt_record_of_pip_is_named_and_the_others_are_read(tmp_path):
+    write_pip_record(tmp_path, [["good.py", "", ""]])
+    bad = write(f"{tmp_path}/{SITE}/bad-1.dist-info/RECORD", b'"' + b"x" * 200_000)
+    os.mkfifo(f"{tmp_path}/{SITE}/pipe")
+    os.mkdir(f"{tmp_path}/{SITE}/pipe-1.dist-info")
+    os.rename(f"{tmp_path}/{SITE}/pipe", f"{tmp_path}/{SITE}/pipe-1.dist-info/RECORD")
+    files, problems = read_pip_files(str(tmp_path))
+    assert files == {f"{SITE}/good.py"}
+    assert sorted(problems, key=lambda problem: problem.path) == [
+        Unreadable(bad, "field larger than field limit (131072)"),
+        Unreadable(f"{tmp_path}/{SITE}/pipe-1.dist-info/RECORD", "it is no regular file"),
+    ]
+
+
+def test_a_site_packages_that_may_not_be_listed_is_named_in_full(public):
+    write_pip_record(public, [["a.py", "", ""]])
+    os.chmod(f"{public}/{SITE}", 0)
+    assert in_child(lambda: read_pip_files(public), user=NOBODY) == (
+        set(),
+        [Unreadable(f"{public}/{SITE}", "permission denied")],
+    )
+
+
+@given(st.binary())
+def test_any_bytes_in_a_record_of_pip_are_survived(content):
+    with tempfile.TemporaryDirectory() as prefix:
+        write(f"{prefix}/{SITE}/thing-1.dist-info/RECORD", content)
+        files, problems = read_pip_files(prefix)
+    assert all(isinstance(path, str) for path in files)
+    assert all(isinstance(problem, Unreadable) for problem in problems)
