@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .causes import PrivateBytes, split_private_bytes
 from .inventory import RootKind
-from .records import FileRole, Record, Unreadable, read_pip_files, read_record
+from .records import Record, Unreadable, read_pip_files, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -72,16 +72,13 @@ class EnvironmentDetail:
     copied_packages: tuple[str, ...]
 
 
-def break_down(
-    usage: Usage, root: int, cached: Collection[str], softlinks: Collection[str] = ()
-) -> Breakdown:
+def break_down(usage: Usage, root: int, cached: Collection[str]) -> Breakdown:
     """Split the private bytes of an environment that was scanned in detail.
 
     Args:
         usage: The arithmetic of the scan.
         root: Index of the environment.
         cached: `NAME-VERSION-BUILD` of the packages that are in a cache.
-        softlinks: Absolute paths of its symbolic links that lead out of it.
 
     """
     inventory = usage.inventory
@@ -102,7 +99,6 @@ def break_down(
         records=records,
         cached=cached,
         pip_files=pip_files,
-        symlinks=_symlinks(prefix, records, softlinks),
     )
     return Breakdown(
         by_cause={cause.value: amount for cause, amount in private.by_cause.items()},
@@ -114,19 +110,6 @@ def break_down(
         ),
         unreadable=(*unreadable, *pip_problems),
     )
-
-
-def _symlinks(
-    prefix: str, records: Collection[Record], softlinks: Collection[str]
-) -> frozenset[str]:
-    """Return the paths in an environment that are symbolic links, as far as records ask."""
-    recorded = (
-        path
-        for record in records
-        for path, role in record.files.items()
-        if role is FileRole.SYMLINK and os.path.islink(os.path.join(prefix, path))
-    )
-    return frozenset([*recorded, *(path[len(prefix) + 1 :] for path in softlinks)])
 
 
 def detail_of(

@@ -69,7 +69,6 @@ def split_private_bytes(
     records: Iterable[Record],
     cached: Collection[str],
     pip_files: Collection[str],
-    symlinks: Collection[str] = (),
 ) -> PrivateBytes:
     """Give every exclusive inode of an environment a cause and, if it has one, a package.
 
@@ -81,7 +80,6 @@ def split_private_bytes(
             unowned then.
         cached: `NAME-VERSION-BUILD` of the packages that are in a cache.
         pip_files: Paths that a `RECORD` lists.
-        symlinks: Paths of the recorded files that are symbolic links.
 
     """
     owner: dict[str, tuple[Record, FileRole]] = {
@@ -96,7 +94,7 @@ def split_private_bytes(
             cause = _cause_of_unrecorded(file.path, pip_files)
         else:
             record, role = owned
-            role = _role_on_disk(record, role, is_symlink=file.path in symlinks)
+            role = _role_on_disk(record, role, is_symlink=file.is_symlink)
             cause = _cause_of_recorded(role, in_cache=record.dist in cached)
             if cause is Cause.COPIED:
                 private.copied.add(record.dist)

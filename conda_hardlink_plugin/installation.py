@@ -122,10 +122,10 @@ def find_installation(
 
     """
     finder = _Finder()
-    for folder in caches:
-        finder.add_cache(_existing_folder(folder, "--cache"))
     for folder in context.pkgs_dirs:
         finder.add_cache(expand(folder))
+    for folder in caches:
+        finder.add_cache(_existing_folder(folder, "--cache"))
     finder.add_listed(context.root_prefix, must_exist=False)
     for folder in context.envs_dirs:
         finder.add_children(folder)
@@ -295,7 +295,9 @@ def _all_homes() -> list[str]:
 def _existing_folder(folder: str, option: str) -> str:
     path: str = expand(folder)
     if not folder or not os.path.isdir(path):
-        raise FolderNotFoundError(f"{option} {folder}: there is no such folder.")
+        raise FolderNotFoundError(
+            f"{option} {folder}: there is no such folder. Give one that exists."
+        )
     return path
 
 

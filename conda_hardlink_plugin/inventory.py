@@ -125,12 +125,14 @@ class OwnFile:
         path: Relative to the root, `/` between components.
         disk_bytes: `st_blocks * 512`.
         apparent_bytes: `st_size`.
+        is_symlink: It is a symbolic link.
 
     """
 
     path: str
     disk_bytes: int
     apparent_bytes: int
+    is_symlink: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def _incomplete(
         )
     if repeated:
         yield (
-            f"{_count(len(repeated), 'folder')} can be reached in two ways, by a mount, and"
+            f"{_count(len(repeated), 'path')} can be reached in two ways, by a mount, and"
             f" counted where met first ({repeated[0].path})."
         )
 

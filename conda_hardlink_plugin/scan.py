@@ -12,11 +12,13 @@ import contextlib
 import gc
 import os
 import stat
+from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from .inventory import PrivateSums, Root, RootKind, UnitKind
+from .inventory import Root, RootKind, UnitKind
 from .mounts import MountTable, read_mount_table
+from .place import Place
 from .tally import BLOCK_BYTES, GONE, Tally
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ _OPEN_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXE
 _OPEN_CHILD = _OPEN_ROOT | getattr(os, "O_NOFOLLOW", 0)
 _LINKS_PER_PROGRESS = 5000
 _MAX_OPEN_DIRECTORIES = 200
-_MAX_RELATIVE_BYTES = 3500  # with two more names of at most 255 bytes still below PATH_MAX
 
 
 class UntrustedDeviceError(Exception):
@@ -86,69 +87,6 @@ def scan(
             gc.enable()
 
 
-class _Place:
-    """A directory whose own directories are still to be read.
-
-    Attributes:
-        descriptor: Opens the directory itself while `relative` is empty. So deep down that keeping
-            every level open would exhaust the descriptors it is borrowed from an ancestor, below
-            which `relative` leads here; as far as a path may be long.
-        unit: The unit that its content belongs to.
-        device: Its `st_dev`.
-        sums: Where its single-link inodes are added up.
-        plain: Its entries' inode numbers are trusted, and it does not belong to the part of a
-            cache in which packages are still looked for.
-        children: Names of the directories in it that are still to be read.
-
-    """
-
-    __slots__ = (
-        "children", "descriptor", "device", "name", "parent", "plain", "relative", "sums", "unit",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        parent: _Place | None,
-        name: str,
-        unit: int,
-        sums: PrivateSums,
-        device: int,
-        children: list[str],
-        *,
-        plain: bool,
-    ) -> None:
-        self.parent = parent
-        self.name = name
-        self.unit = unit
-        self.sums = sums
-        self.device = device
-        self.children = children
-        self.plain = plain
-        self.descriptor = -1
-        self.relative = ""
-
-    @property
-    def path(self) -> str:
-        names = []
-        place: _Place | None = self
-        while place is not None:
-            names.append(place.name)
-            place = place.parent
-        return "/".join(reversed(names))
-
-    def may_lend_descriptor(self) -> bool:
-        return len(os.fsencode(self.relative)) <= _MAX_RELATIVE_BYTES
-
-    def borrow_descriptor(self, ancestor: _Place) -> None:
-        os.close(self.descriptor)
-        self.descriptor = ancestor.descriptor
-        self.relative = f"{ancestor.relative}{self.name}/"
-
-    def close(self) -> None:
-        if not self.relative:
-            os.close(self.descriptor)
-
-
 class _Walk:
     """One pass over the roots."""
 
@@ -168,7 +106,12 @@ class _Walk:
         self.aliases: dict[str, str] = {}
         self.root_identities: dict[tuple[int, int], str] = {}
         self.tally = Tally([root for root in roots if self._is_new(root)])
-        self.careful = _directories_with_mounted_files(mounts)
+        mounted_files = [
+            mount.mount_point for mount in mounts.mounts if not os.path.isdir(mount.mount_point)
+        ]
+        # The listing of a directory in which a mount covers a file names the covered inode.
+        self.careful = set(_identities(os.path.dirname(path) for path in mounted_files))
+        self.mounted_files = Counter(_identities(mounted_files))
         self.apart = {number for _, number in (*self.root_identities, *self.careful)}
         self.visited: set[tuple[int, int]] | None = None
         if not mounts.known or self._may_meet_twice(mounts):
@@ -216,7 +159,7 @@ class _Walk:
         except BaseException:
             os.close(descriptor)
             raise
-        stack: list[_Place] = []
+        stack: list[Place] = []
         self._enter(stack, top, descriptor)
         try:
             while stack:
@@ -228,7 +171,7 @@ class _Walk:
             with contextlib.suppress(OSError):  # the walk has noted it
                 tally.note_records(os.listdir(f"{root.path}/conda-meta"))
 
-    def _enter(self, stack: list[_Place], place: _Place, descriptor: int) -> None:
+    def _enter(self, stack: list[Place], place: Place, descriptor: int) -> None:
         """Put a directory that was listed on the stack if it has directories, else close it."""
         if not place.children:
             os.close(descriptor)
@@ -239,7 +182,7 @@ class _Walk:
         stack.append(place)
 
     def _read_below(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry costs more
-        self, stack: list[_Place]
+        self, stack: list[Place]
     ) -> None:
         """Read the directories below those on the stack, as far as they are of one unit.
 
@@ -324,7 +267,7 @@ class _Walk:
                     os.close(descriptor)
                     raise
                 if children:
-                    place = _Place(parent, name, unit, sums, parent.device, children, plain=True)
+                    place = Place(parent, name, unit, sums, parent.device, children, plain=True)
                     self._enter(stack, place, descriptor)
                 else:
                     os.close(descriptor)
@@ -339,12 +282,12 @@ class _Walk:
 
     def _read_apart(
         self,
-        parent: _Place | None,
+        parent: Place | None,
         name: str,
         unit: int,
         descriptor: int,
         status: os.stat_result,
-    ) -> _Place:
+    ) -> Place:
         """Count a directory that begins something new: a root, a package, a device, a mount."""
         tally, device = self.tally, status.st_dev
         identity = (device, status.st_ino)
@@ -356,7 +299,7 @@ class _Walk:
             searching = False
         trusted = device not in self.untrusted and identity not in self.careful
         plain = trusted and not searching and self.visited is None
-        place = _Place(parent, name, unit, tally.sums(unit, device), device, [], plain=plain)
+        place = Place(parent, name, unit, tally.sums(unit, device), device, [], plain=plain)
         if counted_elsewhere:
             return place
         tally.add_directory(unit, status)
@@ -378,7 +321,7 @@ class _Walk:
         self.visited.add(identity)
         return False
 
-    def _add_unopened(self, parent: _Place, name: str, error: OSError) -> None:
+    def _add_unopened(self, parent: Place, name: str, error: OSError) -> None:
         """Count a directory that cannot be opened as far as its parent lets it be seen."""
         tally = self.tally
         path = f"{parent.path}/{name}"
@@ -398,7 +341,7 @@ class _Walk:
             tally.add_directory(parent.unit, status)
 
     def _list_with_stat(
-        self, descriptor: int, place: _Place, searching: bool, check_device: int | None
+        self, descriptor: int, place: Place, searching: bool, check_device: int | None
     ) -> None:
         """Count the entries of a directory with a `stat` for each; note the directories in it.
 
@@ -428,7 +371,8 @@ class _Walk:
                 unit = place.unit
                 if searching and name.endswith(TARBALL_SUFFIXES):
                     unit = tally.add_unit(UnitKind.TARBALL, f"{directory}/{name}")
-                tally.add_file(unit, directory, name, descriptor, status)
+                mounts = self.mounted_files[status.st_dev, status.st_ino]
+                tally.add_file(unit, directory, name, descriptor, status, mounts=mounts)
 
     def _tell_progress(self, links_uncounted: int) -> None:
         links = sum(self.tally.links) + links_uncounted
@@ -443,17 +387,9 @@ def _open_directories_allowed() -> int:
     return min(_MAX_OPEN_DIRECTORIES, allowed // 4) if allowed > 0 else _MAX_OPEN_DIRECTORIES
 
 
-def _directories_with_mounted_files(mounts: MountTable) -> set[tuple[int, int]]:
-    """Return the identity of each directory in which a mount covers a file.
-
-    The listing of such a directory names the covered inode, which is not what is seen there.
-    """
-    directories = (
-        os.path.dirname(mount.mount_point)
-        for mount in mounts.mounts
-        if not os.path.isdir(mount.mount_point)
-    )
-    return {identity for path in directories if (identity := _identity(path))}
+def _identities(paths: Iterable[str]) -> list[tuple[int, int]]:
+    """Return the identity of each of the paths that lead somewhere."""
+    return [identity for path in paths if (identity := _identity(path))]
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -119,7 +119,14 @@ class Tally:
         self._records[self.root] = frozenset(name for name in names if name.endswith(".json"))
 
     def add_file(
-        self, unit: int, directory: str, name: str, descriptor: int, status: os.stat_result
+        self,
+        unit: int,
+        directory: str,
+        name: str,
+        descriptor: int,
+        status: os.stat_result,
+        *,
+        mounts: int = 0,
     ) -> None:
         """Count one entry that is not a directory.
 
@@ -129,6 +136,8 @@ class Tally:
             name: Its name there.
             descriptor: Opens the directory.
             status: Its `lstat`.
+            mounts: How often the file is mounted over another one: each mount is one more place
+                where it is found, as a link is.
 
         """
         self.links[self.root] += 1
@@ -136,19 +145,22 @@ class Tally:
         if stat.S_ISLNK(status.st_mode) and (status.st_nlink > 1 or not self.in_cache):
             escaping = self._note_symlink(unit, directory, name, descriptor)
         table = None
-        if status.st_nlink == 1:
+        link_count = status.st_nlink + mounts
+        if link_count == 1:
             sums = self.sums(unit, status.st_dev)
             sums.disk_bytes += status.st_blocks * BLOCK_BYTES
             sums.apparent_bytes += status.st_size
             sums.inodes += 1
         else:
             table = self._table_of(status, escaping=escaping)
-            if not self._add_multilink(table, unit, status):
+            if not self._add_multilink(table, unit, status, link_count):
                 return
         if self.keeps_own:
             relative = f"{directory}/{name}"[len(self.roots[self.root].path) + 1 :]
-            file = OwnFile(relative, status.st_blocks * BLOCK_BYTES, status.st_size)
-            noted = _NotedFile(file, table, status.st_ino, status.st_nlink)
+            is_symlink = stat.S_ISLNK(status.st_mode)
+            disk_bytes = status.st_blocks * BLOCK_BYTES
+            file = OwnFile(relative, disk_bytes, status.st_size, is_symlink)
+            noted = _NotedFile(file, table, status.st_ino, link_count)
             self._own_files[self.root].append(noted)
 
     def add_directory(self, unit: int, status: os.stat_result) -> None:
@@ -208,7 +220,9 @@ class Tally:
             return listed
         return escaping_table if escaping or number in escaping_table.states else listed
 
-    def _add_multilink(self, table: InodeTable, unit: int, status: os.stat_result) -> bool:
+    def _add_multilink(
+        self, table: InodeTable, unit: int, status: os.stat_result, link_count: int
+    ) -> bool:
         """Count one link to an inode that has several; tell whether it is the first one met."""
         number = status.st_ino
         state = table.states.get(number)
@@ -220,7 +234,7 @@ class Tally:
         table.states[number] = self.first_state
         table.disk_bytes.append(status.st_blocks * BLOCK_BYTES)
         table.apparent_bytes.append(status.st_size)
-        table.link_counts.append(status.st_nlink)
+        table.link_counts.append(link_count)
         table.complete(unit)
         return True
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
+from conda_hardlink_plugin.costs import CacheFigures, DeviceFigures, EnvironmentFigures, Totals
 from conda_hardlink_plugin.notes import PathProblem
-from conda_hardlink_plugin.report import (
-    CacheFigures,
-    DeviceFigures,
-    EnvironmentFigures,
-    Report,
-    Totals,
-)
+from conda_hardlink_plugin.report import Report
 from conda_hardlink_plugin.usage import Measure
 
 KIB = 1024

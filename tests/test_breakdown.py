@@ -29,8 +29,7 @@ def break_down_environment(made, prefix, measure=Measure.APPARENT):
     inventory = made.scan(detailed=True)
     usage = Usage(inventory, measure)
     root = [root.path for root in inventory.roots].index(prefix)
-    softlinks = [link.path for link in inventory.symlinks if link.root == root]
-    breakdown = break_down(usage, root, cached_in(made), softlinks)
+    breakdown = break_down(usage, root, cached_in(made))
     assert sum(breakdown.by_cause.values()) == usage.exclusive_by_root[root]
     return breakdown
 

@@ -12,8 +12,8 @@ from conda_hardlink_plugin.records import FileRole, Record
 from conda_hardlink_plugin.usage import Measure
 
 
-def own(path, amount):
-    return OwnFile(path, disk_bytes=amount * 512, apparent_bytes=amount)
+def own(path, amount, *, is_symlink=False):
+    return OwnFile(path, disk_bytes=amount * 512, apparent_bytes=amount, is_symlink=is_symlink)
 
 
 def record(dist="thing-1-0", **files):
@@ -63,10 +63,9 @@ def test_a_linkable_file_whose_package_left_the_cache_was_not_copied():
 @pytest.mark.parametrize("hard", [True, False])
 def test_a_symbolic_link_is_no_copy_whatever_the_record_says_of_the_file(role, cached, hard):
     private = split(
-        own("file", 7),
+        own("file", 7, is_symlink=True),
         records=[Record("thing-1-0", {"file": role}, hard_link_asked_for=hard)],
         cached=cached,
-        symlinks={"file"},
     )
     assert causes_of(private) == {Cause.SYMLINKS: 7}
     assert private.by_package == {"thing-1-0": 7}
@@ -81,16 +80,15 @@ def test_an_executable_of_a_softlinked_package_is_a_copy_that_is_recorded_as_a_l
     )
     private = split(
         own("bin/tool", 7),
-        own("lib/data", 5),
+        own("lib/data", 5, is_symlink=True),
         records=[softlinked],
         cached={"thing-1-0"},
-        symlinks={"lib/data"},
     )
     assert causes_of(private) == {Cause.COPIED: 7, Cause.SYMLINKS: 5}
 
 
 def test_a_link_out_of_the_environment_is_unowned_where_no_record_has_it():
-    assert causes_of(split(own("file", 7), symlinks={"file"})) == {Cause.UNOWNED: 7}
+    assert causes_of(split(own("file", 7, is_symlink=True))) == {Cause.UNOWNED: 7}
 
 
 @pytest.mark.parametrize(
@@ -141,24 +139,22 @@ paths = st.sampled_from(["a", "b.pyc", "conda-meta/c.json", "lib/d", "Menu/e"])
 
 
 @given(
-    st.lists(st.tuples(paths, st.integers(0, 9)), max_size=9),
+    st.lists(st.tuples(paths, st.integers(0, 9), st.booleans()), max_size=9),
     st.lists(st.dictionaries(paths, st.sampled_from(FileRole)), max_size=3),
     st.sets(st.sampled_from(["thing-0", "thing-1"])),
-    st.sets(paths),
     st.sets(paths),
     st.integers(0, 9),
 )
 def test_the_causes_add_up_to_what_is_exclusive(
-    own_files, files_of_records, cached, pip_files, symlinks, directory_bytes
+    own_files, files_of_records, cached, pip_files, directory_bytes
 ):
-    files = [own(*item) for item in own_files]
+    files = [own(path, amount, is_symlink=is_symlink) for path, amount, is_symlink in own_files]
     private = split(
         *files,
         directory_bytes=directory_bytes,
         records=[record(f"thing-{n}", **each) for n, each in enumerate(files_of_records)],
         cached=cached,
         pip_files=pip_files,
-        symlinks=symlinks,
     )
     exclusive = sum(file.apparent_bytes for file in files)
     assert sum(private.by_cause.values()) == exclusive + directory_bytes

@@ -106,7 +106,7 @@ def test_every_cache_that_is_there_is_found_once_in_the_order_of_conda(machine):
     os.mkdir(f"{machine.top}/mamba")
     machine.point_conda_here(pkgs_dirs=caches)
     found = find_installation(caches=[f"{machine.top}/mamba/"])
-    assert found.caches == (f"{machine.top}/mamba", caches[0], caches[2])
+    assert found.caches == (caches[0], caches[2], f"{machine.top}/mamba")
     assert found.unreachable == ()
 
 
@@ -321,12 +321,15 @@ def test_an_environment_is_known_by_its_name_its_path_and_a_path_to_the_same_fol
         (
             {"search": ["{top}/missing"]},
             FolderNotFoundError,
-            "--search {top}/missing: there is no such folder.",
+            "--search {top}/missing: there is no such folder. Give one that exists.",
         ),
         (
             {"caches": ["{top}/conda/conda-meta/history"]},
             FolderNotFoundError,
-            "--cache {top}/conda/conda-meta/history: there is no such folder.",
+            (
+                "--cache {top}/conda/conda-meta/history: there is no such folder."
+                " Give one that exists."
+            ),
         ),
     ],
 )

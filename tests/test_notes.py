@@ -80,7 +80,7 @@ def test_what_vanished_or_was_met_twice_is_counted_apart(made):
             " report again when it has finished."
         ),
         (
-            "2 folders can be reached in two ways, by a mount, and counted where met first"
+            "2 paths can be reached in two ways, by a mount, and counted where met first"
             " (/envs/again)."
         ),
     )

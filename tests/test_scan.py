@@ -87,7 +87,9 @@ def test_own_files_are_kept_only_for_the_roots_asked_for(tmp_path):
     assert own.keys() - names <= {"twice", "lib/twice"}
     assert len(own) == len(names) + 1  # the file with two links once
     status = os.stat(f"{made.second}/lib/own")
-    assert own["lib/own"] == OwnFile("lib/own", status.st_blocks * 512, status.st_size)
+    assert own["lib/own"] == OwnFile(
+        "lib/own", status.st_blocks * 512, status.st_size, is_symlink=False
+    )
 
 
 @measures

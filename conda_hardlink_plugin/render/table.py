@@ -12,7 +12,8 @@ from .views import print_views
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..report import EnvironmentFigures, Report
+    from ..costs import EnvironmentFigures
+    from ..report import Report
 
 SORT_KEYS: dict[str, Callable[[EnvironmentFigures], tuple[int, str]]] = {
     "size": lambda row: (-row.size_bytes, row.name),

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..breakdown import EnvironmentDetail
-    from ..report import DuRow, EnvironmentFigures, IfRemoved, PackageFigures, Report
+    from ..costs import EnvironmentFigures
+    from ..report import DuRow, IfRemoved, PackageFigures, Report
 
 CAUSE_HEADINGS = {
     "prefix_rewritten": "PREFIX REWRITTEN",

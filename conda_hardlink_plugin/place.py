@@ -1,0 +1,82 @@
+"""A place in the walk: an open directory, what it is called, and whose its content is."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .inventory import PrivateSums
+
+_MAX_RELATIVE_BYTES = 3500  # with two more names of at most 255 bytes still below PATH_MAX
+
+
+class Place:
+    """A directory whose own directories are still to be read.
+
+    Attributes:
+        descriptor: Opens the directory itself while `relative` is empty. So deep down that keeping
+            every level open would exhaust the descriptors it is borrowed from an ancestor, below
+            which `relative` leads here; as far as a path may be long.
+        unit: The unit that its content belongs to.
+        device: Its `st_dev`.
+        parent: The directory it was found in, `None` for a root.
+        name: Its name there; a root's path.
+        relative: The path from `descriptor` to here, ending in `/`; empty for the directory itself.
+        sums: Where its single-link inodes are added up.
+        plain: Its entries' inode numbers are trusted, and it does not belong to the part of a
+            cache in which packages are still looked for.
+        children: Names of the directories in it that are still to be read.
+
+    """
+
+    __slots__ = (
+        "children", "descriptor", "device", "name", "parent", "plain", "relative", "sums", "unit",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        parent: Place | None,
+        name: str,
+        unit: int,
+        sums: PrivateSums,
+        device: int,
+        children: list[str],
+        *,
+        plain: bool,
+    ) -> None:
+        """Note a directory; who opened it sets the descriptor."""
+        self.parent = parent
+        self.name = name
+        self.unit = unit
+        self.sums = sums
+        self.device = device
+        self.children = children
+        self.plain = plain
+        self.descriptor = -1
+        self.relative = ""
+
+    @property
+    def path(self) -> str:
+        """The path of the directory, the root's path first."""
+        names = []
+        place: Place | None = self
+        while place is not None:
+            names.append(place.name)
+            place = place.parent
+        return "/".join(reversed(names))
+
+    def may_lend_descriptor(self) -> bool:
+        """Tell whether a path from the descriptor through here is not too long yet."""
+        return len(os.fsencode(self.relative)) <= _MAX_RELATIVE_BYTES
+
+    def borrow_descriptor(self, ancestor: Place) -> None:
+        """Close the directory, and reach it from an ancestor from now on."""
+        os.close(self.descriptor)
+        self.descriptor = ancestor.descriptor
+        self.relative = f"{ancestor.relative}{self.name}/"
+
+    def close(self) -> None:
+        """Close the descriptor unless it is borrowed."""
+        if not self.relative:
+            os.close(self.descriptor)
