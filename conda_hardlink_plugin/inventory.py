@@ -45,7 +45,7 @@ class Unit:
     """The smallest thing that is removed as one.
 
     An environment is one unit. A cache has a unit for each extracted package (a directory with
-    `info/index.json`), one for each tarball, and one for everything else in it.
+    `info/index.json`, not hidden), one for each tarball, and one for everything else in it.
 
     Attributes:
         kind: What it is.

@@ -32,6 +32,7 @@ SUPPORTED = os.scandir in os.supports_fd and os.open in os.supports_dir_fd
 _OPEN_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _OPEN_CHILD = _OPEN_ROOT | getattr(os, "O_NOFOLLOW", 0)
 _LINKS_PER_PROGRESS = 5000
+_UNFINISHED = "."  # rattler extracts to such a name and renames
 _MAX_OPEN_DIRECTORIES = 200
 
 
@@ -294,7 +295,8 @@ class _Walk:
         path = name if parent is None else f"{parent.path}/{name}"
         searching = tally.is_outside_packages(unit)
         counted_elsewhere = self._is_counted_elsewhere(identity, path, is_root=parent is None)
-        if searching and parent is not None and not counted_elsewhere and _is_package(descriptor):
+        may_be_package = searching and not name.startswith(_UNFINISHED) and parent is not None
+        if may_be_package and not counted_elsewhere and _is_package(descriptor):
             unit = tally.add_unit(UnitKind.PACKAGE, path)
             searching = False
         trusted = device not in self.untrusted and identity not in self.careful

@@ -19,22 +19,6 @@ from tests.realconda.installation import Installation
 _PREFIXES = ("CONDA", "_CE_", "_CONDA", "MAMBA", "XDG_", "PIP_")
 _NAMES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
 
-# conda lists and rewrites the environments.txt of everybody, for an administrator: here, of those
-# whose homes a test names.
-_TESTERS_HOMES = """\
-import os
-import pwd
-
-
-def getpwall():
-    ids = (os.getuid(), os.getgid())
-    homes = os.environ.get("TESTERS_HOMES", os.environ["HOME"]).split(os.pathsep)
-    return [pwd.struct_passwd(("tester", "x", *ids, "", home, "/bin/sh")) for home in homes]
-
-
-pwd.getpwall = getpwall
-"""
-
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, print_blob=True)
 hypothesis.settings.load_profile("suite")
 
@@ -100,7 +84,6 @@ def installation(tmp_path_factory, channel):
 
     directory = str(tmp_path_factory.mktemp("installation") / "i")
     made = Installation.new(directory, (channel,))
-    _see_homes_of_testers_only(made)
     made.create("removed", "forgotten")
     made.remove("removed")
     packages = ("python", "entry", "placeholder", "library=1.0", "all-placeholder", "odd-names")
@@ -135,11 +118,3 @@ def _copy_in_place(directory):
     finally:
         subprocess.run(["rm", "-rf", directory], check=True)
         os.rename(untouched, directory)
-
-
-def _see_homes_of_testers_only(made):
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    site_packages = os.path.join(made.root_prefix, "lib", version, "site-packages")
-    for name, text in (("testers.py", _TESTERS_HOMES), ("testers.pth", "import testers\n")):
-        with open(os.path.join(site_packages, name), "x", encoding="utf-8") as file:
-            file.write(text)

@@ -52,6 +52,7 @@ def test_packages_tarballs_and_the_rest_of_a_cache_are_told_apart(tmp_path):
     package(nested, "inside-1-0")  # belongs to the package around it
     old = write(f"{made.cache}/https/old-1-0.tar.bz2", b"b")
     write(f"{made.cache}/unfinished-1-0/info/files", b"x")  # no info/index.json: no package
+    package(made.cache, ".extracting-1-0Xy")  # rattler renames it when it is whole
     symlink("nowhere", f"{made.cache}/dangling-1-0.conda")
     inventory = scan([cache_root(made.cache)])
     found = {unit.path: unit.kind for unit in inventory.units}

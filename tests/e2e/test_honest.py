@@ -128,7 +128,7 @@ def test_an_administrator_sees_what_other_users_list_and_nobody_else_does(changi
         file.write(f"{prefix}\n{gone}\n")
     homes = os.pathsep.join([changing.environ["HOME"], home])
     before = snapshot(changing.directory)
-    report = report_of(changing, env={"TESTERS_HOMES": homes})
+    report = report_of(changing, env={"OWN_HOMES": homes})
     assert snapshot(changing.directory) == before
     administrator = os.geteuid() == 0
     assert (prefix in trees_of(report)) == administrator

@@ -42,6 +42,20 @@ repodata_fns: [repodata.json]
 report_errors: false
 """
 
+_OWN_HOMES = """\
+import os
+import pwd
+
+
+def getpwall():
+    ids = (os.getuid(), os.getgid())
+    homes = os.environ.get("OWN_HOMES", os.environ["HOME"]).split(os.pathsep)
+    return [pwd.struct_passwd(("user", "x", *ids, "", home, "/bin/sh")) for home in homes]
+
+
+pwd.getpwall = getpwall
+"""
+
 
 class CommandFailedError(RuntimeError):
     """A command that had to succeed did not; the message has all it printed."""
@@ -82,6 +96,7 @@ class Installation:
             pass  # what makes a directory an environment
         venv.EnvBuilder(symlinks=True, with_pip=False).create(root_prefix)
         _link_site_directories(root_prefix)
+        _see_own_homes_only(root_prefix)
         with open(os.path.join(directory, ".condarc"), "x", encoding="utf-8") as condarc:
             condarc.write(_CONDARC.format(channels=", ".join(channels)))
         script = os.path.join(root_prefix, "bin", "conda")
@@ -192,14 +207,30 @@ def _link_site_directories(root_prefix: str) -> None:
     directories = [*site.getsitepackages()]
     if site.ENABLE_USER_SITE:
         directories.append(site.getusersitepackages())
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    pth = os.path.join(root_prefix, "lib", version, "site-packages", "running_interpreter.pth")
+    pth = os.path.join(_site_packages(root_prefix), "running_interpreter.pth")
     with open(pth, "x", encoding="utf-8") as file:
         file.writelines(
             f"import site; site.addsitedir({directory!r})\n"
             for directory in directories
             if os.path.isdir(directory)
         )
+
+
+def _see_own_homes_only(root_prefix: str) -> None:
+    """Keep an administrator's conda from the homes of this machine's users.
+
+    conda lists and rewrites the ``environments.txt`` of everybody for an administrator: here
+    everybody are the homes in ``OWN_HOMES``, or ``HOME`` alone.
+    """
+    site_packages = _site_packages(root_prefix)
+    for name, text in (("own_homes.py", _OWN_HOMES), ("own_homes.pth", "import own_homes\n")):
+        with open(os.path.join(site_packages, name), "x", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _site_packages(root_prefix: str) -> str:
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return os.path.join(root_prefix, "lib", version, "site-packages")
 
 
 def _environ(directory: str) -> dict[str, str]:
