@@ -1,0 +1,78 @@
+"""The documents say what there is: options, causes, fields; and links lead somewhere."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+
+import pytest
+
+from conda_hardlink_plugin.causes import Cause
+from conda_hardlink_plugin.commands import VERBS
+from conda_hardlink_plugin.render.views import CAUSE_HEADINGS
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *(
+        os.path.relpath(os.path.join(folder, name), TOP)
+        for folder, _, names in os.walk(os.path.join(TOP, "docs"))
+        for name in names
+        if name.endswith(".md")
+    ),
+]
+
+
+def text_of(document):
+    with open(os.path.join(TOP, document), encoding="utf-8") as file:
+        return file.read()
+
+
+def options_of(verb):
+    parser = argparse.ArgumentParser(add_help=False)
+    VERBS[verb].configure_parser(parser)
+    # conda adds these to every command, and says what they do
+    of_conda = {"--console", "--debug", "--trace"}
+    return {
+        option
+        for action in parser._actions  # noqa: SLF001  # argparse has no other way to ask
+        for option in action.option_strings
+        if option not in of_conda
+    }
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_is_in_the_readme_and_in_the_reference(verb):
+    options = options_of(verb)
+    reference = text_of(f"docs/reference/{verb}.md")
+    assert {option for option in options if f"`{option}" not in reference} == set()
+    readme = text_of("README.md")
+    short_or_long = {option for option in options if option.startswith("--")}
+    missing = {option for option in short_or_long if option not in readme}
+    assert missing <= {"--name", "--prefix", "--verbose", "--quiet"}  # there as -n -p -v -q
+
+
+def test_every_cause_has_a_heading_and_is_explained():
+    assert {cause.value for cause in Cause} == set(CAUSE_HEADINGS)
+    explained = text_of("docs/explanation/accounting.md").lower()
+    for heading in CAUSE_HEADINGS.values():
+        assert f"| {heading.lower()} |" in explained, heading
+
+
+def test_every_field_of_the_schema_is_in_the_reference():
+    schema = json.loads(text_of("docs/reference/report.schema.json"))
+    reference = text_of("docs/reference/report.md")
+    assert {name for name in schema["properties"] if f"`{name}" not in reference} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document):
+    folder = os.path.dirname(os.path.join(TOP, document))
+    for target in re.findall(r"\]\(([^)]+)\)", text_of(document)):
+        if "://" not in target:
+            path = target.split("#")[0]
+            assert os.path.exists(os.path.join(folder, path)), target
