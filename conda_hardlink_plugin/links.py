@@ -1,55 +1,72 @@
 """The inodes with several links: where each of them was met, in a few bytes an inode.
 
 Inodes of one package nearly always lie in the same environments, so an inode is remembered by the
-number of a state, which many share: in which roots it was met, and how often.
+number of a state, which many share: in which roots and cache units it was met, and how often.
 """
 
 from __future__ import annotations
 
 from array import array
+from typing import NamedTuple
 
 
-class States:
-    """The states that inodes are in: (roots in which it was met, links seen).
+class State(NamedTuple):
+    """Where an inode was met so far.
 
     Attributes:
-        roots: For each state the indexes of the roots, ascending.
-        links_seen: For each state how many directory entries were found.
+        roots: Indexes of the roots, ascending.
+        cache_units: Units of caches.
+        links_seen: Directory entries found.
 
     """
 
+    roots: tuple[int, ...]
+    cache_units: frozenset[int]
+    links_seen: int
+
+
+NOWHERE = State((), frozenset(), 0)
+
+
+class States:
+    """The states that inodes are in, numbered; number 0 is `NOWHERE`."""
+
     def __init__(self) -> None:
         """Begin with the state of an inode that was not met."""
-        self.roots: list[tuple[int, ...]] = [()]
-        self.links_seen: list[int] = [0]
-        self._numbers: dict[tuple[tuple[int, ...], int], int] = {((), 0): 0}
+        self._states = [NOWHERE]
+        self._numbers = {NOWHERE: 0}
 
-    def number(self, roots: tuple[int, ...], links_seen: int) -> int:
-        """Return the number of a state."""
-        key = (roots, links_seen)
-        number = self._numbers.get(key)
+    def __getitem__(self, number: int) -> State:
+        """Return the state of a number."""
+        return self._states[number]
+
+    def number(self, state: State) -> int:
+        """Return the number of a state, a new one if it was not met before."""
+        number = self._numbers.get(state)
         if number is None:
-            number = self._numbers[key] = len(self.roots)
-            self.roots.append(roots)
-            self.links_seen.append(links_seen)
+            number = self._numbers[state] = len(self._states)
+            self._states.append(state)
         return number
 
 
 class Step(dict[int, int]):
-    """From the state of an inode to the state after one more link to it was met in a root."""
+    """From the state of an inode to the state after one more link to it was met in one place."""
 
-    def __init__(self, states: States, root: int) -> None:
-        """Step in `root`, which comes after all roots of earlier steps."""
+    def __init__(self, states: States, root: int, cache_unit: int | None) -> None:
+        """Step in a root, after all steps of earlier roots; in a cache also in a unit."""
         super().__init__()
         self._states = states
         self._root = root
+        self._cache_units = frozenset() if cache_unit is None else frozenset([cache_unit])
 
-    def __missing__(self, state: int) -> int:
+    def __missing__(self, number: int) -> int:
         """Find the next state the first time it is asked for."""
-        roots = self._states.roots[state]
+        state = self._states[number]
+        roots = state.roots
         if not roots or roots[-1] != self._root:
             roots = (*roots, self._root)
-        after = self[state] = self._states.number(roots, self._states.links_seen[state] + 1)
+        units = state.cache_units | self._cache_units
+        after = self[number] = self._states.number(State(roots, units, state.links_seen + 1))
         return after
 
 
@@ -61,8 +78,6 @@ class InodeTable:
         disk_bytes: `st_blocks * 512`.
         apparent_bytes: `st_size`.
         link_counts: `st_nlink` when the inode was first met.
-        units: The unit in which it was first met.
-        more_units: Inode number to the cache units in which it was met again.
 
     """
 
@@ -72,11 +87,3 @@ class InodeTable:
         self.disk_bytes = array("Q")
         self.apparent_bytes = array("Q")
         self.link_counts = array("I")
-        self.units = array("i")
-        self.more_units: dict[int, set[int]] = {}
-
-    def complete(self, unit: int) -> None:
-        """Fill in the unit of the inodes added since the last call."""
-        missing = len(self.states) - len(self.units)
-        if missing:
-            self.units.extend([unit] * missing)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 MOUNTINFO = "/proc/self/mountinfo"
 OVERLAYS = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
+SUBVOLUME_FILESYSTEMS = frozenset({"btrfs", "bcachefs"})
 REFLINK_FILESYSTEMS = frozenset({"btrfs", "xfs", "bcachefs", "ocfs2", "zfs", "apfs"})
 
 _FIELDS_BEFORE_DASH = 6

@@ -17,7 +17,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .inventory import Root, RootKind, UnitKind
-from .mounts import MountTable, read_mount_table
+from .mounts import SUBVOLUME_FILESYSTEMS, MountTable, read_mount_table
 from .place import Place
 from .tally import BLOCK_BYTES, GONE, Tally
 
@@ -114,6 +114,7 @@ class _Walk:
         self.careful = set(_identities(os.path.dirname(path) for path in mounted_files))
         self.mounted_files = Counter(_identities(mounted_files))
         self.apart = {number for _, number in (*self.root_identities, *self.careful)}
+        self.subvolumes = _may_have_subvolumes(self.tally.roots, mounts)
         self.visited: set[tuple[int, int]] | None = None
         if not mounts.known or self._may_meet_twice(mounts):
             self.visited = set()
@@ -193,12 +194,13 @@ class _Walk:
         tally, apart = self.tally, self.apart
         unit, sums = stack[-1].unit, stack[-1].sums
         table = tally.listed[stack[-1].device]
-        states, step, first_state = table.states, tally.step, tally.first_state
+        states, step = table.states, tally.step_in(unit)
+        first_state = step[0]
         state_of = states.get
         add_disk_bytes, add_apparent_bytes, add_link_count = (
             table.disk_bytes.append, table.apparent_bytes.append, table.link_counts.append
         )  # fmt: skip
-        in_cache, keeps_own = tally.in_cache, tally.keeps_own
+        keeps_own, subvolumes = tally.keeps_own, self.subvolumes
         blocks = size = inodes = directory_blocks = directory_size = directories = linked = 0
         try:
             while stack and stack[-1].sums is sums:
@@ -221,7 +223,6 @@ class _Walk:
                 try:
                     status = os.fstat(descriptor)
                     if status.st_dev != device or status.st_ino in apart:
-                        table.complete(unit)
                         place = self._read_apart(parent, name, unit, descriptor, status)
                         self._enter(stack, place, descriptor)
                         continue
@@ -232,11 +233,11 @@ class _Walk:
                         for entry in entries:
                             number = entry.inode()
                             state = state_of(number)
-                            if state is not None:
+                            if state is not None and not (
+                                subvolumes and entry.is_dir(follow_symlinks=False)
+                            ):
                                 states[number] = step[state]
                                 linked += 1
-                                if in_cache:
-                                    table.more_units.setdefault(number, set()).add(unit)
                                 continue
                             try:
                                 if entry.is_dir(follow_symlinks=False):
@@ -249,7 +250,6 @@ class _Walk:
                             if status.st_ino != number or status.st_dev != device:
                                 raise UntrustedDeviceError(parent.device)  # noqa: TRY301
                             if keeps_own or entry.is_symlink():
-                                table.complete(unit)
                                 path = f"{parent.path}/{name}"
                                 tally.add_file(unit, path, entry.name, descriptor, status)
                             elif status.st_nlink > 1:
@@ -273,7 +273,6 @@ class _Walk:
                 else:
                     os.close(descriptor)
         finally:
-            table.complete(unit)
             tally.links[tally.root] += inodes + linked + directories
             sums.disk_bytes += (blocks + directory_blocks) * BLOCK_BYTES
             sums.apparent_bytes += size + directory_size
@@ -387,6 +386,12 @@ def _open_directories_allowed() -> int:
     """Return how many directories may be kept open: a part of what the process is allowed."""
     allowed = os.sysconf("SC_OPEN_MAX")  # negative where there is no limit
     return min(_MAX_OPEN_DIRECTORIES, allowed // 4) if allowed > 0 else _MAX_OPEN_DIRECTORIES
+
+
+def _may_have_subvolumes(roots: Iterable[Root], mounts: MountTable) -> bool:
+    """Tell whether a directory may be listed with the inode number of some file beside it."""
+    filesystems = {mounts.filesystem(os.path.realpath(root.path)) for root in roots}
+    return not mounts.known or not filesystems.isdisjoint(SUBVOLUME_FILESYSTEMS)
 
 
 def _identities(paths: Iterable[str]) -> list[tuple[int, int]]:

@@ -21,7 +21,7 @@ from .inventory import (
     Unit,
     UnitKind,
 )
-from .links import InodeTable, States, Step
+from .links import InodeTable, State, States, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -54,8 +54,6 @@ class Tally:
         listed: For each device, the inodes with several links that the listing of a directory may
             be trusted to name. Symbolic links that lead out of their tree are not among them, so
             that each of their places is looked at.
-        step: From an inode's state to the one after another link to it in the current root.
-        first_state: The state of an inode met for the first time in the current root.
         keeps_own: The current root's own files are kept one by one.
 
     """
@@ -69,8 +67,7 @@ class Tally:
         self.listed: dict[int, InodeTable] = {}
         self.keeps_own = False
         self._states = States()
-        self.step = Step(self._states, 0)
-        self.first_state = 0
+        self._steps: dict[int, Step] = {}
         self._escaping: dict[int, InodeTable] = {}
         self._root_devices = [-1] * len(roots)
         self._units: list[Unit] = []
@@ -102,8 +99,6 @@ class Tally:
         """Make a root the current one; return the unit for what is not a unit of its own in it."""
         self.root = root
         self.in_cache = self.roots[root].kind is RootKind.CACHE
-        self.step = Step(self._states, root)
-        self.first_state = self.step[0]
         self.keeps_own = detailed
         if detailed:
             self._own_files[root] = []
@@ -179,6 +174,14 @@ class Tally:
         self._units.append(Unit(kind, self.root, path))
         return len(self._units) - 1
 
+    def step_in(self, unit: int) -> Step:
+        """Return the step from an inode's state to the one after another link to it in a unit."""
+        step = self._steps.get(unit)
+        if step is None:
+            step = Step(self._states, self.root, unit if self.in_cache else None)
+            self._steps[unit] = step
+        return step
+
     def is_outside_packages(self, unit: int) -> bool:
         """Tell whether the unit is the part of a cache in which packages are still looked for."""
         return self._units[unit].kind is UnitKind.OTHER
@@ -224,18 +227,15 @@ class Tally:
         self, table: InodeTable, unit: int, status: os.stat_result, link_count: int
     ) -> bool:
         """Count one link to an inode that has several; tell whether it is the first one met."""
-        number = status.st_ino
+        number, step = status.st_ino, self.step_in(unit)
         state = table.states.get(number)
         if state is not None:
-            table.states[number] = self.step[state]
-            if self.in_cache:
-                table.more_units.setdefault(number, set()).add(unit)
+            table.states[number] = step[state]
             return False
-        table.states[number] = self.first_state
+        table.states[number] = step[0]
         table.disk_bytes.append(status.st_blocks * BLOCK_BYTES)
         table.apparent_bytes.append(status.st_size)
         table.link_counts.append(link_count)
-        table.complete(unit)
         return True
 
     def _groups(self) -> dict[InodeGroup, GroupSums]:
@@ -249,42 +249,23 @@ class Tally:
         self, groups: dict[InodeGroup, GroupSums], device: int, table: InodeTable
     ) -> None:
         """Sum up a table by what its inodes have alike."""
-        alike: dict[tuple[int, int, int], GroupSums] = {}
+        alike: dict[tuple[int, int], GroupSums] = {}
         columns = zip(
-            table.states.items(),
+            table.states.values(),
             table.link_counts,
-            table.units,
             table.disk_bytes,
             table.apparent_bytes,
             strict=True,
         )
-        for (number, state), link_count, unit, disk_bytes, apparent_bytes in columns:
-            if number in table.more_units:
-                units = frozenset((unit, *table.more_units[number]))
-                sums = groups.setdefault(self._group(state, link_count, units, device), GroupSums())
-            else:
-                key = (state, link_count, unit)
-                known = alike.get(key)
-                if known is None:
-                    group = self._group(state, link_count, frozenset((unit,)), device)
-                    known = alike[key] = groups.setdefault(group, GroupSums())
-                sums = known
+        for number, link_count, disk_bytes, apparent_bytes in columns:
+            sums = alike.get((number, link_count))
+            if sums is None:
+                group = _group(self._states[number], link_count, device)
+                sums = alike[number, link_count] = groups.setdefault(group, GroupSums())
             sums.inodes += 1
             sums.disk_bytes += disk_bytes
             sums.apparent_bytes += apparent_bytes
-            sums.outside_links += max(link_count - self._states.links_seen[state], 0)
-
-    def _group(self, state: int, link_count: int, units: frozenset[int], device: int) -> InodeGroup:
-        links_seen = self._states.links_seen[state]
-        return InodeGroup(
-            roots=self._states.roots[state],
-            cache_units=frozenset(
-                unit for unit in units if self._units[unit].kind is not UnitKind.ENVIRONMENT
-            ),
-            device=device,
-            complete=links_seen >= link_count,
-            surplus=links_seen > link_count,
-        )
+            sums.outside_links += max(link_count - self._states[number].links_seen, 0)
 
     def _exclusive(self, root: int) -> list[OwnFile]:
         """Return the files noted in a root whose links all lie in it."""
@@ -295,9 +276,9 @@ class Tally:
             or self._is_exclusive(noted.table.states[noted.number], noted.link_count, root)
         ]
 
-    def _is_exclusive(self, state: int, link_count: int, root: int) -> bool:
-        states = self._states
-        return states.roots[state] == (root,) and states.links_seen[state] >= link_count
+    def _is_exclusive(self, number: int, link_count: int, root: int) -> bool:
+        state = self._states[number]
+        return state.roots == (root,) and state.links_seen >= link_count
 
     def _note_symlink(self, unit: int, directory: str, name: str, descriptor: int) -> bool:
         """Note a symbolic link that leads out of its tree; tell whether it does."""
@@ -313,6 +294,16 @@ class Tally:
             path = f"{directory}/{name}"
             self._symlinks.append(EscapingSymlink(self.root, path, target))
         return True
+
+
+def _group(state: State, link_count: int, device: int) -> InodeGroup:
+    return InodeGroup(
+        roots=state.roots,
+        cache_units=state.cache_units,
+        device=device,
+        complete=state.links_seen >= link_count,
+        surplus=state.links_seen > link_count,
+    )
 
 
 def escapes(target: str, directory: str) -> bool:
