@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from .inventory import Inventory
     from .softlinks import SoftlinksOfEnvironment
     from .usage import Usage
+
+
+_ORIGIN = re.compile(r"-[0-9a-f]{64}$")
 
 
 class Use(Enum):
@@ -81,11 +85,19 @@ def find_package_uses(
     return {index: PackageUse(index, used, index in outside) for index, used in users.items()}
 
 
+def dist_of(package_path: str) -> str:
+    """Return the `NAME-VERSION-BUILD` of an extracted package by the name of its directory.
+
+    rattler may add the sha256 of the package's origin to it (rattler_cache, `cache_key.rs`).
+    """
+    return _ORIGIN.sub("", os.path.basename(package_path))
+
+
 def _recorded(inventory: Inventory, packages: set[int]) -> dict[int, set[int]]:
     """Return the packages that each environment's records name."""
     by_name: dict[str, set[int]] = {}
     for index in packages:
-        by_name.setdefault(os.path.basename(inventory.units[index].path), set()).add(index)
+        by_name.setdefault(dist_of(inventory.units[index].path), set()).add(index)
     return {
         root: set().union(*(by_name.get(name.removesuffix(".json"), ()) for name in names))
         for root, names in inventory.records.items()

@@ -82,11 +82,11 @@ class Installation:
         for environment in self.environments:
             if environment.name == name_or_prefix:
                 return environment
-        path = expand(name_or_prefix)
-        for environment in self.environments:
-            if environment.prefix == path or _same(environment.prefix, path):
-                return environment
         if os.sep in name_or_prefix:
+            path = expand(name_or_prefix)
+            for environment in self.environments:
+                if environment.prefix == path or _same(environment.prefix, path):
+                    return environment
             raise EnvironmentNotFoundError(
                 f"There is no environment at {path}: give the path of a folder with"
                 " conda-meta/history in it."
@@ -175,7 +175,9 @@ class _Finder:
         except OSError as error:
             self.unreachable[folder] = _reason(error)
             return
-        if is_folder:
+        if os.path.isfile(os.path.join(folder, _HISTORY)):
+            self.unreachable[folder] = "listed as a package cache, but it is an environment"
+        elif is_folder:
             self.caches[folder] = None
 
     def add_prefix(self, prefix: str) -> None:

@@ -6,13 +6,16 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .evidence import dist_of
 from .inventory import ProblemKind, RootKind
 from .mounts import OVERLAYS, REFLINK_FILESYSTEMS
 from .records import Record, read_record
+from .render.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from .evidence import PackageUse
     from .inventory import Inventory
     from .softlinks import SoftlinksOfEnvironment
     from .usage import Usage
@@ -47,9 +50,11 @@ def find_notes(
     inventory: Inventory,
     usage: Usage,
     softlinks: Mapping[int, SoftlinksOfEnvironment],
+    uses: Mapping[int, PackageUse],
     names: Mapping[str, str],
     filesystems: Sequence[str],
     *,
+    unreachable: Sequence[PathProblem] = (),
     unsearched: Sequence[PathProblem] = (),
 ) -> Notes:
     """Say what makes the figures bounds, and what was found that needs a word.
@@ -58,8 +63,10 @@ def find_notes(
         inventory: What the scan found.
         usage: Its arithmetic.
         softlinks: What `softlinks.follow_softlinks` found.
+        uses: Who uses each extracted package.
         names: Prefix to the name of the environment.
         filesystems: The filesystem type of each root, `""` where unknown.
+        unreachable: Environments that are listed and could not be scanned.
         unsearched: Folders that could not be looked through for environments.
 
     """
@@ -72,7 +79,8 @@ def find_notes(
         *_unsearched(unsearched),
         *_changed(usage),
         *_outside(usage),
-        *_copies(inventory, names),
+        *_uncertain(inventory, unreachable, names),
+        *_copies(inventory, uses, names),
         *_softlinked(inventory, softlinks, names),
         *_filesystems(filesystems),
     ]
@@ -97,18 +105,18 @@ def _incomplete(
 ) -> Iterator[str]:
     if unreadable:
         yield (
-            f"{_count(len(unreadable), 'path')} could not be read: all figures are at least so"
-            f" much, and EXCLUSIVE may lack what is in there ({unreadable[0].path}:"
+            f"{count(len(unreadable), 'path')} could not be read: all sizes are at least so much,"
+            f" and lack what is in there ({unreadable[0].path}:"
             f" {unreadable[0].reason.lower()})."
         )
     if vanished:
         yield (
-            f"{_count(len(vanished), 'path')} vanished while they were read: something is changing"
+            f"{count(len(vanished), 'path')} vanished while they were read: something is changing"
             " these trees, so run the report again when it has finished."
         )
     if repeated:
         yield (
-            f"{_count(len(repeated), 'path')} can be reached in two ways, by a mount, and"
+            f"{count(len(repeated), 'path')} can be reached in two ways, by a mount, and"
             f" counted where met first ({repeated[0].path})."
         )
 
@@ -116,7 +124,7 @@ def _incomplete(
 def _unsearched(folders: Sequence[PathProblem]) -> Iterator[str]:
     if folders:
         yield (
-            f"{_count(len(folders), 'folder')} could not be looked through for environments, which"
+            f"{count(len(folders), 'folder')} could not be looked through for environments, which"
             f" count as outside these trees ({folders[0].path}: {folders[0].reason})."
         )
 
@@ -133,44 +141,71 @@ def _outside(usage: Usage) -> Iterator[str]:
     if usage.outside_inodes:
         verb = "is" if usage.outside_inodes == 1 else "are"
         yield (
-            f"{_count(usage.outside_inodes, 'file')} {verb} also linked from outside these trees:"
+            f"{count(usage.outside_inodes, 'file')} {verb} also linked from outside these trees:"
             " an environment or a cache that conda does not list holds them"
             " (--search DIR and --cache DIR take it in)."
         )
 
 
-def _copies(inventory: Inventory, names: Mapping[str, str]) -> Iterator[str]:
-    """Name the environments that no cache can be hard-linked into, and what conda says of them."""
-    apart = [
-        root
+def _uncertain(
+    inventory: Inventory, unreachable: Sequence[PathProblem], names: Mapping[str, str]
+) -> Iterator[str]:
+    """Name the environments that may use packages without a link that could be counted."""
+    unknown = [
+        names.get(place.path, place.path)
         for root, place in enumerate(inventory.roots)
-        if place.kind is RootKind.ENVIRONMENT
-        and inventory.records.get(root)
-        and is_on_other_filesystem(inventory, root)
+        if place.kind is RootKind.ENVIRONMENT and root not in inventory.records
     ]
-    if not apart:
-        return
-    shown = _some(
-        names.get(inventory.roots[root].path, inventory.roots[root].path) for root in apart
-    )
-    claimed = any(_claims_hard_links(inventory, root) for root in apart)
-    yield (
-        f"{shown}: on another filesystem than every package cache. "
-        + (
-            "conda says hard link; these are copies."
-            if claimed
-            else "Nothing in there can be hard-linked."
+    unknown += [problem.path for problem in unreachable]
+    if unknown:
+        yield (
+            f"{_some(unknown)}: packages that only this uses by copies or symbolic links show as"
+            " unused, so UNUSED and WITH CLEAN are at most so much."
         )
-    )
 
 
-def _claims_hard_links(inventory: Inventory, root: int) -> bool:
-    prefix = inventory.roots[root].path
-    for name in sorted(inventory.records[root]):
-        record = read_record(os.path.join(prefix, "conda-meta", name))
-        if isinstance(record, Record) and record.files:
-            return record.hard_link_asked_for
-    return False
+def _copies(
+    inventory: Inventory, uses: Mapping[int, PackageUse], names: Mapping[str, str]
+) -> Iterator[str]:
+    """Name the environments with packages from another filesystem, and what conda says of them."""
+    claimed: list[str] = []
+    others: list[str] = []
+    for root, place in enumerate(inventory.roots):
+        dists = _from_other_filesystem(inventory, uses, root)
+        if dists:
+            asked_for = any(_claims_hard_links(place.path, dist) for dist in sorted(dists))
+            (claimed if asked_for else others).append(names.get(place.path, place.path))
+    if claimed:
+        yield (
+            f"{_some(claimed)}: packages of a cache on another filesystem. conda says hard link;"
+            " these are copies."
+        )
+    if others:
+        yield (
+            f"{_some(others)}: packages of a cache on another filesystem, from where nothing can be"
+            " hard-linked."
+        )
+
+
+def _from_other_filesystem(
+    inventory: Inventory, uses: Mapping[int, PackageUse], root: int
+) -> set[str]:
+    """Return the packages recorded in an environment that no cache on its filesystem has."""
+    device = inventory.root_devices[root]
+    here: set[str] = set()
+    elsewhere: set[str] = set()
+    for index in uses:
+        unit = inventory.units[index]
+        cache_device = inventory.root_devices[unit.root]
+        (here if cache_device == device else elsewhere).add(dist_of(unit.path))
+    recorded = {name.removesuffix(".json") for name in inventory.records.get(root, ())}
+    apart = is_on_other_filesystem(inventory, root)
+    return recorded if apart else recorded & (elsewhere - here)
+
+
+def _claims_hard_links(prefix: str, dist: str) -> bool:
+    record = read_record(os.path.join(prefix, "conda-meta", f"{dist}.json"))
+    return isinstance(record, Record) and bool(record.files) and record.hard_link_asked_for
 
 
 def _softlinked(
@@ -187,7 +222,7 @@ def _softlinked(
         if links.broken:
             path = inventory.roots[root].path
             yield (
-                f"{names.get(path, path)}: {_count(len(links.broken), 'symbolic link')} into a"
+                f"{names.get(path, path)}: {count(len(links.broken), 'symbolic link')} into a"
                 f" package cache where nothing is ({links.broken[0]})."
             )
 
@@ -201,16 +236,17 @@ def _filesystems(filesystems: Sequence[str]) -> Iterator[str]:
             " freed by removing them, and linking copies them up: EXCLUSIVE and WITH CLEAN are at"
             " most so much."
         )
+    if filesystems and not any(filesystems):
+        yield (
+            "This system does not say which filesystems these are: where files share blocks by"
+            " reflink, as on APFS, what is freed may be less."
+        )
     reflinks = sorted(of_roots & REFLINK_FILESYSTEMS)
     if reflinks:
         yield (
             f"{', '.join(reflinks)}: blocks that files share by reflink are not visible here and"
             " are counted for each of them: what is freed may be less."
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _some(names: Iterable[str]) -> str:

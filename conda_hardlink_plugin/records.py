@@ -160,7 +160,7 @@ def _site_packages(prefix: str) -> list[str]:
     for name in names:
         path = f"lib/{name}/site-packages"
         real = not os.path.islink(f"{prefix}/lib/{name}")
-        if name.startswith("python") and real and os.path.isdir(f"{prefix}/{path}"):
+        if name.startswith(("python", "pypy")) and real and os.path.isdir(f"{prefix}/{path}"):
             found.append(path)
     return found
 

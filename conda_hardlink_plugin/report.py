@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from .breakdown import Breakdown, EnvironmentDetail, break_down, detail_of
 from .costs import Facts, cache_figures, device_figures, environment_figures, totals_of
-from .evidence import packages_only_used_by
+from .evidence import dist_of, packages_only_used_by
 from .inventory import RootKind
+from .mounts import is_within
 from .notes import PathProblem, find_notes
 from .usage import Measure
 
@@ -58,7 +59,7 @@ class PackageFigures:
 
 @dataclass(frozen=True, slots=True)
 class DuRow:
-    """What `du -s` prints for a root: alone, and after those before it in one call."""
+    """What `du -s` prints for a root: alone, with those inside it, and after those before it."""
 
     path: str
     alone_bytes: int
@@ -76,7 +77,10 @@ class IfRemoved:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a report says. Parts that were not asked for are `None`."""
+    """Everything a report says. Parts that were not asked for are `None`.
+
+    `incomplete` says that something below the roots could not be read: sizes are at least so much.
+    """
 
     measure: Measure
     environments: tuple[EnvironmentFigures, ...]
@@ -87,6 +91,7 @@ class Report:
     unreadable: tuple[PathProblem, ...]
     stale: tuple[str, ...]
     aliases: Mapping[str, str]
+    incomplete: bool
     warnings: tuple[str, ...]
     packages: tuple[PackageFigures, ...] | None = None
     du: tuple[DuRow, ...] | None = None
@@ -134,8 +139,10 @@ def build_report(
         inventory,
         facts.usage,
         facts.softlinks,
+        facts.uses,
         names,
         filesystems,
+        unreachable=unreachable,
         unsearched=unreadable,
     )
     unread_records = tuple(_unread_records(breakdowns))
@@ -152,6 +159,7 @@ def build_report(
         unreadable=(*unreadable, *notes.unreadable, *unread_records),
         stale=tuple(stale),
         aliases=dict(inventory.aliases),
+        incomplete=bool(notes.unreadable),
         warnings=(*notes.warnings, *_about_records(unread_records)),
         packages=tuple(_packages(facts)) if request.packages else None,
         du=tuple(_du(facts.usage, inventory)) if request.du else None,
@@ -183,7 +191,11 @@ def _packages(facts: Facts) -> Iterator[PackageFigures]:
 
 
 def _du(usage: Usage, inventory: Inventory) -> Iterator[DuRow]:
-    """List caches first, then environments; one that contains others comes after them."""
+    """List caches first, then environments; one that contains others comes after them.
+
+    Alone, `du` counts a root with those inside it; in one call it has counted them before.
+    """
+    real_paths = [os.path.realpath(root.path) for root in inventory.roots]
     order = sorted(
         range(len(inventory.roots)),
         key=lambda root: (
@@ -193,7 +205,10 @@ def _du(usage: Usage, inventory: Inventory) -> Iterator[DuRow]:
         ),
     )
     for root, added_bytes in zip(order, usage.added(order), strict=True):
-        yield DuRow(inventory.roots[root].path, usage.unique_by_root[root], added_bytes)
+        inside = {
+            other for other, path in enumerate(real_paths) if is_within(path, real_paths[root])
+        }
+        yield DuRow(inventory.roots[root].path, usage.unique(inside), added_bytes)
 
 
 def _if_removed(facts: Facts, prefixes: Sequence[str], root_of: Mapping[str, int]) -> IfRemoved:
@@ -209,7 +224,7 @@ def _if_removed(facts: Facts, prefixes: Sequence[str], root_of: Mapping[str, int
 
 
 def _breakdowns(facts: Facts, request: Request) -> dict[int, Breakdown]:
-    cached = {os.path.basename(facts.inventory.units[unit].path) for unit in facts.uses}
+    cached = {dist_of(facts.inventory.units[unit].path) for unit in facts.uses}
     return {
         root: break_down(facts.usage, root, cached)
         for root in facts.inventory.own_files

@@ -11,12 +11,14 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .inventory import RootKind, UnitKind
+from .inventory import UnitKind
 from .mounts import is_within
 from .tally import BLOCK_BYTES
 from .usage import Measure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .inventory import Inventory
 
 _MAX_HOPS = 40  # what Linux allows, path_resolution(7)
@@ -57,7 +59,8 @@ def follow_softlinks(inventory: Inventory) -> dict[int, SoftlinksOfEnvironment]:
     found: dict[int, SoftlinksOfEnvironment] = {}
     for symlink in inventory.symlinks:
         chain = caches.follow(symlink.path, symlink.target)
-        if not chain.units:
+        is_broken = chain.end is None and bool(chain.units)
+        if not is_broken and not caches.leads_into_package(chain.units):
             continue
         softlinks = found.setdefault(symlink.root, SoftlinksOfEnvironment())
         softlinks.count += 1
@@ -85,21 +88,27 @@ class _CachePaths:
     """Which cache unit a real path lies in."""
 
     def __init__(self, inventory: Inventory) -> None:
-        self.units: dict[str, int] = {}
-        self.caches: list[tuple[str, str, int]] = []
-        self.real_directories: dict[str, str] = {}
+        self.kinds = [unit.kind for unit in inventory.units]
+        self.units = {
+            unit.path: index
+            for index, unit in enumerate(inventory.units)
+            if unit.kind in (UnitKind.PACKAGE, UnitKind.TARBALL)
+        }
+        self.others = {
+            unit.root: index
+            for index, unit in enumerate(inventory.units)
+            if unit.kind is UnitKind.OTHER
+        }
         names = {root.path: [root.path] for root in inventory.roots}
         for alias, path in inventory.aliases.items():
             names[path].append(alias)
-        for index, unit in enumerate(inventory.units):
-            root = inventory.roots[unit.root]
-            if root.kind is not RootKind.CACHE:
-                continue
-            if unit.kind is UnitKind.OTHER:
-                for name in names[root.path]:
-                    self.caches.append((os.path.realpath(name), root.path, index))
-            else:
-                self.units[unit.path] = index
+        roots = [
+            (os.path.realpath(name), root.path, index)
+            for index, root in enumerate(inventory.roots)
+            for name in names[root.path]
+        ]
+        self.roots = sorted(roots, key=lambda root: -len(root[0]))  # the innermost first
+        self.real_directories: dict[str, str] = {}
 
     def follow(self, path: str, target: str) -> _Chain:
         """Follow a symbolic link at `path` with the text `target`, hop by hop."""
@@ -128,15 +137,21 @@ class _CachePaths:
         return os.path.join(self.real_directories[directory], name)
 
     def units_at(self, path: str) -> set[int]:
-        """Return the unit in which the path lies, nothing outside all caches."""
-        for real, as_scanned, other in self.caches:
+        """Return the unit of the cache in which the path lies, nothing outside all caches."""
+        for real, as_scanned, root in self.roots:
             if not is_within(path, real):
                 continue
+            if root not in self.others:
+                return set()  # an environment
             place = as_scanned + path[len(real) :]
             while len(place) > len(as_scanned):
                 unit = self.units.get(place)
                 if unit is not None:
                     return {unit}
                 place = os.path.dirname(place)
-            return {other}
+            return {self.others[root]}
         return set()
+
+    def leads_into_package(self, units: Iterable[int]) -> bool:
+        """Tell whether one of the units is an extracted package."""
+        return any(self.kinds[unit] is UnitKind.PACKAGE for unit in units)

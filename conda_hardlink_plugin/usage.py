@@ -16,6 +16,7 @@ from .inventory import GroupSums, Inventory, OwnFile, PrivateSums, RootKind, Uni
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 
 class Measure(Enum):
@@ -190,6 +191,13 @@ class Usage:
         """The cache units with an inode that has links which the scan did not see."""
         incomplete = (group.cache_units for group, _, _ in self._groups if not group.complete)
         return set().union(*incomplete)
+
+    def unique(self, roots: AbstractSet[int]) -> int:
+        """Return the unique usage of a set of roots: `du -s` of all of them in one call."""
+        private = self._by_root(self._unit_private)
+        return sum(private[root] for root in roots) + sum(
+            amount for group, amount, _ in self._groups if not roots.isdisjoint(group.roots)
+        )
 
     def added(self, order: Sequence[int]) -> list[int]:
         """Return what each root adds to those before it: `du -s` of all, in this order.

@@ -44,6 +44,7 @@ def report(*environments: EnvironmentFigures, **more) -> Report:
         "unreadable": (),
         "stale": (),
         "aliases": {},
+        "incomplete": False,
         "warnings": (),
     }
     return Report(**(parts | more))

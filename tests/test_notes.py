@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from conda_hardlink_plugin.evidence import find_package_uses
 from conda_hardlink_plugin.inventory import Problem, ProblemKind
 from conda_hardlink_plugin.notes import PathProblem, find_notes, is_on_other_filesystem
 from conda_hardlink_plugin.softlinks import follow_softlinks
@@ -20,14 +21,17 @@ def made(tmp_path):
     return SmallInstallation(str(tmp_path))
 
 
-def notes_of(made, inventory=None, filesystems=(), unsearched=()):
+def notes_of(made, inventory=None, filesystems=(), unsearched=(), unreachable=()):
     inventory = inventory or made.scan()
+    usage, softlinks = Usage(inventory), follow_softlinks(inventory)
     return find_notes(
         inventory,
-        Usage(inventory),
-        follow_softlinks(inventory),
+        usage,
+        softlinks,
+        find_package_uses(inventory, usage, softlinks),
         made.names(),
         filesystems,
+        unreachable=unreachable,
         unsearched=unsearched,
     )
 
@@ -56,8 +60,8 @@ def test_unreadable_paths_make_the_figures_lower_bounds(made):
     assert one.unreadable == (PathProblem("/envs/one", "Permission denied"),)
     assert one.warnings == (
         (
-            "1 path could not be read: all figures are at least so much, and EXCLUSIVE may lack"
-            " what is in there (/envs/one: permission denied)."
+            "1 path could not be read: all sizes are at least so much, and lack what is in there"
+            " (/envs/one: permission denied)."
         ),
     )
     two = notes_of(made, replace(made.scan(), problems=problems))
@@ -119,18 +123,46 @@ def test_an_environment_apart_from_every_cache_holds_copies_whatever_conda_says(
     made.install(made.environment("claimed"), package, "copy", claim="hardlink")
     made.install(made.environment("honest"), package, "copy")
     made.environment("empty")
-    assert notes_of(made, on_devices(made, 0, 1, 1, 1)).warnings == (
+    both = (
         (
-            "claimed, honest: on another filesystem than every package cache. conda says hard link;"
-            " these are copies."
+            "claimed: packages of a cache on another filesystem. conda says hard link; these are"
+            " copies."
         ),
-    )
-    assert notes_of(made, on_devices(made, 0, 0, 1, 1)).warnings == (
         (
-            "honest: on another filesystem than every package cache. Nothing in there can be"
+            "honest: packages of a cache on another filesystem, from where nothing can be"
             " hard-linked."
         ),
     )
+    assert notes_of(made, on_devices(made, 0, 1, 1, 1)).warnings == both
+    assert notes_of(made, on_devices(made, 0, 0, 1, 1)).warnings == both[1:]
+
+
+def test_packages_of_one_cache_are_copies_though_another_cache_is_near(made):
+    made.package("near-1-0", {"lib/near": b"n"})
+    far = made.package("far-1-0", {"lib/far": b"f"}, "other")
+    made.install(made.environment("env"), far, "copy", claim="hardlink")
+    here = [1 if cache.endswith("other") else 0 for cache in made.caches]
+    assert notes_of(made, on_devices(made, *here, 0)).warnings == (
+        "env: packages of a cache on another filesystem. conda says hard link; these are copies.",
+    )
+
+
+def test_what_only_an_unseen_environment_records_is_not_called_unused_for_sure(made):
+    made.environment("env")
+    inventory = replace(made.scan(), records={})
+    at_most = (
+        "packages that only this uses by copies or symbolic links show as unused, so UNUSED and"
+        " WITH CLEAN are at most so much."
+    )
+    assert notes_of(made, inventory).warnings == (f"env: {at_most}",)
+    unreachable = [PathProblem("/disk/env", "its folder cannot be reached")]
+    assert notes_of(made, unreachable=unreachable).warnings == (f"/disk/env: {at_most}",)
+
+
+def test_a_system_that_does_not_name_its_filesystems_is_told_of_reflinks(made):
+    made.environment("env")
+    (warning,) = notes_of(made, filesystems=["", ""]).warnings
+    assert warning.startswith("This system does not say which filesystems these are")
 
 
 def test_an_environment_is_apart_only_where_that_is_known(made):

@@ -81,6 +81,7 @@ WHOLE = {
     "unreadable": [],
     "stale": ["/gone"],
     "aliases": {"/cache": "/conda/pkgs"},
+    "incomplete": False,
     "warnings": ["1 file is also linked from outside these trees."],
 }
 

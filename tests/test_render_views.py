@@ -89,7 +89,7 @@ def test_a_softlinked_environment_alone_is_shown_without_empty_tables():
 soft
 10 B, of which 0 B shared and 10 B exclusive. Removing it frees 10 B; \
 cleaning the cache of what only it used brings that to 10 B.
-2 symbolic links into a package cache lead to 512 B there.
+It reaches 512 B in package caches by 2 symbolic links.
 
 PRIVATE BECAUSE  SIZE  SHARE
 symbolic links   10 B  100 %

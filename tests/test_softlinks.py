@@ -269,9 +269,33 @@ def test_a_link_to_the_cache_itself_or_to_its_rest_passes_no_package(made):
     symlink(f"{made.cache}/urls.txt", f"{made.first}/urls")
     symlink(made.tarball, f"{made.first}/tarball")
     symlink(f"{made.cache}-not/x", f"{made.first}/namesake")
-    found = follow(made.roots)[made.first]
-    assert units(made.roots, found) == {made.cache: 3, made.tarball: 1}
-    assert found.broken == []
+    assert follow(made.roots) == {}
+
+
+def test_a_cache_that_the_base_reaches_by_a_link_does_not_make_it_softlinked(tmp_path):
+    moved = package(f"{tmp_path}/big-disk/pkgs", "thing-1-0", {"lib/thing": b"t"})
+    write(f"{tmp_path}/conda/conda-meta/history")
+    symlink(f"{tmp_path}/big-disk/pkgs", f"{tmp_path}/conda/pkgs")
+    roots = [cache_root(f"{tmp_path}/conda/pkgs"), environment_root(f"{tmp_path}/conda")]
+    assert follow(roots) == {}
+    symlink(f"{moved}/lib/thing", f"{tmp_path}/conda/lib/thing")
+    assert follow(roots).keys() == {f"{tmp_path}/conda"}
+
+
+def test_a_link_into_an_environment_inside_a_cache_is_no_use_of_the_cache(made):
+    inner = f"{made.unused}/inner"
+    write(f"{inner}/conda-meta/history")
+    write(f"{inner}/lib/file", b"x")
+    symlink(f"{inner}/lib/file", f"{made.first}/lib/to-inner")
+    assert follow([*made.roots, environment_root(inner)]) == {}
+
+
+def test_a_package_in_a_cache_inside_a_cache_is_found_whichever_is_listed_first(made):
+    deep = package(f"{made.cache}/https/host", "deep-1-0", {"f": b"x"})
+    symlink(f"{made.cache}/https", f"{made.first}-alias")
+    symlink(f"{deep}/f", f"{made.first}/f")
+    roots = [*made.roots, cache_root(f"{made.first}-alias")]
+    assert list(follow(roots)[made.first].links.values()) == [1]
 
 
 def test_every_place_of_a_hard_linked_symlink_that_leads_out_is_followed(made):

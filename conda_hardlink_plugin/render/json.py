@@ -39,6 +39,7 @@ def report_object(report: Report) -> dict[str, Any]:
         "unreadable": [asdict(problem) for problem in report.unreadable],
         "stale": list(report.stale),
         "aliases": dict(report.aliases),
+        "incomplete": report.incomplete,
         "warnings": list(report.warnings),
     }
     if report.packages is not None:

@@ -22,11 +22,15 @@ SORT_KEYS: dict[str, Callable[[EnvironmentFigures], tuple[int, str]]] = {
     "with-clean": lambda row: (-row.with_clean_bytes, row.name),
     "name": lambda row: (0, row.name),
 }
-_LINES_BESIDE_ENVIRONMENTS = 19
+_LINES_OF_HEADING = 2  # the headings, and how many more there are
+_LINES_OF_LEGEND = 1
+_LINES_OF_PROMPT = 2  # the command above and the next one below
 _FEWEST_ENVIRONMENTS = 5
-_NEXT_STEPS = """\
-Next: conda hardlinks report -n NAME (one environment), --packages (who uses what),
-      --why (private bytes by cause), --if-removed ENV... (what that would free)"""
+_NOTES_OF_A_KIND = 2
+_NEXT_STEPS = (
+    "Next: conda hardlinks report -n NAME (one environment), --packages (who uses what),"
+    " --why (private bytes by cause), --if-removed ENV... (what that would free)"
+)
 
 
 def print_report(
@@ -48,20 +52,29 @@ def print_report(
 
     """
     environments = sorted(report.environments, key=SORT_KEYS[sort])
-    if not print_views(report, environments, terminal):
-        _print_environments(report, environments, terminal, verbose=verbose)
+    if print_views(report, environments, terminal):
+        _print_notes(report, terminal, verbose=verbose)
+        return
+
+    def print_the_rest() -> None:
         _print_caches(report, terminal)
         _print_totals(report, terminal)
         if not quiet:
             terminal.say()
-            for line in _NEXT_STEPS.splitlines():
-                terminal.say(line, indent="      ")
-    _print_notes(report, terminal, verbose=verbose)
+            terminal.say(_NEXT_STEPS, indent="  ")
+        _print_notes(report, terminal, verbose=verbose)
+
+    lines = None
+    if terminal.lines is not None and not verbose:
+        lines = terminal.lines - terminal.lines_of(print_the_rest) - _LINES_OF_PROMPT
+    _print_environments(environments, terminal, lines, verbose=verbose)
+    print_the_rest()
 
 
 def _print_environments(
-    report: Report, environments: list[EnvironmentFigures], terminal: Terminal, *, verbose: bool
+    environments: list[EnvironmentFigures], terminal: Terminal, lines: int | None, *, verbose: bool
 ) -> None:
+    """Print as many environments as fit in so many lines, all where there is no limit."""
     if not environments:
         terminal.say("No environments were found.")
         return
@@ -72,7 +85,6 @@ def _print_environments(
         *(Column(heading) for heading in ("INODES", "LINKS") if verbose),
         Column("", figures=False),
     ]
-    shown = environments[: _rows_that_fit(report, terminal, verbose=verbose)]
     rows = [
         [
             f"{row.name} (softlinked)" if row.softlinked else row.name,
@@ -83,19 +95,25 @@ def _print_environments(
             *([f"{row.inodes:,}", f"{row.links:,}"] if verbose else []),
             bar.draw(row),
         ]
-        for row in shown
+        for row in environments
     ]
-    terminal.table(columns, rows)
-    if len(shown) < len(environments):
-        terminal.say(f"... and {len(environments) - len(shown)} more: -v shows all.")
+    shown = rows[: _rows_that_fit(columns, rows, terminal, lines)]
+    terminal.table(columns, shown)
+    if len(shown) < len(rows):
+        terminal.say(f"... and {len(rows) - len(shown)} more: -v shows all.")
     terminal.say(bar.legend(), style="dim")
 
 
-def _rows_that_fit(report: Report, terminal: Terminal, *, verbose: bool) -> int:
-    if verbose or terminal.lines is None:
-        return len(report.environments)
-    beside = _LINES_BESIDE_ENVIRONMENTS + len(report.caches) + 2 * len(report.warnings)
-    return max(terminal.lines - beside, _FEWEST_ENVIRONMENTS)
+def _rows_that_fit(
+    columns: list[Column], rows: list[list[str]], terminal: Terminal, lines: int | None
+) -> int:
+    if lines is None:
+        return len(rows)
+    needed = terminal.lines_of(lambda: terminal.table(columns, rows))
+    if needed + _LINES_OF_LEGEND <= lines:
+        return len(rows)
+    fit = (lines - _LINES_OF_LEGEND - _LINES_OF_HEADING) * len(rows) // needed
+    return max(fit, min(_FEWEST_ENVIRONMENTS, len(rows)))
 
 
 def _print_caches(report: Report, terminal: Terminal) -> None:
@@ -123,7 +141,7 @@ def _print_caches(report: Report, terminal: Terminal) -> None:
 
 def _print_totals(report: Report, terminal: Terminal) -> None:
     totals = report.totals
-    least = "at least " if report.unreadable else ""
+    least = "at least " if report.incomplete else ""
     kind = "on disk" if report.measure.value == "disk" else "apparent size"
     terminal.say()
     terminal.say(
@@ -137,7 +155,13 @@ def _print_totals(report: Report, terminal: Terminal) -> None:
 
 def _print_notes(report: Report, terminal: Terminal, *, verbose: bool) -> None:
     notes = list(report.warnings)
-    notes += [f"{problem.path}: not looked at, {problem.reason}." for problem in report.unreachable]
+    unreachable = [
+        f"{problem.path}: not looked at, {problem.reason}." for problem in report.unreachable
+    ]
+    if len(unreachable) > _NOTES_OF_A_KIND and not verbose:
+        more = count(len(unreachable) - 1, "more place")
+        unreachable = [unreachable[0], f"{more} not looked at: -v names them."]
+    notes += unreachable
     if report.stale:
         names = report.stale[0] if len(report.stale) == 1 else count(len(report.stale), "place")
         notes.append(f"{names} in environments.txt: no environment any more, and counted nowhere.")

@@ -13,7 +13,7 @@ from rich.text import Text
 from .escape import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import TextIO
 
 _GAP = 2  # between two columns of a table
@@ -74,6 +74,12 @@ class Terminal:
             prefix = Text(indent) if number else Text()
             self.console.print(prefix + line, soft_wrap=True)
 
+    def lines_of(self, printing: Callable[[], None]) -> int:
+        """Return how many lines something prints, without printing it."""
+        with self.console.capture() as capture:
+            printing()
+        return capture.get().count("\n")
+
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; where it is too wide, each row as a block of its own instead."""
         escaped = [[self._shown(cell) for cell in row] for row in rows]
@@ -105,10 +111,12 @@ class Terminal:
 
     def _print_unpadded(self, table: Table) -> None:
         """Print a table without the spaces after the last column where lines may be very long."""
-        with self.console.capture() as capture:
+        if self.console.is_terminal:
             self.console.print(table)
-        lines = (line.rstrip(" ") for line in capture.get().splitlines())
-        self.console.file.write("".join(f"{line}\n" for line in lines))
+            return
+        for line in self.console.render_lines(table, pad=False):
+            text = "".join(segment.text for segment in line)
+            self.console.print(Text(text.rstrip(" ")), soft_wrap=True)
 
     def _say_parts(self, parts: Sequence[str]) -> None:
         """Print parts side by side, as many as fit in a line; no part is broken."""

@@ -39,7 +39,8 @@ def print_views(
     if report.detail is not None:
         _print_detail(report.detail, environments, terminal)
         parts += 1
-    elif any(row.private is not None for row in environments):
+    if any(row.private is not None for row in environments):
+        terminal.say() if parts else None
         _print_causes(environments, terminal)
         parts += 1
     if report.packages is not None:
@@ -70,8 +71,8 @@ def _print_detail(
     )
     if figures.softlinked:
         terminal.say(
-            f"{count(figures.softlinks, 'symbolic link')} into a package cache lead to"
-            f" {size(figures.softlinked_bytes)} there."
+            f"It reaches {size(figures.softlinked_bytes)} in package caches by"
+            f" {count(figures.softlinks, 'symbolic link')}."
         )
     terminal.say()
     terminal.table(
