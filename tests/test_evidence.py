@@ -9,6 +9,7 @@ import pytest
 from conda_hardlink_plugin.evidence import (
     PackageUse,
     Use,
+    dist_of,
     find_package_uses,
     packages_by_only_user,
     packages_only_used_by,
@@ -16,7 +17,7 @@ from conda_hardlink_plugin.evidence import (
 from conda_hardlink_plugin.softlinks import follow_softlinks
 from conda_hardlink_plugin.usage import Usage
 from tests.small_installation import SmallInstallation
-from tests.trees import symlink
+from tests.trees import symlink, write
 
 
 @pytest.fixture
@@ -147,3 +148,26 @@ def test_the_packages_of_each_environment_alone_are_those_of_it_as_a_set():
 
 def test_what_nobody_is_known_to_use_is_unused():
     assert [unit for unit, use in USES.items() if use.unused] == [3]
+
+
+@pytest.mark.parametrize(
+    ("directory", "dist"),
+    [
+        ("/pkgs/thing-1.0-h0_0", "thing-1.0-h0_0"),
+        (f"/pkgs/thing-1.0-h0_0-{'0a' * 32}", "thing-1.0-h0_0"),
+        (f"/pkgs/thing-1.0-{'0a' * 31}", f"thing-1.0-{'0a' * 31}"),
+    ],
+)
+def test_the_origin_that_rattler_adds_to_a_name_is_no_part_of_it(directory, dist):
+    assert dist_of(directory) == dist
+
+
+def test_a_package_with_its_origin_in_its_name_is_used_by_record(made):
+    package = made.package(f"thing-1-0-{'0a' * 32}", {})
+    prefix = made.environment("env")
+    write(f"{prefix}/conda-meta/thing-1-0.json", b"{}")
+    inventory = made.scan()
+    usage = Usage(inventory)
+    (use,) = find_package_uses(inventory, usage, {}).values()
+    assert inventory.units[use.unit].path == package
+    assert list(use.environments.values()) == [Use.RECORD]

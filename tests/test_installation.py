@@ -110,6 +110,15 @@ def test_every_cache_that_is_there_is_found_once_in_the_order_of_conda(machine):
     assert found.unreachable == ()
 
 
+def test_an_environment_that_is_listed_as_a_cache_is_none(machine):
+    mistaken = environment(f"{machine.top}/mistaken")
+    found = find_installation(caches=[mistaken], prefixes=[mistaken])
+    assert mistaken not in found.caches
+    assert Environment(mistaken, mistaken) in found.environments
+    reasons = {item.path: item.reason for item in found.unreachable}
+    assert reasons == {mistaken: "listed as a package cache, but it is an environment"}
+
+
 def test_of_two_environments_with_a_name_conda_finds_the_first_and_the_other_has_its_path(machine):
     dirs = [f"{machine.top}/z", f"{machine.top}/a"]
     machine.point_conda_here(envs_dirs=dirs)
