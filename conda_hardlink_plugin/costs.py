@@ -5,17 +5,19 @@ Bytes are disk usage (`st_blocks * 512`), or apparent size (`st_size`) where tha
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .evidence import find_package_uses, packages_by_only_user
-from .inventory import RootKind
+from .inventory import ProblemKind, RootKind
+from .mounts import is_within
 from .notes import is_on_other_filesystem
 from .softlinks import SoftlinksOfEnvironment, follow_softlinks
 from .usage import CachePart, Measure, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from .breakdown import Breakdown
     from .inventory import Inventory
@@ -41,6 +43,7 @@ class EnvironmentFigures:
         inodes: Inodes with a link in it.
         links: Directory entries in it.
         outside_linked_inodes: Inodes of it with links that lie in none of the trees.
+        incomplete: Something in it could not be read: its figures are at least so much.
         on_other_filesystem: No package cache is on its filesystem, so nothing in it can be
             hard-linked.
         private_bytes: Equal to `exclusive_bytes`; only when causes were asked for.
@@ -61,6 +64,7 @@ class EnvironmentFigures:
     inodes: int
     links: int
     outside_linked_inodes: int
+    incomplete: bool
     on_other_filesystem: bool
     private_bytes: int | None = None
     private: dict[str, int] | None = None
@@ -170,6 +174,16 @@ class Facts:
         )
 
 
+def roots_inside(inventory: Inventory, outer: Collection[int]) -> frozenset[int]:
+    """Return the roots that lie inside some roots, and are not among them."""
+    paths = [os.path.realpath(root.path) for root in inventory.roots]
+    return frozenset(
+        root
+        for root, path in enumerate(paths)
+        if root not in outer and any(is_within(path, paths[other]) for other in outer)
+    )
+
+
 def environment_figures(
     facts: Facts, breakdowns: Mapping[int, Breakdown]
 ) -> Iterator[EnvironmentFigures]:
@@ -181,6 +195,9 @@ def environment_figures(
 
     """
     inventory, usage = facts.inventory, facts.usage
+    incomplete = {
+        problem.root for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
+    }
     for root in facts.roots_of_environments:
         prefix = inventory.roots[root].path
         size_bytes = usage.unique_by_root[root]
@@ -201,6 +218,7 @@ def environment_figures(
             inodes=usage.inodes_by_root[root],
             links=inventory.links[root],
             outside_linked_inodes=usage.outside_inodes_by_root[root],
+            incomplete=root in incomplete,
             on_other_filesystem=is_on_other_filesystem(inventory, root),
             private_bytes=exclusive_bytes if breakdown else None,
             private=breakdown.by_cause if breakdown else None,

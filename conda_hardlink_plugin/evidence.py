@@ -57,7 +57,8 @@ def find_package_uses(
     """Find the users of every extracted package.
 
     A record counts by the name of its file alone: `NAME-VERSION-BUILD.json` is of the packages in
-    directories of that name, in whichever cache they are.
+    directories of that name, in whichever cache they are; but where the environment has links into
+    one of them, it is of that one.
 
     Args:
         inventory: What the scan found.
@@ -81,6 +82,7 @@ def find_package_uses(
         for root, units in found.items():
             for index in units & packages:
                 users[index][root] = use
+    _drop_records_of_linked(inventory, users)
     outside = usage.cache_units_linked_from_outside
     return {index: PackageUse(index, used, index in outside) for index, used in users.items()}
 
@@ -91,6 +93,21 @@ def dist_of(package_path: str) -> str:
     rattler may add the sha256 of the package's origin to it (rattler_cache, `cache_key.rs`).
     """
     return _ORIGIN.sub("", os.path.basename(package_path))
+
+
+def _drop_records_of_linked(inventory: Inventory, users: dict[int, dict[int, Use]]) -> None:
+    """Take a record as evidence only where no package of its name is linked."""
+    linked = {
+        (root, dist_of(inventory.units[index].path))
+        for index, used in users.items()
+        for root, use in used.items()
+        if use is not Use.RECORD
+    }
+    for index, used in users.items():
+        dist = dist_of(inventory.units[index].path)
+        for root in [root for root, use in used.items() if use is Use.RECORD]:
+            if (root, dist) in linked:
+                del used[root]
 
 
 def _recorded(inventory: Inventory, packages: set[int]) -> dict[int, set[int]]:

@@ -17,6 +17,7 @@ from conda.common._os import is_admin
 from conda.common.path import expand
 
 from .errors import EnvironmentNotFoundError, FolderNotFoundError, NothingToReportError
+from .mounts import PSEUDO_FILESYSTEMS, read_mount_table
 from .records import Unreadable, read_environments_txt
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class Installation:
     Attributes:
         caches: Absolute paths of the package caches that exist.
         environments: The environments, base first.
-        unreachable: Environments and caches that are listed and cannot be looked at.
+        unreachable: Environments, or lists of them, that cannot be looked at.
+        unreachable_caches: Package caches that cannot be looked at.
         stale: Listed prefixes that were deleted: their parent is there, they are not.
         unreadable: Folders below a searched one that cannot be listed.
 
@@ -69,6 +71,7 @@ class Installation:
     caches: tuple[str, ...]
     environments: tuple[Environment, ...]
     unreachable: tuple[Unreachable, ...]
+    unreachable_caches: tuple[Unreachable, ...]
     stale: tuple[str, ...]
     unreadable: tuple[Unreachable, ...]
 
@@ -125,7 +128,12 @@ def find_installation(
     for folder in context.pkgs_dirs:
         finder.add_cache(expand(folder))
     for folder in caches:
-        finder.add_cache(_existing_folder(folder, "--cache"))
+        path = _existing_folder(folder, "--cache")
+        if _has_history(path):
+            raise FolderNotFoundError(
+                f"--cache {folder}: this is an environment. Give the folder of a package cache."
+            )
+        finder.add_cache(path)
     finder.add_listed(context.root_prefix, must_exist=False)
     for folder in context.envs_dirs:
         finder.add_children(folder)
@@ -134,7 +142,9 @@ def find_installation(
     for folder in search:
         finder.add_below(_existing_folder(folder, "--search"))
     for prefix in prefixes:
-        if not os.path.isfile(os.path.join(expand(prefix), _HISTORY)):
+        path = expand(prefix)
+        may_be_read = os.access(path, os.X_OK)  # else the scan will say that it may not
+        if not _has_history(path) and (may_be_read or not os.path.isdir(path)):
             raise EnvironmentNotFoundError(
                 f"There is no environment at {expand(prefix)}: give the path of a folder with"
                 " conda-meta/history in it."
@@ -155,6 +165,7 @@ class _Finder:
         self.caches: dict[str, None] = {}
         self.prefixes: dict[str, None] = {}
         self.unreachable: dict[str, str] = {}
+        self.unreachable_caches: dict[str, str] = {}
         self.stale: dict[str, None] = {}
         self.unreadable: dict[str, str] = {}
 
@@ -163,6 +174,9 @@ class _Finder:
             caches=tuple(self.caches),
             environments=tuple(_ordered(_named(sorted(self.prefixes)))),
             unreachable=tuple(Unreachable(*item) for item in self.unreachable.items()),
+            unreachable_caches=tuple(
+                Unreachable(*item) for item in self.unreachable_caches.items()
+            ),
             stale=tuple(self.stale),
             unreadable=tuple(Unreachable(*item) for item in self.unreadable.items()),
         )
@@ -173,11 +187,9 @@ class _Finder:
         except (FileNotFoundError, NotADirectoryError):
             return  # conda lists the folders it would make
         except OSError as error:
-            self.unreachable[folder] = _reason(error)
+            self.unreachable_caches[folder] = _reason(error)
             return
-        if os.path.isfile(os.path.join(folder, _HISTORY)):
-            self.unreachable[folder] = "listed as a package cache, but it is an environment"
-        elif is_folder:
+        if is_folder and not _has_history(folder):  # one that is is counted as such
             self.caches[folder] = None
 
     def add_prefix(self, prefix: str) -> None:
@@ -223,21 +235,25 @@ class _Finder:
 
     def add_children(self, folder: str) -> None:
         for entry in self._entries(folder):
-            if os.path.isfile(os.path.join(entry.path, _HISTORY)):
+            if _has_history(entry.path):
                 self.prefixes[entry.path] = None
             elif os.path.isdir(entry.path):  # is_dir() would raise at a symlink loop
                 self.add_listed(entry.path, must_exist=False)
 
     def add_below(self, folder: str) -> None:
         """Take every environment below a folder; inside one, only those in its `envs`."""
+        mounts = read_mount_table().mounts
+        pseudo = {mount.mount_point for mount in mounts if mount.filesystem in PSEUDO_FILESYSTEMS}
         waiting = [folder]
         while waiting:
             place = waiting.pop()
-            if os.path.isfile(os.path.join(place, _HISTORY)):
+            if _has_history(place):
                 self.prefixes[place] = None
                 place = os.path.join(place, "envs")
             waiting += [
-                entry.path for entry in self._entries(place) if entry.is_dir(follow_symlinks=False)
+                entry.path
+                for entry in self._entries(place)
+                if entry.is_dir(follow_symlinks=False) and entry.path not in pseudo
             ]
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
@@ -254,11 +270,18 @@ class _Finder:
 def _ordered(environments: Iterable[Environment]) -> list[Environment]:
     """Put base first and those without a name last.
 
-    Of two paths to one folder the report shows the first: the one that conda has a name for.
+    Of two paths to one folder the report shows the first: one that conda has a name for, and
+    the folder itself rather than a symbolic link to it.
     """
     root = context.root_prefix
     return sorted(
-        environments, key=lambda item: (item.prefix != root, item.name == item.prefix, item.prefix)
+        environments,
+        key=lambda item: (
+            item.prefix != root,
+            item.name == item.prefix,
+            os.path.islink(item.prefix),
+            item.prefix,
+        ),
     )
 
 
@@ -296,11 +319,22 @@ def _all_homes() -> list[str]:
 
 def _existing_folder(folder: str, option: str) -> str:
     path: str = expand(folder)
-    if not folder or not os.path.isdir(path):
+    try:
+        is_folder = bool(folder) and stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_folder = False
+    except OSError as error:
+        raise FolderNotFoundError(f"{option} {folder}: {_reason(error)}.") from None
+    if not is_folder:
         raise FolderNotFoundError(
             f"{option} {folder}: there is no such folder. Give one that exists."
         )
     return path
+
+
+def _has_history(path: str) -> bool:
+    """Tell whether a folder is an environment (`PREFIX_MAGIC_FILE` of conda)."""
+    return os.path.isfile(os.path.join(path, _HISTORY))
 
 
 def _same(path: str, other: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 MOUNTINFO = "/proc/self/mountinfo"
 OVERLAYS = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
+PSEUDO_FILESYSTEMS = frozenset({"proc", "sysfs", "cgroup", "cgroup2", "devpts", "devtmpfs"})
 SUBVOLUME_FILESYSTEMS = frozenset({"btrfs", "bcachefs"})
 REFLINK_FILESYSTEMS = frozenset({"btrfs", "xfs", "bcachefs", "ocfs2", "zfs", "apfs"})
 

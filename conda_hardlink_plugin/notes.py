@@ -55,6 +55,7 @@ def find_notes(
     filesystems: Sequence[str],
     *,
     unreachable: Sequence[PathProblem] = (),
+    unreachable_caches: Sequence[PathProblem] = (),
     unsearched: Sequence[PathProblem] = (),
 ) -> Notes:
     """Say what makes the figures bounds, and what was found that needs a word.
@@ -67,6 +68,7 @@ def find_notes(
         names: Prefix to the name of the environment.
         filesystems: The filesystem type of each root, `""` where unknown.
         unreachable: Environments that are listed and could not be scanned.
+        unreachable_caches: Package caches that are listed and could not be scanned.
         unsearched: Folders that could not be looked through for environments.
 
     """
@@ -78,7 +80,7 @@ def find_notes(
         *_incomplete(unreadable, by_kind[ProblemKind.VANISHED], by_kind[ProblemKind.REPEATED]),
         *_unsearched(unsearched),
         *_changed(usage),
-        *_outside(usage),
+        *_outside(usage, hidden=bool(unreadable or unreachable or unreachable_caches)),
         *_uncertain(inventory, unreachable, names),
         *_copies(inventory, uses, names),
         *_softlinked(inventory, softlinks, names),
@@ -137,12 +139,13 @@ def _changed(usage: Usage) -> Iterator[str]:
         )
 
 
-def _outside(usage: Usage) -> Iterator[str]:
+def _outside(usage: Usage, *, hidden: bool) -> Iterator[str]:
     if usage.outside_inodes:
         verb = "is" if usage.outside_inodes == 1 else "are"
+        holder = "what could not be read, or " if hidden else ""
         yield (
             f"{count(usage.outside_inodes, 'file')} {verb} also linked from outside these trees:"
-            " an environment or a cache that conda does not list holds them"
+            f" {holder}an environment or a cache that conda does not list holds them"
             " (--search DIR and --cache DIR take it in)."
         )
 

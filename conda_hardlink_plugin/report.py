@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .breakdown import Breakdown, EnvironmentDetail, break_down, detail_of
-from .costs import Facts, cache_figures, device_figures, environment_figures, totals_of
+from .costs import (
+    Facts,
+    cache_figures,
+    device_figures,
+    environment_figures,
+    roots_inside,
+    totals_of,
+)
 from .evidence import dist_of, packages_only_used_by
 from .inventory import RootKind
-from .mounts import is_within
 from .notes import PathProblem, find_notes
 from .usage import Measure
 
@@ -68,9 +74,18 @@ class DuRow:
 
 @dataclass(frozen=True, slots=True)
 class IfRemoved:
-    """What removing some environments together would free."""
+    """What removing some environments together would free.
+
+    Attributes:
+        environments: Their names.
+        inside: Paths of the environments and caches that lie inside them, and go with them.
+        freed_bytes: What removing their folders frees.
+        freed_with_clean_bytes: And then the cached packages that only they used.
+
+    """
 
     environments: tuple[str, ...]
+    inside: tuple[str, ...]
     freed_bytes: int
     freed_with_clean_bytes: int
 
@@ -118,6 +133,7 @@ def build_report(
     filesystems: Sequence[str],
     request: Request,
     unreachable: Sequence[PathProblem] = (),
+    unreachable_caches: Sequence[PathProblem] = (),
     unreadable: Sequence[PathProblem] = (),
     stale: Sequence[str] = (),
 ) -> Report:
@@ -128,7 +144,8 @@ def build_report(
         names: Prefix to the name of the environment.
         filesystems: The filesystem type of each root of the inventory, `""` where unknown.
         request: What to say.
-        unreachable: Places that could not be scanned at all.
+        unreachable: Environments, or lists of them, that could not be scanned at all.
+        unreachable_caches: Package caches that could not be scanned at all.
         unreadable: Folders that could not be looked through for environments.
         stale: Listed prefixes that are no more.
 
@@ -143,6 +160,7 @@ def build_report(
         names,
         filesystems,
         unreachable=unreachable,
+        unreachable_caches=unreachable_caches,
         unsearched=unreadable,
     )
     unread_records = tuple(_unread_records(breakdowns))
@@ -155,7 +173,7 @@ def build_report(
         caches=tuple(cache_figures(facts)),
         totals=totals_of(facts.usage, inventory),
         devices=tuple(device_figures(facts.usage, inventory, filesystems)),
-        unreachable=tuple(unreachable),
+        unreachable=(*unreachable, *unreachable_caches),
         unreadable=(*unreadable, *notes.unreadable, *unread_records),
         stale=tuple(stale),
         aliases=dict(inventory.aliases),
@@ -195,7 +213,6 @@ def _du(usage: Usage, inventory: Inventory) -> Iterator[DuRow]:
 
     Alone, `du` counts a root with those inside it; in one call it has counted them before.
     """
-    real_paths = [os.path.realpath(root.path) for root in inventory.roots]
     order = sorted(
         range(len(inventory.roots)),
         key=lambda root: (
@@ -205,19 +222,19 @@ def _du(usage: Usage, inventory: Inventory) -> Iterator[DuRow]:
         ),
     )
     for root, added_bytes in zip(order, usage.added(order), strict=True):
-        inside = {
-            other for other, path in enumerate(real_paths) if is_within(path, real_paths[root])
-        }
-        yield DuRow(inventory.roots[root].path, usage.unique(inside), added_bytes)
+        alone = {root} | roots_inside(inventory, {root})
+        yield DuRow(inventory.roots[root].path, usage.unique(alone), added_bytes)
 
 
 def _if_removed(facts: Facts, prefixes: Sequence[str], root_of: Mapping[str, int]) -> IfRemoved:
-    roots = frozenset(root_of[prefix] for prefix in prefixes)
-    units = {unit for root in roots for unit in facts.usage.units_of_root[root]}
-    packages = packages_only_used_by(roots, facts.uses)
-    paths = [facts.inventory.roots[root].path for root in sorted(roots)]
+    named = frozenset(root_of[prefix] for prefix in prefixes)
+    inside = roots_inside(facts.inventory, named)
+    units = {unit for root in named | inside for unit in facts.usage.units_of_root[root]}
+    packages = packages_only_used_by(named | inside, facts.uses)
+    paths = [facts.inventory.roots[root].path for root in sorted(named)]
     return IfRemoved(
         environments=tuple(facts.names.get(path, path) for path in paths),
+        inside=tuple(facts.inventory.roots[root].path for root in sorted(inside)),
         freed_bytes=facts.usage.exclusive(units),
         freed_with_clean_bytes=facts.usage.exclusive(units | packages),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .inventory import UnitKind
 from .mounts import is_within
-from .tally import BLOCK_BYTES
+from .tally import BLOCK_BYTES, GONE
 from .usage import Measure
 
 if TYPE_CHECKING:
@@ -59,17 +59,17 @@ def follow_softlinks(inventory: Inventory) -> dict[int, SoftlinksOfEnvironment]:
     found: dict[int, SoftlinksOfEnvironment] = {}
     for symlink in inventory.symlinks:
         chain = caches.follow(symlink.path, symlink.target)
-        is_broken = chain.end is None and bool(chain.units)
-        if not is_broken and not caches.leads_into_package(chain.units):
+        dangling = chain.end is None and bool(chain.units)
+        if not dangling and not caches.leads_into_package(chain.units):
             continue
         softlinks = found.setdefault(symlink.root, SoftlinksOfEnvironment())
         softlinks.count += 1
         for unit in chain.units:
             softlinks.links[unit] = softlinks.links.get(unit, 0) + 1
         status = chain.end
-        if status is None:
+        if chain.broken:
             softlinks.broken.append(symlink.path)
-        elif chain.ends_in_cache:
+        elif status is not None and chain.ends_in_cache:
             identity = (status.st_dev, status.st_ino)
             softlinks.targets[identity] = (status.st_blocks * BLOCK_BYTES, status.st_size)
     return found
@@ -77,11 +77,15 @@ def follow_softlinks(inventory: Inventory) -> dict[int, SoftlinksOfEnvironment]:
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """Where a symbolic link leads: the cache units it passes, and what is at its end, if any."""
+    """Where a symbolic link leads: the cache units it passes, and what is at its end.
+
+    `end` is `None` where nothing is (`broken`), and where it cannot be told.
+    """
 
     units: set[int]
     end: os.stat_result | None
     ends_in_cache: bool
+    broken: bool
 
 
 class _CachePaths:
@@ -121,11 +125,11 @@ class _CachePaths:
             try:
                 status = os.lstat(path)
                 if not stat.S_ISLNK(status.st_mode):
-                    return _Chain(units, status, bool(self.units_at(path)))
+                    return _Chain(units, status, bool(self.units_at(path)), broken=False)
                 target = os.readlink(path)
-            except OSError:
-                break
-        return _Chain(units, None, ends_in_cache=False)
+            except OSError as error:
+                return _Chain(units, None, ends_in_cache=False, broken=isinstance(error, GONE))
+        return _Chain(units, None, ends_in_cache=False, broken=True)
 
     def _real(self, path: str) -> str:
         """Resolve every symbolic link in a path but the last component."""

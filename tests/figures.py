@@ -27,6 +27,7 @@ def environment(name: str = "env", size: int = 0, exclusive: int = 0, **more) ->
         "inodes": 0,
         "links": 0,
         "outside_linked_inodes": 0,
+        "incomplete": False,
         "on_other_filesystem": False,
     }
     return EnvironmentFigures(**(figures | more))

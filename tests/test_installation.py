@@ -112,11 +112,12 @@ def test_every_cache_that_is_there_is_found_once_in_the_order_of_conda(machine):
 
 def test_an_environment_that_is_listed_as_a_cache_is_none(machine):
     mistaken = environment(f"{machine.top}/mistaken")
-    found = find_installation(caches=[mistaken], prefixes=[mistaken])
+    machine.point_conda_here(pkgs_dirs=[mistaken])
+    found = find_installation(prefixes=[mistaken])
     assert mistaken not in found.caches
     assert Environment(mistaken, mistaken) in found.environments
-    reasons = {item.path: item.reason for item in found.unreachable}
-    assert reasons == {mistaken: "listed as a package cache, but it is an environment"}
+    with pytest.raises(FolderNotFoundError, match="this is an environment"):
+        find_installation(caches=[mistaken])
 
 
 def test_of_two_environments_with_a_name_conda_finds_the_first_and_the_other_has_its_path(machine):
@@ -260,10 +261,8 @@ def test_places_that_may_not_be_read_are_said(machine):
     denied = "permission denied"
     assert prefixes(found) == [closed, visible]  # the scan says what it cannot read in `closed`
     assert found.caches == ()
-    assert found.unreachable == (
-        Unreachable(f"{machine.top}/secret/pkgs", denied),
-        Unreachable(elsewhere, denied),
-    )
+    assert found.unreachable_caches == (Unreachable(f"{machine.top}/secret/pkgs", denied),)
+    assert found.unreachable == (Unreachable(elsewhere, denied),)
     assert found.unreadable == (Unreachable(f"{machine.top}/searched/closed", denied),)
 
 

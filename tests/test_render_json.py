@@ -26,6 +26,7 @@ SOFT = {
     "inodes": 3,
     "links": 3,
     "outside_linked_inodes": 0,
+    "incomplete": False,
     "on_other_filesystem": False,
 }
 WORK = SOFT | {
@@ -111,7 +112,7 @@ def test_the_parts_that_were_asked_for_are_added():
             ),
         ),
         du=(DuRow("/pkgs", 7, 6),),
-        if_removed=IfRemoved(("env",), 5, 12),
+        if_removed=IfRemoved(("env",), (), 5, 12),
         detail=EnvironmentDetail(
             prefix="/conda/envs/env",
             private={"pip": 5},
@@ -138,6 +139,7 @@ def test_the_parts_that_were_asked_for_are_added():
         "du": [{"path": "/pkgs", "alone_bytes": 7, "added_bytes": 6}],
         "if_removed": {
             "environments": ["env"],
+            "inside": [],
             "freed_bytes": 5,
             "freed_with_clean_bytes": 12,
         },

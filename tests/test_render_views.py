@@ -60,7 +60,7 @@ work
 2.0 MiB, of which 1.5 MiB shared and 512 KiB exclusive. Removing it frees 512 KiB; \
 cleaning the cache of what only it used brings that to 1.5 MiB.
 
-PRIVATE BECAUSE      SIZE  SHARE
+PRIVATE BECAUSE      SIZE  RATIO
 pip               300 KiB   59 %
 directories       200 KiB   39 %
 unowned          12.0 KiB    2 %
@@ -91,7 +91,7 @@ soft
 cleaning the cache of what only it used brings that to 10 B.
 It reaches 512 B in package caches by 2 symbolic links.
 
-PRIVATE BECAUSE  SIZE  SHARE
+PRIVATE BECAUSE  SIZE  RATIO
 symbolic links   10 B  100 %
 
 2 packages with 0 B in all.
@@ -105,7 +105,7 @@ def test_an_environment_without_packages_has_no_part_for_them():
     shown = without_notes(detail=detail(private={"pip": 512 * KIB}))
     assert printed(shown).endswith(
         """\
-PRIVATE BECAUSE     SIZE  SHARE
+PRIVATE BECAUSE     SIZE  RATIO
 pip              512 KiB  100 %
 
 It has no file in common with another environment.
@@ -163,6 +163,7 @@ held-1-0   1.0 KiB  somebody outside
 both-1-0       7 B  a, somebody outside
 lost-1-0       5 B  unused
 small-1-0      5 B  a
+softlink: by symbolic links; record: installed, but nothing is linked; else by hard links.
 5 packages, 1 unused.
 """
     )
@@ -187,7 +188,7 @@ def test_no_packages_are_said_to_be_none():
 
 
 def test_what_would_be_freed_is_shown_to_the_byte():
-    shown = without_notes(if_removed=IfRemoved(("a", "b"), 1536, 2 * MIB))
+    shown = without_notes(if_removed=IfRemoved(("a", "b"), (), 1536, 2 * MIB))
     assert printed(shown) == (
         "Removing a, b would free 1.5 KiB (1,536 bytes); with the cache cleaned of what only they"
         " used, 2.0 MiB (2,097,152 bytes).\n"
@@ -213,13 +214,13 @@ def test_several_parts_are_set_apart_and_the_notes_come_last():
         stale=(),
         packages=(),
         du=(DuRow("/a", 1, 1),),
-        if_removed=IfRemoved(("a",), 1, 2),
+        if_removed=IfRemoved(("a",), (), 1, 2),
     )
     assert printed(shown) == (
         """\
 There is no extracted package in any cache.
 
-Removing a would free 1 B (1 bytes); with the cache cleaned of what only they used, 2 B (2 bytes).
+Removing a would free 1 B (1 bytes); with the cache cleaned of what only it used, 2 B (2 bytes).
 
 ALONE  ADDED  WHAT `du -B1 -s` PRINTS
     1      1  /a
@@ -237,7 +238,7 @@ def test_names_from_strangers_are_escaped_everywhere():
             "/odd", {"pip": 5}, [PackagePrivate(odd, 5)], [SharedWith(odd, odd, 5)], [odd]
         ),
         packages=(package(odd, 5, user(odd)), package("a", 5, cache=f"/{odd}")),
-        if_removed=IfRemoved((odd,), 1, 2),
+        if_removed=IfRemoved((odd,), (odd,), 1, 2),
         du=(DuRow(odd, 1, 1),),
     )
     for columns in (None, 30):

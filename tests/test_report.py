@@ -180,7 +180,7 @@ def test_an_environment_named_twice_is_removed_once(made):
     one = made.prefixes[0]
     twice = build(made, if_removed=(one, one)).if_removed
     row = build(made).environments[0]
-    assert twice == IfRemoved(("one",), row.exclusive_bytes, row.with_clean_bytes)
+    assert twice == IfRemoved(("one",), (), row.exclusive_bytes, row.with_clean_bytes)
 
 
 def test_causes_add_up_for_every_environment(made):

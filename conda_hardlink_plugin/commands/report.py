@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from ..installation import Installation
+    from ..installation import Environment, Installation
     from ..inventory import Inventory
     from ..mounts import MountTable
     from ..report import Report, Request
 
 HELP = "Show what environments and package caches cost, alone and together."
 DESCRIPTION = """
-Walk every package cache and every environment, and print what each costs: SIZE is what `du -s`
-prints for it alone, EXCLUSIVE what removing it frees, WITH CLEAN what removing it and then the
-cached packages that only it used frees. Nothing is written anywhere.
+Walk every package cache and every environment, and print what each costs:
+SIZE is what `du -s` prints for it alone, EXCLUSIVE what removing it frees,
+WITH CLEAN what removing it and then the cached packages that only it used
+frees. Nothing is written anywhere.
 """
 SORT_COLUMNS = ("size", "shared", "exclusive", "with-clean", "name")
 
@@ -59,6 +60,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
     more.add_argument(
         "--if-removed",
         nargs="+",
+        action="extend",
         metavar="ENV",
         help="What removing these environments together would free (names or paths).",
     )
@@ -162,6 +164,9 @@ def make_report(args: argparse.Namespace) -> Report:
             filesystems=filesystems_of(inventory, mounts),
             request=request,
             unreachable=[PathProblem(item.path, item.reason) for item in installation.unreachable],
+            unreachable_caches=[
+                PathProblem(item.path, item.reason) for item in installation.unreachable_caches
+            ],
             unreadable=[PathProblem(item.path, item.reason) for item in installation.unreadable],
             stale=installation.stale,
         )
@@ -183,11 +188,23 @@ def request_of(args: argparse.Namespace, installation: Installation) -> Request:
         packages=args.packages,
         causes=args.why,
         du=args.du_rows,
-        if_removed=tuple(installation.environment(name).prefix for name in removed)
+        if_removed=tuple(folder_of(installation.environment(name)) for name in removed)
         if removed
         else None,
         detail=installation.environment(detail).prefix if detail is not None else None,
     )
+
+
+def folder_of(environment: Environment) -> str:
+    """Return the prefix of an environment that is to be removed; a link to one is refused."""
+    from ..errors import EnvironmentNotFoundError
+
+    if os.path.islink(environment.prefix):
+        raise EnvironmentNotFoundError(
+            f"{environment.name} is a symbolic link: removing it frees nothing. Give the"
+            f" environment that it leads to, {os.path.realpath(environment.prefix)}."
+        )
+    return environment.prefix
 
 
 def filesystems_of(inventory: Inventory, mounts: MountTable) -> list[str]:
@@ -199,6 +216,8 @@ def show_report(report: Report, args: argparse.Namespace) -> None:
     """Write the report to stdout: JSON if asked for, else tables for whatever stdout is."""
     from conda.base.context import context
 
+    if sys.stdout is None:
+        return  # closed by the caller
     if context.json:
         from ..render.json import render_json
 

@@ -87,7 +87,7 @@ def _print_environments(
     ]
     rows = [
         [
-            f"{row.name} (softlinked)" if row.softlinked else row.name,
+            row.name + _mark(row),
             size(row.size_bytes),
             size(row.shared_bytes),
             size(row.exclusive_bytes),
@@ -102,6 +102,14 @@ def _print_environments(
     if len(shown) < len(rows):
         terminal.say(f"... and {len(rows) - len(shown)} more: -v shows all.")
     terminal.say(bar.legend(), style="dim")
+
+
+def _mark(row: EnvironmentFigures) -> str:
+    marks = [
+        *(["softlinked"] if row.softlinked else []),
+        *(["incomplete"] if row.incomplete else []),
+    ]
+    return f" ({', '.join(marks)})" if marks else ""
 
 
 def _rows_that_fit(
@@ -169,7 +177,12 @@ def _print_notes(report: Report, terminal: Terminal, *, verbose: bool) -> None:
         notes += [
             f"{problem.path}: {_begin_small(problem.reason)}." for problem in report.unreadable
         ]
-        notes += [f"{path} is the same folder as {same}." for path, same in report.aliases.items()]
+    prefixes = {row.prefix for row in report.environments}
+    notes += [
+        f"{path} is the same folder as {same}."
+        for path, same in report.aliases.items()
+        if verbose or same in prefixes
+    ]
     if notes:
         terminal.say()
     for note in notes:

@@ -28,6 +28,10 @@ CAUSE_HEADINGS = {
     "unowned": "UNOWNED",
     "directories": "DIRECTORIES",
 }
+USE_LEGEND = {
+    "softlink": "softlink: by symbolic links",
+    "record": "record: installed, but nothing is linked",
+}
 _ROWS_IN_DETAIL = 10
 
 
@@ -64,7 +68,8 @@ def _print_detail(
     figures = next(row for row in environments if row.prefix == detail.prefix)
     terminal.say(figures.name, style="bold")
     terminal.say(
-        f"{size(figures.size_bytes)}, of which {size(figures.shared_bytes)} shared and"
+        f"{'At least ' if figures.incomplete else ''}{size(figures.size_bytes)}, of which"
+        f" {size(figures.shared_bytes)} shared and"
         f" {size(figures.exclusive_bytes)} exclusive. Removing it frees"
         f" {size(figures.exclusive_bytes)}; cleaning the cache of what only it used brings that to"
         f" {size(figures.with_clean_bytes)}."
@@ -76,7 +81,7 @@ def _print_detail(
         )
     terminal.say()
     terminal.table(
-        [Column("PRIVATE BECAUSE", figures=False), Column("SIZE"), Column("SHARE")],
+        [Column("PRIVATE BECAUSE", figures=False), Column("SIZE"), Column("RATIO")],
         [
             [CAUSE_HEADINGS[cause].lower(), size(amount), percent(amount, figures.exclusive_bytes)]
             for cause, amount in _present(detail.private)
@@ -162,6 +167,10 @@ def _print_packages(packages: Sequence[PackageFigures], terminal: Terminal) -> N
             for package in ordered
         ],
     )
+    uses = {user.use for package in packages for user in package.environments}
+    if uses & USE_LEGEND.keys():
+        legend = [text for use, text in USE_LEGEND.items() if use in uses]
+        terminal.say("; ".join([*legend, "else by hard links."]), style="dim")
     unused = sum(package.unused for package in packages)
     terminal.say(f"{count(len(packages), 'package')}, {unused:,} unused.")
 
@@ -180,10 +189,12 @@ def _users(package: PackageFigures) -> str:
 
 
 def _print_if_removed(if_removed: IfRemoved, terminal: Terminal) -> None:
+    users = "it" if len(if_removed.environments) == 1 else "they"
+    inside = f", with {', '.join(if_removed.inside)} inside," if if_removed.inside else ""
     terminal.say(
-        f"Removing {', '.join(if_removed.environments)} would free"
+        f"Removing {', '.join(if_removed.environments)}{inside} would free"
         f" {size(if_removed.freed_bytes)} ({if_removed.freed_bytes:,} bytes); with the cache"
-        f" cleaned of what only they used, {size(if_removed.freed_with_clean_bytes)}"
+        f" cleaned of what only {users} used, {size(if_removed.freed_with_clean_bytes)}"
         f" ({if_removed.freed_with_clean_bytes:,} bytes)."
     )
 

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from conda_hardlink_plugin.inventory import Root, RootKind
-from tests.e2e.asking import plant, report_of, row_of, trees_of
+from tests.e2e.asking import make_prefix, plant, report_of, row_of, trees_of
 from tests.e2e.disk import size_of, whole
 from tests.oracles import Model, du
 
@@ -143,6 +143,38 @@ def test_two_environments_that_share_inodes_outside_the_cache_free_more_together
 
     alone = sum(row_of(report, name)["exclusive_bytes"] for name in ("work", "sharing"))
     assert report["if_removed"]["freed_bytes"] == alone + size_of(planted)
+
+
+def test_an_environment_inside_goes_with_the_one_around_it(changing):
+    inside = f"{changing.prefix('work')}/envs/inside"
+    make_prefix(inside)
+    plant(f"{inside}/lib/inside.bin")
+    report = report_of(changing, "--search", changing.prefix("work"), "--if-removed", "work")
+    freed = report["if_removed"]
+    assert (freed["environments"], freed["inside"]) == (["work"], [inside])
+    before = whole(changing)
+
+    changing.remove("work")
+
+    assert before - whole(changing) == freed["freed_bytes"]
+    assert freed["freed_bytes"] > row_of(report, "work")["exclusive_bytes"]
+
+
+def test_if_removed_given_twice_is_of_all(installation):
+    once = report_of(installation, "--if-removed", "work", "sharing")
+    twice = report_of(installation, "--if-removed", "work", "--if-removed", "sharing")
+    assert twice["if_removed"] == once["if_removed"]
+
+
+def test_a_symbolic_link_to_an_environment_is_no_environment_to_remove(changing):
+    os.symlink("work", changing.prefix("also-work"))
+    report = report_of(changing)
+    assert "also-work" not in [row["name"] for row in report["environments"]]
+    assert row_of(report, "work")["prefix"] == changing.prefix("work")
+    assert report["aliases"] == {changing.prefix("also-work"): changing.prefix("work")}
+    done = changing.hardlinks("report", "--if-removed", "also-work", check=False)
+    assert done.returncode == 1
+    assert "also-work is a symbolic link: removing it frees nothing." in done.stderr
 
 
 def test_a_cache_is_used_unused_tarballs_and_other_as_du_says(installation):

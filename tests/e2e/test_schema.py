@@ -8,7 +8,7 @@ import os
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.e2e.asking import plant, report_of
+from tests.e2e.asking import make_prefix, plant, report_of
 
 SCHEMA = os.path.join(
     os.path.dirname(__file__), "..", "..", "docs", "reference", "report.schema.json"
@@ -120,7 +120,9 @@ def test_every_property_of_the_schema_occurs(changing, schema):
     library = f"{changing.prefix('work')}/lib/liblibrary.so"
     os.unlink(library)
     plant(library)
-    report = report_of(changing, *EVERYTHING, "--cache", f"{changing.directory}/another-way")
+    make_prefix(f"{changing.prefix('work')}/envs/inside")
+    where = ("--search", changing.prefix("work"), "--cache", f"{changing.directory}/another-way")
+    report = report_of(changing, *EVERYTHING, *where)
     Draft202012Validator(schema).validate(report)
     there = set(places_in(schema, schema, report))
     assert set(places_of(schema, schema)) - there == set()
