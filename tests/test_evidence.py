@@ -73,6 +73,17 @@ def test_a_record_uses_the_packages_of_its_name_in_every_cache(made):
     }
 
 
+@pytest.mark.parametrize("link", ["hardlink", "softlink"])
+def test_a_record_is_of_the_package_that_is_linked_and_of_no_copy_in_another_cache(made, link):
+    package = made.package("thing-1-0", {"lib/a": b"a"})
+    made.package("thing-1-0", {"lib/a": b"a"}, "other")
+    made.install(made.environment("env"), package, link)
+    assert uses_of(made) == {
+        "pkgs/thing-1-0": ({"env": link}, "used"),
+        "other/thing-1-0": ({}, "unused"),
+    }
+
+
 def test_the_strongest_evidence_of_each_environment_is_named(made):
     package = made.package("thing-1-0", {"lib/a": b"a", "lib/b": b"b"})
     made.install(made.environment("hard"), package)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from conda_hardlink_plugin.softlinks import SoftlinksOfEnvironment, follow_softl
 from conda_hardlink_plugin.tally import escapes
 from conda_hardlink_plugin.usage import Measure
 
+from .oracles import NOBODY, in_child
 from .trees import (
     cache_root,
     environment_root,
@@ -326,3 +328,15 @@ def test_odd_names_are_followed_as_they_are(made):
     found = follow(made.roots)[made.first]
     assert units(made.roots, found) == {odd: 1}
     assert found.targets.keys() == {identity(f"{odd}/\x1b[2J")}
+
+
+def test_a_link_to_what_may_not_be_read_is_not_called_broken():
+    with tempfile.TemporaryDirectory() as top:
+        os.chmod(top, 0o755)
+        made = make_installation(top)
+        for name in ("lib/unused", "lib/nowhere"):
+            symlink(f"{made.unused}/{name}", f"{made.first}/{name}")
+        os.chmod(made.unused, 0)
+        (found,) = in_child(lambda: list(follow(made.roots).values()), user=NOBODY)
+        os.chmod(made.unused, 0o755)
+    assert (found.count, found.broken) == (2, [])
