@@ -67,7 +67,7 @@ class Tally:
         self.listed: dict[int, InodeTable] = {}
         self.keeps_own = False
         self._states = States()
-        self._steps: dict[int, Step] = {}
+        self._step = (-1, Step(self._states, 0, None))
         self._escaping: dict[int, InodeTable] = {}
         self._root_devices = [-1] * len(roots)
         self._units: list[Unit] = []
@@ -176,11 +176,10 @@ class Tally:
 
     def step_in(self, unit: int) -> Step:
         """Return the step from an inode's state to the one after another link to it in a unit."""
-        step = self._steps.get(unit)
-        if step is None:
+        if self._step[0] != unit:  # one at a time: a cache has thousands of units
             step = Step(self._states, self.root, unit if self.in_cache else None)
-            self._steps[unit] = step
-        return step
+            self._step = (unit, step)
+        return self._step[1]
 
     def is_outside_packages(self, unit: int) -> bool:
         """Tell whether the unit is the part of a cache in which packages are still looked for."""
