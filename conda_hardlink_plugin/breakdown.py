@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .causes import PrivateBytes, split_private_bytes
 from .inventory import RootKind
-from .records import Record, Unreadable, read_pip_files, read_record
+from .records import PathProblem, Record, read_pip_files, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -32,7 +32,7 @@ class Breakdown:
     by_cause: dict[str, int]
     by_package: dict[str, int]
     copied_packages: tuple[str, ...]
-    unreadable: tuple[Unreadable, ...]
+    unreadable: tuple[PathProblem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,12 @@ def break_down(usage: Usage, root: int, cached: Collection[str]) -> Breakdown:
     inventory = usage.inventory
     prefix = inventory.roots[root].path
     records: list[Record] = []
-    unreadable: list[Unreadable] = []
+    unreadable: list[PathProblem] = []
     for name in sorted(inventory.records.get(root, ())):
         match read_record(os.path.join(prefix, "conda-meta", name)):
             case Record() as record:
                 records.append(record)
-            case Unreadable() as problem:
+            case PathProblem() as problem:
                 unreadable.append(problem)
     pip_files, pip_problems = read_pip_files(prefix)
     private: PrivateBytes = split_private_bytes(

@@ -18,7 +18,7 @@ from conda.common.path import expand
 
 from .errors import EnvironmentNotFoundError, FolderNotFoundError, NothingToReportError
 from .mounts import PSEUDO_FILESYSTEMS, read_mount_table
-from .records import Unreadable, read_environments_txt
+from .records import PathProblem, read_environments_txt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,20 +41,6 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreachable:
-    """A place that is listed but cannot be looked at.
-
-    Attributes:
-        path: Absolute path.
-        reason: Why not, as a phrase.
-
-    """
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Installation:
     """What conda has on this machine.
 
@@ -70,10 +56,10 @@ class Installation:
 
     caches: tuple[str, ...]
     environments: tuple[Environment, ...]
-    unreachable: tuple[Unreachable, ...]
-    unreachable_caches: tuple[Unreachable, ...]
+    unreachable: tuple[PathProblem, ...]
+    unreachable_caches: tuple[PathProblem, ...]
     stale: tuple[str, ...]
-    unreadable: tuple[Unreachable, ...]
+    unreadable: tuple[PathProblem, ...]
 
     def environment(self, name_or_prefix: str) -> Environment:
         """Return the environment of this name or path.
@@ -173,12 +159,12 @@ class _Finder:
         return Installation(
             caches=tuple(self.caches),
             environments=tuple(_ordered(_named(sorted(self.prefixes)))),
-            unreachable=tuple(Unreachable(*item) for item in self.unreachable.items()),
+            unreachable=tuple(PathProblem(*item) for item in self.unreachable.items()),
             unreachable_caches=tuple(
-                Unreachable(*item) for item in self.unreachable_caches.items()
+                PathProblem(*item) for item in self.unreachable_caches.items()
             ),
             stale=tuple(self.stale),
-            unreadable=tuple(Unreachable(*item) for item in self.unreadable.items()),
+            unreadable=tuple(PathProblem(*item) for item in self.unreadable.items()),
         )
 
     def add_cache(self, folder: str) -> None:
@@ -201,7 +187,7 @@ class _Finder:
         Where conda puts the file: `conda.core.envs_manager.get_user_environments_txt_file`.
         """
         lines = read_environments_txt(os.path.join(home, ".conda", "environments.txt"))
-        if isinstance(lines, Unreadable):
+        if isinstance(lines, PathProblem):
             self.unreachable[lines.path] = lines.reason  # and with it whatever it lists
             return
         for line in lines:

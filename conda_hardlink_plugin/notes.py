@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .evidence import dist_of
 from .inventory import ProblemKind, RootKind
 from .mounts import OVERLAYS, REFLINK_FILESYSTEMS
-from .records import Record, read_record
+from .records import PathProblem, Record, read_record
 from .render.units import count
 
 if TYPE_CHECKING:
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 
 _NAMES_IN_A_SENTENCE = 4
 _UNOPENED = -1  # a root's device when it could not be opened
-
-
-@dataclass(frozen=True, slots=True)
-class PathProblem:
-    """A path that could not be looked at, and why."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Readers of what conda wrote down: tolerant of anything, bounded in time and memory.
 
-A file that cannot be made sense of comes back as `Unreadable`, never as an exception.
+A file that cannot be made sense of comes back as `PathProblem`, never as an exception.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A file that could not be read or made sense of.
+class PathProblem:
+    """A path that could not be read, looked at or made sense of.
 
     Attributes:
         path: Absolute path.
@@ -71,18 +71,18 @@ _ROLE_OF_PATH_TYPE = {
 _HARD_LINK = 1  # conda.models.enums.LinkType.hardlink
 
 
-def read_record(path: str) -> Record | Unreadable:
+def read_record(path: str) -> Record | PathProblem:
     """Read one record of `conda-meta`.
 
     The paths in `files` are those in the prefix; `paths_data` lists the same files in the same
     order, but for noarch packages by their path in the package (seen in conda 24.7 and 26.8).
     """
     content = _read_json_object(path)
-    if isinstance(content, Unreadable):
+    if isinstance(content, PathProblem):
         return content
     names = content.get("files")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return Unreadable(path, "it has no list of files")
+        return PathProblem(path, "it has no list of files")
     files = dict.fromkeys(names, FileRole.LINKABLE)
     details = _details(content)
     aligned = len(details) == len(names)
@@ -96,31 +96,31 @@ def read_record(path: str) -> Record | Unreadable:
     return Record(dist, files, link_type == _HARD_LINK)
 
 
-def read_environments_txt(path: str) -> list[str] | Unreadable:
+def read_environments_txt(path: str) -> list[str] | PathProblem:
     """Return the lines of `environments.txt` that list a prefix; none if there is no such file."""
     if not os.path.lexists(path):
         return []
     content = _read_bytes(path)
-    if isinstance(content, Unreadable):
+    if isinstance(content, PathProblem):
         return content
     lines = (line.strip() for line in content.splitlines())
     return [os.fsdecode(line) for line in lines if line and not line.startswith(b"#")]
 
 
-def read_pip_files(prefix: str) -> tuple[set[str], list[Unreadable]]:
+def read_pip_files(prefix: str) -> tuple[set[str], list[PathProblem]]:
     """Return the files that `RECORD` files below site-packages list (PEP 376), as prefix paths.
 
     Conda's own Python packages have a `RECORD` too: whoever asks what pip installed takes the
     files that conda's records name away.
     """
     files: set[str] = set()
-    problems: list[Unreadable] = []
+    problems: list[PathProblem] = []
     for site_packages in _site_packages(prefix):
         folder = os.path.join(prefix, site_packages)
         try:
             names = os.listdir(folder)
         except OSError as error:
-            problems.append(Unreadable(folder, _reason(error)))
+            problems.append(PathProblem(folder, _reason(error)))
             continue
         for name in names:
             if not name.endswith(".dist-info"):
@@ -129,21 +129,21 @@ def read_pip_files(prefix: str) -> tuple[set[str], list[Unreadable]]:
             if not os.path.lexists(record):
                 continue
             paths = _read_pip_record(record, site_packages)
-            if isinstance(paths, Unreadable):
+            if isinstance(paths, PathProblem):
                 problems.append(paths)
             else:
                 files |= paths
     return files, problems
 
 
-def _read_pip_record(path: str, site_packages: str) -> set[str] | Unreadable:
+def _read_pip_record(path: str, site_packages: str) -> set[str] | PathProblem:
     content = _read_bytes(path)
-    if isinstance(content, Unreadable):
+    if isinstance(content, PathProblem):
         return content
     try:
         rows = list(csv.reader(io.StringIO(os.fsdecode(content), newline="")))
     except csv.Error as error:
-        return Unreadable(path, str(error))
+        return PathProblem(path, str(error))
     return {
         os.path.normpath(os.path.join(site_packages, row[0]))
         for row in rows
@@ -184,33 +184,33 @@ def _role(detail: dict[str, Any]) -> FileRole:
     return role or FileRole.LINKABLE
 
 
-def _read_json_object(path: str) -> dict[str, Any] | Unreadable:
+def _read_json_object(path: str) -> dict[str, Any] | PathProblem:
     content = _read_bytes(path)
-    if isinstance(content, Unreadable):
+    if isinstance(content, PathProblem):
         return content
     try:
         decoded = json.loads(content)
     except (ValueError, RecursionError) as error:
-        return Unreadable(path, f"it is no JSON ({error})")
-    return decoded if isinstance(decoded, dict) else Unreadable(path, "it is no JSON object")
+        return PathProblem(path, f"it is no JSON ({error})")
+    return decoded if isinstance(decoded, dict) else PathProblem(path, "it is no JSON object")
 
 
-def _read_bytes(path: str) -> bytes | Unreadable:
+def _read_bytes(path: str) -> bytes | PathProblem:
     """Read a regular file of bounded size; a FIFO is refused without waiting for its writer."""
     try:
         descriptor = os.open(path, _OPEN)
     except (OSError, ValueError) as error:
-        return Unreadable(path, _reason(error))
+        return PathProblem(path, _reason(error))
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            return Unreadable(path, "it is no regular file")
+            return PathProblem(path, "it is no regular file")
         if status.st_size > MAX_RECORD_BYTES:
-            return Unreadable(path, f"it is larger than {MAX_RECORD_BYTES} bytes")
+            return PathProblem(path, f"it is larger than {MAX_RECORD_BYTES} bytes")
         with open(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_RECORD_BYTES)
     except OSError as error:
-        return Unreadable(path, _reason(error))
+        return PathProblem(path, _reason(error))
     finally:
         os.close(descriptor)
 

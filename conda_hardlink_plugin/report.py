@@ -21,7 +21,7 @@ from .costs import (
 )
 from .evidence import dist_of, packages_only_used_by
 from .inventory import RootKind
-from .notes import PathProblem, find_notes
+from .notes import find_notes
 from .usage import Measure
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .costs import CacheFigures, DeviceFigures, EnvironmentFigures, Totals
     from .inventory import Inventory
+    from .records import PathProblem
     from .usage import Usage
 
 
@@ -251,8 +252,7 @@ def _breakdowns(facts: Facts, request: Request) -> dict[int, Breakdown]:
 
 def _unread_records(breakdowns: Mapping[int, Breakdown]) -> Iterator[PathProblem]:
     for breakdown in breakdowns.values():
-        for record in breakdown.unreadable:
-            yield PathProblem(record.path, record.reason)
+        yield from breakdown.unreadable
 
 
 def _about_records(unread: Sequence[PathProblem]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conda_hardlink_plugin.costs import CacheFigures, DeviceFigures, EnvironmentFigures, Totals
-from conda_hardlink_plugin.notes import PathProblem
+from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.report import Report
 from conda_hardlink_plugin.usage import Measure
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from conda_hardlink_plugin.breakdown import PackagePrivate, SharedWith, break_down, detail_of
-from conda_hardlink_plugin.records import Unreadable
+from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.usage import Measure, Usage
 from tests.small_installation import SmallInstallation, below, directory_bytes
 from tests.trees import symlink, write
@@ -141,7 +141,7 @@ def test_a_record_that_makes_no_sense_is_named_and_its_files_are_unowned(made):
     path = write(f"{prefix}/conda-meta/broken-1-0.json", b"{}")
     assert causes_of(made, prefix) == {"unowned": 10}
     assert break_down_environment(made, prefix).unreadable == (
-        Unreadable(path, "it has no list of files"),
+        PathProblem(path, "it has no list of files"),
     )
 
 

@@ -14,7 +14,7 @@ from conda_hardlink_plugin.errors import (
     FolderNotFoundError,
     NothingToReportError,
 )
-from conda_hardlink_plugin.installation import Environment, Unreachable, find_installation
+from conda_hardlink_plugin.installation import Environment, PathProblem, find_installation
 from tests.oracles import in_child
 from tests.trees import write
 
@@ -192,7 +192,7 @@ def test_a_deleted_environment_is_stale_and_one_on_an_absent_disk_unreachable(ma
         f"{machine.top}/envs/left-over",
     )
     assert found.unreachable == (
-        Unreachable(
+        PathProblem(
             f"{machine.top}/disk/env", "its folder cannot be reached (no such file or directory)"
         ),
     )
@@ -205,14 +205,14 @@ def test_lines_that_are_no_absolute_path_are_said_and_nothing_else_is_lost(machi
     found = find_installation()
     assert prefixes(found) == [env]
     reason = "the line in environments.txt is no absolute path"
-    assert found.unreachable == (Unreachable("relative", reason), Unreachable("/nul\0", reason))
+    assert found.unreachable == (PathProblem("relative", reason), PathProblem("/nul\0", reason))
 
 
 def test_an_environments_txt_that_cannot_be_read_is_said(machine):
     environment(machine.root)
     os.makedirs(f"{machine.home}/.conda/environments.txt")
     assert find_installation().unreachable == (
-        Unreachable(f"{machine.home}/.conda/environments.txt", "it is no regular file"),
+        PathProblem(f"{machine.home}/.conda/environments.txt", "it is no regular file"),
     )
 
 
@@ -221,7 +221,7 @@ def test_a_listed_prefix_in_a_symlink_loop_is_unreachable(machine):
     os.symlink("loop", f"{machine.top}/loop")
     machine.list(f"{machine.top}/loop/env")
     assert find_installation().unreachable == (
-        Unreachable(f"{machine.top}/loop/env", "too many levels of symbolic links"),
+        PathProblem(f"{machine.top}/loop/env", "too many levels of symbolic links"),
     )
 
 
@@ -261,9 +261,9 @@ def test_places_that_may_not_be_read_are_said(machine):
     denied = "permission denied"
     assert prefixes(found) == [closed, visible]  # the scan says what it cannot read in `closed`
     assert found.caches == ()
-    assert found.unreachable_caches == (Unreachable(f"{machine.top}/secret/pkgs", denied),)
-    assert found.unreachable == (Unreachable(elsewhere, denied),)
-    assert found.unreadable == (Unreachable(f"{machine.top}/searched/closed", denied),)
+    assert found.unreachable_caches == (PathProblem(f"{machine.top}/secret/pkgs", denied),)
+    assert found.unreachable == (PathProblem(elsewhere, denied),)
+    assert found.unreadable == (PathProblem(f"{machine.top}/searched/closed", denied),)
 
 
 def test_an_envs_dir_that_may_not_be_listed_is_said(machine):
@@ -272,7 +272,7 @@ def test_an_envs_dir_that_may_not_be_listed_is_said(machine):
     os.chmod(f"{machine.root}/envs", 0o311)
     found = in_child(find_installation, user=NOBODY)
     assert prefixes(found) == [machine.root]
-    assert found.unreadable == (Unreachable(f"{machine.root}/envs", "permission denied"),)
+    assert found.unreadable == (PathProblem(f"{machine.root}/envs", "permission denied"),)
 
 
 def test_search_finds_environments_at_any_depth_and_those_in_another_ones_envs(machine):

@@ -9,7 +9,8 @@ import pytest
 
 from conda_hardlink_plugin.evidence import find_package_uses
 from conda_hardlink_plugin.inventory import Problem, ProblemKind
-from conda_hardlink_plugin.notes import PathProblem, find_notes, is_on_other_filesystem
+from conda_hardlink_plugin.notes import find_notes, is_on_other_filesystem
+from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.softlinks import follow_softlinks
 from conda_hardlink_plugin.usage import Usage
 from tests.small_installation import SmallInstallation

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from conda_hardlink_plugin.records import (
     MAX_RECORD_BYTES,
     FileRole,
+    PathProblem,
     Record,
-    Unreadable,
     read_environments_txt,
     read_pip_files,
     read_record,
@@ -48,7 +48,7 @@ def hard(path, **more):
 
 def reason_of(path):
     answer = read_record(str(path))
-    assert isinstance(answer, Unreadable)
+    assert isinstance(answer, PathProblem)
     assert answer.path == str(path)
     return answer.reason
 
@@ -201,7 +201,7 @@ def test_a_record_that_may_not_be_read_is_unreadable(public):
     path = write(f"{public}/thing.json", b'{"files": []}')
     os.chmod(path, 0)
     answer = in_child(lambda: read_record(path), user=NOBODY)
-    assert answer == Unreadable(path, "permission denied")
+    assert answer == PathProblem(path, "permission denied")
 
 
 anything = st.recursive(
@@ -239,7 +239,7 @@ def read_content(content):
 @given(records | anything)
 def test_any_json_gives_a_record_or_says_why_not(content):
     answer = read_content(json.dumps(content).encode())
-    assert isinstance(answer, Record | Unreadable)
+    assert isinstance(answer, Record | PathProblem)
     if isinstance(answer, Record):
         assert set(answer.files) == set(content["files"])
         assert all(isinstance(role, FileRole) for role in answer.files.values())
@@ -247,7 +247,7 @@ def test_any_json_gives_a_record_or_says_why_not(content):
 
 @given(st.binary())
 def test_any_bytes_give_a_record_or_say_why_not(content):
-    assert isinstance(read_content(content), Record | Unreadable)
+    assert isinstance(read_content(content), Record | PathProblem)
 
 
 def test_environments_txt_lists_prefixes_between_comments_and_blank_lines(tmp_path):
@@ -269,7 +269,7 @@ def test_no_environments_txt_lists_nothing(tmp_path):
 
 def test_an_environments_txt_that_is_no_file_is_unreadable(tmp_path):
     os.mkfifo(tmp_path / "environments.txt")
-    assert read_environments_txt(f"{tmp_path}/environments.txt") == Unreadable(
+    assert read_environments_txt(f"{tmp_path}/environments.txt") == PathProblem(
         f"{tmp_path}/environments.txt", "it is no regular file"
     )
 
@@ -342,8 +342,8 @@ def test_a_corrupt_record_of_pip_is_named_and_the_others_are_read(tmp_path):
     files, problems = read_pip_files(str(tmp_path))
     assert files == {f"{SITE}/good.py"}
     assert sorted(problems, key=lambda problem: problem.path) == [
-        Unreadable(bad, "field larger than field limit (131072)"),
-        Unreadable(f"{tmp_path}/{SITE}/pipe-1.dist-info/RECORD", "it is no regular file"),
+        PathProblem(bad, "field larger than field limit (131072)"),
+        PathProblem(f"{tmp_path}/{SITE}/pipe-1.dist-info/RECORD", "it is no regular file"),
     ]
 
 
@@ -352,7 +352,7 @@ def test_a_site_packages_that_may_not_be_listed_is_named_in_full(public):
     os.chmod(f"{public}/{SITE}", 0)
     assert in_child(lambda: read_pip_files(public), user=NOBODY) == (
         set(),
-        [Unreadable(f"{public}/{SITE}", "permission denied")],
+        [PathProblem(f"{public}/{SITE}", "permission denied")],
     )
 
 
@@ -362,4 +362,4 @@ def test_any_bytes_in_a_record_of_pip_are_survived(content):
         write(f"{prefix}/{SITE}/thing-1.dist-info/RECORD", content)
         files, problems = read_pip_files(prefix)
     assert all(isinstance(path, str) for path in files)
-    assert all(isinstance(problem, Unreadable) for problem in problems)
+    assert all(isinstance(problem, PathProblem) for problem in problems)

@@ -6,7 +6,7 @@ import json
 import os
 
 from conda_hardlink_plugin.breakdown import EnvironmentDetail, PackagePrivate, SharedWith
-from conda_hardlink_plugin.notes import PathProblem
+from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.render.json import render_json, report_object
 from conda_hardlink_plugin.report import DuRow, IfRemoved, PackageFigures, PackageUser
 from conda_hardlink_plugin.usage import Measure

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conda_hardlink_plugin.commands.report import SORT_COLUMNS
-from conda_hardlink_plugin.notes import PathProblem
+from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.render.table import SORT_KEYS, print_report
 from conda_hardlink_plugin.render.terminal import Terminal
 from conda_hardlink_plugin.usage import Measure

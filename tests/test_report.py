@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from conda_hardlink_plugin.inventory import Root, RootKind
-from conda_hardlink_plugin.notes import PathProblem
+from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.report import (
     DuRow,
     IfRemoved,

@@ -129,7 +129,6 @@ def make_report(args: argparse.Namespace) -> Report:
     from ..installation import find_installation
     from ..inventory import Root, RootKind
     from ..mounts import read_mount_table
-    from ..notes import PathProblem
     from ..progress import progress
     from ..report import build_report
     from ..scan import scan
@@ -163,11 +162,9 @@ def make_report(args: argparse.Namespace) -> Report:
             names={item.prefix: item.name for item in installation.environments},
             filesystems=filesystems_of(inventory, mounts),
             request=request,
-            unreachable=[PathProblem(item.path, item.reason) for item in installation.unreachable],
-            unreachable_caches=[
-                PathProblem(item.path, item.reason) for item in installation.unreachable_caches
-            ],
-            unreadable=[PathProblem(item.path, item.reason) for item in installation.unreadable],
+            unreachable=installation.unreachable,
+            unreachable_caches=installation.unreachable_caches,
+            unreadable=installation.unreadable,
             stale=installation.stale,
         )
 
