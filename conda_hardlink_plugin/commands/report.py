@@ -111,6 +111,10 @@ def execute(args: argparse.Namespace) -> int:
         raise UnsupportedPlatformError(
             "On this platform folders cannot be read by descriptor: use Linux or macOS."
         )
+    if sys.stdout is None:
+        # Not an exception: conda would print that to stdout.
+        sys.stderr.write("There is nowhere to print the report: stdout is closed.\n")
+        return 1
     try:
         report = make_report(args)
         show_report(report, args)
@@ -213,8 +217,6 @@ def show_report(report: Report, args: argparse.Namespace) -> None:
     """Write the report to stdout: JSON if asked for, else tables for whatever stdout is."""
     from conda.base.context import context
 
-    if sys.stdout is None:
-        return  # closed by the caller
     if context.json:
         from ..render.json import render_json
 

@@ -95,3 +95,11 @@ def test_head_gets_its_line_and_nobody_complains(installation, options):
     done = installation.run("sh", "-c", f"conda hardlinks report {options} | head -n 1")
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_a_closed_stdout_is_said_on_stderr(installation, option):
+    command = f"conda hardlinks report {option} >&-"
+    done = installation.run("sh", "-c", command, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "There is nowhere to print the report: stdout is closed.\n"
