@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .evidence import find_package_uses, packages_by_only_user
+from .evidence import Evidence
 from .inventory import ProblemKind, RootKind
 from .mounts import is_within
 from .notes import is_on_other_filesystem
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from .breakdown import Breakdown
+    from .evidence import Terms
     from .inventory import Inventory
 
 
@@ -76,13 +77,17 @@ class CacheFigures:
 
     Attributes:
         path: Absolute path.
-        size_bytes: Unique usage of it alone; the four parts below add up to it.
+        size_bytes: Unique usage of it alone; the six parts below add up to it.
         used_bytes: Extracted packages that an environment, or somebody unseen, uses.
-        unused_bytes: Extracted packages that nobody uses.
+        kept_bytes: Those that nobody is known to use and that `conda hardlinks clean` keeps: they
+            are recent, cannot be had again, or something could not be read.
+        unused_bytes: Those that nothing keeps: what `conda hardlinks clean` removes.
         tarball_bytes: `.conda` and `.tar.bz2` files.
+        quarantine_bytes: What `conda hardlinks clean` has moved aside.
         other_bytes: Everything else.
         packages: How many extracted packages.
-        unused_packages: How many of them nobody uses.
+        kept_packages: How many of them are kept without a known user.
+        unused_packages: How many of them nothing keeps.
         inodes: Inodes with a link in it.
         links: Directory entries in it.
 
@@ -91,10 +96,13 @@ class CacheFigures:
     path: str
     size_bytes: int
     used_bytes: int
+    kept_bytes: int
     unused_bytes: int
     tarball_bytes: int
+    quarantine_bytes: int
     other_bytes: int
     packages: int
+    kept_packages: int
     unused_packages: int
     inodes: int
     links: int
@@ -152,23 +160,25 @@ class Facts:
         names: Prefix to the name of the environment.
         usage: Its arithmetic.
         softlinks: For each environment, where its symbolic links into caches lead.
-        uses: For each extracted package, who uses it.
+        evidence: The verdict on each extracted package.
         roots_of_environments: Indexes of the roots that are environments.
         with_clean: For each environment, what removing it and its own packages frees.
 
     """
 
-    def __init__(self, inventory: Inventory, names: Mapping[str, str], measure: Measure) -> None:
+    def __init__(
+        self, inventory: Inventory, names: Mapping[str, str], measure: Measure, terms: Terms
+    ) -> None:
         """Do the arithmetic that several parts need."""
         self.inventory = inventory
         self.names = names
         self.usage = Usage(inventory, measure)
         self.softlinks = follow_softlinks(inventory)
-        self.uses = find_package_uses(inventory, self.usage, self.softlinks)
+        self.evidence = Evidence(inventory, self.usage, self.softlinks, terms)
         self.roots_of_environments = [
             index for index, root in enumerate(inventory.roots) if root.kind is RootKind.ENVIRONMENT
         ]
-        only_user = packages_by_only_user(self.uses)
+        only_user = self.evidence.by_only_user()
         self.with_clean = self.usage.exclusive_with_packages(
             {root: only_user.get(root, set()) for root in self.roots_of_environments}
         )
@@ -228,21 +238,24 @@ def environment_figures(
 def cache_figures(facts: Facts) -> Iterator[CacheFigures]:
     """Yield the figures of every package cache."""
     inventory, usage = facts.inventory, facts.usage
-    used = {unit for unit, use in facts.uses.items() if not use.unused}
+    used, unused = facts.evidence.used(), facts.evidence.unused()
     for root, place in enumerate(inventory.roots):
         if place.kind is not RootKind.CACHE:
             continue
-        parts = usage.cache_parts(root, used)
-        packages = [unit for unit in usage.units_of_root[root] if unit in facts.uses]
+        parts = usage.cache_parts(root, used, unused)
+        packages = {unit for unit in usage.units_of_root[root] if unit in facts.evidence.uses}
         yield CacheFigures(
             path=place.path,
             size_bytes=usage.unique_by_root[root],
             used_bytes=parts[CachePart.USED],
+            kept_bytes=parts[CachePart.KEPT],
             unused_bytes=parts[CachePart.UNUSED],
             tarball_bytes=parts[CachePart.TARBALLS],
+            quarantine_bytes=parts[CachePart.QUARANTINE],
             other_bytes=parts[CachePart.OTHER],
             packages=len(packages),
-            unused_packages=sum(unit not in used for unit in packages),
+            kept_packages=len(packages - used - unused),
+            unused_packages=len(packages & unused),
             inodes=usage.inodes_by_root[root],
             links=inventory.links[root],
         )

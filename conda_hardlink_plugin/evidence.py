@@ -1,4 +1,4 @@
-"""Inventory and records to evidence: which environments use each extracted package, and how."""
+"""Inventory and records to evidence: who uses each extracted package, and what else keeps it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .inventory import RootKind, UnitKind
+from .inventory import TARBALL_SUFFIXES, ProblemKind, RootKind, UnitKind
+from .mounts import is_within
+from .quarantined import home_of
+from .records import CachedPackage, PathProblem, read_cached_package
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from .inventory import Inventory
     from .softlinks import SoftlinksOfEnvironment
     from .usage import Usage
 
-
+GRACE_NS = 15 * 60 * 1_000_000_000
 _ORIGIN = re.compile(r"-[0-9a-f]{64}$")
 
 
@@ -27,6 +31,37 @@ class Use(Enum):
     HARDLINK = "hardlink"
     SOFTLINK = "softlink"
     RECORD = "record"
+
+
+class Verdict(Enum):
+    """Whether an extracted package may be removed, or what keeps it, the strongest reason first.
+
+    Attributes:
+        LINKED: An inode of it has a link in an environment, or one that no scanned tree holds.
+        SOFTLINKED: A symbolic link of an environment passes through it.
+        RECORDED: An environment's `conda-meta` names it and has no link into it: its files there
+            are copies, or it has none.
+        UNVERIFIABLE: Something that could have told could not be read.
+        RECENT: Extracted or about to be linked within the grace, or not finished.
+        UNOBTAINABLE: There is no archive of it and no http(s) URL to get it again.
+        UNUSED: None of these.
+
+    """
+
+    LINKED = "linked"
+    SOFTLINKED = "softlinked"
+    RECORDED = "recorded"
+    UNVERIFIABLE = "unverifiable"
+    RECENT = "recent"
+    UNOBTAINABLE = "unobtainable"
+    UNUSED = "unused"
+
+
+_VERDICT_OF_USE = {
+    Use.HARDLINK: Verdict.LINKED,
+    Use.SOFTLINK: Verdict.SOFTLINKED,
+    Use.RECORD: Verdict.RECORDED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +81,198 @@ class PackageUse:
     outside: bool
 
     @property
-    def unused(self) -> bool:
-        """Nobody is known to use it."""
-        return not self.environments and not self.outside
+    def objections(self) -> list[Verdict]:
+        """The verdicts that its users stand for, the strongest first."""
+        found = {_VERDICT_OF_USE[use] for use in self.environments.values()}
+        if self.outside:
+            found.add(Verdict.LINKED)
+        return [verdict for verdict in Verdict if verdict in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What keeps a package although nobody is known to use it.
+
+    Attributes:
+        verdict: `UNVERIFIABLE`, `RECENT` or `UNOBTAINABLE`.
+        reason: A phrase that says more.
+
+    """
+
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms packages are judged.
+
+    Attributes:
+        now_ns: The time, in nanoseconds since the epoch.
+        grace_ns: How long a package is kept after it was extracted or about to be linked.
+        unseen: Environments, or lists of them, that could not be looked at.
+        ignored: Paths of environments that are said to be gone: what cannot be read of them keeps
+            nothing.
+
+    """
+
+    now_ns: int
+    grace_ns: int = GRACE_NS
+    unseen: tuple[PathProblem, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    def keep(self, problem: PathProblem) -> bool:
+        """Tell whether what could not be read there keeps packages."""
+        return not any(is_within(problem.path, path) for path in self.ignored)
+
+
+class Evidence:
+    """The verdict on every extracted package, with what it rests on.
+
+    Attributes:
+        uses: For each unit that is a package, its users.
+        unseen: What could not be looked at and might use any package without a link to count.
+
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        usage: Usage,
+        softlinks: Mapping[int, SoftlinksOfEnvironment],
+        terms: Terms,
+        read: Callable[[str], CachedPackage | PathProblem] = read_cached_package,
+    ) -> None:
+        """Find the users of every package. What else may keep one is read when it is asked for.
+
+        Args:
+            inventory: What the scan found.
+            usage: Its arithmetic.
+            softlinks: What `softlinks.follow_softlinks` found.
+            terms: On what terms they are judged.
+            read: Reads what a package says of itself, given its path.
+
+        """
+        self._inventory = inventory
+        self._terms = terms
+        self._read = read
+        self._packages: dict[int, CachedPackage | PathProblem] = {}
+        self._archives = {
+            unit.path for unit in inventory.units if unit.kind is UnitKind.TARBALL
+        }
+        self._unreadable = [
+            problem for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
+        ]
+        unseen = (*terms.unseen, *self._unread_parts_of_environments(softlinks))
+        self.unseen = tuple(problem for problem in unseen if terms.keep(problem))
+        self.uses = find_package_uses(inventory, usage, softlinks)
+
+    def package(self, unit: int) -> CachedPackage | PathProblem:
+        """Return what a package says of itself; it is read once."""
+        if unit not in self._packages:
+            self._packages[unit] = self._read(self._inventory.units[unit].path)
+        return self._packages[unit]
+
+    def doubts(self, unit: int) -> list[Doubt]:
+        """Return what keeps a package besides its users, the strongest reason first."""
+        path = self._inventory.units[unit].path
+        problems = [
+            PathProblem(problem.path, problem.reason.lower())
+            for problem in self._unreadable
+            if is_within(problem.path, path)
+        ]
+        package = self.package(unit)
+        if isinstance(package, PathProblem):
+            problems.append(package)
+        problems += self.unseen
+        found = [
+            Doubt(Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}")
+            for problem in problems[:1]
+        ]
+        if isinstance(package, CachedPackage):
+            found += self._doubts_by_itself(home_of(path), package)
+        return found
+
+    def verdict(self, unit: int) -> Verdict:
+        """Return the verdict on a package."""
+        objections = self.objections(unit)
+        return objections[0] if objections else Verdict.UNUSED
+
+    def objections(self, unit: int) -> list[Verdict]:
+        """Return every verdict but `UNUSED` that holds, the strongest first.
+
+        What is linked is not looked at any further.
+        """
+        by_use = self.uses[unit].objections
+        if by_use and by_use[0] in (Verdict.LINKED, Verdict.SOFTLINKED):
+            return by_use
+        return by_use + [doubt.verdict for doubt in self.doubts(unit)]
+
+    def unused(self) -> set[int]:
+        """Return the packages that nothing keeps."""
+        return {unit for unit in self.uses if self.verdict(unit) is Verdict.UNUSED}
+
+    def used(self) -> set[int]:
+        """Return the packages that somebody is known to use."""
+        return {unit for unit, use in self.uses.items() if use.objections}
+
+    def only_used_by(self, roots: AbstractSet[int]) -> set[int]:
+        """Return the packages that nothing keeps once these environments are gone.
+
+        Those that nobody uses already are not among them. That one is recent does not keep it here:
+        it will not be for long.
+        """
+        return {
+            unit
+            for unit, use in self.uses.items()
+            if use.environments
+            and not use.outside
+            and use.environments.keys() <= roots
+            and self._may_go(unit)
+        }
+
+    def by_only_user(self) -> dict[int, set[int]]:
+        """Return for each environment the packages that nothing keeps once it is gone."""
+        packages: dict[int, set[int]] = {}
+        for unit, use in self.uses.items():
+            if len(use.environments) == 1 and not use.outside and self._may_go(unit):
+                (root,) = use.environments
+                packages.setdefault(root, set()).add(unit)
+        return packages
+
+    def _may_go(self, unit: int) -> bool:
+        return all(doubt.verdict is Verdict.RECENT for doubt in self.doubts(unit))
+
+    def _doubts_by_itself(self, path: str, package: CachedPackage) -> list[Doubt]:
+        found = []
+        age_ns = self._terms.now_ns - package.last_use_ns
+        if package.finished_ns is None:
+            found.append(Doubt(Verdict.RECENT, "not finished: it has no repodata_record.json"))
+        elif age_ns < self._terms.grace_ns:
+            found.append(Doubt(Verdict.RECENT, "extracted or about to be linked a moment ago"))
+        has_url = package.url.startswith(("http://", "https://"))
+        if not has_url and not any(path + suffix in self._archives for suffix in TARBALL_SUFFIXES):
+            reason = "there is no archive of it and no http(s) URL to get it again"
+            found.append(Doubt(Verdict.UNOBTAINABLE, reason))
+        return found
+
+    def _unread_parts_of_environments(
+        self, softlinks: Mapping[int, SoftlinksOfEnvironment]
+    ) -> list[PathProblem]:
+        """Return what might hide a symbolic link into a cache, or a record."""
+        roots = self._inventory.roots
+        found = [
+            PathProblem(problem.path, problem.reason.lower())
+            for problem in self._unreadable
+            if roots[problem.root].kind is RootKind.ENVIRONMENT
+        ]
+        found += [problem for links in softlinks.values() for problem in links.unresolved]
+        found += [
+            PathProblem(os.path.join(root.path, "conda-meta"), "it cannot be listed")
+            for index, root in enumerate(roots)
+            if root.kind is RootKind.ENVIRONMENT and index not in self._inventory.records
+        ]
+        return found
 
 
 def find_package_uses(
@@ -92,7 +316,7 @@ def dist_of(package_path: str) -> str:
 
     rattler may add the sha256 of the package's origin to it (rattler_cache, `cache_key.rs`).
     """
-    return _ORIGIN.sub("", os.path.basename(package_path))
+    return _ORIGIN.sub("", os.path.basename(home_of(package_path)))
 
 
 def _drop_records_of_linked(inventory: Inventory, users: dict[int, dict[int, Use]]) -> None:
@@ -130,20 +354,3 @@ def _hardlinked(inventory: Inventory, usage: Usage) -> dict[int, set[int]]:
     }
 
 
-def packages_only_used_by(roots: frozenset[int], uses: Mapping[int, PackageUse]) -> set[int]:
-    """Return the packages that some of these environments use and nobody else does."""
-    return {
-        index
-        for index, use in uses.items()
-        if use.environments and not use.outside and use.environments.keys() <= roots
-    }
-
-
-def packages_by_only_user(uses: Mapping[int, PackageUse]) -> dict[int, set[int]]:
-    """Return for each environment the packages that it uses and nobody else does."""
-    packages: dict[int, set[int]] = {}
-    for index, use in uses.items():
-        if len(use.environments) == 1 and not use.outside:
-            (root,) = use.environments
-            packages.setdefault(root, set()).add(index)
-    return packages

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+TARBALL_SUFFIXES = (".conda", ".tar.bz2")
+
 
 class RootKind(Enum):
     """What a scanned tree is to conda."""
@@ -23,6 +25,8 @@ class UnitKind(Enum):
     ENVIRONMENT = "environment"
     PACKAGE = "package"
     TARBALL = "tarball"
+    QUARANTINED = "quarantined"
+    TRASH = "trash"
     OTHER = "other"
 
 
@@ -45,7 +49,9 @@ class Unit:
     """The smallest thing that is removed as one.
 
     An environment is one unit. A cache has a unit for each extracted package (a directory with
-    `info/index.json`, not hidden), one for each tarball, and one for everything else in it.
+    `info/index.json`, not hidden), one for each tarball, one for each entry of its quarantine, one
+    for each left-over that conda or mamba renamed out of the way, and one for everything else. A
+    package that was moved to the quarantine and not yet given up is still a package.
 
     Attributes:
         kind: What it is.

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .evidence import dist_of
-from .inventory import ProblemKind, RootKind
+from .inventory import ProblemKind, RootKind, UnitKind
 from .mounts import OVERLAYS, REFLINK_FILESYSTEMS
+from .quarantined import Stage, entry_of
 from .records import PathProblem, Record, read_record
 from .render.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .evidence import PackageUse
+    from .evidence import Evidence, PackageUse
     from .inventory import Inventory
     from .softlinks import SoftlinksOfEnvironment
     from .usage import Usage
@@ -42,7 +43,7 @@ def find_notes(
     inventory: Inventory,
     usage: Usage,
     softlinks: Mapping[int, SoftlinksOfEnvironment],
-    uses: Mapping[int, PackageUse],
+    evidence: Evidence,
     names: Mapping[str, str],
     filesystems: Sequence[str],
     *,
@@ -56,7 +57,7 @@ def find_notes(
         inventory: What the scan found.
         usage: Its arithmetic.
         softlinks: What `softlinks.follow_softlinks` found.
-        uses: Who uses each extracted package.
+        evidence: The verdict on each extracted package.
         names: Prefix to the name of the environment.
         filesystems: The filesystem type of each root, `""` where unknown.
         unreachable: Environments that are listed and could not be scanned.
@@ -73,8 +74,9 @@ def find_notes(
         *_unsearched(unsearched),
         *_changed(usage),
         *_outside(usage, hidden=bool(unreadable or unreachable or unreachable_caches)),
-        *_uncertain(inventory, unreachable, names),
-        *_copies(inventory, uses, names),
+        *_uncertain(evidence),
+        *_quarantined(inventory),
+        *_copies(inventory, evidence.uses, names),
         *_softlinked(inventory, softlinks, names),
         *_filesystems(filesystems),
     ]
@@ -142,20 +144,31 @@ def _outside(usage: Usage, *, hidden: bool) -> Iterator[str]:
         )
 
 
-def _uncertain(
-    inventory: Inventory, unreachable: Sequence[PathProblem], names: Mapping[str, str]
-) -> Iterator[str]:
-    """Name the environments that may use packages without a link that could be counted."""
-    unknown = [
-        names.get(place.path, place.path)
-        for root, place in enumerate(inventory.roots)
-        if place.kind is RootKind.ENVIRONMENT and root not in inventory.records
-    ]
-    unknown += [problem.path for problem in unreachable]
-    if unknown:
+def _uncertain(evidence: Evidence) -> Iterator[str]:
+    """Name what might hide who uses a package by copies or symbolic links."""
+    if evidence.unseen:
+        more = len(evidence.unseen) - 1
+        others = f", and {count(more, 'more place')}" if more else ""
         yield (
-            f"{_some(unknown)}: packages that only this uses by copies or symbolic links show as"
-            " unused, so UNUSED and WITH CLEAN are at most so much."
+            f"{evidence.unseen[0].path}: {evidence.unseen[0].reason}{others}. What cannot be looked"
+            " at may use any package, so nothing counts as UNUSED or for WITH CLEAN; of an"
+            " environment that is gone for good say so with --ignore-env PATH."
+        )
+
+
+def _quarantined(inventory: Inventory) -> Iterator[str]:
+    """Say that an earlier run of clean was interrupted."""
+    entries = [
+        entry
+        for unit in inventory.units
+        if unit.kind in (UnitKind.PACKAGE, UnitKind.QUARANTINED)
+        and (entry := entry_of(unit.path)) is not None
+    ]
+    waiting = sum(entry.stage is not Stage.HELD for entry in entries)
+    if waiting:
+        yield (
+            f"{count(waiting, 'package')} of an interrupted `conda hardlinks clean` wait in the"
+            " quarantine: the next clean puts them back or finishes them."
         )
 
 
@@ -206,8 +219,8 @@ def _claims_hard_links(prefix: str, dist: str) -> bool:
 def _softlinked(
     inventory: Inventory, softlinks: Mapping[int, SoftlinksOfEnvironment], names: Mapping[str, str]
 ) -> Iterator[str]:
-    if softlinks:
-        paths = [inventory.roots[root].path for root in softlinks]
+    paths = [inventory.roots[root].path for root, found in softlinks.items() if found.links]
+    if paths:
         shown = _some(names.get(path, path) for path in paths)
         yield (
             f"{shown}: softlinked into a package cache. `conda clean --packages` may not see that"

@@ -60,6 +60,37 @@ class Record:
     hard_link_asked_for: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CachedPackage:
+    """What an extracted package says of itself in its `info`.
+
+    Attributes:
+        name: Name of the package; empty where it says none.
+        version: Its version, the same.
+        build_number: The number of its build.
+        url: Where it was fetched from; empty where that is not written down.
+        linked_ns: `st_ctime_ns` of `info/index.json`: conda links and unlinks that file whenever it
+            is about to hard-link the package (`conda.gateways.disk.link`), removing an
+            environment does not touch it.
+        finished_ns: `st_ctime_ns` of what is written when extraction is finished:
+            `info/repodata_record.json` by conda and mamba, `<package>.lock` beside it by rattler.
+            `None` where there is neither: not finished.
+
+    """
+
+    name: str
+    version: str
+    build_number: int
+    url: str
+    linked_ns: int
+    finished_ns: int | None
+
+    @property
+    def last_use_ns(self) -> int:
+        """When it was last extracted or about to be hard-linked."""
+        return max(self.linked_ns, self.finished_ns or 0)
+
+
 _ROLE_OF_PATH_TYPE = {
     "hardlink": FileRole.LINKABLE,
     "softlink": FileRole.SYMLINK,
@@ -94,6 +125,39 @@ def read_record(path: str) -> Record | PathProblem:
     link_type = link.get("type") if isinstance(link, dict) else None
     dist = os.path.basename(path).removesuffix(".json")
     return Record(dist, files, link_type == _HARD_LINK)
+
+
+def read_cached_package(path: str) -> CachedPackage | PathProblem:
+    """Read what an extracted package in a cache says of itself.
+
+    Args:
+        path: Absolute path of the package's directory.
+
+    """
+    info = os.path.join(path, "info")
+    index, record = os.path.join(info, "index.json"), os.path.join(info, "repodata_record.json")
+    try:
+        if not stat.S_ISDIR(os.lstat(info).st_mode):
+            return PathProblem(info, "it is no folder")
+        linked_ns = os.lstat(index).st_ctime_ns
+        finished_ns = _ctime_ns(record)
+        source = index if finished_ns is None else record
+        if finished_ns is None:
+            finished_ns = _ctime_ns(f"{path}.lock")
+    except (OSError, ValueError) as error:
+        return PathProblem(path, _reason(error))
+    content = _read_json_object(source)
+    if isinstance(content, PathProblem):
+        return content
+    build_number = content.get("build_number")
+    return CachedPackage(
+        name=_text(content.get("name")),
+        version=_text(content.get("version")),
+        build_number=build_number if isinstance(build_number, int) else 0,
+        url=_text(content.get("url")),
+        linked_ns=linked_ns,
+        finished_ns=finished_ns,
+    )
 
 
 def read_environments_txt(path: str) -> list[str] | PathProblem:
@@ -163,6 +227,18 @@ def _site_packages(prefix: str) -> list[str]:
         if name.startswith(("python", "pypy")) and real and os.path.isdir(f"{prefix}/{path}"):
             found.append(path)
     return found
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _ctime_ns(path: str) -> int | None:
+    """Return the `st_ctime_ns` of a file, `None` where there is none."""
+    try:
+        return os.lstat(path).st_ctime_ns
+    except FileNotFoundError:
+        return None
 
 
 def _details(content: dict[str, Any]) -> list[dict[str, Any]]:

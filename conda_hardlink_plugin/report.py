@@ -19,7 +19,7 @@ from .costs import (
     roots_inside,
     totals_of,
 )
-from .evidence import dist_of, packages_only_used_by
+from .evidence import Verdict, dist_of
 from .inventory import RootKind
 from .notes import find_notes
 from .usage import Measure
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from .costs import CacheFigures, DeviceFigures, EnvironmentFigures, Totals
+    from .evidence import Terms
     from .inventory import Inventory
     from .records import PathProblem
     from .usage import Usage
@@ -52,7 +53,8 @@ class PackageFigures:
         size_bytes: Unique usage of it alone.
         environments: Who uses it, and how.
         used_outside: It has links that lie in none of the trees.
-        unused: Nobody is known to use it.
+        verdict: Value of `evidence.Verdict`: what keeps it, or `unused`.
+        unused: Nothing keeps it: `conda hardlinks clean` removes it.
 
     """
 
@@ -61,6 +63,7 @@ class PackageFigures:
     size_bytes: int
     environments: tuple[PackageUser, ...]
     used_outside: bool
+    verdict: str
     unused: bool
 
 
@@ -133,6 +136,7 @@ def build_report(
     names: Mapping[str, str],
     filesystems: Sequence[str],
     request: Request,
+    terms: Terms,
     unreachable: Sequence[PathProblem] = (),
     unreachable_caches: Sequence[PathProblem] = (),
     unreadable: Sequence[PathProblem] = (),
@@ -145,19 +149,20 @@ def build_report(
         names: Prefix to the name of the environment.
         filesystems: The filesystem type of each root of the inventory, `""` where unknown.
         request: What to say.
+        terms: On what terms packages are judged.
         unreachable: Environments, or lists of them, that could not be scanned at all.
         unreachable_caches: Package caches that could not be scanned at all.
         unreadable: Folders that could not be looked through for environments.
         stale: Listed prefixes that are no more.
 
     """
-    facts = Facts(inventory, names, request.measure)
+    facts = Facts(inventory, names, request.measure, terms)
     breakdowns = _breakdowns(facts, request)
     notes = find_notes(
         inventory,
         facts.usage,
         facts.softlinks,
-        facts.uses,
+        facts.evidence,
         names,
         filesystems,
         unreachable=unreachable,
@@ -192,8 +197,9 @@ def build_report(
 def _packages(facts: Facts) -> Iterator[PackageFigures]:
     sizes = facts.usage.unique_by_unit
     units = facts.inventory.units
-    for unit in sorted(facts.uses, key=lambda unit: units[unit].path):
-        use, path = facts.uses[unit], units[unit].path
+    uses = facts.evidence.uses
+    for unit in sorted(uses, key=lambda unit: units[unit].path):
+        use, path, verdict = uses[unit], units[unit].path, facts.evidence.verdict(unit)
         users = (
             PackageUser(facts.names.get(prefix, prefix), prefix, use.environments[root].value)
             for root in sorted(use.environments)
@@ -205,7 +211,8 @@ def _packages(facts: Facts) -> Iterator[PackageFigures]:
             size_bytes=sizes[unit],
             environments=tuple(users),
             used_outside=use.outside,
-            unused=use.unused,
+            verdict=verdict.value,
+            unused=verdict is Verdict.UNUSED,
         )
 
 
@@ -231,7 +238,7 @@ def _if_removed(facts: Facts, prefixes: Sequence[str], root_of: Mapping[str, int
     named = frozenset(root_of[prefix] for prefix in prefixes)
     inside = roots_inside(facts.inventory, named)
     units = {unit for root in named | inside for unit in facts.usage.units_of_root[root]}
-    packages = packages_only_used_by(named | inside, facts.uses)
+    packages = facts.evidence.only_used_by(named | inside)
     paths = [facts.inventory.roots[root].path for root in sorted(named)]
     return IfRemoved(
         environments=tuple(facts.names.get(path, path) for path in paths),
@@ -242,7 +249,7 @@ def _if_removed(facts: Facts, prefixes: Sequence[str], root_of: Mapping[str, int
 
 
 def _breakdowns(facts: Facts, request: Request) -> dict[int, Breakdown]:
-    cached = {dist_of(facts.inventory.units[unit].path) for unit in facts.uses}
+    cached = {dist_of(facts.inventory.units[unit].path) for unit in facts.evidence.uses}
     return {
         root: break_down(facts.usage, root, cached)
         for root in facts.inventory.own_files

@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .inventory import Root, RootKind, UnitKind
+from .kinds import kind_of_directory, kind_of_file
 from .mounts import SUBVOLUME_FILESYSTEMS, MountTable, read_mount_table
 from .place import Place
 from .tally import BLOCK_BYTES, GONE, Tally
@@ -26,13 +27,11 @@ if TYPE_CHECKING:
 
     from .inventory import Inventory
 
-TARBALL_SUFFIXES = (".conda", ".tar.bz2")
 SUPPORTED = os.scandir in os.supports_fd and os.open in os.supports_dir_fd
 
 _OPEN_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _OPEN_CHILD = _OPEN_ROOT | getattr(os, "O_NOFOLLOW", 0)
 _LINKS_PER_PROGRESS = 5000
-_UNFINISHED = "."  # rattler extracts to such a name and renames
 _MAX_OPEN_DIRECTORIES = 200
 
 
@@ -294,10 +293,11 @@ class _Walk:
         path = name if parent is None else f"{parent.path}/{name}"
         searching = tally.is_outside_packages(unit)
         counted_elsewhere = self._is_counted_elsewhere(identity, path, is_root=parent is None)
-        may_be_package = searching and not name.startswith(_UNFINISHED) and parent is not None
-        if may_be_package and not counted_elsewhere and _is_package(descriptor):
-            unit = tally.add_unit(UnitKind.PACKAGE, path)
-            searching = False
+        if searching and parent is not None and not counted_elsewhere:
+            kind = kind_of_directory(parent, name, descriptor)
+            if kind is not UnitKind.OTHER:
+                unit = tally.add_unit(kind, path)
+                searching = False
         trusted = device not in self.untrusted and identity not in self.careful
         plain = trusted and not searching and self.visited is None
         place = Place(parent, name, unit, tally.sums(unit, device), device, [], plain=plain)
@@ -349,7 +349,7 @@ class _Walk:
         Args:
             descriptor: Opens the directory.
             place: The directory; its `children` are filled in.
-            searching: Whether a tarball here gets a unit of its own.
+            searching: Whether a tarball or the like gets a unit of its own here.
             check_device: If given, the numbers of the listing are checked against `stat`.
 
         """
@@ -370,8 +370,9 @@ class _Walk:
                 ):
                     raise UntrustedDeviceError(check_device)
                 unit = place.unit
-                if searching and name.endswith(TARBALL_SUFFIXES):
-                    unit = tally.add_unit(UnitKind.TARBALL, f"{directory}/{name}")
+                kind = kind_of_file(place, name) if searching else UnitKind.OTHER
+                if kind is not UnitKind.OTHER:
+                    unit = tally.add_unit(kind, f"{directory}/{name}")
                 mounts = self.mounted_files[status.st_dev, status.st_ino]
                 tally.add_file(unit, directory, name, descriptor, status, mounts=mounts)
 
@@ -406,12 +407,3 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _is_package(descriptor: int) -> bool:
-    """Tell whether the open directory is an extracted package (has `info/index.json`)."""
-    try:
-        status = os.stat("info/index.json", dir_fd=descriptor, follow_symlinks=False)
-    except OSError:
-        return False
-    return stat.S_ISREG(status.st_mode)

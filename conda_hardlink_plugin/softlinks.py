@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from .inventory import UnitKind
 from .mounts import is_within
+from .quarantined import home_of
+from .records import PathProblem
 from .tally import BLOCK_BYTES, GONE
 from .usage import Measure
 
@@ -34,6 +36,7 @@ class SoftlinksOfEnvironment:
         targets: (device, inode) of the files in caches that they end at, to (disk bytes, apparent
             bytes).
         broken: Absolute paths of those that lead into a cache where nothing is.
+        unresolved: Symbolic links of it that cannot be followed to their end.
 
     """
 
@@ -41,6 +44,7 @@ class SoftlinksOfEnvironment:
     links: dict[int, int] = field(default_factory=dict)
     targets: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+    unresolved: list[PathProblem] = field(default_factory=list)
 
     def target_bytes(self, measure: Measure) -> int:
         """Return the bytes of the files that they end at, each once."""
@@ -52,13 +56,17 @@ def follow_softlinks(inventory: Inventory) -> dict[int, SoftlinksOfEnvironment]:
     """Follow the escaping symbolic links of every environment.
 
     Returns:
-        For each environment (by root index) that has any link into a cache, what they lead to.
+        For each environment (by root index) that has a link into a cache, or one that cannot be
+        followed, what they lead to.
 
     """
     caches = _CachePaths(inventory)
     found: dict[int, SoftlinksOfEnvironment] = {}
     for symlink in inventory.symlinks:
         chain = caches.follow(symlink.path, symlink.target)
+        if chain.error:
+            softlinks = found.setdefault(symlink.root, SoftlinksOfEnvironment())
+            softlinks.unresolved.append(PathProblem(symlink.path, chain.error))
         dangling = chain.end is None and bool(chain.units)
         if not dangling and not caches.leads_into_package(chain.units):
             continue
@@ -79,13 +87,14 @@ def follow_softlinks(inventory: Inventory) -> dict[int, SoftlinksOfEnvironment]:
 class _Chain:
     """Where a symbolic link leads: the cache units it passes, and what is at its end.
 
-    `end` is `None` where nothing is (`broken`), and where it cannot be told.
+    `end` is `None` where nothing is (`broken`), and where it cannot be told (`error` says why).
     """
 
     units: set[int]
     end: os.stat_result | None
     ends_in_cache: bool
     broken: bool
+    error: str = ""
 
 
 class _CachePaths:
@@ -93,11 +102,14 @@ class _CachePaths:
 
     def __init__(self, inventory: Inventory) -> None:
         self.kinds = [unit.kind for unit in inventory.units]
-        self.units = {
-            unit.path: index
+        units = [
+            (index, unit.path)
             for index, unit in enumerate(inventory.units)
-            if unit.kind in (UnitKind.PACKAGE, UnitKind.TARBALL)
-        }
+            if unit.kind not in (UnitKind.ENVIRONMENT, UnitKind.OTHER)
+        ]
+        # What was moved aside is found where it was, too: links lead there.
+        self.units = {home_of(path): index for index, path in units}
+        self.units |= {path: index for index, path in units}
         self.others = {
             unit.root: index
             for index, unit in enumerate(inventory.units)
@@ -128,7 +140,9 @@ class _CachePaths:
                     return _Chain(units, status, bool(self.units_at(path)), broken=False)
                 target = os.readlink(path)
             except OSError as error:
-                return _Chain(units, None, ends_in_cache=False, broken=isinstance(error, GONE))
+                broken = isinstance(error, GONE)
+                reason = "" if broken else (error.strerror or str(error)).lower()
+                return _Chain(units, None, ends_in_cache=False, broken=broken, error=reason)
         return _Chain(units, None, ends_in_cache=False, broken=True)
 
     def _real(self, path: str) -> str:

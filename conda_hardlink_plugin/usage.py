@@ -47,9 +47,20 @@ class CachePart(Enum):
     """What a byte of a package cache is there for; each byte has one part."""
 
     USED = 0
-    UNUSED = 1
-    TARBALLS = 2
-    OTHER = 3
+    KEPT = 1
+    UNUSED = 2
+    TARBALLS = 3
+    QUARANTINE = 4
+    OTHER = 5
+
+
+_PART_OF_KIND = {
+    UnitKind.PACKAGE: CachePart.KEPT,
+    UnitKind.TARBALL: CachePart.TARBALLS,
+    UnitKind.QUARANTINED: CachePart.QUARANTINE,
+    UnitKind.TRASH: CachePart.OTHER,
+    UnitKind.OTHER: CachePart.OTHER,
+}
 
 
 class Usage:
@@ -221,6 +232,11 @@ class Usage:
             if root in group.roots and other in group.roots
         )
 
+    def cache_units_sharing_with(self, unit: int) -> set[int]:
+        """Return the other cache units that hold a link to some inode of a cache unit."""
+        groups = (group.cache_units for group, _, _ in self._groups if unit in group.cache_units)
+        return set().union(*groups) - {unit}
+
     def exclusive(self, units: Collection[int]) -> int:
         """Return the exclusive usage of a set of units: what removing them all frees.
 
@@ -268,18 +284,29 @@ class Usage:
                 figures[owner] += amount
         return figures
 
-    def cache_parts(self, root: int, used: Collection[int]) -> dict[CachePart, int]:
+    def cache_parts(
+        self, root: int, used: Collection[int], unused: Collection[int]
+    ) -> dict[CachePart, int]:
         """Split the unique usage of a cache by what it is there for; the parts add up to it.
 
         An inode that lies in several units of the cache goes to the first part of `CachePart`.
 
         Args:
             root: Index of the cache.
-            used: Units (packages) that some environment uses.
+            used: Packages that somebody uses.
+            unused: Packages that nothing keeps. Those in neither nobody is known to use, and yet
+                something keeps them.
 
         """
         units = self.inventory.units
-        part_of = {unit: _part(units[unit].kind, unit in used) for unit in self.units_of_root[root]}
+        part_of = {
+            unit: CachePart.USED
+            if unit in used
+            else CachePart.UNUSED
+            if unit in unused
+            else _PART_OF_KIND[units[unit].kind]
+            for unit in self.units_of_root[root]
+        }
         parts = dict.fromkeys(CachePart, 0)
         for unit, part in part_of.items():
             parts[part] += self._unit_private[unit]
@@ -299,13 +326,3 @@ class Usage:
         for unit, figure in zip(self.inventory.units, by_unit, strict=True):
             figures[unit.root] += figure
         return figures
-
-
-def _part(kind: UnitKind, used: bool) -> CachePart:
-    match kind:
-        case UnitKind.PACKAGE:
-            return CachePart.USED if used else CachePart.UNUSED
-        case UnitKind.TARBALL:
-            return CachePart.TARBALLS
-        case _:
-            return CachePart.OTHER

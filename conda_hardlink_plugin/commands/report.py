@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     import argparse
 
     from ..installation import Environment, Installation
-    from ..inventory import Inventory
-    from ..mounts import MountTable
     from ..report import Report, Request
 
 HELP = "Show what environments and package caches cost, alone and together."
@@ -27,6 +25,8 @@ SORT_COLUMNS = ("size", "shared", "exclusive", "with-clean", "name")
 def configure_parser(parser: argparse.ArgumentParser) -> None:
     """Add the options of the report."""
     from conda.cli.helpers import add_parser_json
+
+    from .arguments import add_evidence_options
 
     target = parser.add_argument_group("One environment").add_mutually_exclusive_group()
     # Not conda's add_parser_prefix: for a `name` conda makes a folder to try whether environments
@@ -71,13 +71,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         help="What `du -s` prints for each alone, and for all in one call, caches first.",
     )
     where = parser.add_argument_group("Where to look")
-    where.add_argument(
-        "--search",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="Take in every environment below DIR too. Can be repeated.",
-    )
+    add_evidence_options(where)
     where.add_argument(
         "--cache",
         action="append",
@@ -104,13 +98,8 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Scan, compute and print. Returns the exit code."""
-    from ..errors import StoppedError, UnsupportedPlatformError
-    from ..scan import SUPPORTED
+    from ..errors import StoppedError
 
-    if not SUPPORTED:
-        raise UnsupportedPlatformError(
-            "On this platform folders cannot be read by descriptor: use Linux or macOS."
-        )
     if sys.stdout is None:
         # Not an exception: conda would print that to stdout.
         sys.stderr.write("There is nowhere to print the report: stdout is closed.\n")
@@ -128,49 +117,33 @@ def execute(args: argparse.Namespace) -> int:
 
 def make_report(args: argparse.Namespace) -> Report:
     """Find the installation, scan it, and compute what the options ask for."""
-    from conda.base.context import context
-
-    from ..installation import find_installation
-    from ..inventory import Root, RootKind
-    from ..mounts import read_mount_table
-    from ..progress import progress
     from ..report import build_report
-    from ..scan import scan
+    from .survey import find, take_survey
 
     prefix = args.environment_prefix
-    installation = find_installation(
-        search=args.search, caches=args.cache_folders, prefixes=[] if prefix is None else [prefix]
-    )
+    installation = find(args, prefixes=[] if prefix is None else [prefix])
     request = request_of(args, installation)
-    detailed: list[str] = []
+    survey = take_survey(args, installation, detailed_roots(request, installation))
+    return build_report(
+        survey.inventory,
+        names=survey.names,
+        filesystems=survey.filesystems,
+        request=request,
+        terms=survey.terms,
+        unreachable=installation.unreachable,
+        unreachable_caches=installation.unreachable_caches,
+        unreadable=installation.unreadable,
+        stale=installation.stale,
+    )
+
+
+def detailed_roots(request: Request, installation: Installation) -> list[str]:
+    """Return the environments whose files are wanted one by one."""
     if request.causes:
-        detailed = [environment.prefix for environment in installation.environments]
-    elif request.detail is not None:
-        detailed = installation.paths_of(installation.environment(request.detail))
-    mounts = read_mount_table()
-    with progress(quiet=context.json or context.quiet) as on_progress:
-        inventory = scan(
-            [
-                *(Root(RootKind.CACHE, path) for path in installation.caches),
-                *(
-                    Root(RootKind.ENVIRONMENT, environment.prefix)
-                    for environment in installation.environments
-                ),
-            ],
-            detailed=detailed,
-            mounts=mounts,
-            on_progress=on_progress,
-        )
-        return build_report(
-            inventory,
-            names={item.prefix: item.name for item in installation.environments},
-            filesystems=filesystems_of(inventory, mounts),
-            request=request,
-            unreachable=installation.unreachable,
-            unreachable_caches=installation.unreachable_caches,
-            unreadable=installation.unreadable,
-            stale=installation.stale,
-        )
+        return [environment.prefix for environment in installation.environments]
+    if request.detail is not None:
+        return installation.paths_of(installation.environment(request.detail))
+    return []
 
 
 def request_of(args: argparse.Namespace, installation: Installation) -> Request:
@@ -206,11 +179,6 @@ def folder_of(environment: Environment) -> str:
             f" environment that it leads to, {os.path.realpath(environment.prefix)}."
         )
     return environment.prefix
-
-
-def filesystems_of(inventory: Inventory, mounts: MountTable) -> list[str]:
-    """Return the filesystem type of each root."""
-    return [mounts.filesystem(os.path.realpath(root.path)) for root in inventory.roots]
 
 
 def show_report(report: Report, args: argparse.Namespace) -> None:

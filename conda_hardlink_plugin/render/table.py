@@ -12,7 +12,7 @@ from .views import print_views
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..costs import EnvironmentFigures
+    from ..costs import CacheFigures, EnvironmentFigures
     from ..report import Report
 
 SORT_KEYS: dict[str, Callable[[EnvironmentFigures], tuple[int, str]]] = {
@@ -22,6 +22,7 @@ SORT_KEYS: dict[str, Callable[[EnvironmentFigures], tuple[int, str]]] = {
     "with-clean": lambda row: (-row.with_clean_bytes, row.name),
     "name": lambda row: (0, row.name),
 }
+_PARTS_OF_FEW = ("KEPT", "QUARANTINE")  # shown where a cache has any
 _LINES_OF_HEADING = 2  # the headings, and how many more there are
 _LINES_OF_LEGEND = 1
 _LINES_OF_PROMPT = 2  # the command above and the next one below
@@ -129,21 +130,22 @@ def _print_caches(report: Report, terminal: Terminal) -> None:
     if not report.caches:
         terminal.say("No package caches were found.")
         return
-    columns = [
-        Column("PACKAGE CACHE", figures=False),
-        *(Column(heading) for heading in ("SIZE", "USED", "UNUSED", "TARBALLS", "OTHER")),
+    parts: list[tuple[str, Callable[[CacheFigures], int]]] = [
+        ("SIZE", lambda cache: cache.size_bytes),
+        ("USED", lambda cache: cache.used_bytes),
+        ("KEPT", lambda cache: cache.kept_bytes),
+        ("UNUSED", lambda cache: cache.unused_bytes),
+        ("TARBALLS", lambda cache: cache.tarball_bytes),
+        ("QUARANTINE", lambda cache: cache.quarantine_bytes),
+        ("OTHER", lambda cache: cache.other_bytes),
     ]
-    rows = [
-        [
-            cache.path,
-            size(cache.size_bytes),
-            size(cache.used_bytes),
-            size(cache.unused_bytes),
-            size(cache.tarball_bytes),
-            size(cache.other_bytes),
-        ]
-        for cache in report.caches
+    shown = [
+        (heading, part)
+        for heading, part in parts
+        if heading not in _PARTS_OF_FEW or any(map(part, report.caches))
     ]
+    columns = [Column("PACKAGE CACHE", figures=False), *(Column(heading) for heading, _ in shown)]
+    rows = [[cache.path, *(size(part(cache)) for _, part in shown)] for cache in report.caches]
     terminal.table(columns, rows)
 
 

@@ -179,6 +179,8 @@ def _users(package: PackageFigures) -> str:
     """Name the environments; how they use it where that is not by hard links."""
     if package.unused:
         return "unused"
+    if not package.environments and not package.used_outside:
+        return f"nobody, kept: {package.verdict}"
     users = [
         user.name if user.use == "hardlink" else f"{user.name} ({user.use})"
         for user in package.environments

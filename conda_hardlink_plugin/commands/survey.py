@@ -1,0 +1,94 @@
+"""What is on this machine: the installation found and scanned, as every verb begins."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conda.base.context import context
+from conda.common.path import expand
+
+from ..errors import UnsupportedPlatformError
+from ..evidence import Terms
+from ..installation import Installation, find_installation
+from ..inventory import Inventory, Root, RootKind
+from ..mounts import MountTable, read_mount_table
+from ..progress import progress
+from ..scan import SUPPORTED, scan
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Collection, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The installation and what a scan of it found.
+
+    Attributes:
+        installation: Which caches and environments there are.
+        inventory: What is in them.
+        mounts: The mounts at that time.
+        terms: On what terms packages are judged.
+
+    """
+
+    installation: Installation
+    inventory: Inventory
+    mounts: MountTable
+    terms: Terms
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Prefix to the name of the environment."""
+        return {item.prefix: item.name for item in self.installation.environments}
+
+    @property
+    def filesystems(self) -> list[str]:
+        """The filesystem type of each root of the inventory, `""` where unknown."""
+        roots = self.inventory.roots
+        return [self.mounts.filesystem(os.path.realpath(root.path)) for root in roots]
+
+
+def find(args: argparse.Namespace, prefixes: Sequence[str] = ()) -> Installation:
+    """Find the caches and environments of conda, of `--search` and of `--cache`.
+
+    Args:
+        args: The options.
+        prefixes: Environments besides those.
+
+    """
+    if not SUPPORTED:
+        raise UnsupportedPlatformError(
+            "On this platform folders cannot be read by descriptor: use Linux or macOS."
+        )
+    return find_installation(search=args.search, caches=args.cache_folders, prefixes=prefixes)
+
+
+def take_survey(
+    args: argparse.Namespace, installation: Installation, detailed: Collection[str] = ()
+) -> Survey:
+    """Scan an installation.
+
+    Args:
+        args: The options of `arguments.add_evidence_options`.
+        installation: What `find` found.
+        detailed: Roots of which the files are wanted one by one.
+
+    """
+    terms = Terms(
+        now_ns=time.time_ns(),
+        grace_ns=args.grace_ns,
+        unseen=(*installation.unreachable, *installation.unreadable),
+        ignored=tuple(expand(path) for path in args.ignored_environments),
+    )
+    mounts = read_mount_table()
+    roots = [
+        *(Root(RootKind.CACHE, path) for path in installation.caches),
+        *(Root(RootKind.ENVIRONMENT, item.prefix) for item in installation.environments),
+    ]
+    with progress(quiet=context.json or context.quiet) as on_progress:
+        inventory = scan(roots, detailed=detailed, mounts=mounts, on_progress=on_progress)
+    return Survey(installation, inventory, mounts, terms)

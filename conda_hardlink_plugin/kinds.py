@@ -1,0 +1,54 @@
+"""What the entries of a package cache are, by their names and what lies in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import TYPE_CHECKING
+
+from .inventory import TARBALL_SUFFIXES, UnitKind
+from .quarantined import QUARANTINE, Quarantined, Stage
+
+if TYPE_CHECKING:
+    from .place import Place
+
+_UNFINISHED = "."  # rattler extracts to such a name and renames
+# conda.gateways.disk.delete, conda.base.constants; mamba's util.cpp
+_TRASH = re.compile(r".*\.(c~|trash|(conda|mamba)_trash(_\d+)?)", re.DOTALL)
+
+
+def kind_of_directory(parent: Place, name: str, descriptor: int) -> UnitKind:
+    """Return what a directory in a cache, outside packages, is."""
+    if _is_quarantine(parent):
+        entry = Quarantined.of_name(name)
+        if entry is not None:
+            moving = entry.stage is Stage.MOVING and _is_package(descriptor)
+            return UnitKind.PACKAGE if moving else UnitKind.QUARANTINED
+    if _TRASH.fullmatch(name):
+        return UnitKind.TRASH
+    is_package = not name.startswith(_UNFINISHED) and _is_package(descriptor)
+    return UnitKind.PACKAGE if is_package else UnitKind.OTHER
+
+
+def kind_of_file(place: Place, name: str) -> UnitKind:
+    """Return what a file in a directory of a cache, outside packages, is."""
+    if _is_quarantine(place) and Quarantined.of_name(name) is not None:
+        return UnitKind.QUARANTINED
+    if name.endswith(TARBALL_SUFFIXES):
+        return UnitKind.TARBALL
+    return UnitKind.TRASH if _TRASH.fullmatch(name) else UnitKind.OTHER
+
+
+def _is_quarantine(place: Place) -> bool:
+    """Tell whether a directory is the quarantine of its cache."""
+    return place.name == QUARANTINE and place.parent is not None and place.parent.parent is None
+
+
+def _is_package(descriptor: int) -> bool:
+    """Tell whether the open directory is an extracted package (has `info/index.json`)."""
+    try:
+        status = os.stat("info/index.json", dir_fd=descriptor, follow_symlinks=False)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode)
