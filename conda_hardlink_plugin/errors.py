@@ -8,6 +8,8 @@ from conda.exceptions import CondaError
 
 from .render.escape import printable
 
+_REFUSALS_SAID = 4
+
 
 class HardlinksError(CondaError):  # type: ignore[misc]  # conda's classes are untyped here
     """A sentence for the user; conda prints it, as JSON when asked to."""
@@ -38,6 +40,16 @@ class FolderNotFoundError(HardlinksError):
 
 class UnsupportedPlatformError(HardlinksError):
     """Directories cannot be read by descriptor here."""
+
+
+class CleanRefusedError(HardlinksError):
+    """Nothing may be removed as things are."""
+
+    def __init__(self, refusals: list[str]) -> None:
+        """Take the reasons; the first few are said."""
+        more = len(refusals) - _REFUSALS_SAID
+        said = [f"{refusal}." for refusal in refusals[:_REFUSALS_SAID]]
+        super().__init__("\n".join([*said, *([f"And {more} more."] if more > 0 else [])]))
 
 
 class StoppedError(HardlinksError):

@@ -157,9 +157,7 @@ class Evidence:
         self._terms = terms
         self._read = read
         self._packages: dict[int, CachedPackage | PathProblem] = {}
-        self._archives = {
-            unit.path for unit in inventory.units if unit.kind is UnitKind.TARBALL
-        }
+        self._archives = {unit.path for unit in inventory.units if unit.kind is UnitKind.TARBALL}
         self._unreadable = [
             problem for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
         ]
@@ -352,5 +350,3 @@ def _hardlinked(inventory: Inventory, usage: Usage) -> dict[int, set[int]]:
         for root, place in enumerate(inventory.roots)
         if place.kind is RootKind.ENVIRONMENT
     }
-
-

@@ -13,6 +13,7 @@ from enum import Enum
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 QUARANTINE = ".conda-hardlinks"
+OUR_LOCK = "lock"
 _NAME = re.compile(r"(moving|purge|held-(?P<expires>\d{1,12}))-(?P<run>\w+)-(?P<quoted>[^/]+)")
 
 
@@ -47,6 +48,10 @@ class Quarantined:
     run: str
     relative: str
     expires_s: int = 0
+
+    def has_expired(self, now_ns: int) -> bool:
+        """Tell whether it is a held one that is kept no longer."""
+        return self.stage is Stage.HELD and self.expires_s * 1_000_000_000 <= now_ns
 
     @property
     def name(self) -> str:

@@ -171,6 +171,20 @@ def read_environments_txt(path: str) -> list[str] | PathProblem:
     return [os.fsdecode(line) for line in lines if line and not line.startswith(b"#")]
 
 
+def read_urls_txt(path: str) -> list[str] | PathProblem:
+    """Return the URLs in a cache's `urls.txt`, which conda and mamba add to; none if there is none.
+
+    Where something else stands in front of a URL, as older condas wrote, only the URL is taken.
+    """
+    if not os.path.lexists(path):
+        return []
+    content = _read_bytes(path)
+    if isinstance(content, PathProblem):
+        return content
+    lines = (os.fsdecode(line).split() for line in content.splitlines())
+    return [words[-1] for words in lines if words]
+
+
 def read_pip_files(prefix: str) -> tuple[set[str], list[PathProblem]]:
     """Return the files that `RECORD` files below site-packages list (PEP 376), as prefix paths.
 

@@ -234,8 +234,14 @@ class Usage:
 
     def cache_units_sharing_with(self, unit: int) -> set[int]:
         """Return the other cache units that hold a link to some inode of a cache unit."""
-        groups = (group.cache_units for group, _, _ in self._groups if unit in group.cache_units)
-        return set().union(*groups) - {unit}
+        return self._cache_units_sharing.get(unit, set()) - {unit}
+
+    def unique_without(self, root: int, units: AbstractSet[int]) -> int:
+        """Return the unique usage of a cache after some of its units are removed."""
+        rest = frozenset(self.units_of_root[root]) - units
+        return sum(self._unit_private[unit] for unit in rest) + sum(
+            amount for group, amount, _ in self._groups if not rest.isdisjoint(group.cache_units)
+        )
 
     def exclusive(self, units: Collection[int]) -> int:
         """Return the exclusive usage of a set of units: what removing them all frees.
@@ -315,6 +321,15 @@ class Usage:
                 here = [part_of[unit] for unit in group.cache_units if unit in part_of]
                 parts[min(here, key=lambda part: part.value)] += amount
         return parts
+
+    @cached_property
+    def _cache_units_sharing(self) -> dict[int, set[int]]:
+        sharing: dict[int, set[int]] = {}
+        for group, _, _ in self._groups:
+            if len(group.cache_units) > 1:
+                for unit in group.cache_units:
+                    sharing.setdefault(unit, set()).update(group.cache_units)
+        return sharing
 
     @cached_property
     def _is_cache(self) -> list[bool]:

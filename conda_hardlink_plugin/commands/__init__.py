@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import report
+from . import clean, report
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-VERBS = {"report": report}
+VERBS = {"report": report, "clean": clean}
 
 
 def configure_parser(parser: ArgumentParser) -> None:
     """Add the verbs to the parser of `conda hardlinks`."""
-    parser.description = "Show what environments really cost on disk, counted by inode."
+    parser.description = (
+        "Show what environments really cost on disk, counted by inode, and free what none uses."
+    )
     verbs = parser.add_subparsers(
         title="commands", metavar="COMMAND", parser_class=_parser_when_needed(type(parser))
     )

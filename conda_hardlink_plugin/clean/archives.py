@@ -1,0 +1,76 @@
+"""Files of a cache besides packages: which archives and left-overs may go."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ..evidence import Verdict, dist_of
+from ..records import CachedPackage, PathProblem, read_urls_txt
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ..costs import Facts
+    from ..evidence import Terms
+
+
+class Archives:
+    """Judges archives and left-overs; reads `urls.txt` and the times of files as it needs them."""
+
+    def __init__(self, facts: Facts, terms: Terms) -> None:
+        """Take what the scan found and on what terms it is judged."""
+        inventory = facts.inventory
+        self._facts = facts
+        self._terms = terms
+        self._unit_of = {inventory.units[unit].path: unit for unit in facts.evidence.uses}
+        self._recorded = set().union(*inventory.records.values())
+        self._urls: dict[str, dict[str, str]] = {}
+
+    def objection(self, path: str, allowed: Collection[Verdict]) -> tuple[Verdict, str] | None:
+        """Return what keeps an archive, and a phrase for it; `None` if it may go.
+
+        Args:
+            path: Absolute path of the archive.
+            allowed: What is no reason to keep it.
+
+        """
+        recent = self.recent(path)
+        if recent is not None:
+            return recent
+        extracted = path.removesuffix(".conda").removesuffix(".tar.bz2")
+        obtainable = self._url(path, extracted).startswith(("http://", "https://"))
+        if not obtainable and Verdict.UNOBTAINABLE not in allowed:
+            return Verdict.UNOBTAINABLE, "there is no http(s) URL to get it again"
+        if extracted in self._unit_of:
+            return None
+        if self._facts.evidence.unseen:
+            problem = self._facts.evidence.unseen[0]
+            return Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}"
+        if f"{dist_of(extracted)}.json" in self._recorded:
+            return Verdict.RECORDED, "its package is in an environment, and not extracted here"
+        return None
+
+    def recent(self, path: str) -> tuple[Verdict, str] | None:
+        """Return that a file or folder changed within the grace, or cannot be looked at."""
+        try:
+            changed_ns = os.lstat(path).st_ctime_ns
+        except OSError as error:
+            return Verdict.UNVERIFIABLE, (error.strerror or str(error)).lower()
+        if self._terms.now_ns - changed_ns < self._terms.grace_ns:
+            return Verdict.RECENT, "it changed a moment ago"
+        return None
+
+    def _url(self, path: str, extracted: str) -> str:
+        """Return where an archive was fetched from, `""` if nothing says."""
+        unit = self._unit_of.get(extracted)
+        package = None if unit is None else self._facts.evidence.package(unit)
+        name = os.path.basename(path)
+        if isinstance(package, CachedPackage) and package.url.endswith(f"/{name}"):
+            return package.url
+        folder = os.path.dirname(path)
+        if folder not in self._urls:
+            urls = read_urls_txt(os.path.join(folder, "urls.txt"))
+            known = [] if isinstance(urls, PathProblem) else urls
+            self._urls[folder] = {url.rpartition("/")[2]: url for url in known}
+        return self._urls[folder].get(name, "")

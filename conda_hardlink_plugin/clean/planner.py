@@ -1,0 +1,301 @@
+"""Evidence to plan. Pure but for the times and URLs of archives."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from ..evidence import Verdict, dist_of
+from ..inventory import UnitKind
+from ..quarantined import Stage, entry_of, home_of
+from ..records import CachedPackage
+from .archives import Archives
+from .plan import Action, Choice, Kept, Plan, Removal, Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from ..costs import Facts
+    from ..evidence import Terms
+
+
+def make_plan(
+    facts: Facts,
+    choice: Choice,
+    *,
+    terms: Terms,
+    closed: Mapping[str, str],
+    version_key: Callable[[str], Any],
+    probes: tuple[str, ...] = (),
+) -> Plan:
+    """Decide what is removed.
+
+    Args:
+        facts: What the scan and the records say.
+        choice: What the user wants.
+        terms: On what terms packages are judged.
+        closed: Caches that are not to be touched, to the reason.
+        version_key: Sorts the versions of a package.
+        probes: Trial links that conda left in environments.
+
+    """
+    return _Planner(facts, choice, terms, closed, version_key, probes).plan()
+
+
+class _Planner:
+    def __init__(
+        self,
+        facts: Facts,
+        choice: Choice,
+        terms: Terms,
+        closed: Mapping[str, str],
+        version_key: Callable[[str], Any],
+        probes: tuple[str, ...],
+    ) -> None:
+        self.facts = facts
+        self.choice = choice
+        self.terms = terms
+        self.closed = closed
+        self.version_key = version_key
+        self.probes = probes
+        self.units = facts.inventory.units
+        self.archives = Archives(facts, terms)
+        self.allowed = {Verdict.RECORDED} if choice.copied else set()
+        if choice.unobtainable:
+            self.allowed.add(Verdict.UNOBTAINABLE)
+        self.keep: dict[int, Kept] = {}
+
+    def plan(self) -> Plan:
+        finishing = self._finishing()
+        packages = [unit for unit in self._packages() if unit not in finishing]
+        wanted = self._wanted(packages)
+        trash = self._trash() if self.choice.trash else []
+        tarballs = self._tarballs() if self.choice.tarballs else []
+        returning = self._returning(finishing)
+        others = [*finishing, *trash, *tarballs]
+        wanted, too_big = self._as_far_as_needed(wanted, frozenset(others))
+        chosen = [*others, *wanted]
+        freed_now = finishing if self.choice.hold else chosen
+        planned_bytes = self.facts.usage.exclusive(freed_now)
+        return Plan(
+            remove=(
+                *(self._removal(unit, Action.FINISH) for unit in finishing),
+                *(self._removal(unit, Action.MOVE) for unit in trash),
+                *(self._removal(unit, Action.UNLINK) for unit in tarballs),
+                *(self._removal_of_package(unit) for unit in wanted),
+            ),
+            keep=tuple(sorted(self.keep.values(), key=lambda kept: kept.path)),
+            probes=self.probes if self.choice.trash else (),
+            planned_bytes=planned_bytes,
+            held_bytes=self.facts.usage.exclusive(chosen) - planned_bytes,
+            returning=tuple(home_of(self.units[unit].path) for unit in returning),
+            caches_to_heal=tuple(sorted({self._cache(unit) for unit in [*returning, *finishing]})),
+            too_big=too_big,
+        )
+
+    def _packages(self) -> list[int]:
+        return sorted(self.facts.evidence.uses, key=lambda unit: self.units[unit].path)
+
+    def _cache(self, unit: int) -> str:
+        return self.facts.inventory.roots[self.units[unit].root].path
+
+    def _is_open(self, unit: int) -> bool:
+        return self._cache(unit) not in self.closed
+
+    def _finishing(self) -> list[int]:
+        """Return what earlier runs gave up, what is held no longer, and what came again."""
+        there = {unit.path for unit in self.units}
+        finishing = []
+        for unit, place in enumerate(self.units):
+            entry = entry_of(place.path)
+            if entry is None or not self._is_open(unit):
+                continue
+            expired = entry.has_expired(self.terms.now_ns)
+            came_again = entry.stage is Stage.MOVING and home_of(place.path) in there
+            if entry.stage is Stage.PURGE or expired or came_again:
+                finishing.append(unit)
+        return finishing
+
+    def _returning(self, finishing: Collection[int]) -> list[int]:
+        """Return what an interrupted run moved aside and did not give up."""
+        return [
+            unit
+            for unit, place in enumerate(self.units)
+            if (entry := entry_of(place.path))
+            and entry.stage is Stage.MOVING
+            and self._is_open(unit)
+            and unit not in finishing
+        ]
+
+    def _wanted(self, packages: Collection[int]) -> list[int]:
+        """Return the packages that may go and that the user wants gone; note why others stay."""
+        newest = self._newest(packages)
+        wanted = []
+        for unit in packages:
+            verdict, reason = self._objection(unit)
+            if not reason and unit in newest:
+                reason = f"among the newest {self.choice.keep_newest} of its name"
+            if reason:
+                self._note_kept(unit, verdict, reason)
+            else:
+                wanted.append(unit)
+        return wanted
+
+    def _objection(self, unit: int) -> tuple[Verdict, str]:
+        """Return the verdict, and what keeps a package as a phrase; `""` if nothing does."""
+        evidence = self.facts.evidence
+        objections = [item for item in evidence.objections(unit) if item not in self.allowed]
+        if objections:
+            return objections[0], self._phrase(unit, objections[0])
+        verdict = evidence.verdict(unit)
+        if not self._is_open(unit):
+            return verdict, f"its cache is not touched: {self.closed[self._cache(unit)]}"
+        package = evidence.package(unit)
+        if not isinstance(package, CachedPackage):
+            return Verdict.UNVERIFIABLE, package.reason
+        return verdict, self._not_chosen(dist_of(self.units[unit].path), package)
+
+    def _phrase(self, unit: int, verdict: Verdict) -> str:
+        for doubt in self.facts.evidence.doubts(unit):
+            if doubt.verdict is verdict:
+                return doubt.reason
+        users = ", ".join(witness.name for witness in self._witnesses(unit))
+        outside = "somebody outside these trees" if self.facts.evidence.uses[unit].outside else ""
+        return f"used by {' and '.join(filter(None, [users, outside]))}"
+
+    def _not_chosen(self, dist: str, package: CachedPackage) -> str:
+        """Return by which option a package that may go is not wanted gone."""
+        name_glob, older_than_ns = self.choice.name_glob, self.choice.older_than_ns
+        names = (dist, package.name)
+        if name_glob is not None and not any(fnmatchcase(name, name_glob) for name in names):
+            return f"not of the name {name_glob}"
+        age_ns = self.terms.now_ns - package.last_use_ns
+        if older_than_ns is not None and age_ns < older_than_ns:
+            return "its last use is too short ago for --older-than"
+        return ""
+
+    def _newest(self, packages: Collection[int]) -> set[int]:
+        """Return the newest of each name in each cache, as many as are to be kept."""
+        if self.choice.keep_newest is None:
+            return set()
+        by_name: dict[tuple[int, str], list[tuple[int, CachedPackage]]] = {}
+        for unit in packages:
+            package = self.facts.evidence.package(unit)
+            if isinstance(package, CachedPackage):
+                by_name.setdefault((self.units[unit].root, package.name), []).append(
+                    (unit, package)
+                )
+        newest: set[int] = set()
+        for found in by_name.values():
+            found.sort(key=lambda item: self._age_order(item[1]), reverse=True)
+            newest.update(unit for unit, _ in found[: self.choice.keep_newest])
+        return newest
+
+    def _age_order(self, package: CachedPackage) -> tuple[Any, int, int]:
+        return self.version_key(package.version), package.build_number, package.last_use_ns
+
+    def _as_far_as_needed(
+        self, wanted: list[int], others: frozenset[int]
+    ) -> tuple[list[int], dict[str, int]]:
+        """Keep the most recently used packages as far as every cache fits with them."""
+        limit_bytes = self.choice.max_size_bytes
+        if limit_bytes is None:
+            return wanted, {}
+        usage = self.facts.usage
+        needed: list[int] = []
+        too_big = {}
+        for root in sorted({self.units[unit].root for unit in self.facts.evidence.uses}):
+            path = self.facts.inventory.roots[root].path
+            if path in self.closed:
+                continue
+            here = [unit for unit in wanted if self.units[unit].root == root]
+            here.sort(key=self._last_use_ns)
+            few, many = 0, len(here)
+            while few < many:
+                middle = (few + many) // 2
+                if usage.unique_without(root, others.union(here[:middle])) <= limit_bytes:
+                    many = middle
+                else:
+                    few = middle + 1
+            needed += here[:few]
+            for unit in here[few:]:
+                self._note_kept(unit, Verdict.UNUSED, "its cache fits --max-size with it")
+            rest_bytes = usage.unique_without(root, others.union(here[:few]))
+            if rest_bytes > limit_bytes:
+                too_big[path] = rest_bytes - limit_bytes
+        return needed, too_big
+
+    def _trash(self) -> list[int]:
+        """Return the left-overs that are old enough to be nobody's any more."""
+        found = []
+        for unit, place in enumerate(self.units):
+            if place.kind is UnitKind.TRASH and self._is_open(unit):
+                recent = self.archives.recent(place.path)
+                if recent is None:
+                    found.append(unit)
+                else:
+                    self._note_kept(unit, *recent)
+        return found
+
+    def _tarballs(self) -> list[int]:
+        """Return the archives that may go."""
+        found = []
+        for unit, place in enumerate(self.units):
+            if place.kind is UnitKind.TARBALL and self._is_open(unit):
+                objection = self.archives.objection(place.path, self.allowed)
+                if objection is None:
+                    found.append(unit)
+                else:
+                    self._note_kept(unit, *objection)
+        return found
+
+    def _last_use_ns(self, unit: int) -> int:
+        package = self.facts.evidence.package(unit)
+        return package.last_use_ns if isinstance(package, CachedPackage) else 0
+
+    def _witnesses(self, unit: int) -> tuple[Witness, ...]:
+        uses = self.facts.evidence.uses.get(unit)
+        roots = self.facts.inventory.roots
+        environments = {} if uses is None else uses.environments
+        return tuple(
+            Witness(self.facts.names.get(path, path), path, environments[root].value)
+            for root in sorted(environments)
+            for path in [roots[root].path]
+        )
+
+    def _note_kept(self, unit: int, verdict: Verdict, reason: str) -> None:
+        path = home_of(self.units[unit].path)
+        size_bytes = self.facts.usage.unique_by_unit[unit]
+        witnesses = self._witnesses(unit)
+        self.keep[unit] = Kept(os.path.basename(path), path, size_bytes, verdict, reason, witnesses)
+
+    def _removal(self, unit: int, action: Action) -> Removal:
+        """Return the removal of what is no package."""
+        path = self.units[unit].path
+        size_bytes = self.facts.usage.unique_by_unit[unit]
+        name = os.path.basename(home_of(path))
+        return Removal(action, name, path, self._cache(unit), size_bytes)
+
+    def _removal_of_package(self, unit: int) -> Removal:
+        path = home_of(self.units[unit].path)
+        package = self.facts.evidence.package(unit)
+        uses = self.facts.evidence.uses[unit]
+        roots = self.facts.inventory.roots
+        partners = {
+            home_of(self.units[other].path)
+            if self.units[other].kind is UnitKind.PACKAGE
+            else self._cache(other)
+            for other in self.facts.usage.cache_units_sharing_with(unit)
+        }
+        return Removal(
+            Action.MOVE,
+            os.path.basename(path),
+            path,
+            self._cache(unit),
+            self.facts.usage.unique_by_unit[unit],
+            verdict=self.facts.evidence.verdict(unit),
+            package=package if isinstance(package, CachedPackage) else None,
+            partners=tuple(sorted(partners)),
+            recorded_by=frozenset(roots[root].path for root in uses.environments),
+        )

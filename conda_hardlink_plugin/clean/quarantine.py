@@ -1,0 +1,268 @@
+"""The way out of a package cache, and back: the only code that renames or removes anything.
+
+Everything is named relative to open directories, never through a symbolic link and never across
+a mount, so that nothing outside the cache can be reached whatever changes meanwhile. Each step is
+one rename: whoever kills this leaves every package whole in its place, whole in the quarantine, or
+given up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..quarantined import OUR_LOCK, QUARANTINE, Quarantined, Stage
+from ..tally import BLOCK_BYTES
+from .refused import RefusedError
+from .removal import Remover
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SUPPORTED = (
+    {os.open, os.stat, os.rename, os.unlink, os.rmdir, os.mkdir} <= os.supports_dir_fd
+    and os.scandir in os.supports_fd
+    and hasattr(os, "O_NOFOLLOW")
+)
+_OPEN = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_OPEN_BELOW = _OPEN | getattr(os, "O_NOFOLLOW", 0)
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_MAX_NAME_BYTES = 255
+
+
+class Quarantine:
+    """The quarantine of one cache.
+
+    Attributes:
+        cache: Absolute path of the cache.
+        cache_descriptor: Opens it.
+        path: Absolute path of the quarantine.
+        descriptor: Opens it.
+
+    """
+
+    def __init__(self, cache: str, cache_descriptor: int, descriptor: int) -> None:
+        """Take the open cache and the open quarantine in it; `opened` makes one."""
+        self.cache = cache
+        self.cache_descriptor = cache_descriptor
+        self.path = os.path.join(cache, QUARANTINE)
+        self.descriptor = descriptor
+        self._device = os.fstat(cache_descriptor).st_dev
+
+    def is_in_place(self) -> bool:
+        """Tell whether the open folder is still the quarantine of the cache."""
+        try:
+            there = os.stat(QUARANTINE, dir_fd=self.cache_descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(there, os.fstat(self.descriptor))
+
+    def entries(self) -> list[Quarantined]:
+        """Return what is in it, by name."""
+        found = (Quarantined.of_name(name) for name in sorted(os.listdir(self.descriptor)))
+        return [entry for entry in found if entry is not None]
+
+    def path_of(self, entry: Quarantined) -> str:
+        """Return the absolute path of an entry."""
+        return os.path.join(self.path, entry.name)
+
+    def home(self, entry: Quarantined) -> str:
+        """Return the absolute path of where an entry was."""
+        return os.path.join(self.cache, entry.relative)
+
+    def move(self, relative: str, run: str, identity: tuple[int, int]) -> Quarantined:
+        """Move something aside; nothing finds it any more at its place.
+
+        Args:
+            relative: Where it is, relative to the cache.
+            run: Which run moves it.
+            identity: Its device and inode.
+
+        Raises:
+            RefusedError: It was not moved, or was something else and is back.
+
+        """
+        entry = Quarantined(Stage.MOVING, run, relative)
+        if len(os.fsencode(entry.name)) > _MAX_NAME_BYTES:
+            raise RefusedError(self.home(entry), "its path is too long to be moved aside")
+        with self._parent(relative) as (parent, name), self._said(self.home(entry)):
+            os.rename(name, entry.name, src_dir_fd=parent, dst_dir_fd=self.descriptor)
+        if self._identity(entry) != identity:
+            self.back(entry)
+            raise RefusedError(self.home(entry), "it was replaced meanwhile")
+        return entry
+
+    def back(self, entry: Quarantined) -> None:
+        """Move an entry back to where it was.
+
+        Raises:
+            RefusedError: Something else is there, or it cannot be moved.
+
+        """
+        home = self.home(entry)
+        with self._parent(entry.relative) as (parent, name), self._said(home):
+            status = os.stat(entry.name, dir_fd=self.descriptor, follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):  # replaces an empty folder and nothing else
+                os.rename(entry.name, name, src_dir_fd=self.descriptor, dst_dir_fd=parent)
+            else:
+                os.link(
+                    entry.name,
+                    name,
+                    src_dir_fd=self.descriptor,
+                    dst_dir_fd=parent,
+                    follow_symlinks=False,
+                )
+                os.unlink(entry.name, dir_fd=self.descriptor)
+
+    def give_up(self, entry: Quarantined) -> Quarantined:
+        """Decide that an entry is removed for good."""
+        return self._rename(entry, replace(entry, stage=Stage.PURGE, expires_s=0))
+
+    def hold(self, entry: Quarantined, expires_s: int) -> Quarantined:
+        """Keep an entry until a time, in seconds since the epoch."""
+        return self._rename(entry, replace(entry, stage=Stage.HELD, expires_s=expires_s))
+
+    def release(self, entry: Quarantined) -> Quarantined:
+        """Take a held entry up again, to move it back."""
+        return self._rename(entry, replace(entry, stage=Stage.MOVING, expires_s=0))
+
+    def purge(self, entry: Quarantined) -> tuple[int, str]:
+        """Remove an entry that was given up.
+
+        Returns:
+            The bytes that this freed, and what of it cannot be removed and why, `""` if all of it
+            is gone. What is left stays given up.
+
+        """
+        remover = Remover(self.descriptor, self._device)
+        remover.remove(entry.name)
+        return remover.freed_bytes, next(iter(remover.problems), "")
+
+    def unlink(self, relative: str, identity: tuple[int, int]) -> int:
+        """Remove a single file of the cache; return the bytes that this freed.
+
+        Args:
+            relative: Where it is, relative to the cache.
+            identity: Its device and inode.
+
+        Raises:
+            RefusedError: It is still there.
+
+        """
+        path = os.path.join(self.cache, relative)
+        with self._parent(relative) as (parent, name), self._said(path):
+            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if (status.st_dev, status.st_ino) != identity or stat.S_ISDIR(status.st_mode):
+                raise RefusedError(path, "it was replaced meanwhile")
+            os.unlink(name, dir_fd=parent)
+        return status.st_blocks * BLOCK_BYTES if status.st_nlink == 1 else 0
+
+    def remove_if_empty(self) -> None:
+        """Remove the quarantine itself unless something waits in it. Called with the lock held."""
+        if set(os.listdir(self.descriptor)) <= {OUR_LOCK}:
+            with contextlib.suppress(OSError):
+                os.unlink(OUR_LOCK, dir_fd=self.descriptor)
+            with contextlib.suppress(OSError):
+                os.rmdir(QUARANTINE, dir_fd=self.cache_descriptor)
+
+    def _rename(self, entry: Quarantined, renamed: Quarantined) -> Quarantined:
+        with self._said(self.path_of(entry)):
+            os.rename(
+                entry.name, renamed.name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor
+            )
+        return renamed
+
+    def _identity(self, entry: Quarantined) -> tuple[int, int]:
+        status = os.stat(entry.name, dir_fd=self.descriptor, follow_symlinks=False)
+        return status.st_dev, status.st_ino
+
+    @contextmanager
+    def _parent(self, relative: str) -> Iterator[tuple[int, str]]:
+        """Open the directory that holds a path in the cache; give it and the last name."""
+        *folders, name = relative.split("/")
+        descriptor = os.dup(self.cache_descriptor)
+        try:
+            for folder in folders:
+                with self._said(os.path.join(self.cache, relative)):
+                    below = os.open(folder, _OPEN_BELOW, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = below
+            if os.fstat(descriptor).st_dev != self._device:
+                path = os.path.join(self.cache, relative)
+                raise RefusedError(path, "it is on another filesystem than its cache")
+            yield descriptor, name
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def _said(self, path: str) -> Iterator[None]:
+        """Say which path an error of the system is about."""
+        try:
+            yield
+        except OSError as error:
+            raise RefusedError.of(path, error) from None
+
+
+@contextmanager
+def opened(cache: str) -> Iterator[Quarantine]:
+    """Open the quarantine of a cache, made if there is none; it is not locked yet.
+
+    Raises:
+        RefusedError: The cache cannot be written, or what stands in the quarantine's place is
+            no folder of this user's own.
+
+    """
+    try:
+        cache_descriptor = os.open(cache, _OPEN)
+    except OSError as error:
+        raise RefusedError.of(cache, error) from None
+    try:
+        descriptor = _open_quarantine(cache, cache_descriptor)
+        try:
+            yield Quarantine(cache, cache_descriptor, descriptor)
+        finally:
+            os.close(descriptor)
+    finally:
+        os.close(cache_descriptor)
+
+
+def _open_quarantine(cache: str, cache_descriptor: int) -> int:
+    path = os.path.join(cache, QUARANTINE)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(QUARANTINE, 0o700, dir_fd=cache_descriptor)
+        descriptor = os.open(QUARANTINE, _OPEN_BELOW, dir_fd=cache_descriptor)
+    except OSError as error:
+        raise RefusedError.of(path, error) from None
+    status = os.fstat(descriptor)
+    reason = ""
+    if status.st_dev != os.fstat(cache_descriptor).st_dev:
+        reason = "it is on another filesystem than its cache"
+    elif status.st_uid != os.geteuid():
+        reason = "it belongs to another user"
+    elif status.st_mode & _WRITABLE_BY_OTHERS:
+        reason = "other users can write to it"
+    if reason:
+        os.close(descriptor)
+        raise RefusedError(path, reason)
+    return descriptor
+
+
+def unlink_probe(path: str) -> int:
+    """Remove a trial link of conda from an environment; return the bytes that this freed.
+
+    Raises:
+        RefusedError: It is still there.
+
+    """
+    try:
+        status = os.lstat(path)
+        if stat.S_ISREG(status.st_mode):
+            os.unlink(path)
+    except OSError as error:
+        raise RefusedError.of(path, error) from None
+    return status.st_blocks * BLOCK_BYTES if status.st_nlink == 1 else 0

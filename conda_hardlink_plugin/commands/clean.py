@@ -1,0 +1,283 @@
+"""`conda hardlinks clean`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from .arguments import add_evidence_options, count, duration_ns, size_bytes
+
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+    from ..clean.carry_out import Outcome
+    from ..clean.checks import Checker
+    from ..clean.plan import Choice, Plan
+
+HELP = "Remove cached packages that no environment uses."
+DESCRIPTION = """
+Remove the extracted packages that no environment uses: no hard link, no
+symbolic link and no record of one leads to them. Each is looked at again at
+the last moment, moved aside, looked at once more, and only then removed. The
+plan is shown first.
+"""
+
+
+def configure_parser(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the clean."""
+    from conda.cli.helpers import add_output_and_prompt_options
+
+    which = parser.add_argument_group("Which packages go")
+    which.add_argument(
+        "--older-than",
+        type=duration_ns,
+        dest="older_than_ns",
+        metavar="DURATION",
+        help="Only those last extracted or linked at least so long ago, as 12h, 30d or 2w.",
+    )
+    which.add_argument(
+        "--keep-newest",
+        type=count,
+        dest="keep_newest",
+        metavar="N",
+        help="Keep the N newest versions of each package in each cache.",
+    )
+    which.add_argument(
+        "--max-size",
+        type=size_bytes,
+        dest="max_size_bytes",
+        metavar="SIZE",
+        help="Only as many, least recently used first, as it takes for each cache to be at most so"
+        " big, as 20GiB.",
+    )
+    which.add_argument(
+        "--name",
+        dest="name_glob",
+        metavar="GLOB",
+        help="Only those whose name, or NAME-VERSION-BUILD, matches.",
+    )
+    more = parser.add_argument_group("What goes besides")
+    more.add_argument(
+        "--copied",
+        action="store_true",
+        help="Packages that an environment has as copies, without any link to the cache.",
+    )
+    more.add_argument(
+        "--unobtainable",
+        action="store_true",
+        help="What there is no archive of and no http(s) URL to get it again.",
+    )
+    more.add_argument(
+        "--tarballs",
+        action="store_true",
+        help="Archives (.conda, .tar.bz2) whose package is extracted or unused.",
+    )
+    more.add_argument(
+        "--trash",
+        action="store_true",
+        help="What conda and mamba renamed out of the way and left: *.c~, .trash, *.conda_trash,"
+        " *.mamba_trash, and .tmp.index.json.* in environments.",
+    )
+    how = parser.add_argument_group("How")
+    how.add_argument(
+        "--keep",
+        type=duration_ns,
+        dest="hold_ns",
+        metavar="DURATION",
+        help="Keep what is removed for so long, as 7d: `conda hardlinks restore` brings it back."
+        " Its space is freed by the first clean after that.",
+    )
+    how.add_argument(
+        "--cache",
+        action="append",
+        default=[],
+        dest="cache_folders",
+        metavar="DIR",
+        help="Clean this package cache and no other, also one of another conda or user. Can be"
+        " repeated.",
+    )
+    add_evidence_options(how)
+    add_output_and_prompt_options(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Plan, show the plan, ask, do it, and say what came of it. Returns the exit code."""
+    from conda.base.context import context
+
+    from ..errors import StoppedError, UnsupportedPlatformError
+
+    if not _can_remove_safely():
+        raise UnsupportedPlatformError(
+            "On this platform folders cannot be removed without a risk of following a symbolic link"
+            " that somebody puts in their place meanwhile: use Linux or macOS."
+        )
+    if sys.stdout is None:
+        sys.stderr.write("There is nowhere to print the plan: stdout is closed.\n")
+        return 1
+    try:
+        prepared = prepare(args)
+        if not context.json:
+            return _clean_aloud(args, prepared)
+    except KeyboardInterrupt:
+        raise StoppedError("Stopped by Ctrl-C; nothing was removed.") from None
+    return _clean_as_json(args, prepared)
+
+
+class Prepared(NamedTuple):
+    """What is to be done, what asks again whether it may, and why it must not be done at all."""
+
+    plan: Plan
+    checker: Checker
+    refusals: list[str]
+
+
+def prepare(args: argparse.Namespace) -> Prepared:
+    """Scan, weigh the evidence, and plan."""
+    from ..clean.access import closed_caches, is_named
+    from ..clean.checks import Checker
+    from ..clean.planner import make_plan
+    from ..clean.probes import find_probes
+    from ..costs import Facts
+    from ..usage import Measure
+    from .survey import find, take_survey
+
+    survey = take_survey(args, find(args))
+    terms, names = survey.terms, survey.names
+    facts = Facts(survey.inventory, names, Measure.DISK, terms)
+    closed = closed_caches(survey.installation.caches, args.cache_folders)
+    choice = _choice(args)
+    plan = make_plan(
+        facts,
+        choice,
+        terms=terms,
+        closed=closed,
+        version_key=_version_key,
+        probes=find_probes(names, terms) if choice.trash else (),
+    )
+    refusals = [
+        f"{problem.path} cannot be looked at ({problem.reason}) and may use any package, so nothing"
+        f" is removed. Where that environment is gone for good, say --ignore-env {problem.path}"
+        for problem in facts.evidence.unseen
+    ]
+    refusals += [
+        f"{cache} cannot be cleaned: {reason}"
+        for cache, reason in closed.items()
+        if is_named(cache, args.cache_folders)
+    ]
+    return Prepared(plan, Checker(list(names), survey.mounts), refusals)
+
+
+def _clean_aloud(args: argparse.Namespace, prepared: Prepared) -> int:
+    """Show the plan to a person, ask, and do it."""
+    from conda.base.context import context
+
+    from ..errors import CleanRefusedError, StoppedError
+    from ..render.cleaning import print_outcome, print_plan
+    from ..render.terminal import Terminal
+
+    terminal = Terminal()
+    plan = prepared.plan
+    print_plan(plan, terminal, verbose=context.verbosity > 0)
+    if prepared.refusals:
+        raise CleanRefusedError(prepared.refusals)
+    if context.dry_run or not plan.does_something:
+        return 0
+    sys.stdout.flush()
+    if not _agreed():
+        terminal.say("Nothing was removed.")
+        return 1
+    outcome, stopped = _do(args, prepared)
+    print_outcome(outcome, terminal)
+    if stopped:
+        raise StoppedError("Stopped by Ctrl-C: what is said above is done, the rest is as it was.")
+    return 1 if outcome.problems else 0
+
+
+def _clean_as_json(args: argparse.Namespace, prepared: Prepared) -> int:
+    """Do the plan if that was said on the command line, and print one JSON object."""
+    from conda.base.context import context
+
+    from ..clean.carry_out import Outcome
+    from ..render.cleaning_json import render_clean
+
+    errors = list(prepared.refusals)
+    if not errors and not context.dry_run and not context.always_yes:
+        errors.append("Nothing was removed: --json does not ask, so say --yes, or --dry-run")
+    outcome, stopped = Outcome(), False
+    if not errors and not context.dry_run:
+        outcome, stopped = _do(args, prepared)
+    if stopped:
+        errors.append("Stopped by Ctrl-C: the rest is as it was")
+    sys.stdout.write(
+        render_clean(prepared.plan, outcome, errors=errors, dry_run=bool(context.dry_run))
+    )
+    sys.stdout.flush()
+    if stopped:
+        return 130
+    return 1 if errors or outcome.problems else 0
+
+
+def _do(args: argparse.Namespace, prepared: Prepared) -> tuple[Outcome, bool]:
+    """Carry the plan out; return what came of it, and whether Ctrl-C stopped it."""
+    from ..clean.carry_out import Outcome, carry_out, new_run
+
+    hold_until_s = None
+    if args.hold_ns is not None:
+        hold_until_s = (time.time_ns() + args.hold_ns) // 1_000_000_000
+    outcome = Outcome(run=new_run())
+    try:
+        carry_out(prepared.plan, prepared.checker, outcome, hold_until_s=hold_until_s)
+    except KeyboardInterrupt:
+        return outcome, True
+    return outcome, False
+
+
+def _choice(args: argparse.Namespace) -> Choice:
+    from ..clean.plan import Choice
+
+    return Choice(
+        older_than_ns=args.older_than_ns,
+        keep_newest=args.keep_newest,
+        max_size_bytes=args.max_size_bytes,
+        name_glob=args.name_glob,
+        copied=args.copied,
+        unobtainable=args.unobtainable,
+        tarballs=args.tarballs,
+        trash=args.trash,
+        hold=args.hold_ns is not None,
+    )
+
+
+def _agreed() -> bool:
+    """Ask whether to go on, as conda asks; no answer is no."""
+    from conda.exceptions import CondaSystemExit
+
+    try:
+        from conda.reporters import confirm_yn
+    except ImportError:  # conda before 25.1
+        from conda.cli.common import confirm_yn
+    try:
+        return bool(confirm_yn("Remove them", default="no"))
+    except CondaSystemExit:
+        return False
+
+
+def _version_key(version: str) -> tuple[int, Any]:
+    """Return what sorts versions as conda does; what is no version comes first."""
+    from conda.exceptions import InvalidVersionSpec
+    from conda.models.version import VersionOrder
+
+    try:
+        return 1, VersionOrder(version)
+    except InvalidVersionSpec:
+        return 0, version
+
+
+def _can_remove_safely() -> bool:
+    try:
+        from ..clean.quarantine import SUPPORTED
+    except ImportError:  # fcntl is not everywhere
+        return False
+    return SUPPORTED

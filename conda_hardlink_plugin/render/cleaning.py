@@ -1,0 +1,147 @@
+"""What a clean is to do and what came of it, for a person."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ..clean.plan import Action
+from ..evidence import Verdict
+from ..inventory import TARBALL_SUFFIXES
+from .terminal import Column
+from .units import count, size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..clean.carry_out import Outcome
+    from ..clean.plan import Kept, Plan, Removal
+    from .terminal import Terminal
+
+_ROWS = 20
+_NS = 1_000_000_000
+_HINTS = {
+    Verdict.LINKED: "linked",
+    Verdict.SOFTLINKED: "linked by symbolic links",
+    Verdict.RECORDED: "only recorded in an environment (--copied removes those that are copies)",
+    Verdict.UNVERIFIABLE: "where something cannot be read",
+    Verdict.RECENT: "recent (--grace says for how long)",
+    Verdict.UNOBTAINABLE: "not to be had again (--unobtainable removes them)",
+    Verdict.UNUSED: "left out by the options",
+}
+
+
+def print_plan(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
+    """Print what goes and what stays.
+
+    Args:
+        plan: What to print.
+        terminal: Where to.
+        verbose: Everything, one by one.
+
+    """
+    if plan.remove:
+        _print_removals(plan, terminal, verbose=verbose)
+    for probe in plan.probes:
+        terminal.say(f"{probe}: a trial link that conda left, will be removed.")
+    if plan.returning:
+        terminal.say(
+            f"{count(len(plan.returning), 'package')} that an interrupted run moved aside will be"
+            " put back first."
+        )
+    if verbose and plan.keep:
+        terminal.say()
+        columns = [Column("KEEP", figures=False), Column("SIZE"), Column("WHY", figures=False)]
+        rows = [[kept.name, size(kept.size_bytes), kept.reason] for kept in plan.keep]
+        terminal.table(columns, rows)
+    if plan.keep:
+        terminal.say()
+        said = "; ".join(_kept(list(plan.keep)))
+        more = "" if verbose else " -v names each, `conda hardlinks explain PACKAGE` says more."
+        terminal.say(f"Kept: {said}.{more}", indent="  ")
+    for cache, bytes_too_many in plan.too_big.items():
+        terminal.say(f"! {cache} is still {size(bytes_too_many)} bigger than --max-size.")
+    terminal.say()
+    if not plan.does_something:
+        terminal.say("There is nothing to remove.", style="bold")
+        return
+    terminal.say(f"{_will_be_freed(plan)}", style="bold")
+
+
+def print_outcome(outcome: Outcome, terminal: Terminal) -> None:
+    """Print what came of a plan."""
+    for spared in outcome.spared:
+        terminal.say(f"Kept after all: {spared.removal.name}: {spared.reason}.", indent="  ")
+    if outcome.returned:
+        terminal.say(f"Put back: {count(len(outcome.returned), 'package')}.")
+    if outcome.held:
+        terminal.say(
+            f"Moved aside: {count(len(outcome.held), 'thing')}. To bring them back:"
+            f" conda hardlinks restore {outcome.run}",
+            indent="  ",
+        )
+    terminal.say(
+        f"Freed {size(outcome.freed_bytes)} ({outcome.freed_bytes:,} bytes).", style="bold"
+    )
+    for problem in outcome.problems:
+        terminal.say(f"! {problem.path}: {problem.reason}.", style="yellow", indent="  ")
+
+
+def _print_removals(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
+    largest_first = sorted(plan.remove, key=lambda removal: (-removal.size_bytes, removal.path))
+    shown = largest_first if verbose else largest_first[:_ROWS]
+    caches = {removal.cache for removal in plan.remove}
+    terminal.table(
+        [
+            Column("REMOVE", figures=False),
+            Column("SIZE"),
+            Column("LAST USED", figures=False),
+            Column("WHY", figures=False),
+            *([Column("IN", figures=False)] if len(caches) > 1 else []),
+        ],
+        [
+            [
+                removal.name,
+                size(removal.size_bytes),
+                _last_used(removal),
+                _why(removal),
+                *([removal.cache] if len(caches) > 1 else []),
+            ]
+            for removal in shown
+        ],
+    )
+    more = len(largest_first) - len(shown)
+    if more:
+        terminal.say(f"... and {more:,} smaller: -v shows all.")
+
+
+def _last_used(removal: Removal) -> str:
+    if removal.package is None:
+        return ""
+    return time.strftime("%Y-%m-%d", time.localtime(removal.package.last_use_ns / _NS))
+
+
+def _why(removal: Removal) -> str:
+    if removal.action is Action.FINISH:
+        return "given up before"
+    if removal.package is not None:
+        return removal.verdict.value
+    return "archive" if removal.path.endswith(TARBALL_SUFFIXES) else "left-over"
+
+
+def _kept(keep: list[Kept]) -> Iterator[str]:
+    for verdict, hint in _HINTS.items():
+        alike = [kept for kept in keep if kept.verdict is verdict]
+        if alike:
+            reasons = {kept.reason for kept in alike}
+            plain = verdict in (Verdict.UNUSED, Verdict.UNVERIFIABLE) and len(reasons) == 1
+            yield f"{len(alike):,} {hint}" + (f" ({reasons.pop()})" if plain else "")
+
+
+def _will_be_freed(plan: Plan) -> str:
+    if plan.held_bytes:
+        return (
+            f"This moves {size(plan.held_bytes)} ({plan.held_bytes:,} bytes) aside and frees"
+            f" {size(plan.planned_bytes)} now."
+        )
+    return f"This frees {size(plan.planned_bytes)} ({plan.planned_bytes:,} bytes)."

@@ -1,0 +1,69 @@
+"""A clean in this process, of a small installation."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from conda_hardlink_plugin.clean.carry_out import Outcome, carry_out, new_run
+from conda_hardlink_plugin.clean.checks import Checker
+from conda_hardlink_plugin.clean.plan import Choice, Plan
+from conda_hardlink_plugin.clean.planner import make_plan
+from conda_hardlink_plugin.costs import Facts
+from conda_hardlink_plugin.evidence import Terms
+from conda_hardlink_plugin.mounts import read_mount_table
+from conda_hardlink_plugin.usage import Measure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from conda_hardlink_plugin.records import PathProblem
+    from tests.small_installation import SmallInstallation
+
+
+def version_key(version: str) -> list[tuple[int, int | str]]:
+    """Sort `1.10` after `1.9`."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in version.split(".")]
+
+
+def plan_of(
+    made: SmallInstallation,
+    *,
+    grace_ns: int = 0,
+    now_ns: int | None = None,
+    closed: Mapping[str, str] | None = None,
+    unseen: Sequence[PathProblem] = (),
+    ignored: Sequence[str] = (),
+    probes: Sequence[str] = (),
+    **choice: object,
+) -> Plan:
+    """Scan and plan; what was made a moment ago is not recent unless a grace is given."""
+    terms = Terms(
+        now_ns=time.time_ns() if now_ns is None else now_ns,
+        grace_ns=grace_ns,
+        unseen=tuple(unseen),
+        ignored=tuple(ignored),
+    )
+    facts = Facts(made.scan(), made.names(), Measure.DISK, terms)
+    return make_plan(
+        facts,
+        Choice(**choice),
+        terms=terms,
+        closed=closed or {},
+        version_key=version_key,
+        probes=tuple(probes),
+    )
+
+
+def carried_out(made: SmallInstallation, plan: Plan, *, hold_until_s: int | None = None) -> Outcome:
+    """Carry a plan out; return what came of it."""
+    outcome = Outcome(run=new_run())
+    checker = Checker(made.prefixes, read_mount_table())
+    carry_out(plan, checker, outcome, hold_until_s=hold_until_s)
+    return outcome
+
+
+def clean(made: SmallInstallation, *, hold_until_s: int | None = None, **terms: object) -> Outcome:
+    """Scan, plan and carry out."""
+    plan = plan_of(made, hold=hold_until_s is not None, **terms)
+    return carried_out(made, plan, hold_until_s=hold_until_s)
