@@ -42,6 +42,14 @@ class UnsupportedPlatformError(HardlinksError):
     """Directories cannot be read by descriptor here."""
 
 
+class NotHeldError(HardlinksError):
+    """Nothing is held by that name."""
+
+
+class SubjectNotFoundError(HardlinksError):
+    """What is to be explained is not there, or not one thing."""
+
+
 class CleanRefusedError(HardlinksError):
     """Nothing may be removed as things are."""
 

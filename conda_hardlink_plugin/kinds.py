@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -13,6 +14,7 @@ from .quarantined import QUARANTINE, Quarantined, Stage
 if TYPE_CHECKING:
     from .place import Place
 
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _UNFINISHED = "."  # rattler extracts to such a name and renames
 # conda.gateways.disk.delete, conda.base.constants; mamba's util.cpp
 _TRASH = re.compile(r".*\.(c~|trash|(conda|mamba)_trash(_\d+)?)", re.DOTALL)
@@ -23,8 +25,9 @@ def kind_of_directory(parent: Place, name: str, descriptor: int) -> UnitKind:
     if _is_quarantine(parent):
         entry = Quarantined.of_name(name)
         if entry is not None:
-            moving = entry.stage is Stage.MOVING and _is_package(descriptor)
-            return UnitKind.PACKAGE if moving else UnitKind.QUARANTINED
+            moving = entry.stage is Stage.MOVING and not _TRASH.fullmatch(entry.relative)
+            is_package = moving and _is_package(descriptor)
+            return UnitKind.PACKAGE if is_package else UnitKind.QUARANTINED
     if _TRASH.fullmatch(name):
         return UnitKind.TRASH
     is_package = not name.startswith(_UNFINISHED) and _is_package(descriptor)
@@ -46,9 +49,12 @@ def _is_quarantine(place: Place) -> bool:
 
 
 def _is_package(descriptor: int) -> bool:
-    """Tell whether the open directory is an extracted package (has `info/index.json`)."""
+    """Tell whether the open directory is an extracted package (has `info/index.json`).
+
+    Where that cannot be told it is taken for one, so that nothing in it is judged by itself.
+    """
     try:
         status = os.stat("info/index.json", dir_fd=descriptor, follow_symlinks=False)
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno not in _NOT_THERE
     return stat.S_ISREG(status.st_mode)

@@ -14,7 +14,9 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 QUARANTINE = ".conda-hardlinks"
 OUR_LOCK = "lock"
-_NAME = re.compile(r"(moving|purge|held-(?P<expires>\d{1,12}))-(?P<run>\w+)-(?P<quoted>[^/]+)")
+_NAME = re.compile(
+    r"(moving|purge|held-(?P<expires>\d{1,12}))-(?P<run>\w+)-(?P<quoted>[^/]+)", re.ASCII
+)
 
 
 class Stage(Enum):
@@ -67,7 +69,7 @@ class Quarantined:
         match = _NAME.fullmatch(name)
         if match is None:
             return None
-        relative = os.fsdecode(unquote_to_bytes(match["quoted"]))
+        relative = os.fsdecode(unquote_to_bytes(os.fsencode(match["quoted"])))
         stage = Stage(name.partition("-")[0])
         found = cls(stage, match["run"], relative, int(match["expires"] or 0))
         return found if found.name == name and _stays_inside(relative) else None

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from .quarantined import home_of
+
 MAX_RECORD_BYTES = 64 * 1024 * 1024
 _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -143,7 +145,7 @@ def read_cached_package(path: str) -> CachedPackage | PathProblem:
         finished_ns = _ctime_ns(record)
         source = index if finished_ns is None else record
         if finished_ns is None:
-            finished_ns = _ctime_ns(f"{path}.lock")
+            finished_ns = _ctime_ns(f"{home_of(path)}.lock")
     except (OSError, ValueError) as error:
         return PathProblem(path, _reason(error))
     content = _read_json_object(source)
@@ -162,7 +164,7 @@ def read_cached_package(path: str) -> CachedPackage | PathProblem:
 
 def read_environments_txt(path: str) -> list[str] | PathProblem:
     """Return the lines of `environments.txt` that list a prefix; none if there is no such file."""
-    if not os.path.lexists(path):
+    if _is_missing(path):
         return []
     content = _read_bytes(path)
     if isinstance(content, PathProblem):
@@ -176,7 +178,7 @@ def read_urls_txt(path: str) -> list[str] | PathProblem:
 
     Where something else stands in front of a URL, as older condas wrote, only the URL is taken.
     """
-    if not os.path.lexists(path):
+    if _is_missing(path):
         return []
     content = _read_bytes(path)
     if isinstance(content, PathProblem):
@@ -245,6 +247,17 @@ def _site_packages(prefix: str) -> list[str]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _is_missing(path: str) -> bool:
+    """Tell whether nothing is there for sure; what may not be looked at may well be there."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _ctime_ns(path: str) -> int | None:

@@ -21,7 +21,7 @@ from .usage import Measure
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .inventory import Inventory
+    from .inventory import EscapingSymlink, Inventory
 
 _MAX_HOPS = 40  # what Linux allows, path_resolution(7)
 
@@ -81,6 +81,16 @@ def follow_softlinks(inventory: Inventory) -> dict[int, SoftlinksOfEnvironment]:
             identity = (status.st_dev, status.st_ino)
             softlinks.targets[identity] = (status.st_blocks * BLOCK_BYTES, status.st_size)
     return found
+
+
+def softlinks_through(inventory: Inventory, unit: int) -> list[EscapingSymlink]:
+    """Return the symbolic links of environments that pass through a unit of a cache."""
+    caches = _CachePaths(inventory)
+    return [
+        symlink
+        for symlink in inventory.symlinks
+        if unit in caches.follow(symlink.path, symlink.target).units
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,6 +232,11 @@ class Usage:
             if root in group.roots and other in group.roots
         )
 
+    def roots_sharing_with(self, unit: int) -> set[int]:
+        """Return the roots that hold a link to some inode of a cache unit."""
+        groups = (group.roots for group, _, _ in self._groups if unit in group.cache_units)
+        return set().union(*groups)
+
     def cache_units_sharing_with(self, unit: int) -> set[int]:
         """Return the other cache units that hold a link to some inode of a cache unit."""
         return self._cache_units_sharing.get(unit, set()) - {unit}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from conda_hardlink_plugin.clean.carry_out import Outcome, carry_out, new_run
+from conda_hardlink_plugin.clean.carry_out import carry_out
 from conda_hardlink_plugin.clean.checks import Checker
+from conda_hardlink_plugin.clean.outcome import Outcome, new_run
 from conda_hardlink_plugin.clean.plan import Choice, Plan
 from conda_hardlink_plugin.clean.planner import make_plan
 from conda_hardlink_plugin.costs import Facts
@@ -15,7 +16,7 @@ from conda_hardlink_plugin.mounts import read_mount_table
 from conda_hardlink_plugin.usage import Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from conda_hardlink_plugin.records import PathProblem
     from tests.small_installation import SmallInstallation
@@ -55,15 +56,24 @@ def plan_of(
     )
 
 
-def carried_out(made: SmallInstallation, plan: Plan, *, hold_until_s: int | None = None) -> Outcome:
+def carried_out(
+    made: SmallInstallation,
+    plan: Plan,
+    replan: Callable[[], Plan],
+    *,
+    hold_until_s: int | None = None,
+) -> Outcome:
     """Carry a plan out; return what came of it."""
     outcome = Outcome(run=new_run())
     checker = Checker(made.prefixes, read_mount_table())
-    carry_out(plan, checker, outcome, hold_until_s=hold_until_s)
+    carry_out(plan, checker, replan, outcome, hold_until_s=hold_until_s)
     return outcome
 
 
 def clean(made: SmallInstallation, *, hold_until_s: int | None = None, **terms: object) -> Outcome:
     """Scan, plan and carry out."""
-    plan = plan_of(made, hold=hold_until_s is not None, **terms)
-    return carried_out(made, plan, hold_until_s=hold_until_s)
+
+    def plan() -> Plan:
+        return plan_of(made, hold=hold_until_s is not None, **terms)
+
+    return carried_out(made, plan(), plan, hold_until_s=hold_until_s)

@@ -1,4 +1,4 @@
-"""Is a package still as it was when the plan was made? Asked before it is moved, and after."""
+"""Is a package still as it was planned? Asked at the last moment before it is moved."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ class Checker:
         """Take the environments that could use a package, and what is mounted where."""
         self._prefixes = prefixes
         self._mounts = mounts
+        self._moved: dict[str, str] = {}
 
-    def objection(self, removal: Removal, path: str) -> str | None:
-        """Return why a package may not go; `None` if it still may.
+    def note_moved(self, path: str, now_at: str) -> None:
+        """Take note that a package was moved: others may share inodes with it."""
+        self._moved[path] = now_at
 
-        Args:
-            removal: Its removal.
-            path: Absolute path at which it is now.
-
-        """
+    def objection(self, removal: Removal) -> str | None:
+        """Return why a package may not be moved; `None` if it may."""
         if removal.package is None:  # a left-over: whoever links it keeps his links
             return None
         return (
-            self._changed(removal.package, path)
+            self._changed(removal.package, removal.path)
             or self._recorded(removal)
-            or self._linked(path, removal.partners)
+            or self._linked(removal)
         )
 
     def _changed(self, planned: CachedPackage, path: str) -> str | None:
@@ -58,9 +57,10 @@ class Checker:
                 return f"{prefix} has it now"
         return None
 
-    def _linked(self, path: str, partners: Sequence[str]) -> str | None:
+    def _linked(self, removal: Removal) -> str | None:
         """Count its links again, with those of what shares inodes with it."""
-        places = [path, *(place for place in partners if os.path.isdir(place))]
+        partners = (self._moved.get(path, path) for path in removal.partners)
+        places = [removal.path, *(place for place in partners if os.path.isdir(place))]
         roots = [Root(RootKind.ENVIRONMENT, place) for place in places]
         inventory = scan(roots, mounts=self._mounts)
         for problem in inventory.problems:

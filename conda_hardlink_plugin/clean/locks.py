@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..quarantined import OUR_LOCK
+from .quarantine import opened
 from .refused import RefusedError
 
 if TYPE_CHECKING:
@@ -150,3 +151,26 @@ def _holder(descriptor: int) -> str:
             return f"process {holder} ({file.read().strip()})"
     except (OSError, StopIteration, IndexError, ValueError):
         return "another process"
+
+
+@contextmanager
+def locked_quarantine(cache: str) -> Iterator[Quarantine]:
+    """Open the quarantine of a cache and hold every lock of the cache.
+
+    Raises:
+        RefusedError: The quarantine or a lock cannot be had.
+
+    """
+    with ExitStack() as stack:
+        while True:
+            attempt = stack.enter_context(ExitStack())
+            quarantine = attempt.enter_context(opened(cache))
+            try:
+                attempt.enter_context(locked(lock_files(cache, quarantine)))
+            except RefusedError:
+                if quarantine.is_in_place():
+                    raise
+            if quarantine.is_in_place():
+                break
+            attempt.close()  # whoever had it before removed the empty quarantine
+        yield quarantine

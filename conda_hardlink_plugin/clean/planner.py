@@ -95,7 +95,7 @@ class _Planner:
         )
 
     def _packages(self) -> list[int]:
-        return sorted(self.facts.evidence.uses, key=lambda unit: self.units[unit].path)
+        return sorted(self.facts.evidence.uses, key=lambda unit: home_of(self.units[unit].path))
 
     def _cache(self, unit: int) -> str:
         return self.facts.inventory.roots[self.units[unit].root].path

@@ -9,6 +9,7 @@ given up.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from contextlib import contextmanager
@@ -105,18 +106,12 @@ class Quarantine:
         """
         home = self.home(entry)
         with self._parent(entry.relative) as (parent, name), self._said(home):
-            status = os.stat(entry.name, dir_fd=self.descriptor, follow_symlinks=False)
-            if stat.S_ISDIR(status.st_mode):  # replaces an empty folder and nothing else
-                os.rename(entry.name, name, src_dir_fd=self.descriptor, dst_dir_fd=parent)
-            else:
-                os.link(
-                    entry.name,
-                    name,
-                    src_dir_fd=self.descriptor,
-                    dst_dir_fd=parent,
-                    follow_symlinks=False,
-                )
-                os.unlink(entry.name, dir_fd=self.descriptor)
+            try:
+                self._put_back(entry, parent, name)
+            except OSError as error:
+                if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                    raise RefusedError(home, "something is there again") from None
+                raise
 
     def give_up(self, entry: Quarantined) -> Quarantined:
         """Decide that an entry is removed for good."""
@@ -125,10 +120,6 @@ class Quarantine:
     def hold(self, entry: Quarantined, expires_s: int) -> Quarantined:
         """Keep an entry until a time, in seconds since the epoch."""
         return self._rename(entry, replace(entry, stage=Stage.HELD, expires_s=expires_s))
-
-    def release(self, entry: Quarantined) -> Quarantined:
-        """Take a held entry up again, to move it back."""
-        return self._rename(entry, replace(entry, stage=Stage.MOVING, expires_s=0))
 
     def purge(self, entry: Quarantined) -> tuple[int, str]:
         """Remove an entry that was given up.
@@ -168,6 +159,15 @@ class Quarantine:
                 os.unlink(OUR_LOCK, dir_fd=self.descriptor)
             with contextlib.suppress(OSError):
                 os.rmdir(QUARANTINE, dir_fd=self.cache_descriptor)
+
+    def _put_back(self, entry: Quarantined, parent: int, name: str) -> None:
+        status = os.stat(entry.name, dir_fd=self.descriptor, follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):  # replaces an empty folder and nothing else
+            os.rename(entry.name, name, src_dir_fd=self.descriptor, dst_dir_fd=parent)
+            return
+        source, target = self.descriptor, parent
+        os.link(entry.name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+        os.unlink(entry.name, dir_fd=source)
 
     def _rename(self, entry: Quarantined, renamed: Quarantined) -> Quarantined:
         with self._said(self.path_of(entry)):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import clean, report
+from . import clean, explain, report, restore
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-VERBS = {"report": report, "clean": clean}
+VERBS = {"report": report, "explain": explain, "clean": clean, "restore": restore}
 
 
 def configure_parser(parser: ArgumentParser) -> None:

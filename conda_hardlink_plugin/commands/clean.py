@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
-    from ..clean.carry_out import Outcome
     from ..clean.checks import Checker
+    from ..clean.outcome import Outcome
     from ..clean.plan import Choice, Plan
 
 HELP = "Remove cached packages that no environment uses."
@@ -199,7 +199,7 @@ def _clean_as_json(args: argparse.Namespace, prepared: Prepared) -> int:
     """Do the plan if that was said on the command line, and print one JSON object."""
     from conda.base.context import context
 
-    from ..clean.carry_out import Outcome
+    from ..clean.outcome import Outcome
     from ..render.cleaning_json import render_clean
 
     errors = list(prepared.refusals)
@@ -221,14 +221,21 @@ def _clean_as_json(args: argparse.Namespace, prepared: Prepared) -> int:
 
 def _do(args: argparse.Namespace, prepared: Prepared) -> tuple[Outcome, bool]:
     """Carry the plan out; return what came of it, and whether Ctrl-C stopped it."""
-    from ..clean.carry_out import Outcome, carry_out, new_run
+    from ..clean.carry_out import carry_out
+    from ..clean.outcome import Outcome, new_run
 
     hold_until_s = None
     if args.hold_ns is not None:
         hold_until_s = (time.time_ns() + args.hold_ns) // 1_000_000_000
     outcome = Outcome(run=new_run())
     try:
-        carry_out(prepared.plan, prepared.checker, outcome, hold_until_s=hold_until_s)
+        carry_out(
+            prepared.plan,
+            prepared.checker,
+            lambda: prepare(args).plan,
+            outcome,
+            hold_until_s=hold_until_s,
+        )
     except KeyboardInterrupt:
         return outcome, True
     return outcome, False
@@ -259,7 +266,7 @@ def _agreed() -> bool:
     except ImportError:  # conda before 25.1
         from conda.cli.common import confirm_yn
     try:
-        return bool(confirm_yn("Remove them", default="no"))
+        return bool(confirm_yn(default="no"))
     except CondaSystemExit:
         return False
 

@@ -14,7 +14,7 @@ from .units import count, size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..clean.carry_out import Outcome
+    from ..clean.outcome import Outcome
     from ..clean.plan import Kept, Plan, Removal
     from .terminal import Terminal
 

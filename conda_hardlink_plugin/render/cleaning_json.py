@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..clean.carry_out import Outcome
+    from ..clean.outcome import Outcome
     from ..clean.plan import Plan, Removal
 
 SCHEMA_VERSION = 1

@@ -1,0 +1,51 @@
+"""What came of carrying out a plan."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..records import PathProblem
+    from .plan import Removal
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """Something that was planned to go and stays, because of what was seen in the last moment."""
+
+    removal: Removal
+    reason: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a plan.
+
+    Attributes:
+        run: The name of the run; `conda hardlinks restore` takes it.
+        removed: What is gone.
+        probes: Trial links of conda that are gone from environments.
+        held: What was moved aside and can be brought back.
+        spared: What changed meanwhile and stays.
+        returned: Absolute paths of what an interrupted run had moved aside, and is back.
+        freed_bytes: Disk usage of the inodes that are gone, measured as each was removed.
+        problems: What failed.
+
+    """
+
+    run: str = ""
+    removed: list[Removal] = field(default_factory=list)
+    probes: list[str] = field(default_factory=list)
+    held: list[Removal] = field(default_factory=list)
+    spared: list[Spared] = field(default_factory=list)
+    returned: list[str] = field(default_factory=list)
+    freed_bytes: int = 0
+    problems: list[PathProblem] = field(default_factory=list)
+
+
+def new_run() -> str:
+    """Return a name for a run: its time, and what makes it unique."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}_{secrets.token_hex(2)}"

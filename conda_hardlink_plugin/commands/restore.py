@@ -1,0 +1,68 @@
+"""`conda hardlinks restore`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "Bring back what `clean --keep` holds."
+DESCRIPTION = """
+List what `conda hardlinks clean --keep` moved aside and still holds, or bring
+back what one of those runs took away.
+"""
+
+
+def configure_parser(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the restore."""
+    from conda.cli.helpers import add_parser_json
+
+    parser.add_argument(
+        "run",
+        nargs="?",
+        metavar="ID",
+        help="The run whose packages are to be brought back; without it the runs are listed.",
+    )
+    parser.add_argument(
+        "--cache",
+        action="append",
+        default=[],
+        dest="cache_folders",
+        metavar="DIR",
+        help="Look into this package cache too. Can be repeated.",
+    )
+    add_parser_json(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """List, or bring back. Returns the exit code."""
+    from conda.base.context import context
+
+    from ..clean.restoring import Restored, held_runs, restore
+    from ..errors import NotHeldError, StoppedError
+    from ..installation import find_installation
+    from ..render.restoring import print_held, print_restored, render_restore
+    from ..render.terminal import Terminal
+
+    runs, problems = held_runs(find_installation(caches=args.cache_folders).caches)
+    restored = Restored(problems=problems)
+    wanted = [held for held in runs if held.run == args.run]
+    if args.run is not None and not wanted:
+        raise NotHeldError(
+            f"No run {args.run} holds anything: `conda hardlinks restore` lists the runs that do."
+        )
+    try:
+        for held in wanted:
+            restore(held.cache, held.run, restored)
+    except KeyboardInterrupt:
+        raise StoppedError("Stopped by Ctrl-C: what was brought back stays.") from None
+    if context.json:
+        sys.stdout.write(render_restore([] if wanted else runs, restored))
+    elif wanted:
+        print_restored(restored, Terminal())
+    else:
+        print_held(runs, restored, Terminal())
+    sys.stdout.flush()
+    return 1 if restored.problems else 0

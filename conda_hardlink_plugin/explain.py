@@ -1,0 +1,239 @@
+"""Everything about one cached package or one file: who uses it, and what removing it would do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .evidence import dist_of
+from .inventory import RootKind
+from .mounts import is_within
+from .quarantined import home_of
+from .records import CachedPackage
+from .softlinks import softlinks_through
+from .tally import BLOCK_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from .costs import Facts
+
+Identity = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FileWitness:
+    """A file of an environment that shows that a package is used.
+
+    Attributes:
+        environment: Name of the environment.
+        prefix: Its path.
+        use: `hardlink`, `softlink`, or `record` for a file of `conda-meta`.
+        path: Absolute path of the file.
+
+    """
+
+    environment: str
+    prefix: str
+    use: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageExplanation:
+    """Everything about one extracted package.
+
+    Attributes:
+        name: The name of its directory.
+        path: Absolute path.
+        verdict: Value of `evidence.Verdict`.
+        reasons: What keeps it besides its users, as phrases.
+        size_bytes: Unique usage of it alone.
+        freed_bytes: What removing it, and nothing else, frees.
+        last_use_ns: When it was last extracted or about to be hard-linked; `None` if unknown.
+        url: Where it was fetched from; empty if unknown.
+        witnesses: The files of environments that show that it is used.
+        linked_outside: Files of it with links that lie in none of the trees.
+        would_break: Names of the environments whose symbolic links would lead nowhere.
+
+    """
+
+    name: str
+    path: str
+    verdict: str
+    reasons: tuple[str, ...]
+    size_bytes: int
+    freed_bytes: int
+    last_use_ns: int | None
+    url: str
+    witnesses: tuple[FileWitness, ...]
+    linked_outside: tuple[str, ...]
+    would_break: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileExplanation:
+    """Everything about one file.
+
+    Attributes:
+        path: Absolute path.
+        size_bytes: Disk usage of its inode.
+        freed_bytes: What removing this one link frees.
+        link_count: How many links its inode has.
+        links: Absolute paths of those that lie in the trees.
+        packages: Absolute paths of the cached packages that hold one.
+
+    """
+
+    path: str
+    size_bytes: int
+    freed_bytes: int
+    link_count: int
+    links: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+def find_packages(facts: Facts, wanted: str) -> list[int]:
+    """Return the packages that a name means: of this NAME-VERSION-BUILD, else of this name."""
+    units = facts.inventory.units
+    by_dist = [
+        unit
+        for unit in facts.evidence.uses
+        if wanted in (dist_of(units[unit].path), os.path.basename(home_of(units[unit].path)))
+    ]
+    return by_dist or [
+        unit
+        for unit in facts.evidence.uses
+        if isinstance(package := facts.evidence.package(unit), CachedPackage)
+        and package.name == wanted
+    ]
+
+
+def package_at(facts: Facts, path: str) -> int | None:
+    """Return the package that a path lies in."""
+    for unit in facts.evidence.uses:
+        if is_within(path, facts.inventory.units[unit].path):
+            return unit
+    return None
+
+
+def explain_package(facts: Facts, unit: int) -> PackageExplanation:
+    """Gather everything about a package; this looks through the environments that use it."""
+    path = facts.inventory.units[unit].path
+    package = facts.evidence.package(unit)
+    counts = {identity: count for _, identity, count in _links_below(path) if count > 1}
+    links = _find_links(facts.usage.roots_sharing_with(unit), facts, counts)
+    linked_outside = [
+        paths[0] for identity, paths in links.items() if len(paths) < counts[identity]
+    ]
+    softlinks = softlinks_through(facts.inventory, unit)
+    soft = [facts.inventory.roots[symlink.root].path for symlink in softlinks]
+    known = package if isinstance(package, CachedPackage) else None
+    return PackageExplanation(
+        name=os.path.basename(home_of(path)),
+        path=path,
+        verdict=facts.evidence.verdict(unit).value,
+        reasons=tuple(doubt.reason for doubt in facts.evidence.doubts(unit)),
+        size_bytes=facts.usage.unique_by_unit[unit],
+        freed_bytes=facts.usage.exclusive([unit]),
+        last_use_ns=known.last_use_ns if known else None,
+        url=known.url if known else "",
+        witnesses=(
+            *_hard_links(facts, [path for paths in links.values() for path in paths]),
+            *(
+                FileWitness(facts.names.get(prefix, prefix), prefix, "softlink", symlink.path)
+                for prefix, symlink in zip(soft, softlinks, strict=True)
+            ),
+            *_records(facts, unit),
+        ),
+        linked_outside=tuple(linked_outside),
+        would_break=tuple(dict.fromkeys(facts.names.get(prefix, prefix) for prefix in soft)),
+    )
+
+
+def explain_file(facts: Facts, path: str) -> FileExplanation:
+    """Gather everything about one file; this looks through every tree.
+
+    Raises:
+        OSError: There is no such file, or it cannot be looked at.
+
+    """
+    status = os.lstat(path)
+    identity = (status.st_dev, status.st_ino)
+    every_root = range(len(facts.inventory.roots))
+    links = _find_links(every_root, facts, {identity}).get(identity, [])
+    units = dict.fromkeys(unit for link in links if (unit := package_at(facts, link)) is not None)
+    disk_bytes = status.st_blocks * BLOCK_BYTES
+    return FileExplanation(
+        path=path,
+        size_bytes=disk_bytes,
+        freed_bytes=disk_bytes if status.st_nlink == 1 else 0,
+        link_count=status.st_nlink,
+        links=tuple(sorted(links)),
+        packages=tuple(facts.inventory.units[unit].path for unit in units),
+    )
+
+
+def _hard_links(facts: Facts, paths: Iterable[str]) -> Iterator[FileWitness]:
+    """Name the environment of each path that lies in one."""
+    prefixes = [_path(facts, root) for root in facts.roots_of_environments]
+    innermost_first = sorted(prefixes, key=len, reverse=True)
+    caches = [root.path for root in facts.inventory.roots if root.kind is RootKind.CACHE]
+    for path in sorted(paths):
+        if any(is_within(path, cache) for cache in caches):
+            continue
+        prefix = next(prefix for prefix in innermost_first if is_within(path, prefix))
+        yield FileWitness(facts.names.get(prefix, prefix), prefix, "hardlink", path)
+
+
+def _records(facts: Facts, unit: int) -> Iterator[FileWitness]:
+    record = f"{dist_of(facts.inventory.units[unit].path)}.json"
+    for root, names in facts.inventory.records.items():
+        if record in names:
+            prefix = _path(facts, root)
+            path = os.path.join(prefix, "conda-meta", record)
+            yield FileWitness(facts.names.get(prefix, prefix), prefix, "record", path)
+
+
+def _path(facts: Facts, root: int) -> str:
+    return facts.inventory.roots[root].path
+
+
+def _find_links(
+    roots: Iterable[int], facts: Facts, wanted: Collection[Identity]
+) -> dict[Identity, list[str]]:
+    """Return the paths at which some inodes are found below some roots, each once."""
+    found: dict[Identity, dict[str, None]] = {}
+    for root in roots:
+        for path, identity, _ in _links_below(_path(facts, root), {ino for _, ino in wanted}):
+            if identity in wanted:
+                found.setdefault(identity, {})[path] = None
+    return {identity: list(paths) for identity, paths in found.items()}
+
+
+def _links_below(
+    directory: str, inodes: Collection[int] | None = None
+) -> Iterator[tuple[str, Identity, int]]:
+    """Yield path, identity and link count of each file below a directory.
+
+    Args:
+        directory: Absolute path.
+        inodes: The numbers of the inodes that matter; all where not given.
+
+    """
+    waiting = [directory]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                listed = list(entries)
+        except OSError:  # the scan has said so
+            continue
+        for entry in listed:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            elif inodes is None or entry.inode() in inodes:
+                with contextlib.suppress(OSError):
+                    status = os.lstat(entry.path)
+                    yield entry.path, (status.st_dev, status.st_ino), status.st_nlink
