@@ -1,4 +1,4 @@
-"""What is shown while a long scan runs: one line on stderr, only on a terminal."""
+"""What is shown while something takes long: one line on stderr, only on a terminal."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ _QUIET_AT_FIRST_NS = 500_000_000
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[int], None] | None]:
-    """Give a callback that shows how many entries were read; `None` where nothing is to be shown.
+def progress(what: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """Give a callback that shows how far it is; `None` where nothing is to be shown.
 
     Args:
+        what: What is counted, as `files read`.
         quiet: Show nothing, also on a terminal.
 
     """
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    shown = _Progress()
+    shown = _Progress(what)
     try:
         yield shown.update
     finally:
@@ -32,14 +33,15 @@ def progress(*, quiet: bool) -> Iterator[Callable[[int], None] | None]:
 
 
 class _Progress:
-    """A spinner that appears only when the scan takes long enough to wonder."""
+    """A spinner that appears only when it takes long enough to wonder."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str) -> None:
+        self.what = what
         self.started_ns = time.monotonic_ns()
         self.stop: Callable[[], None] = lambda: None
         self.status: Callable[[str], None] | None = None
 
-    def update(self, entries: int) -> None:
+    def update(self, number: int) -> None:
         if self.status is None:
             if time.monotonic_ns() - self.started_ns < _QUIET_AT_FIRST_NS:
                 return
@@ -49,4 +51,4 @@ class _Progress:
             status.start()
             self.stop = status.stop
             self.status = status.update
-        self.status(f"{entries:,} files and folders read")
+        self.status(f"{number:,} {self.what}")

@@ -54,12 +54,14 @@ class Record:
         files: Path in the prefix to what conda does with such a file.
         hard_link_asked_for: conda asked for hard links (`link.type` is 1). It says nothing about
             what came of it.
+        soft_link_asked_for: conda asked for symbolic links (`link.type` is 2), the same.
 
     """
 
     dist: str
     files: dict[str, FileRole]
     hard_link_asked_for: bool
+    soft_link_asked_for: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ _ROLE_OF_PATH_TYPE = {
     "windows_python_entry_point_script": FileRole.ENTRY_POINT,
     "windows_python_entry_point_exe": FileRole.ENTRY_POINT,
 }  # conda.models.enums.PathType
-_HARD_LINK = 1  # conda.models.enums.LinkType.hardlink
+_HARD_LINK, _SOFT_LINK = 1, 2  # conda.models.enums.LinkType
 
 
 def read_record(path: str) -> Record | PathProblem:
@@ -126,7 +128,7 @@ def read_record(path: str) -> Record | PathProblem:
     link = content.get("link")
     link_type = link.get("type") if isinstance(link, dict) else None
     dist = os.path.basename(path).removesuffix(".json")
-    return Record(dist, files, link_type == _HARD_LINK)
+    return Record(dist, files, link_type == _HARD_LINK, link_type == _SOFT_LINK)
 
 
 def read_cached_package(path: str) -> CachedPackage | PathProblem:

@@ -35,21 +35,21 @@ def clock(monkeypatch):
 
 def test_nothing_is_shown_where_stderr_is_no_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    with progress(quiet=False) as update:
+    with progress("files and folders read", quiet=False) as update:
         assert update is None
     assert sys.stderr.getvalue() == ""
 
 
 def test_nothing_is_shown_when_quiet_is_asked_for(monkeypatch):
     terminal = on_terminal(monkeypatch)
-    with progress(quiet=True) as update:
+    with progress("files and folders read", quiet=True) as update:
         assert update is None
     assert terminal.getvalue() == ""
 
 
 def test_a_scan_that_is_soon_done_shows_nothing(monkeypatch, clock):
     terminal = on_terminal(monkeypatch)
-    with progress(quiet=False) as update:
+    with progress("files and folders read", quiet=False) as update:
         update(5000)
         clock[0] += 499_999_999
         update(10_000)
@@ -58,7 +58,7 @@ def test_a_scan_that_is_soon_done_shows_nothing(monkeypatch, clock):
 
 def test_a_long_scan_says_how_far_it_is_and_cleans_up(monkeypatch, clock):
     terminal = on_terminal(monkeypatch)
-    with progress(quiet=False) as update:
+    with progress("files and folders read", quiet=False) as update:
         clock[0] += 500_000_000
         update(12_345)
         update(1_234_567)
@@ -71,7 +71,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(monkeypatch, clock):
     terminal = on_terminal(monkeypatch)
 
     def interrupted():
-        with progress(quiet=False) as update:
+        with progress("files and folders read", quiet=False) as update:
             clock[0] += 500_000_000
             update(5000)
             raise KeyboardInterrupt

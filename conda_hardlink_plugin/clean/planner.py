@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..evidence import Verdict, dist_of
 from ..inventory import UnitKind
 from ..quarantined import Stage, entry_of, home_of
-from ..records import CachedPackage
+from ..records import CachedPackage, PathProblem, Record, read_record
 from .archives import Archives
 from .plan import Action, Choice, Kept, Plan, Removal, Witness
 
@@ -154,7 +154,22 @@ class _Planner:
         package = evidence.package(unit)
         if not isinstance(package, CachedPackage):
             return Verdict.UNVERIFIABLE, package.reason
+        if verdict is Verdict.RECORDED:
+            objection = self._objection_of_records(unit)
+            if objection is not None:
+                return objection
         return verdict, self._not_chosen(dist_of(self.units[unit].path), package)
+
+    def _objection_of_records(self, unit: int) -> tuple[Verdict, str] | None:
+        """Return what a record says against removing a package of which no link was found."""
+        name = f"{dist_of(self.units[unit].path)}.json"
+        for witness in self._witnesses(unit):
+            match read_record(os.path.join(witness.prefix, "conda-meta", name)):
+                case PathProblem() as problem:
+                    return Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}"
+                case Record(soft_link_asked_for=True):
+                    return Verdict.SOFTLINKED, f"{witness.name} says that it has symbolic links"
+        return None
 
     def _phrase(self, unit: int, verdict: Verdict) -> str:
         for doubt in self.facts.evidence.doubts(unit):

@@ -221,21 +221,27 @@ def _clean_as_json(args: argparse.Namespace, prepared: Prepared) -> int:
 
 def _do(args: argparse.Namespace, prepared: Prepared) -> tuple[Outcome, bool]:
     """Carry the plan out; return what came of it, and whether Ctrl-C stopped it."""
+    from conda.base.context import context
+
     from ..clean.carry_out import carry_out
     from ..clean.outcome import Outcome, new_run
+    from ..progress import progress
 
     hold_until_s = None
     if args.hold_ns is not None:
         hold_until_s = (time.time_ns() + args.hold_ns) // 1_000_000_000
     outcome = Outcome(run=new_run())
+    quiet = context.json or context.quiet
     try:
-        carry_out(
-            prepared.plan,
-            prepared.checker,
-            lambda: prepare(args).plan,
-            outcome,
-            hold_until_s=hold_until_s,
-        )
+        with progress("packages removed", quiet=quiet) as on_step:
+            carry_out(
+                prepared.plan,
+                prepared.checker,
+                lambda: prepare(args).plan,
+                outcome,
+                hold_until_s=hold_until_s,
+                on_step=on_step,
+            )
     except KeyboardInterrupt:
         return outcome, True
     return outcome, False

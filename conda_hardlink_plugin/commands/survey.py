@@ -89,6 +89,7 @@ def take_survey(
         *(Root(RootKind.CACHE, path) for path in installation.caches),
         *(Root(RootKind.ENVIRONMENT, item.prefix) for item in installation.environments),
     ]
-    with progress(quiet=context.json or context.quiet) as on_progress:
+    quiet = context.json or context.quiet
+    with progress("files and folders read", quiet=quiet) as on_progress:
         inventory = scan(roots, detailed=detailed, mounts=mounts, on_progress=on_progress)
     return Survey(installation, inventory, mounts, terms)
