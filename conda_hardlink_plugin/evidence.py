@@ -57,7 +57,7 @@ class Verdict(Enum):
     UNUSED = "unused"
 
 
-_VERDICT_OF_USE = {
+VERDICT_OF_USE = {
     Use.HARDLINK: Verdict.LINKED,
     Use.SOFTLINK: Verdict.SOFTLINKED,
     Use.RECORD: Verdict.RECORDED,
@@ -83,7 +83,7 @@ class PackageUse:
     @property
     def objections(self) -> list[Verdict]:
         """The verdicts that its users stand for, the strongest first."""
-        found = {_VERDICT_OF_USE[use] for use in self.environments.values()}
+        found = {VERDICT_OF_USE[use] for use in self.environments.values()}
         if self.outside:
             found.add(Verdict.LINKED)
         return [verdict for verdict in Verdict if verdict in found]

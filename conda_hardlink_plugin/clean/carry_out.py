@@ -6,6 +6,7 @@ of everything, has the last word: what it would keep goes back.
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,9 @@ def _locked_workers(
         by_cache.setdefault(removal.cache, []).append(removal)
     for cache, removals in by_cache.items():
         try:
-            quarantine = stack.enter_context(locked_quarantine(cache))
+            paths = (os.path.relpath(removal.path, cache) for removal in removals)
+            folders = sorted({os.path.dirname(path) for path in paths} - {""})
+            quarantine = stack.enter_context(locked_quarantine(cache, folders))
         except RefusedError as error:  # noqa: PERF203  # once a cache
             outcome.problems.append(error.problem)
         else:
@@ -85,18 +88,23 @@ def _locked_workers(
 
 
 def _move_aside(workers: Sequence[Worker], replan: Callable[[], Plan]) -> None:
-    """Move aside what may go, and put back what the second plan keeps."""
+    """Move aside what may go, and put back what the second plan keeps.
+
+    What is back may lead on to what is not, so that whenever something goes back there is one more.
+    """
     try:
         for worker in workers:
             worker.move_aside()
-        moved = [removal for worker in workers for removal in worker.moved]
-        objections = _objections(replan(), moved) if moved else {}
+        while moved := [removal for worker in workers for removal in worker.moved]:
+            objections = _objections(replan(), moved)
+            if not objections:
+                return
+            for worker in workers:
+                worker.put_back(objections)
     except BaseException:
         for worker in workers:
             worker.put_all_back()
         raise
-    for worker in workers:
-        worker.put_back(objections)
 
 
 def _objections(again: Plan, moved: Sequence[Removal]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from .quarantine import opened
 from .refused import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from .quarantine import Quarantine
 
@@ -154,8 +154,13 @@ def _holder(descriptor: int) -> str:
 
 
 @contextmanager
-def locked_quarantine(cache: str) -> Iterator[Quarantine]:
+def locked_quarantine(cache: str, folders: Collection[str] = ()) -> Iterator[Quarantine]:
     """Open the quarantine of a cache and hold every lock of the cache.
+
+    Args:
+        cache: Absolute path of the cache.
+        folders: Folders in it that hold packages, relative to it: one of them may be the cache of
+            a rattler, which then has its lock there.
 
     Raises:
         RefusedError: The quarantine or a lock cannot be had.
@@ -173,4 +178,11 @@ def locked_quarantine(cache: str) -> Iterator[Quarantine]:
             if quarantine.is_in_place():
                 break
             attempt.close()  # whoever had it before removed the empty quarantine
+        for folder in folders:
+            path = os.path.join(cache, folder, RATTLER_LOCK)
+            if os.path.lexists(path):
+                relative = os.path.join(folder, RATTLER_LOCK)
+                directory, name = stack.enter_context(quarantine.parent(relative))
+                theirs = LockFile(path, name, directory, _lock_whole, ours_alone=False)
+                stack.enter_context(locked([theirs]))
         yield quarantine

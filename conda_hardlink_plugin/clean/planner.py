@@ -6,7 +6,7 @@ import os
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from ..evidence import Verdict, dist_of
+from ..evidence import VERDICT_OF_USE, Use, Verdict, dist_of
 from ..inventory import UnitKind
 from ..quarantined import Stage, entry_of, home_of
 from ..records import CachedPackage, PathProblem, Record, read_record
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
     from ..costs import Facts
     from ..evidence import Terms
+
+_LEADS = {
+    Verdict.LINKED: "hard links in",
+    Verdict.SOFTLINKED: "symbolic links in",
+    Verdict.RECORDED: "recorded in",
+}
 
 
 def make_plan(
@@ -175,9 +181,13 @@ class _Planner:
         for doubt in self.facts.evidence.doubts(unit):
             if doubt.verdict is verdict:
                 return doubt.reason
-        users = ", ".join(witness.name for witness in self._witnesses(unit))
-        outside = "somebody outside these trees" if self.facts.evidence.uses[unit].outside else ""
-        return f"used by {' and '.join(filter(None, [users, outside]))}"
+        witnesses = self._witnesses(unit)
+        users = [
+            witness.name for witness in witnesses if VERDICT_OF_USE[Use(witness.use)] is verdict
+        ]
+        if verdict is Verdict.LINKED and self.facts.evidence.uses[unit].outside:
+            users.append("somebody outside these trees")
+        return f"{_LEADS[verdict]} {', '.join(users)}"
 
     def _not_chosen(self, dist: str, package: CachedPackage) -> str:
         """Return by which option a package that may go is not wanted gone."""

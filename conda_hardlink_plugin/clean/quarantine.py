@@ -90,7 +90,7 @@ class Quarantine:
         entry = Quarantined(Stage.MOVING, run, relative)
         if len(os.fsencode(entry.name)) > _MAX_NAME_BYTES:
             raise RefusedError(self.home(entry), "its path is too long to be moved aside")
-        with self._parent(relative) as (parent, name), self._said(self.home(entry)):
+        with self.parent(relative) as (parent, name), self._said(self.home(entry)):
             os.rename(name, entry.name, src_dir_fd=parent, dst_dir_fd=self.descriptor)
         if self._identity(entry) != identity:
             self.back(entry)
@@ -105,7 +105,7 @@ class Quarantine:
 
         """
         home = self.home(entry)
-        with self._parent(entry.relative) as (parent, name), self._said(home):
+        with self.parent(entry.relative) as (parent, name), self._said(home):
             try:
                 self._put_back(entry, parent, name)
             except OSError as error:
@@ -145,7 +145,7 @@ class Quarantine:
 
         """
         path = os.path.join(self.cache, relative)
-        with self._parent(relative) as (parent, name), self._said(path):
+        with self.parent(relative) as (parent, name), self._said(path):
             status = os.stat(name, dir_fd=parent, follow_symlinks=False)
             if (status.st_dev, status.st_ino) != identity or stat.S_ISDIR(status.st_mode):
                 raise RefusedError(path, "it was replaced meanwhile")
@@ -181,7 +181,7 @@ class Quarantine:
         return status.st_dev, status.st_ino
 
     @contextmanager
-    def _parent(self, relative: str) -> Iterator[tuple[int, str]]:
+    def parent(self, relative: str) -> Iterator[tuple[int, str]]:
         """Open the directory that holds a path in the cache; give it and the last name."""
         *folders, name = relative.split("/")
         descriptor = os.dup(self.cache_descriptor)
