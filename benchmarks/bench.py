@@ -11,7 +11,6 @@ figures differ from du's, 2 for bad usage.
 """
 
 import argparse
-import glob
 import json
 import os
 import shutil
@@ -19,152 +18,40 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from machine import describe_machine
 from make_root import Census, add_sizes, census
+from programs import (
+    CHECKOUT,
+    DU,
+    PLAN,
+    REPORT,
+    SCAN,
+    STARTUP,
+    BenchmarkError,
+    Command,
+    Roots,
+    clean_command,
+    conda_environment,
+    plain_environment,
+    plan_command,
+    report_command,
+    scan_command,
+    startup_command,
+)
 from summary import MEGABYTE, Run, Target, draw_table, median_ratio, peak_bytes, quartiles
 
-CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DU, SCAN, REPORT, STARTUP = "du", "scan + accounting", "report --json", "conda --version"
 MAX_SCAN_RATIO = 1.0
+MAX_PLAN_RATIO = 1.6
+MAX_PLAN_MEMORY_RATIO = 1.5
 REPORT_BASE_BYTES = 45 * MEGABYTE
 REPORT_BYTES_PER_INODE = 130
-
-# The figures of every root, in the order of the arguments, caches first.
-_SCAN_CODE = """\
-import sys
-sys.path.insert(0, sys.argv[1])
-from conda_hardlink_plugin.inventory import Root, RootKind
-from conda_hardlink_plugin.scan import scan
-from conda_hardlink_plugin.usage import Usage
-roots = [Root(RootKind.CACHE, sys.argv[2])]
-roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[3:]]
-usage = Usage(scan(roots))
-print(usage.on_disk, usage.as_copies, sum(usage.exclusive_by_root))
-for alone, added in zip(usage.unique_by_root, usage.added(range(len(roots)))):
-    print(alone, added)
-"""
-
-# Linux hands the peak memory of a process on to the program it turns into, so a child started
-# from here would count our own memory as its. A small interpreter in between starts the child,
-# times it, and says how much memory it had itself: less than that cannot be seen.
-_LAUNCHER_CODE = """\
-import os, sys, time
-with open("/proc/self/status") as status:
-    floor = next(line.split()[1] for line in status if line.startswith("VmHWM"))
-nowhere = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
-start = time.perf_counter()
-child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=nowhere)
-status, usage = os.wait4(child, 0)[1:]
-wall = time.perf_counter() - start
-status = os.waitstatus_to_exitcode(status)
-print(status, wall, usage.ru_utime, usage.ru_stime, usage.ru_maxrss, floor)
-"""
-
-
-class BenchmarkError(Exception):
-    """A reason to stop without figures, in one sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A program in the race."""
-
-    label: str
-    arguments: Sequence[str]
-    environment: Mapping[str, str]
-
-    def output(self) -> str:
-        """Run it unmeasured and return what it prints; raise when it fails."""
-        ended = subprocess.run(
-            self.arguments, env=self.environment, capture_output=True, text=True, check=False
-        )
-        if ended.returncode:
-            raise BenchmarkError(
-                f"{self.label} ended with status {ended.returncode}:\n{ended.stderr.strip()}"
-            )
-        return ended.stdout
-
-    def measure(self) -> Run:
-        """Run it once, its output thrown away, and return what it took."""
-        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER_CODE, *self.arguments]
-        answer = subprocess.run(
-            launcher, env=self.environment, stdout=subprocess.PIPE, text=True, check=True
-        ).stdout.split()
-        if answer[0] != "0":
-            raise BenchmarkError(f"{self.label} ended with status {answer[0]}")
-        wall, user, system = map(float, answer[1:4])
-        peak, floor = (1024 * int(field) for field in answer[4:])
-        return Run(wall, user, system, peak, floor)
-
-
-@dataclass(frozen=True, slots=True)
-class Roots:
-    """The package cache and the environments that everybody walks."""
-
-    directory: str
-    cache: str
-    environments: tuple[str, ...]
-
-    @classmethod
-    def below(cls, directory: str) -> "Roots":
-        """Find them in a directory that make_root.py has written."""
-        cache = os.path.join(directory, "pkgs")
-        environments = tuple(sorted(glob.glob(os.path.join(glob.escape(directory), "envs", "*"))))
-        if not os.path.isdir(cache) or not environments:
-            raise BenchmarkError(f"{directory} has no pkgs and envs/*: write it with make_root.py")
-        return cls(directory, cache, environments)
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """Every root, the cache first."""
-        return (self.cache, *self.environments)
 
 
 def du_sizes(paths: Sequence[str]) -> list[int]:
     """What one `du -B1 -s` of all these paths prints, a figure for each path."""
     printed = Command(DU, ["du", "-B1", "-s", *paths], plain_environment()).output()
     return [int(line.split("\t", 1)[0]) for line in printed.splitlines()]
-
-
-def plain_environment() -> dict[str, str]:
-    """The environment of the peers: ours, in the C locale."""
-    return {**os.environ, "LC_ALL": "C.UTF-8"}
-
-
-def conda_environment(roots: Roots, home: str) -> dict[str, str]:
-    """The environment of a conda that sees these roots and nothing else.
-
-    One of the environments stands in for the base, so that conda's own folder is not walked.
-    """
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("CONDA")}
-    return kept | {
-        "CONDA_ENVS_DIRS": os.path.join(roots.directory, "envs"),
-        "CONDA_PKGS_DIRS": roots.cache,
-        "CONDA_REGISTER_ENVS": "false",
-        "CONDA_ROOT_PREFIX": roots.environments[0],
-        "HOME": home,
-        "LC_ALL": "C.UTF-8",
-    }
-
-
-def scan_command(roots: Roots) -> Command:
-    """Ours (a): the scan and its accounting alone, without conda and without drawing."""
-    code = [sys.executable, "-I", "-c", _SCAN_CODE, CHECKOUT, *roots.all]
-    return Command(SCAN, code, plain_environment())
-
-
-def report_command(roots: Roots, conda_python: str, home: str) -> Command:
-    """Ours (b): the whole command that a user runs."""
-    arguments = [conda_python, "-m", "conda", "hardlinks", "report", "--json"]
-    return Command(REPORT, arguments, conda_environment(roots, home))
-
-
-def startup_command(roots: Roots, conda_python: str, home: str) -> Command:
-    """What conda itself takes to start, to be subtracted from (b)."""
-    arguments = [conda_python, "-m", "conda", "--version"]
-    return Command(STARTUP, arguments, conda_environment(roots, home))
 
 
 def peers(roots: Roots) -> tuple[list[Command], list[str]]:
@@ -260,7 +147,19 @@ def targets(runs: Mapping[str, Sequence[Run]], counted: Census) -> list[Target]:
             median_ratio(runs[SCAN], runs[DU]),
             MAX_SCAN_RATIO,
             "x",
-        )
+        ),
+        Target(
+            "plan of a clean, wall time, median ratio to the scan",
+            median_ratio(runs[PLAN], runs[SCAN]),
+            MAX_PLAN_RATIO,
+            "x",
+        ),
+        Target(
+            "plan of a clean, peak memory, ratio to the scan",
+            peak_bytes(runs[PLAN]) / peak_bytes(runs[SCAN]),
+            MAX_PLAN_MEMORY_RATIO,
+            "x",
+        ),
     ]
     if REPORT in runs:
         allowed = REPORT_BASE_BYTES + REPORT_BYTES_PER_INODE * counted.multi_link_inodes
@@ -272,7 +171,11 @@ def targets(runs: Mapping[str, Sequence[Run]], counted: Census) -> list[Target]:
 
 def bench(roots: Roots, rounds: int, conda_python: str, home: str) -> int:
     """Check, race and print; answers the exit status."""
-    commands = [Command(DU, ["du", "-s", *roots.all], plain_environment()), scan_command(roots)]
+    commands = [
+        Command(DU, ["du", "-s", *roots.all], plain_environment()),
+        scan_command(roots),
+        plan_command(roots),
+    ]
     others, absent = peers(roots)
     commands += others
     lacking = conda_absence(roots, conda_python, home)
@@ -280,6 +183,7 @@ def bench(roots: Roots, rounds: int, conda_python: str, home: str) -> int:
         absent += [f"{label} ({lacking})" for label in (REPORT, STARTUP)]
     else:
         commands.append(report_command(roots, conda_python, home))
+        commands.append(clean_command(roots, conda_python, home))
         commands.append(startup_command(roots, conda_python, home))
     versions = {name: version_of(name) for name in ("du", *(peer.label for peer in others))}
     if not lacking:

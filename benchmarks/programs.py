@@ -1,0 +1,175 @@
+"""The programs in the race: what is run, on which roots, in which environment."""
+
+import glob
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from summary import Run
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DU = "du"
+SCAN, PLAN = "scan + accounting", "scan + plan of a clean"
+REPORT, CLEAN, STARTUP = "report --json", "clean --dry-run --json", "conda --version"
+
+# The figures of every root, in the order of the arguments, caches first.
+_SCAN_CODE = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+from conda_hardlink_plugin.inventory import Root, RootKind
+from conda_hardlink_plugin.scan import scan
+from conda_hardlink_plugin.usage import Usage
+roots = [Root(RootKind.CACHE, sys.argv[2])]
+roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[3:]]
+usage = Usage(scan(roots))
+print(usage.on_disk, usage.as_copies, sum(usage.exclusive_by_root))
+for alone, added in zip(usage.unique_by_root, usage.added(range(len(roots)))):
+    print(alone, added)
+"""
+
+# What a clean would remove of the same roots, with all it takes to know.
+_PLAN_CODE = """\
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from conda_hardlink_plugin.clean.plan import Choice
+from conda_hardlink_plugin.clean.planner import make_plan
+from conda_hardlink_plugin.costs import Facts
+from conda_hardlink_plugin.evidence import Terms
+from conda_hardlink_plugin.inventory import Root, RootKind
+from conda_hardlink_plugin.scan import scan
+from conda_hardlink_plugin.usage import Measure
+roots = [Root(RootKind.CACHE, sys.argv[2])]
+roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[3:]]
+terms = Terms(now_ns=time.time_ns(), grace_ns=0)
+facts = Facts(scan(roots), {}, Measure.DISK, terms)
+plan = make_plan(facts, Choice(), terms=terms, closed={}, version_key=str)
+print(len(plan.remove), len(plan.keep), plan.planned_bytes)
+"""
+
+# Linux hands the peak memory of a process on to the program it turns into, so a child started
+# from here would count our own memory as its. A small interpreter in between starts the child,
+# times it, and says how much memory it had itself: less than that cannot be seen.
+_LAUNCHER_CODE = """\
+import os, sys, time
+with open("/proc/self/status") as status:
+    floor = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+nowhere = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+start = time.perf_counter()
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=nowhere)
+status, usage = os.wait4(child, 0)[1:]
+wall = time.perf_counter() - start
+status = os.waitstatus_to_exitcode(status)
+print(status, wall, usage.ru_utime, usage.ru_stime, usage.ru_maxrss, floor)
+"""
+
+
+class BenchmarkError(Exception):
+    """A reason to stop without figures, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program in the race."""
+
+    label: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+
+    def output(self) -> str:
+        """Run it unmeasured and return what it prints; raise when it fails."""
+        ended = subprocess.run(
+            self.arguments, env=self.environment, capture_output=True, text=True, check=False
+        )
+        if ended.returncode:
+            raise BenchmarkError(
+                f"{self.label} ended with status {ended.returncode}:\n{ended.stderr.strip()}"
+            )
+        return ended.stdout
+
+    def measure(self) -> Run:
+        """Run it once, its output thrown away, and return what it took."""
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER_CODE, *self.arguments]
+        answer = subprocess.run(
+            launcher, env=self.environment, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout.split()
+        if answer[0] != "0":
+            raise BenchmarkError(f"{self.label} ended with status {answer[0]}")
+        wall, user, system = map(float, answer[1:4])
+        peak, floor = (1024 * int(field) for field in answer[4:])
+        return Run(wall, user, system, peak, floor)
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The package cache and the environments that everybody walks."""
+
+    directory: str
+    cache: str
+    environments: tuple[str, ...]
+
+    @classmethod
+    def below(cls, directory: str) -> "Roots":
+        """Find them in a directory that make_root.py has written."""
+        cache = os.path.join(directory, "pkgs")
+        environments = tuple(sorted(glob.glob(os.path.join(glob.escape(directory), "envs", "*"))))
+        if not os.path.isdir(cache) or not environments:
+            raise BenchmarkError(f"{directory} has no pkgs and envs/*: write it with make_root.py")
+        return cls(directory, cache, environments)
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every root, the cache first."""
+        return (self.cache, *self.environments)
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment of the peers: ours, in the C locale."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
+
+
+def conda_environment(roots: Roots, home: str) -> dict[str, str]:
+    """The environment of a conda that sees these roots and nothing else.
+
+    One of the environments stands in for the base, so that conda's own folder is not walked.
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("CONDA")}
+    return kept | {
+        "CONDA_ENVS_DIRS": os.path.join(roots.directory, "envs"),
+        "CONDA_PKGS_DIRS": roots.cache,
+        "CONDA_REGISTER_ENVS": "false",
+        "CONDA_ROOT_PREFIX": roots.environments[0],
+        "HOME": home,
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def scan_command(roots: Roots) -> Command:
+    """Ours (a): the scan and its accounting alone, without conda and without drawing."""
+    code = [sys.executable, "-I", "-c", _SCAN_CODE, CHECKOUT, *roots.all]
+    return Command(SCAN, code, plain_environment())
+
+
+def plan_command(roots: Roots) -> Command:
+    """Ours: the same scan, the evidence and the plan of a clean."""
+    code = [sys.executable, "-I", "-c", _PLAN_CODE, CHECKOUT, *roots.all]
+    return Command(PLAN, code, plain_environment())
+
+
+def clean_command(roots: Roots, conda_python: str, home: str) -> Command:
+    """The whole command that shows what a clean would do."""
+    words = ["hardlinks", "clean", "--dry-run", "--json", "--grace", "0"]
+    return Command(CLEAN, [conda_python, "-m", "conda", *words], conda_environment(roots, home))
+
+
+def report_command(roots: Roots, conda_python: str, home: str) -> Command:
+    """Ours (b): the whole command that a user runs."""
+    arguments = [conda_python, "-m", "conda", "hardlinks", "report", "--json"]
+    return Command(REPORT, arguments, conda_environment(roots, home))
+
+
+def startup_command(roots: Roots, conda_python: str, home: str) -> Command:
+    """What conda itself takes to start, to be subtracted from (b)."""
+    arguments = [conda_python, "-m", "conda", "--version"]
+    return Command(STARTUP, arguments, conda_environment(roots, home))
