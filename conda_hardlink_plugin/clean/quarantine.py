@@ -43,15 +43,17 @@ class Quarantine:
         cache_descriptor: Opens it.
         path: Absolute path of the quarantine.
         descriptor: Opens it.
+        made: It was not there before.
 
     """
 
-    def __init__(self, cache: str, cache_descriptor: int, descriptor: int) -> None:
+    def __init__(self, cache: str, cache_descriptor: int, descriptor: int, *, made: bool) -> None:
         """Take the open cache and the open quarantine in it; `opened` makes one."""
         self.cache = cache
         self.cache_descriptor = cache_descriptor
         self.path = os.path.join(cache, QUARANTINE)
         self.descriptor = descriptor
+        self.made = made
         self._device = os.fstat(cache_descriptor).st_dev
 
     def is_in_place(self) -> bool:
@@ -153,8 +155,12 @@ class Quarantine:
         return status.st_blocks * BLOCK_BYTES if status.st_nlink == 1 else 0
 
     def remove_if_empty(self) -> None:
-        """Remove the quarantine itself unless something waits in it. Called with the lock held."""
-        if set(os.listdir(self.descriptor)) <= {OUR_LOCK}:
+        """Remove the quarantine if this run made it and nothing waits in it.
+
+        Called with the lock held. One that was there before stays: on a disk that is full to the
+        last block none could be made.
+        """
+        if self.made and set(os.listdir(self.descriptor)) <= {OUR_LOCK}:
             with contextlib.suppress(OSError):
                 os.unlink(OUR_LOCK, dir_fd=self.descriptor)
             with contextlib.suppress(OSError):
@@ -166,8 +172,18 @@ class Quarantine:
             os.rename(entry.name, name, src_dir_fd=self.descriptor, dst_dir_fd=parent)
             return
         source, target = self.descriptor, parent
+        if self._is_same_file(status, parent, name):  # an earlier try came that far
+            os.unlink(entry.name, dir_fd=source)
+            return
         os.link(entry.name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
         os.unlink(entry.name, dir_fd=source)
+
+    def _is_same_file(self, status: os.stat_result, parent: int, name: str) -> bool:
+        try:
+            there = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(there, status)
 
     def _rename(self, entry: Quarantined, renamed: Quarantined) -> Quarantined:
         with self._said(self.path_of(entry)):
@@ -221,20 +237,35 @@ def opened(cache: str) -> Iterator[Quarantine]:
     except OSError as error:
         raise RefusedError.of(cache, error) from None
     try:
+        made = _make_quarantine(cache, cache_descriptor)
         descriptor = _open_quarantine(cache, cache_descriptor)
         try:
-            yield Quarantine(cache, cache_descriptor, descriptor)
+            yield Quarantine(cache, cache_descriptor, descriptor, made=made)
         finally:
             os.close(descriptor)
     finally:
         os.close(cache_descriptor)
 
 
+def _make_quarantine(cache: str, cache_descriptor: int) -> bool:
+    """Make the quarantine; tell whether there was none."""
+    path = os.path.join(cache, QUARANTINE)
+    try:
+        os.mkdir(QUARANTINE, 0o700, dir_fd=cache_descriptor)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        refused = RefusedError.of(path, error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            advice = "packages go through this folder: free a few KiB elsewhere and run this again"
+            refused = RefusedError(path, f"{refused.problem.reason}: {advice}")
+        raise refused from None
+    return True
+
+
 def _open_quarantine(cache: str, cache_descriptor: int) -> int:
     path = os.path.join(cache, QUARANTINE)
     try:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(QUARANTINE, 0o700, dir_fd=cache_descriptor)
         descriptor = os.open(QUARANTINE, _OPEN_BELOW, dir_fd=cache_descriptor)
     except OSError as error:
         raise RefusedError.of(path, error) from None
