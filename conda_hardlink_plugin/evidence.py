@@ -318,10 +318,15 @@ def dist_of(package_path: str) -> str:
 
 
 def _drop_records_of_linked(inventory: Inventory, users: dict[int, dict[int, Use]]) -> None:
-    """Take a record as evidence only where no package of its name is linked."""
+    """Take a record as evidence only where no package of its name is linked.
+
+    What was moved aside and has come again at its place is on its way out: it does not count.
+    """
+    places = {inventory.units[index].path for index in users}
     linked = {
-        (root, dist_of(inventory.units[index].path))
+        (root, dist_of(path))
         for index, used in users.items()
+        if (path := inventory.units[index].path) == home_of(path) or home_of(path) not in places
         for root, use in used.items()
         if use is not Use.RECORD
     }

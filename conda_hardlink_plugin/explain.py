@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,8 @@ class FileExplanation:
         freed_bytes: What removing this one link frees.
         link_count: How many links its inode has.
         links: Absolute paths of those that lie in the trees.
-        packages: Absolute paths of the cached packages that hold one.
+        leads_to: Absolute path where it ends, if it is a symbolic link; else `None`.
+        packages: Absolute paths of the cached packages that hold a link, or that it leads into.
 
     """
 
@@ -92,6 +94,7 @@ class FileExplanation:
     freed_bytes: int
     link_count: int
     links: tuple[str, ...]
+    leads_to: str | None
     packages: tuple[str, ...]
 
 
@@ -112,10 +115,16 @@ def find_packages(facts: Facts, wanted: str) -> list[int]:
 
 
 def package_at(facts: Facts, path: str) -> int | None:
-    """Return the package that a path lies in."""
-    for unit in facts.evidence.uses:
-        if is_within(path, facts.inventory.units[unit].path):
-            return unit
+    """Return the package that a path lies in, by whatever name; else the one it leads into."""
+    folder, name = os.path.split(path)
+    inventory = facts.inventory
+    roots = [(root.path, os.path.realpath(root.path)) for root in inventory.roots]
+    for real in (os.path.join(os.path.realpath(folder), name), os.path.realpath(path)):
+        for unit in facts.evidence.uses:
+            place = inventory.units[unit]
+            as_scanned, real_root = roots[place.root]
+            if is_within(real, real_root + place.path[len(as_scanned) :]):
+                return unit
     return None
 
 
@@ -128,7 +137,7 @@ def explain_package(facts: Facts, unit: int) -> PackageExplanation:
     linked_outside = [
         paths[0] for identity, paths in links.items() if len(paths) < counts[identity]
     ]
-    softlinks = softlinks_through(facts.inventory, unit)
+    softlinks = sorted(softlinks_through(facts.inventory, unit), key=lambda symlink: symlink.path)
     soft = [facts.inventory.roots[symlink.root].path for symlink in softlinks]
     known = package if isinstance(package, CachedPackage) else None
     return PackageExplanation(
@@ -164,7 +173,9 @@ def explain_file(facts: Facts, path: str) -> FileExplanation:
     identity = (status.st_dev, status.st_ino)
     every_root = range(len(facts.inventory.roots))
     links = _find_links(every_root, facts, {identity}).get(identity, [])
-    units = dict.fromkeys(unit for link in links if (unit := package_at(facts, link)) is not None)
+    leads_to = os.path.realpath(path) if stat.S_ISLNK(status.st_mode) else None
+    places = links if leads_to is None else [*links, leads_to]
+    found = dict.fromkeys(package_at(facts, place) for place in places)
     disk_bytes = status.st_blocks * BLOCK_BYTES
     return FileExplanation(
         path=path,
@@ -172,7 +183,8 @@ def explain_file(facts: Facts, path: str) -> FileExplanation:
         freed_bytes=disk_bytes if status.st_nlink == 1 else 0,
         link_count=status.st_nlink,
         links=tuple(sorted(links)),
-        packages=tuple(facts.inventory.units[unit].path for unit in units),
+        leads_to=leads_to,
+        packages=tuple(facts.inventory.units[unit].path for unit in found if unit is not None),
     )
 
 

@@ -6,6 +6,7 @@ conda's own listing (`conda.core.envs_manager.list_all_known_prefixes`) rewrites
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -213,7 +214,7 @@ class _Finder:
 
     def _add_missing(self, prefix: str) -> None:
         try:
-            os.stat(os.path.dirname(prefix))
+            os.stat(os.path.dirname(os.path.realpath(prefix)))
         except OSError as error:
             self.unreachable[prefix] = f"its folder cannot be reached ({_reason(error)})"
         else:
@@ -225,6 +226,21 @@ class _Finder:
                 self.prefixes[entry.path] = None
             elif os.path.isdir(entry.path):  # is_dir() would raise at a symlink loop
                 self.add_listed(entry.path, must_exist=False)
+            elif entry.is_symlink():
+                self._add_unfollowed(entry.path)
+
+    def _add_unfollowed(self, path: str) -> None:
+        """Take note of a symbolic link that may lead to an environment on an unmounted disk."""
+        try:
+            os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            try:
+                os.stat(os.path.dirname(os.path.realpath(path)))
+            except OSError as error:
+                self.unreachable[path] = f"what it leads to cannot be reached ({_reason(error)})"
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                self.unreachable[path] = _reason(error)
 
     def add_below(self, folder: str) -> None:
         """Take every environment below a folder; inside one, only those in its `envs`."""

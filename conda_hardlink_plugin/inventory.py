@@ -191,6 +191,7 @@ class Inventory:
     Attributes:
         roots: The trees scanned, in the order given, each directory once.
         root_devices: The device (index into `devices`) of each root; -1 if it could not be opened.
+        root_inodes: The inode number of each root; 0 if it could not be opened.
         links: Directory entries below each root, itself included.
         units: Environments, packages, tarballs and the rest of each cache.
         private: (unit, device index) to the sums of single-link inodes.
@@ -206,6 +207,7 @@ class Inventory:
 
     roots: tuple[Root, ...]
     root_devices: tuple[int, ...]
+    root_inodes: tuple[int, ...]
     links: tuple[int, ...]
     units: tuple[Unit, ...]
     private: dict[tuple[int, int], PrivateSums]
@@ -216,3 +218,8 @@ class Inventory:
     own_files: dict[int, list[OwnFile]]
     problems: tuple[Problem, ...]
     aliases: dict[str, str]
+
+    def identity(self, root: int) -> tuple[int, int] | None:
+        """Return device and inode of a root; `None` if it could not be opened."""
+        device = self.root_devices[root]
+        return None if device < 0 else (self.devices[device], self.root_inodes[root])

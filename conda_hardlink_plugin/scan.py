@@ -155,7 +155,7 @@ class _Walk:
             return
         try:
             status = os.fstat(descriptor)
-            tally.note_root_device(status.st_dev)
+            tally.note_root(status)
             top = self._read_apart(None, root.path, unit, descriptor, status)
         except BaseException:
             os.close(descriptor)

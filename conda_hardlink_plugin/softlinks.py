@@ -6,12 +6,14 @@ environment are followed: one that stays inside ends at a file, or at one of tho
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .inventory import UnitKind
+from .inventory import EscapingSymlink, UnitKind
 from .mounts import is_within
 from .quarantined import home_of
 from .records import PathProblem
@@ -19,10 +21,11 @@ from .tally import BLOCK_BYTES, GONE
 from .usage import Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
-    from .inventory import EscapingSymlink, Inventory
+    from .inventory import Inventory
 
+_NO_WAY = (errno.ELOOP, errno.ENAMETOOLONG)  # for nobody
 _MAX_HOPS = 40  # what Linux allows, path_resolution(7)
 
 
@@ -62,8 +65,7 @@ def follow_softlinks(inventory: Inventory) -> dict[int, SoftlinksOfEnvironment]:
     """
     caches = _CachePaths(inventory)
     found: dict[int, SoftlinksOfEnvironment] = {}
-    for symlink in inventory.symlinks:
-        chain = caches.follow(symlink.path, symlink.target)
+    for symlink, chain in _chains(inventory, caches):
         if chain.error:
             softlinks = found.setdefault(symlink.root, SoftlinksOfEnvironment())
             softlinks.unresolved.append(PathProblem(symlink.path, chain.error))
@@ -85,25 +87,74 @@ def follow_softlinks(inventory: Inventory) -> dict[int, SoftlinksOfEnvironment]:
 
 def softlinks_through(inventory: Inventory, unit: int) -> list[EscapingSymlink]:
     """Return the symbolic links of environments that pass through a unit of a cache."""
-    caches = _CachePaths(inventory)
-    return [
-        symlink
-        for symlink in inventory.symlinks
-        if unit in caches.follow(symlink.path, symlink.target).units
-    ]
+    chains = _chains(inventory, _CachePaths(inventory))
+    return [symlink for symlink, chain in chains if unit in chain.units]
+
+
+def units_passed(inventory: Inventory) -> set[int]:
+    """Return the units of caches, of whatever kind, that symbolic links of environments pass."""
+    chains = _chains(inventory, _CachePaths(inventory))
+    return set().union(*(chain.units for _, chain in chains))
+
+
+def _chains(inventory: Inventory, caches: _CachePaths) -> Iterator[tuple[EscapingSymlink, _Chain]]:
+    """Follow all symbolic links that may lead into a cache.
+
+    Where one leads to a whole cache, or to a folder that holds one, others may lead through it that
+    seem to stay inside their environment: there every link is followed.
+    """
+    doors: dict[int, None] = {}
+    for symlink in inventory.symlinks:
+        chain = caches.follow(symlink.path, symlink.target)
+        yield symlink, chain
+        if chain.end is not None and caches.is_door(chain.path, chain.end):
+            doors[symlink.root] = None
+    followed = {symlink.path for symlink in inventory.symlinks}
+    paths = {root.path for root in inventory.roots}
+    for root in doors:
+        for symlink in _symlinks_below(inventory.roots[root].path, root, paths):
+            if symlink.path not in followed:
+                yield symlink, caches.follow(symlink.path, symlink.target)
+
+
+def _symlinks_below(
+    directory: str, root: int, other_roots: Collection[str]
+) -> Iterator[EscapingSymlink]:
+    """Yield every symbolic link of a root; what cannot be read the scan has noted."""
+    waiting = [directory]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                listed = list(entries)
+        except OSError:
+            continue
+        for entry in listed:
+            if entry.is_symlink():
+                with contextlib.suppress(OSError):
+                    yield EscapingSymlink(root, entry.path, os.readlink(entry.path))
+            elif entry.is_dir(follow_symlinks=False) and entry.path not in other_roots:
+                waiting.append(entry.path)
 
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """Where a symbolic link leads: the cache units it passes, and what is at its end.
+    """Where a symbolic link leads.
 
-    `end` is `None` where nothing is (`broken`), and where it cannot be told (`error` says why).
+    Attributes:
+        units: The cache units that it passes: without one of them it leads nowhere.
+        path: The real path at its end; `""` where there is none.
+        end: What is there; `None` where nothing is, and where it cannot be told.
+        ends_in_cache: That is in a cache.
+        broken: Nothing is there.
+        error: Why it cannot be told.
+
     """
 
     units: set[int]
-    end: os.stat_result | None
-    ends_in_cache: bool
-    broken: bool
+    path: str = ""
+    end: os.stat_result | None = None
+    ends_in_cache: bool = False
+    broken: bool = False
     error: str = ""
 
 
@@ -117,7 +168,9 @@ class _CachePaths:
             for index, unit in enumerate(inventory.units)
             if unit.kind not in (UnitKind.ENVIRONMENT, UnitKind.OTHER)
         ]
-        # What was moved aside is found where it was, too: links lead there.
+        # What was moved aside is found where it was, too: links lead there. Of several that were
+        # at one place, what is still a package.
+        units.sort(key=lambda item: self.kinds[item[0]] is UnitKind.PACKAGE)
         self.units = {home_of(path): index for index, path in units}
         self.units |= {path: index for index, path in units}
         self.others = {
@@ -134,35 +187,100 @@ class _CachePaths:
             for name in names[root.path]
         ]
         self.roots = sorted(roots, key=lambda root: -len(root[0]))  # the innermost first
-        self.real_directories: dict[str, str] = {}
+        self.caches = [real for real, _, index in self.roots if index in self.others]
+        self.folders: dict[tuple[str, str], tuple[str, frozenset[int]]] = {}
 
     def follow(self, path: str, target: str) -> _Chain:
-        """Follow a symbolic link at `path` with the text `target`, hop by hop."""
-        units: set[int] = set()
-        for _ in range(_MAX_HOPS):
-            path = os.path.join(os.path.dirname(path), target)
-            units |= self.units_at(os.path.normpath(path))
-            path = self._real(path)
-            units |= self.units_at(path)
-            try:
-                status = os.lstat(path)
-                if not stat.S_ISLNK(status.st_mode):
-                    return _Chain(units, status, bool(self.units_at(path)), broken=False)
-                target = os.readlink(path)
-            except OSError as error:
-                broken = isinstance(error, GONE)
-                reason = "" if broken else (error.strerror or str(error)).lower()
-                return _Chain(units, None, ends_in_cache=False, broken=broken, error=reason)
-        return _Chain(units, None, ends_in_cache=False, broken=True)
+        """Follow a symbolic link at `path` with the text `target`, hop by hop.
 
-    def _real(self, path: str) -> str:
-        """Resolve every symbolic link in a path but the last component."""
-        directory, name = os.path.split(path.rstrip("/") or "/")
-        if name in ("", ".", ".."):
-            return os.path.realpath(path)
-        if directory not in self.real_directories:
-            self.real_directories[directory] = os.path.realpath(directory)
-        return os.path.join(self.real_directories[directory], name)
+        Each hop is one component of a path, as in path_resolution(7): a folder on the way may be a
+        symbolic link in a package, too.
+        """
+        units: set[int] = set()
+        hops = _Hops()
+        try:
+            current = self._enter("/", os.path.dirname(path), units, hops)
+            while True:
+                folder, name = os.path.split(target.rstrip("/") or "/")
+                current = self._enter(current, folder or ".", units, hops)
+                if name in ("", ".", ".."):
+                    current = self._resolve(current, name, units, hops)
+                    break
+                path = os.path.join(current, name)
+                next_target = self._read(path, "", units)
+                if next_target is None:
+                    current = path
+                    break
+                hops.take()
+                target = next_target
+            status = os.lstat(current)
+        except OSError as error:
+            broken = isinstance(error, GONE) or error.errno in _NO_WAY
+            reason = "" if broken else (error.strerror or str(error)).lower()
+            return _Chain(units, broken=broken, error=reason)
+        here = self.units_at(current)
+        return _Chain(units | here, current, status, ends_in_cache=bool(here))
+
+    def is_door(self, path: str, status: os.stat_result) -> bool:
+        """Tell whether a folder leads on to whole packages: it is in a cache or holds one."""
+        return (
+            stat.S_ISDIR(status.st_mode)
+            and any(is_within(path, cache) or is_within(cache, path) for cache in self.caches)
+            and not self.leads_into_package(self.units_at(path))
+        )
+
+    def _enter(self, current: str, folder: str, units: set[int], hops: _Hops) -> str:
+        """Return the real path of a folder; what was found once is known for other links in it."""
+        known = self.folders.get((current, folder))
+        if known is None:
+            passed: set[int] = set()
+            try:
+                real = self._resolve(current, folder, passed, hops)
+            finally:
+                units |= passed
+            known = self.folders[current, folder] = real, frozenset(passed)
+        units |= known[1]
+        return known[0]
+
+    def _resolve(self, current: str, text: str, units: set[int], hops: _Hops) -> str:
+        """Return the real path of what a text leads to from a real folder."""
+        waiting = text.split("/")[::-1]
+        current = "/" if text.startswith("/") else current
+        while waiting:
+            name = waiting.pop()
+            if name in ("", "."):
+                continue
+            if name == "..":
+                units |= self.units_at(current)
+                current = os.path.dirname(current)
+                continue
+            path = os.path.join(current, name)
+            target = self._read(path, "/".join(waiting[::-1]), units)
+            if target is None:
+                current = path
+                continue
+            hops.take()
+            waiting += target.split("/")[::-1]
+            current = "/" if target.startswith("/") else current
+        return current
+
+    def _read(self, path: str, rest: str, units: set[int]) -> str | None:
+        """Return the text of a symbolic link at a real path; `None` if something else is there.
+
+        Raises:
+            OSError: Nothing is there, or it cannot be told. The units are noted in which it, and
+                what comes after it, would lie.
+
+        """
+        try:
+            target = os.readlink(path)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return None
+            units |= self.units_at(os.path.normpath(os.path.join(path, rest)))
+            raise
+        units |= self.units_at(path)
+        return target
 
     def units_at(self, path: str) -> set[int]:
         """Return the unit of the cache in which the path lies, nothing outside all caches."""
@@ -183,3 +301,21 @@ class _CachePaths:
     def leads_into_package(self, units: Iterable[int]) -> bool:
         """Tell whether one of the units is an extracted package."""
         return any(self.kinds[unit] is UnitKind.PACKAGE for unit in units)
+
+
+class _Hops:
+    """How many symbolic links one path may lead through."""
+
+    def __init__(self) -> None:
+        self.left = _MAX_HOPS
+
+    def take(self) -> None:
+        """Take one more.
+
+        Raises:
+            OSError: There are too many, as for the kernel.
+
+        """
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))

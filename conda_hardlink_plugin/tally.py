@@ -22,6 +22,7 @@ from .inventory import (
     UnitKind,
 )
 from .links import InodeTable, State, States, Step
+from .mounts import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -52,8 +53,8 @@ class Tally:
         in_cache: The current root is a package cache.
         links: Entries counted in each root.
         listed: For each device, the inodes with several links that the listing of a directory may
-            be trusted to name. Symbolic links that lead out of their tree are not among them, so
-            that each of their places is looked at.
+            be trusted to name. Symbolic links are not among them, so that each of their places is
+            looked at: from one they may lead out of their tree, and from another not.
         keeps_own: The current root's own files are kept one by one.
 
     """
@@ -68,8 +69,9 @@ class Tally:
         self.keeps_own = False
         self._states = States()
         self._step = (-1, Step(self._states, 0, None))
-        self._escaping: dict[int, InodeTable] = {}
+        self._symbolic: dict[int, InodeTable] = {}
         self._root_devices = [-1] * len(roots)
+        self._root_inodes = [0] * len(roots)
         self._units: list[Unit] = []
         self._private: dict[tuple[int, int], PrivateSums] = {}
         self._devices: dict[int, int] = {}
@@ -77,12 +79,14 @@ class Tally:
         self._symlinks: list[EscapingSymlink] = []
         self._own_files: dict[int, list[_NotedFile]] = {}
         self._problems: list[Problem] = []
+        self._inside: list[str] = []
 
     def inventory(self, aliases: dict[str, str]) -> Inventory:
         """Return what was found; nothing may be counted afterwards."""
         return Inventory(
             roots=tuple(self.roots),
             root_devices=tuple(self._root_devices),
+            root_inodes=tuple(self._root_inodes),
             links=tuple(self.links),
             units=tuple(self._units),
             private=self._private,
@@ -100,18 +104,31 @@ class Tally:
         self.root = root
         self.in_cache = self.roots[root].kind is RootKind.CACHE
         self.keeps_own = detailed
+        path = self.roots[root].path
+        self._inside = [
+            other.path
+            for other in self.roots
+            if other.path != path and is_within(other.path, path) and not self.in_cache
+        ]
         if detailed:
             self._own_files[root] = []
         kind = UnitKind.OTHER if self.in_cache else UnitKind.ENVIRONMENT
         return self.add_unit(kind, self.roots[root].path)
 
-    def note_root_device(self, device: int) -> None:
-        """Note the `st_dev` of the current root."""
-        self._root_devices[self.root] = self.device_index(device)
+    def note_root(self, status: os.stat_result) -> None:
+        """Note what the current root is, from its `stat`."""
+        self._root_devices[self.root] = self.device_index(status.st_dev)
+        self._root_inodes[self.root] = status.st_ino
 
     def note_records(self, names: Collection[str]) -> None:
         """Note the names of the files in the current environment's `conda-meta`."""
         self._records[self.root] = frozenset(name for name in names if name.endswith(".json"))
+
+    def _leads_inside(self, path: str) -> bool:
+        """Tell whether a path leads into a root that lies inside the current one."""
+        return bool(self._inside) and any(
+            is_within(os.path.normpath(path), root) for root in self._inside
+        )
 
     def add_file(
         self,
@@ -136,9 +153,9 @@ class Tally:
 
         """
         self.links[self.root] += 1
-        escaping = False
-        if stat.S_ISLNK(status.st_mode) and (status.st_nlink > 1 or not self.in_cache):
-            escaping = self._note_symlink(unit, directory, name, descriptor)
+        is_symlink = stat.S_ISLNK(status.st_mode)
+        if is_symlink and not self.in_cache:
+            self._note_symlink(directory, name, descriptor)
         table = None
         link_count = status.st_nlink + mounts
         if link_count == 1:
@@ -147,12 +164,11 @@ class Tally:
             sums.apparent_bytes += status.st_size
             sums.inodes += 1
         else:
-            table = self._table_of(status, escaping=escaping)
+            table = self._table_of(status, is_symlink=is_symlink)
             if not self._add_multilink(table, unit, status, link_count):
                 return
         if self.keeps_own:
             relative = f"{directory}/{name}"[len(self.roots[self.root].path) + 1 :]
-            is_symlink = stat.S_ISLNK(status.st_mode)
             disk_bytes = status.st_blocks * BLOCK_BYTES
             file = OwnFile(relative, disk_bytes, status.st_size, is_symlink)
             noted = _NotedFile(file, table, status.st_ino, link_count)
@@ -210,17 +226,13 @@ class Tally:
         if index is None:
             index = self._devices[device] = len(self._devices)
             self.listed[device] = InodeTable()
-            self._escaping[device] = InodeTable()
+            self._symbolic[device] = InodeTable()
         return index
 
-    def _table_of(self, status: os.stat_result, *, escaping: bool) -> InodeTable:
+    def _table_of(self, status: os.stat_result, *, is_symlink: bool) -> InodeTable:
         """Return the table that an inode with several links is in, or is to be put in."""
-        device, number = status.st_dev, status.st_ino
-        self.device_index(device)
-        listed, escaping_table = self.listed[device], self._escaping[device]
-        if number in listed.states:
-            return listed
-        return escaping_table if escaping or number in escaping_table.states else listed
+        self.device_index(status.st_dev)
+        return (self._symbolic if is_symlink else self.listed)[status.st_dev]
 
     def _add_multilink(
         self, table: InodeTable, unit: int, status: os.stat_result, link_count: int
@@ -239,7 +251,7 @@ class Tally:
 
     def _groups(self) -> dict[InodeGroup, GroupSums]:
         groups: dict[InodeGroup, GroupSums] = {}
-        for tables in (self.listed, self._escaping):
+        for tables in (self.listed, self._symbolic):
             for device, table in tables.items():
                 self._add_groups(groups, self._devices[device], table)
         return groups
@@ -279,20 +291,17 @@ class Tally:
         state = self._states[number]
         return state.roots == (root,) and state.links_seen >= link_count
 
-    def _note_symlink(self, unit: int, directory: str, name: str, descriptor: int) -> bool:
-        """Note a symbolic link that leads out of its tree; tell whether it does."""
+    def _note_symlink(self, directory: str, name: str, descriptor: int) -> None:
+        """Note a symbolic link of an environment if it leads out of it."""
+        path = f"{directory}/{name}"
         try:
             target = os.readlink(name, dir_fd=descriptor)
         except OSError as error:
-            self.add_problem(f"{directory}/{name}", error)
-            return True
-        tree = self._units[unit].path if self.in_cache else self.roots[self.root].path
-        if not escapes(target, directory[len(tree) + 1 :]):
-            return False
-        if not self.in_cache:
-            path = f"{directory}/{name}"
+            self.add_problem(path, error)
+            return
+        inside = directory[len(self.roots[self.root].path) + 1 :]
+        if escapes(target, inside) or self._leads_inside(f"{directory}/{target}"):
             self._symlinks.append(EscapingSymlink(self.root, path, target))
-        return True
 
 
 def _group(state: State, link_count: int, device: int) -> InodeGroup:

@@ -21,6 +21,7 @@ _NAMES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
 
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, print_blob=True)
 hypothesis.settings.load_profile("suite")
+pytest.register_assert_rewrite("tests.model_checks")  # so that it says what differs
 
 
 def pytest_configure(config):

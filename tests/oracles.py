@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from conda_hardlink_plugin.inventory import RootKind, UnitKind
+from tests.trees import LEFT_OVERS, MOVED_ASIDE, QUARANTINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -185,7 +186,7 @@ def _walk(roots: Iterable[str]) -> Iterable[str]:
 
 
 def _find_units(roots: Sequence[Root]) -> dict[str, UnitKind]:
-    """Return the units by definition: environments, packages, tarballs, rests of caches."""
+    """Return the units by definition: environments, and the parts of caches."""
     paths = {root.path for root in roots}
     units = {}
     for root in roots:
@@ -194,15 +195,37 @@ def _find_units(roots: Sequence[Root]) -> dict[str, UnitKind]:
             continue
         units[root.path] = UnitKind.OTHER
         for directory, names, files in os.walk(root.path):
-            if directory != root.path and _is_package(directory):
-                units[directory] = UnitKind.PACKAGE
+            kind = _kind_of_directory(root.path, directory)
+            if kind is not UnitKind.OTHER:
+                units[directory] = kind
                 names.clear()
                 continue
             for name in files + [name for name in names if os.path.islink(f"{directory}/{name}")]:
-                if name.endswith((".conda", ".tar.bz2")):
-                    units[f"{directory}/{name}"] = UnitKind.TARBALL
+                kind = _kind_of_file(root.path, directory, name)
+                if kind is not UnitKind.OTHER:
+                    units[f"{directory}/{name}"] = kind
             names[:] = [name for name in names if f"{directory}/{name}" not in paths]
     return units
+
+
+def _kind_of_directory(cache: str, path: str) -> UnitKind:
+    parent, name = os.path.split(path)
+    if path == cache:
+        return UnitKind.OTHER
+    if parent == f"{cache}/{QUARANTINE}" and name in MOVED_ASIDE:
+        package = name.startswith("moving-") and _is_package(path)
+        return UnitKind.PACKAGE if package else UnitKind.QUARANTINED
+    if name in LEFT_OVERS:
+        return UnitKind.TRASH
+    return UnitKind.PACKAGE if name[0] != "." and _is_package(path) else UnitKind.OTHER
+
+
+def _kind_of_file(cache: str, directory: str, name: str) -> UnitKind:
+    if directory == f"{cache}/{QUARANTINE}" and name in MOVED_ASIDE:
+        return UnitKind.QUARANTINED
+    if name.endswith((".conda", ".tar.bz2")):
+        return UnitKind.TARBALL
+    return UnitKind.TRASH if name in LEFT_OVERS else UnitKind.OTHER
 
 
 def _is_package(directory: str) -> bool:

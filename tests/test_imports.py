@@ -11,16 +11,26 @@ import sys
 import pytest
 
 import conda_hardlink_plugin
+from conda_hardlink_plugin.commands import VERBS
 
 PACKAGE = "conda_hardlink_plugin"
-MAY_IMPORT_CONDA = {"installation", "errors", "plugin", "commands", "commands.report"}
+FACE_CONDA = {"installation", "errors", "plugin"}
+NAMES = [
+    module.name.removeprefix(f"{PACKAGE}.")
+    for module in pkgutil.walk_packages(conda_hardlink_plugin.__path__, f"{PACKAGE}.")
+]
 PURE = sorted(
     name
-    for module in pkgutil.walk_packages(conda_hardlink_plugin.__path__, f"{PACKAGE}.")
-    if (name := module.name.removeprefix(f"{PACKAGE}.")) not in MAY_IMPORT_CONDA
+    for name in NAMES
+    if name not in FACE_CONDA and (name.split(".")[0] != "commands" or name == "commands.arguments")
 )
+DRAW = {f"render.{name}" for name in ("table", "terminal", "views", "cleaning", "restoring")}
 # All that a conda command other than ours loads of the package.
-AT_START = {PACKAGE, *(f"{PACKAGE}.{name}" for name in ("plugin", "commands", "commands.report"))}
+AT_START = {
+    PACKAGE,
+    *(f"{PACKAGE}.{name}" for name in ("plugin", "commands", "commands.arguments")),
+    *(f"{PACKAGE}.commands.{verb}" for verb in VERBS),
+}
 
 _RUN_CONDA = """\
 import contextlib, io, json, sys
@@ -69,6 +79,7 @@ def is_of(name, modules):
 def test_the_pure_modules_are_those_of_the_design():
     expected = {"scan", "tally", "usage", "inventory", "mounts", "softlinks", "records", "evidence"}
     expected |= {"causes", "breakdown", "notes", "report", "render.table", "render.json"}
+    expected |= {"kinds", "quarantined", "clean.plan", "commands.arguments"}
     assert expected <= set(PURE)
 
 
@@ -77,15 +88,12 @@ def test_a_pure_module_leaves_conda_alone(name):
     assert not is_of("conda", imported_by(f"import {PACKAGE}.{name}"))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name for name in PURE if name not in ("render.table", "render.terminal", "render.views")],
-)
+@pytest.mark.parametrize("name", [name for name in PURE if name not in DRAW])
 def test_a_module_that_draws_nothing_does_without_rich(name):
     assert not is_of("rich", imported_by(f"import {PACKAGE}.{name}"))
 
 
-@pytest.mark.parametrize("name", ["commands", "commands.report", "plugin", "installation"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in PURE])
 def test_what_faces_conda_does_without_rich_until_it_draws(name):
     assert not is_of("rich", imported_by(f"import {PACKAGE}.{name}", before="import conda.plugins"))
 

@@ -198,6 +198,19 @@ def test_a_deleted_environment_is_stale_and_one_on_an_absent_disk_unreachable(ma
     )
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_link_to_an_environment_on_an_absent_disk_is_unreachable(machine, listed):
+    environment(machine.root)
+    os.makedirs(f"{machine.root}/envs")
+    os.symlink(f"{machine.top}/disk/deep/env", f"{machine.root}/envs/far")
+    os.symlink(f"{machine.top}/deleted", f"{machine.root}/envs/deleted")
+    if listed:
+        machine.list(f"{machine.root}/envs/far", f"{machine.root}/envs/deleted")
+    found = find_installation()
+    assert [problem.path for problem in found.unreachable] == [f"{machine.root}/envs/far"]
+    assert found.stale == ((f"{machine.root}/envs/deleted",) if listed else ())
+
+
 def test_lines_that_are_no_absolute_path_are_said_and_nothing_else_is_lost(machine):
     """A file system that crashed leaves files full of NUL."""
     env = environment(f"{machine.top}/env")

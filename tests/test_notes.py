@@ -7,14 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from conda_hardlink_plugin.evidence import find_package_uses
 from conda_hardlink_plugin.inventory import Problem, ProblemKind
 from conda_hardlink_plugin.notes import find_notes, is_on_other_filesystem
 from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.softlinks import follow_softlinks
 from conda_hardlink_plugin.usage import Usage
-from tests.small_installation import SmallInstallation
+from tests.small_installation import LATER, SmallInstallation
 from tests.trees import symlink, write
+
+UNSEEN = (
+    "What cannot be looked at may use any package, so nothing counts as UNUSED or for WITH CLEAN;"
+    " of an environment that is gone for good say so with --ignore-env PATH."
+)
 
 
 @pytest.fixture
@@ -22,17 +26,15 @@ def made(tmp_path):
     return SmallInstallation(str(tmp_path))
 
 
-def notes_of(made, inventory=None, filesystems=(), unsearched=(), unreachable=()):
+def notes_of(made, inventory=None, filesystems=(), unsearched=(), terms=LATER):
     inventory = inventory or made.scan()
-    usage, softlinks = Usage(inventory), follow_softlinks(inventory)
     return find_notes(
         inventory,
-        usage,
-        softlinks,
-        find_package_uses(inventory, usage, softlinks),
+        Usage(inventory),
+        follow_softlinks(inventory),
+        made.evidence(terms, inventory),
         made.names(),
         filesystems,
-        unreachable=unreachable,
         unsearched=unsearched,
     )
 
@@ -51,22 +53,26 @@ def test_nothing_is_said_where_everything_was_seen(made):
     assert (notes.unreadable, notes.warnings) == ((), ())
 
 
-def test_unreadable_paths_make_the_figures_lower_bounds(made):
+@pytest.mark.parametrize("root", ["cache", "environment"])
+def test_unreadable_paths_make_the_figures_lower_bounds(made, root):
+    made.package("thing-1-0", {})
     made.environment("env")
+    inventory = made.scan()
     problems = (
-        problem(ProblemKind.UNREADABLE, "/envs/one"),
-        problem(ProblemKind.UNREADABLE, "/envs/two", "Input/output error"),
+        replace(problem(ProblemKind.UNREADABLE, "/top/one"), root=int(root == "environment")),
+        problem(ProblemKind.UNREADABLE, "/top/two", "Input/output error"),
     )
-    one = notes_of(made, replace(made.scan(), problems=problems[:1]))
-    assert one.unreadable == (PathProblem("/envs/one", "Permission denied"),)
-    assert one.warnings == (
-        (
-            "1 path could not be read: all sizes are at least so much, and lack what is in there"
-            " (/envs/one: permission denied)."
-        ),
+    one = notes_of(made, replace(inventory, problems=problems[:1]))
+    assert one.unreadable == (PathProblem("/top/one", "Permission denied"),)
+    at_least = (
+        "1 path could not be read: all sizes are at least so much, and lack what is in there"
+        " (/top/one: permission denied)."
     )
-    two = notes_of(made, replace(made.scan(), problems=problems))
-    assert two.unreadable[1] == PathProblem("/envs/two", "Input/output error")
+    # What is hidden in a cache uses no package of it: the links to it show.
+    hidden = [f"/top/one: permission denied. {UNSEEN}"] * (root == "environment")
+    assert one.warnings == (at_least, *hidden)
+    two = notes_of(made, replace(inventory, problems=problems))
+    assert two.unreadable[1] == PathProblem("/top/two", "Input/output error")
     assert two.warnings[0].startswith("2 paths could not be read:")
 
 
@@ -148,16 +154,49 @@ def test_packages_of_one_cache_are_copies_though_another_cache_is_near(made):
     )
 
 
-def test_what_only_an_unseen_environment_records_is_not_called_unused_for_sure(made):
+@pytest.mark.parametrize(
+    ("count", "others"), [(1, ""), (2, ", and 1 more place"), (3, ", and 2 more places")]
+)
+def test_what_was_not_looked_at_is_named_with_what_it_keeps(made, count, others):
     made.environment("env")
+    unseen = [
+        PathProblem("/disk/env", "its folder cannot be reached"),
+        PathProblem("/envs", "permission denied"),
+        PathProblem("/disk/other", "its folder cannot be reached"),
+    ][:count]
+    terms = replace(LATER, unseen=tuple(unseen))
+    expected = f"/disk/env: its folder cannot be reached{others}. {UNSEEN}"
+    assert notes_of(made, terms=terms).warnings == (expected,)
+    assert notes_of(made, terms=replace(terms, ignored=("/disk", "/envs"))).warnings == ()
+
+
+def test_an_environment_whose_records_cannot_be_listed_keeps_every_package(made):
+    prefix = made.environment("env")
     inventory = replace(made.scan(), records={})
-    at_most = (
-        "packages that only this uses by copies or symbolic links show as unused, so UNUSED and"
-        " WITH CLEAN are at most so much."
+    assert notes_of(made, inventory).warnings == (
+        f"{prefix}/conda-meta: it cannot be listed. {UNSEEN}",
     )
-    assert notes_of(made, inventory).warnings == (f"env: {at_most}",)
-    unreachable = [PathProblem("/disk/env", "its folder cannot be reached")]
-    assert notes_of(made, unreachable=unreachable).warnings == (f"/disk/env: {at_most}",)
+
+
+@pytest.mark.parametrize(
+    ("entries", "waiting"),
+    [
+        ([], None),
+        (["held-99-r1-a-1-0"], None),
+        (["moving-r1-a-1-0"], "1 package"),
+        (["purge-r1-a-1-0"], "1 package"),
+        (["held-99-r1-a-1-0", "moving-r1-b-1-0", "purge-r1-c-1-0"], "2 packages"),
+    ],
+)
+def test_what_an_interrupted_clean_left_is_counted_and_what_is_held_is_not(made, entries, waiting):
+    made.package("thing-1-0", {})
+    for name in entries:
+        made.package(f".conda-hardlinks/{name}", {})
+    said = (
+        f"{waiting} of an interrupted `conda hardlinks clean` wait in the quarantine: the next"
+        " clean puts them back or finishes them."
+    )
+    assert notes_of(made).warnings == ((said,) if waiting else ())
 
 
 def test_a_system_that_does_not_name_its_filesystems_is_told_of_reflinks(made):

@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 
 from conda_hardlink_plugin.records import (
     MAX_RECORD_BYTES,
+    CachedPackage,
     FileRole,
     PathProblem,
     Record,
+    read_cached_package,
     read_environments_txt,
     read_pip_files,
     read_record,
+    read_urls_txt,
 )
-from tests.oracles import in_child
+from tests.oracles import NOBODY, in_child
 from tests.trees import write
-
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -138,13 +139,25 @@ def test_an_entry_whose_path_is_no_text_names_no_file(tmp_path, path):
 
 def test_an_old_record_without_paths_data_has_linkable_files(tmp_path):
     path = write_record(tmp_path, {"files": ["a"], "link": {"type": 2}})
-    assert read_record(path) == Record("thing-1.0-0", {"a": FileRole.LINKABLE}, False)
+    record = Record("thing-1.0-0", {"a": FileRole.LINKABLE}, False, soft_link_asked_for=True)
+    assert read_record(path) == record
 
 
-@pytest.mark.parametrize(("link_type", "asked"), [(1, True), (2, False), (3, False), ("1", False)])
-def test_only_type_1_asks_for_hard_links(tmp_path, link_type, asked):
-    path = write_record(tmp_path, {"files": [], "link": {"type": link_type}})
-    assert read_record(path).hard_link_asked_for is asked
+@pytest.mark.parametrize(
+    ("link_type", "hard", "soft"),
+    [
+        (1, True, False),
+        (2, False, True),
+        (3, False, False),
+        ("1", False, False),
+        ([2], False, False),
+    ],
+)
+def test_only_type_1_asks_for_hard_links_and_type_2_for_symbolic_ones(
+    tmp_path, link_type, hard, soft
+):
+    record = read_record(write_record(tmp_path, {"files": [], "link": {"type": link_type}}))
+    assert (record.hard_link_asked_for, record.soft_link_asked_for) == (hard, soft)
 
 
 @pytest.mark.parametrize(
@@ -263,15 +276,164 @@ def test_environments_txt_lists_prefixes_between_comments_and_blank_lines(tmp_pa
     ]
 
 
-def test_no_environments_txt_lists_nothing(tmp_path):
-    assert read_environments_txt(f"{tmp_path}/environments.txt") == []
-
-
-def test_an_environments_txt_that_is_no_file_is_unreadable(tmp_path):
-    os.mkfifo(tmp_path / "environments.txt")
-    assert read_environments_txt(f"{tmp_path}/environments.txt") == PathProblem(
-        f"{tmp_path}/environments.txt", "it is no regular file"
+def test_urls_txt_lists_urls_also_behind_something_else(tmp_path):
+    path = write(
+        f"{tmp_path}/urls.txt",
+        b"https://made.up/a-1-0.conda\n\n  \n0123abc  https://made.up/b-1-0.conda \r\n\xff\n",
     )
+    assert read_urls_txt(path) == [
+        "https://made.up/a-1-0.conda",
+        "https://made.up/b-1-0.conda",
+        os.fsdecode(b"\xff"),
+    ]
+
+
+lists = pytest.mark.parametrize("read", [read_environments_txt, read_urls_txt])
+
+
+@lists
+@pytest.mark.parametrize("path", ["list.txt", "folder/list.txt", "file/list.txt"])
+def test_a_list_that_is_not_there_is_empty(tmp_path, read, path):
+    write(f"{tmp_path}/file")
+    assert read(f"{tmp_path}/{path}") == []
+
+
+@lists
+def test_a_list_that_is_no_file_is_unreadable(tmp_path, read):
+    os.mkfifo(tmp_path / "list.txt")
+    problem = PathProblem(f"{tmp_path}/list.txt", "it is no regular file")
+    assert read(f"{tmp_path}/list.txt") == problem
+
+
+@lists
+def test_a_list_that_leads_nowhere_is_unreadable(tmp_path, read):
+    (tmp_path / "list.txt").symlink_to("nowhere")
+    problem = PathProblem(f"{tmp_path}/list.txt", "no such file or directory")
+    assert read(f"{tmp_path}/list.txt") == problem
+
+
+@lists
+@pytest.mark.parametrize("closed", [".conda", ".conda/list.txt"])
+def test_a_list_that_may_not_be_looked_at_is_not_taken_for_an_empty_one(public, read, closed):
+    """As that of a user whose home an administrator may not enter, on a network filesystem."""
+    path = write(f"{public}/.conda/list.txt", b"/opt/env\n")
+    os.chmod(f"{public}/{closed}", 0)
+    answer = in_child(lambda: read(path), user=NOBODY)
+    os.chmod(f"{public}/{closed}", 0o755)
+    assert answer == PathProblem(path, "permission denied")
+
+
+INDEX, RECORD = "/info/index.json", "/info/repodata_record.json"
+
+
+def package_with(directory, **files):
+    """Make a package of which only these files in `info` are there; return its path."""
+    for name, content in files.items():
+        write(f"{directory}/thing-1-0/info/{name}.json", json.dumps(content).encode())
+    return f"{directory}/thing-1-0"
+
+
+ABOUT = {"name": "thing", "version": "1.0", "build_number": 7, "url": "https://made.up/t.conda"}
+
+
+def test_a_cached_package_says_what_it_is_and_when_it_was_last_used(tmp_path):
+    path = package_with(tmp_path, index={"name": "not this"}, repodata_record=ABOUT)
+    linked_ns = os.stat(f"{path}/info/index.json").st_ctime_ns
+    finished_ns = os.stat(f"{path}/info/repodata_record.json").st_ctime_ns
+    package = read_cached_package(path)
+    assert package == CachedPackage(
+        "thing", "1.0", 7, "https://made.up/t.conda", linked_ns, finished_ns
+    )
+    assert package.last_use_ns == max(linked_ns, finished_ns)
+
+
+@pytest.mark.parametrize("place", ["", ".conda-hardlinks/moving-r1-"])
+def test_a_package_of_rattler_is_finished_when_its_lock_was_written(tmp_path, place):
+    """The lock stays where it is when the package is moved aside."""
+    home = package_with(tmp_path, index=ABOUT)
+    path = f"{tmp_path}/{place}thing-1-0"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.rename(home, path)
+    assert read_cached_package(path).finished_ns is None
+    assert read_cached_package(path).last_use_ns == read_cached_package(path).linked_ns
+    lock = write(f"{home}.lock", b"r" * 40)
+    package = read_cached_package(path)
+    assert package.finished_ns == os.stat(lock).st_ctime_ns
+    assert (package.name, package.version, package.build_number) == ("thing", "1.0", 7)
+
+
+@pytest.mark.parametrize(
+    ("content", "fields"),
+    [
+        ({}, ("", "", 0, "")),
+        ({"name": None, "version": 1.0, "build_number": "7", "url": ["https"]}, ("", "", 0, "")),
+        ({"name": "\ud800\n", "build_number": 10**30}, ("\ud800\n", "", 10**30, "")),
+    ],
+)
+def test_what_a_package_does_not_say_in_its_right_form_it_does_not_say(tmp_path, content, fields):
+    package = read_cached_package(package_with(tmp_path, index={}, repodata_record=content))
+    assert (package.name, package.version, package.build_number, package.url) == fields
+
+
+NONSENSE = [
+    ("", "no such file", lambda path: os.rename(path, f"{path}-elsewhere")),
+    ("", "no such file", lambda path: os.rename(f"{path}/info", f"{path}/elsewhere")),
+    ("", "no such file", lambda path: os.unlink(f"{path}/info/index.json")),
+    ("/info", "it is no folder", lambda path: write(f"{path}/info")),
+    ("/info", "it is no folder", lambda path: os.symlink("elsewhere", f"{path}/info")),
+    (RECORD, "it is no JSON (", lambda path: write(f"{path}{RECORD}", b"{")),
+    (RECORD, "it is no JSON object", lambda path: write(f"{path}{RECORD}", b"[]")),
+    (
+        RECORD,
+        "it is larger than",
+        lambda path: os.truncate(f"{path}{RECORD}", MAX_RECORD_BYTES + 1),
+    ),
+    (RECORD, "it is no regular file", lambda path: os.mkfifo(f"{path}{RECORD}")),
+    (RECORD, "no such file", lambda path: os.symlink("nowhere", f"{path}{RECORD}")),
+    (INDEX, "it is no JSON (", lambda path: write(f"{path}{INDEX}", b"{")),
+]
+
+
+@pytest.mark.parametrize(("where", "reason", "spoil"), NONSENSE)
+def test_a_cached_package_that_makes_no_sense_is_unreadable(tmp_path, where, reason, spoil):
+    path = package_with(tmp_path, index={}, repodata_record={})
+    if where == "/info":
+        os.rename(f"{path}/info", f"{path}/elsewhere")
+    elif where and "larger" not in reason:
+        os.unlink(f"{path}{RECORD}")
+    spoil(path)
+    answer = read_cached_package(path)
+    assert isinstance(answer, PathProblem)
+    assert answer.path == f"{path}{where}"
+    assert answer.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("closed", "where"),
+    [
+        ("thing-1-0", ""),
+        ("thing-1-0/info", ""),
+        ("thing-1-0/info/repodata_record.json", "/info/repodata_record.json"),
+    ],
+)
+def test_a_cached_package_that_may_not_be_read_is_unreadable(public, closed, where):
+    path = package_with(public, index={}, repodata_record={})
+    os.chmod(f"{public}/{closed}", 0)
+    answer = in_child(lambda: read_cached_package(path), user=NOBODY)
+    os.chmod(f"{public}/{closed}", 0o755)
+    assert answer == PathProblem(f"{path}{where}", "permission denied")
+
+
+@given(anything, st.booleans())
+def test_any_json_in_a_package_gives_what_it_says_or_why_not(content, finished):
+    with tempfile.TemporaryDirectory() as directory:
+        made = {"index": content, **({"repodata_record": content} if finished else {})}
+        answer = read_cached_package(package_with(directory, **made))
+    if isinstance(content, dict):
+        assert isinstance(answer, CachedPackage)
+        assert (answer.finished_ns is not None) == finished
+    else:
+        assert isinstance(answer, PathProblem)
 
 
 SITE = "lib/python3.11/site-packages"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from conda_hardlink_plugin.commands.report import SORT_COLUMNS
+from conda_hardlink_plugin.costs import CacheFigures
 from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.render.table import SORT_KEYS, print_report
 from conda_hardlink_plugin.render.terminal import Terminal
@@ -101,6 +102,36 @@ soft (softlinked)
 links save 2.0 MiB (33 %) and 20 inodes.
 """
     )
+
+
+@pytest.mark.parametrize(
+    ("kept", "quarantine", "table"),
+    [
+        (
+            512,
+            0,
+            """
+PACKAGE CACHE     SIZE     USED   KEPT   UNUSED  TARBALLS    OTHER
+/conda/pkgs    3.0 MiB  1.0 MiB  512 B  512 KiB   1.0 MiB  512 KiB
+/empty             0 B      0 B    0 B      0 B       0 B      0 B
+""",
+        ),
+        (
+            0,
+            512,
+            """
+PACKAGE CACHE     SIZE     USED   UNUSED  TARBALLS  QUARANTINE    OTHER
+/conda/pkgs    3.0 MiB  1.0 MiB  512 KiB   1.0 MiB       512 B  512 KiB
+/empty             0 B      0 B      0 B       0 B         0 B      0 B
+""",
+        ),
+    ],
+)
+def test_what_is_kept_or_in_quarantine_has_a_column_where_a_cache_has_any(kept, quarantine, table):
+    (cache,) = small_report().caches
+    cache = replace(cache, kept_bytes=kept, quarantine_bytes=quarantine)
+    empty = CacheFigures("/empty", *[0] * (len(fields(CacheFigures)) - 1))
+    assert table in printed(small_report(caches=(cache, empty)))
 
 
 def test_letters_stand_for_blocks_where_the_encoding_has_none():

@@ -36,9 +36,12 @@ def user(name, use="hardlink"):
     return PackageUser(name, f"/conda/envs/{name}", use)
 
 
-def package(name, size, *users, outside=False, cache="/conda/pkgs"):
-    unused = not users and not outside
-    return PackageFigures(name, f"{cache}/{name}", size, users, outside, unused)
+def package(name, size, *users, outside=False, cache="/conda/pkgs", verdict="unused"):
+    """Return a package; without a user it is unused, unless the verdict says what keeps it."""
+    if users or outside:
+        verdict = "linked"
+    unused = verdict == "unused"
+    return PackageFigures(name, f"{cache}/{name}", size, users, outside, verdict, unused)
 
 
 def test_one_environment_is_shown_with_causes_packages_and_relatives():
@@ -165,6 +168,27 @@ lost-1-0       5 B  unused
 small-1-0      5 B  a
 softlink: by symbolic links; record: installed, but nothing is linked; else by hard links.
 5 packages, 1 unused.
+"""
+    )
+
+
+def test_a_package_without_a_user_that_is_kept_says_why_and_is_not_counted_as_unused():
+    shown = without_notes(
+        packages=[
+            package("new-1-0", 9, verdict="recent"),
+            package("only-1-0", 8, verdict="unobtainable"),
+            package("dark-1-0", 7, verdict="unverifiable"),
+            package("lost-1-0", 6),
+        ]
+    )
+    assert printed(shown) == (
+        """\
+PACKAGE   SIZE  USED BY
+new-1-0    9 B  nobody, kept: recent
+only-1-0   8 B  nobody, kept: unobtainable
+dark-1-0   7 B  nobody, kept: unverifiable
+lost-1-0   6 B  unused
+4 packages, 1 unused.
 """
     )
 

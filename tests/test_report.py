@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from dataclasses import replace
 
 import pytest
 
+from conda_hardlink_plugin.evidence import Terms
 from conda_hardlink_plugin.inventory import Root, RootKind
 from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.report import (
@@ -19,7 +22,7 @@ from conda_hardlink_plugin.report import (
 )
 from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Measure
-from tests.small_installation import SmallInstallation, below
+from tests.small_installation import LATER, SmallInstallation, below
 from tests.trees import symlink, write
 
 APPARENT = Measure.APPARENT
@@ -53,13 +56,14 @@ def size_of(*trees, measure=Measure.DISK):
     return sum(sizes.values())
 
 
-def build(made, inventory=None, **request):
-    inventory = inventory or made.scan(detailed="causes" in request or "detail" in request)
+def build(made, terms=LATER, **request):
+    inventory = made.scan(detailed="causes" in request or "detail" in request)
     return build_report(
         inventory,
         names=made.names(),
         filesystems=["ext4"] * len(inventory.roots),
         request=Request(**request),
+        terms=terms,
     )
 
 
@@ -99,18 +103,81 @@ def test_with_clean_is_what_removing_an_environment_and_its_packages_frees(made)
     assert with_clean["one"] == before - size_of(cache, other)
 
 
-def test_a_cache_is_split_into_used_unused_tarballs_and_other(made):
+@pytest.mark.parametrize(
+    ("kept_by", "goes"), [("nothing", True), ("age", True), ("url", False), ("unseen", False)]
+)
+def test_with_clean_has_the_packages_that_a_clean_soon_after_would_remove(made, kept_by, goes):
+    """One that was extracted a moment ago is among them: the environment is not removed yet."""
+    terms = Terms(time.time_ns()) if kept_by == "age" else LATER
+    if kept_by == "url":
+        os.unlink(f"{made.caches[0]}/mine-1-0.conda")
+        write(f"{made.caches[0]}/mine-1-0/info/repodata_record.json", b"{}")
+    if kept_by == "unseen":
+        terms = replace(LATER, unseen=(PathProblem("/disk/env", "why"),))
+    report = build(made, terms, if_removed=(made.prefixes[0],))
+    one, other = report.environments
+    with_clean = one.with_clean_bytes
+    assert with_clean == report.if_removed.freed_with_clean_bytes
+    package = f"{made.caches[0]}/mine-1-0"
+    both = size_of(made.prefixes[0], package) - size_of(f"{made.caches[0]}/ours-1-0/lib/ours")
+    assert with_clean == (both if goes else one.exclusive_bytes)
+    assert other.with_clean_bytes == other.exclusive_bytes
+
+
+def moved_aside(cache, name, size):
+    return write(f"{cache}/.conda-hardlinks/{name}/lib/file", b"x" * size).removesuffix("/lib/file")
+
+
+def test_a_cache_is_split_into_what_each_byte_is_there_for(made):
     cache = made.caches[0]
+    kept = made.package("kept-1-0", {"lib/kept": b"k" * 20_000})
+    os.unlink(f"{kept}/info/repodata_record.json")
+    held = moved_aside(cache, "held-99-r1-a-1-0", 30_000)
+    purged = moved_aside(cache, "purge-r1-b-1-0", 40_000)
+    moving = made.package(".conda-hardlinks/moving-r1-c-1-0", {"lib/c": b"c" * 50_000})
+    write(f"{cache}/left.c~", b"l" * 60_000)
     (row,) = build(made).caches
     assert row.path == cache
     assert row.size_bytes == size_of(cache)
     assert row.used_bytes == size_of(f"{cache}/mine-1-0", f"{cache}/ours-1-0")
-    assert row.unused_bytes == size_of(f"{cache}/spare-1-0")
+    assert row.kept_bytes == size_of(kept)
+    assert row.unused_bytes == size_of(f"{cache}/spare-1-0", moving)
     assert row.tarball_bytes == size_of(f"{cache}/mine-1-0.conda")
-    parts = (row.used_bytes, row.unused_bytes, row.tarball_bytes, row.other_bytes)
-    assert sum(parts) == row.size_bytes
-    assert (row.packages, row.unused_packages) == (3, 1)
+    assert row.quarantine_bytes == size_of(held, purged)
+    rest = [f"{cache}/left.c~", f"{cache}/urls.txt"]
+    folders = [cache, f"{cache}/.conda-hardlinks"]
+    assert row.other_bytes == size_of(*rest) + sum(os.lstat(x).st_blocks * 512 for x in folders)
+    parts = (row.used_bytes, row.kept_bytes, row.unused_bytes, row.tarball_bytes)
+    assert sum(parts) + row.quarantine_bytes + row.other_bytes == row.size_bytes
+    assert (row.packages, row.kept_packages, row.unused_packages) == (5, 1, 2)
     assert row.links == row.inodes == len(below(cache))
+
+
+@pytest.mark.parametrize(
+    ("terms", "verdict"),
+    [
+        (LATER, "unused"),
+        (replace(LATER, grace_ns=2**62), "recent"),
+        (replace(LATER, unseen=(PathProblem("/disk/env", "why"),)), "unverifiable"),
+        (replace(LATER, unseen=(PathProblem("/disk/env", "why"),), ignored=("/disk",)), "unused"),
+    ],
+)
+def test_the_terms_decide_what_of_a_cache_is_unused_and_what_is_kept(made, terms, verdict):
+    spare = size_of(f"{made.caches[0]}/spare-1-0")
+    report = build(made, terms, packages=True)
+    (row,) = report.caches
+    found = (row.unused_bytes, row.unused_packages, row.kept_bytes, row.kept_packages)
+    assert found == ((spare, 1, 0, 0) if verdict == "unused" else (0, 0, spare, 1))
+    used = size_of(*(f"{made.caches[0]}/{name}-1-0" for name in ("mine", "ours")))
+    assert row.used_bytes == used
+    assert {package.name: package.verdict for package in report.packages} == {
+        "mine-1-0": "linked",
+        "ours-1-0": "linked",
+        "spare-1-0": verdict,
+    }
+    assert [package.name for package in report.packages if package.unused] == (
+        ["spare-1-0"] if verdict == "unused" else []
+    )
 
 
 def test_packages_say_who_uses_them_and_how(made):
@@ -131,12 +198,14 @@ def test_packages_say_who_uses_them_and_how(made):
     }
     assert [name for name, row in packages.items() if row.unused] == ["spare-1-0"]
     assert [name for name, row in packages.items() if row.used_outside] == ["ours-1-0"]
+    assert packages["meta-1-0"].verdict == "recorded"
     assert packages["mine-1-0"] == PackageFigures(
         name="mine-1-0",
         path=f"{cache}/mine-1-0",
         size_bytes=size_of(f"{cache}/mine-1-0"),
         environments=(PackageUser("one", one, "hardlink"), PackageUser("other", other, "softlink")),
         used_outside=False,
+        verdict="linked",
         unused=False,
     )
 
@@ -238,7 +307,11 @@ def test_an_environment_that_is_gone_by_now_has_no_bytes_and_is_told(made):
 def test_an_environment_without_a_name_is_called_by_its_path(made):
     inventory = made.scan()
     report = build_report(
-        inventory, names={}, filesystems=["", "", ""], request=Request(packages=True)
+        inventory,
+        names={},
+        filesystems=["", "", ""],
+        request=Request(packages=True),
+        terms=LATER,
     )
     assert [row.name for row in report.environments] == made.prefixes
     assert report.packages[0].environments[0].name == made.prefixes[0]
@@ -265,6 +338,7 @@ def test_what_the_installation_could_not_see_is_passed_on(made):
         names=made.names(),
         filesystems=["", "", ""],
         request=Request(),
+        terms=LATER,
         unreachable=[hidden],
         unreadable=[unsearched],
         stale=["/gone"],
@@ -287,6 +361,7 @@ def test_a_machine_with_an_empty_cache_alone_has_a_report(tmp_path):
         names={},
         filesystems=["ext4"],
         request=Request(packages=True, du=True, causes=True),
+        terms=LATER,
     )
     assert report.environments == ()
     assert report.packages == ()

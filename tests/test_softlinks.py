@@ -6,12 +6,14 @@ import os
 import subprocess
 import tempfile
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.inventory import RootKind
+from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.softlinks import SoftlinksOfEnvironment, follow_softlinks
 from conda_hardlink_plugin.tally import escapes
@@ -144,7 +146,11 @@ def test_absolute_and_relative_links_lead_to_the_package_they_name(made):
     found = follow(made.roots)
     assert found.keys() == {made.first}
     assert found[made.first].count == 3
-    assert units(made.roots, found[made.first]) == {made.unused: 2, made.shared: 1}
+    assert units(made.roots, found[made.first]) == {
+        made.unused: 2,
+        made.mine: 1,  # without it `..` leads nowhere
+        made.shared: 1,
+    }
     targets = [f"{made.unused}/lib/unused", f"{made.shared}/lib/big"]
     assert found[made.first].targets.keys() == {identity(path) for path in targets}
     status = [os.stat(path) for path in targets]
@@ -330,13 +336,60 @@ def test_odd_names_are_followed_as_they_are(made):
     assert found.targets.keys() == {identity(f"{odd}/\x1b[2J")}
 
 
-def test_a_link_to_what_may_not_be_read_is_not_called_broken():
+@pytest.fixture
+def open_made():
+    """The installation in a folder that every user may enter, and some of it nobody afterwards."""
     with tempfile.TemporaryDirectory() as top:
         os.chmod(top, 0o755)
-        made = make_installation(top)
-        for name in ("lib/unused", "lib/nowhere"):
-            symlink(f"{made.unused}/{name}", f"{made.first}/{name}")
-        os.chmod(made.unused, 0)
-        (found,) = in_child(lambda: list(follow(made.roots).values()), user=NOBODY)
-        os.chmod(made.unused, 0o755)
+        yield make_installation(top)
+        subprocess.run(["chmod", "-R", "u+rwx", top], check=True)
+
+
+def test_a_link_to_what_may_not_be_read_is_not_called_broken(open_made):
+    made = open_made
+    links = [
+        symlink(f"{made.unused}/{name}", f"{made.first}/{name}")
+        for name in ("lib/unused", "lib/nowhere")
+    ]
+    os.chmod(made.unused, 0)
+    (found,) = in_child(lambda: list(follow(made.roots).values()), user=NOBODY)
     assert (found.count, found.broken) == (2, [])
+    assert sorted(found.unresolved, key=lambda problem: problem.path) == [
+        PathProblem(path, "permission denied") for path in sorted(links)
+    ]
+
+
+def test_a_link_that_cannot_be_followed_is_told_wherever_it_leads(open_made):
+    """It may lead into a package by a hop that does not show."""
+    made = open_made
+    secret = f"{os.path.dirname(made.cache)}/secret"
+    symlink(f"{made.unused}/lib/unused", f"{secret}/hop")
+    far = symlink(f"{secret}/hop", f"{made.first}/far")
+    near = symlink(f"{made.shared}/lib/big", f"{made.first}/near")
+    symlink("/no/such/place", f"{made.second}/elsewhere")
+    assert follow(made.roots)[made.first].unresolved == []
+    os.chmod(secret, 0)
+    found = in_child(lambda: follow(made.roots), user=NOBODY)
+    assert found.keys() == {made.first}
+    assert found[made.first].unresolved == [PathProblem(far, "permission denied")]
+    assert (found[made.first].count, found[made.first].broken) == (1, [])
+    assert units(made.roots, found[made.first]) == {made.shared: 1}
+    os.unlink(near)
+    (alone,) = in_child(lambda: list(follow(made.roots).values()), user=NOBODY)
+    assert (alone.count, alone.links, alone.targets) == (0, {}, {})
+    assert len(alone.unresolved) == 1
+
+
+@pytest.mark.parametrize("nested", ["", "https/host/"])
+def test_a_link_to_where_a_package_was_before_it_was_moved_aside_passes_it(tmp_path, nested):
+    cache, prefix = f"{tmp_path}/pkgs", f"{tmp_path}/env"
+    name = f"{nested}thing-1-0"
+    moved = package(f"{cache}/.conda-hardlinks", f"moving-r1-{quote(name, safe='')}", {"f": b"x"})
+    held = package(f"{cache}/.conda-hardlinks", "held-9-r1-other-1-0", {"f": b"x"})
+    symlink(f"{cache}/{name}/f", f"{prefix}/home")
+    symlink(f"{moved}/f", f"{prefix}/aside")
+    symlink(f"{cache}/other-1-0/f", f"{prefix}/held")
+    roots = [cache_root(cache), environment_root(prefix)]
+    found = follow(roots)[prefix]
+    assert units(roots, found) == {moved: 2, held: 1}
+    assert sorted(found.broken) == [f"{prefix}/held", f"{prefix}/home"]

@@ -144,16 +144,21 @@ def test_parts_of_a_cache_add_up_and_go_to_the_first_part_that_holds_them(layout
         model = Model(tree.roots, apparent=measure is Measure.APPARENT)
         number = unit_indexes(inventory)
         packages = [path for path, kind in model.units.items() if kind is UnitKind.PACKAGE]
-        used = random.sample(packages, random.randint(0, len(packages)))
+        fates = {path: random.choice(["used", "kept", "unused"]) for path in packages}
+        used = {path for path, fate in fates.items() if fate == "used"}
+        unused = {path for path, fate in fates.items() if fate == "unused"}
         for root in tree.roots:
             if root.kind is not RootKind.CACHE:
                 continue
             units = model.units_of(root.path)
+            of_kind = {kind: {u for u in units if model.units[u] is kind} for kind in UnitKind}
             parts = {
-                CachePart.USED: units & set(used),
-                CachePart.UNUSED: (units & set(packages)) - set(used),
-                CachePart.TARBALLS: {u for u in units if model.units[u] is UnitKind.TARBALL},
-                CachePart.OTHER: {root.path},
+                CachePart.USED: units & used,
+                CachePart.KEPT: of_kind[UnitKind.PACKAGE] - used - unused,
+                CachePart.UNUSED: units & unused,
+                CachePart.TARBALLS: of_kind[UnitKind.TARBALL],
+                CachePart.QUARANTINE: of_kind[UnitKind.QUARANTINED],
+                CachePart.OTHER: {root.path} | of_kind[UnitKind.TRASH],
             }
             expected, before = {}, set()
             for part, members in parts.items():
@@ -161,9 +166,43 @@ def test_parts_of_a_cache_add_up_and_go_to_the_first_part_that_holds_them(layout
                 expected[part] = model.unique(now) - model.unique(before)
                 before = now
             index = root_indexes(inventory)[root.path]
-            found = usage.cache_parts(index, {number[path] for path in used})
+            found = usage.cache_parts(
+                index, {number[path] for path in used}, {number[path] for path in unused}
+            )
             assert found == expected
             assert sum(found.values()) == usage.unique_by_root[index]
+
+
+@moderate
+@given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
+def test_what_is_left_of_a_cache_without_some_units_follows_the_definition(layout, random, measure):
+    with random_tree(layout) as tree:
+        inventory = scan(tree.roots)
+        usage = Usage(inventory, measure)
+        model = Model(tree.roots, apparent=measure is Measure.APPARENT)
+        number = unit_indexes(inventory)
+        doomed = set(random.sample(sorted(number), random.randint(0, len(number))))
+        for index, root in enumerate(inventory.roots):
+            if root.kind is RootKind.CACHE:
+                left = usage.unique_without(index, {number[path] for path in doomed})
+                assert left == model.unique(model.units_of(root.path) - doomed)
+
+
+@moderate
+@given(layouts)
+def test_units_share_an_inode_where_one_has_links_in_both(layout):
+    with random_tree(layout) as tree:
+        inventory = scan(tree.roots)
+        usage, model, number = Usage(inventory), Model(tree.roots), unit_indexes(inventory)
+        of_caches = {path for path in number if model.units[path] is not UnitKind.ENVIRONMENT}
+        for path in of_caches:
+            sharing = {
+                number[owner]
+                for thing in model.things
+                if thing.links > 1 and path in model.owners(thing)
+                for owner in model.owners(thing) & of_caches - {path}
+            }
+            assert usage.cache_units_sharing_with(number[path]) == sharing
 
 
 @moderate

@@ -17,6 +17,21 @@ from conda_hardlink_plugin.inventory import Root, RootKind
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+QUARANTINE = ".conda-hardlinks"
+MOVED_ASIDE = (
+    "moving-r1-a-1-0",
+    "moving-r1-https%2Fb-1-0",
+    "purge-r1-a-1-0",
+    "held-9-r1-x-1-0.conda",
+)
+LEFT_OVERS = (
+    "a.c~",
+    ".trash",
+    "a-1-0.conda.c~",
+    "a-1-0.conda_trash_2",
+    "b.conda_trash",
+    "b.mamba_trash",
+)
 ODD_NAMES = (
     "new\nline",
     "\x1b[31mred\x1b[0m",
@@ -77,9 +92,10 @@ def many_links(source: str, directory: str, count: int) -> None:
 
 
 def package(cache: str, name: str, files: Mapping[str, bytes] | None = None) -> str:
-    """Make an extracted package; return its path."""
+    """Make an extracted package that can be had again; return its path."""
     path = f"{cache}/{name}"
     write(f"{path}/info/index.json", b'{"name": "made up"}')
+    write(f"{path}/info/repodata_record.json", b'{"url": "https://made.up/p-1-0.conda"}')
     for relative, content in (files or {}).items():
         write(f"{path}/{relative}", content)
     return path
@@ -226,6 +242,7 @@ class RandomTree:
 _names = st.one_of(
     st.sampled_from(ODD_NAMES),
     st.sampled_from(["a", "b", "c", "lib", "info", "index.json", "x-1-0.conda", "y-1-0.tar.bz2"]),
+    st.sampled_from([*LEFT_OVERS, *MOVED_ASIDE]),
     st.binary(min_size=1, max_size=8)
     .filter(lambda name: not {0, ord("/")} & set(name) and name not in (b".", b".."))
     .map(os.fsdecode),
@@ -260,7 +277,7 @@ def random_tree(layout: Layout) -> Iterator[RandomTree]:
         if layout.nested:
             caches.append(f"{base}/envs/b/pkgs")
             environments += [f"{base}/envs/a/inner", base]
-        places = [*caches, *environments, outside]
+        places = [*caches, *environments, outside, *(f"{path}/{QUARANTINE}" for path in caches)]
         for path in places:
             os.makedirs(path, exist_ok=True)
         roots = [cache_root(path) for path in caches]

@@ -43,7 +43,7 @@ class Archives:
         if not obtainable and Verdict.UNOBTAINABLE not in allowed:
             return Verdict.UNOBTAINABLE, "there is no http(s) URL to get it again"
         if extracted in self._unit_of:
-            return None
+            return self._torn(extracted)
         if self._facts.evidence.unseen:
             problem = self._facts.evidence.unseen[0]
             return Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}"
@@ -59,6 +59,13 @@ class Archives:
             return Verdict.UNVERIFIABLE, (error.strerror or str(error)).lower()
         if self._terms.now_ns - changed_ns < self._terms.grace_ns:
             return Verdict.RECENT, "it changed a moment ago"
+        return None
+
+    def _torn(self, extracted: str) -> tuple[Verdict, str] | None:
+        """Return that an extracted package cannot be read: there may be only a part of it."""
+        package = self._facts.evidence.package(self._unit_of[extracted])
+        if isinstance(package, PathProblem):
+            return Verdict.UNVERIFIABLE, f"{package.path}: {package.reason}"
         return None
 
     def _url(self, path: str, extracted: str) -> str:

@@ -10,9 +10,10 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from ..records import PathProblem
 from .locks import locked_quarantine
 from .quarantine import unlink_probe
-from .refused import RefusedError
+from .refused import RefusedError, reason_of
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -51,9 +52,16 @@ def carry_out(
         for worker in workers:
             worker.heal()
             worker.remove_what_needs_no_check()
-        _move_aside(workers, replan)
-        for worker in workers:
-            worker.give_up()
+        try:
+            _move_aside(workers, replan)
+            for worker in workers:
+                worker.give_up()
+        except OSError as error:  # the second plan cannot be made
+            problem = PathProblem(workers[0].quarantine.path, reason_of(error))
+            outcome.problems.append(problem)
+        finally:
+            for worker in workers:
+                worker.put_the_rest_back()
         for worker in workers:
             for _ in worker.purge():
                 if on_step is not None:
@@ -76,11 +84,12 @@ def _locked_workers(
     by_cache: dict[str, list[Removal]] = {cache: [] for cache in plan.caches_to_heal}
     for removal in plan.remove:
         by_cache.setdefault(removal.cache, []).append(removal)
-    for cache, removals in by_cache.items():
+    for cache, removals in sorted(by_cache.items()):  # all cleans in one order
         try:
             paths = (os.path.relpath(removal.path, cache) for removal in removals)
             folders = sorted({os.path.dirname(path) for path in paths} - {""})
-            quarantine = stack.enter_context(locked_quarantine(cache, folders))
+            known = plan.cache_identities[cache]
+            quarantine = stack.enter_context(locked_quarantine(cache, folders, known))
         except RefusedError as error:  # noqa: PERF203  # once a cache
             outcome.problems.append(error.problem)
         else:
@@ -92,19 +101,14 @@ def _move_aside(workers: Sequence[Worker], replan: Callable[[], Plan]) -> None:
 
     What is back may lead on to what is not, so that whenever something goes back there is one more.
     """
-    try:
+    for worker in workers:
+        worker.move_aside()
+    while moved := [removal for worker in workers for removal in worker.moved]:
+        objections = _objections(replan(), moved)
+        if not objections:
+            return
         for worker in workers:
-            worker.move_aside()
-        while moved := [removal for worker in workers for removal in worker.moved]:
-            objections = _objections(replan(), moved)
-            if not objections:
-                return
-            for worker in workers:
-                worker.put_back(objections)
-    except BaseException:
-        for worker in workers:
-            worker.put_all_back()
-        raise
+            worker.put_back(objections)
 
 
 def _objections(again: Plan, moved: Sequence[Removal]) -> dict[str, str]:

@@ -33,13 +33,16 @@ class Checker:
         self._moved[path] = now_at
 
     def objection(self, removal: Removal) -> str | None:
-        """Return why a package may not be moved; `None` if it may."""
+        """Return why a package may not be moved; `None` if it may.
+
+        What changes quickest is asked last: a package that is moved and comes back was away.
+        """
         if removal.package is None:  # a left-over: whoever links it keeps his links
             return None
         return (
-            self._changed(removal.package, removal.path)
-            or self._recorded(removal)
+            self._recorded(removal)
             or self._linked(removal)
+            or self._changed(removal.package, removal.path)
         )
 
     def _changed(self, planned: CachedPackage, path: str) -> str | None:

@@ -75,7 +75,10 @@ def locked(files: list[LockFile], wait_s: float = WAIT_S) -> Iterator[None]:
     deadline = time.monotonic() + wait_s
     with ExitStack() as stack:
         for file in files:
-            stack.callback(os.close, _take(file, deadline))
+            try:
+                stack.callback(os.close, _take(file, deadline))
+            except OSError as error:  # noqa: PERF203  # there are few
+                raise RefusedError.of(file.path, error) from None
         yield
 
 
@@ -154,13 +157,16 @@ def _holder(descriptor: int) -> str:
 
 
 @contextmanager
-def locked_quarantine(cache: str, folders: Collection[str] = ()) -> Iterator[Quarantine]:
+def locked_quarantine(
+    cache: str, folders: Collection[str] = (), known: tuple[int, int] | None = None
+) -> Iterator[Quarantine]:
     """Open the quarantine of a cache and hold every lock of the cache.
 
     Args:
         cache: Absolute path of the cache.
         folders: Folders in it that hold packages, relative to it: one of them may be the cache of
             a rattler, which then has its lock there.
+        known: Device and inode of the cache, where it has been looked at before.
 
     Raises:
         RefusedError: The quarantine or a lock cannot be had.
@@ -169,7 +175,7 @@ def locked_quarantine(cache: str, folders: Collection[str] = ()) -> Iterator[Qua
     with ExitStack() as stack:
         while True:
             attempt = stack.enter_context(ExitStack())
-            quarantine = attempt.enter_context(opened(cache))
+            quarantine = attempt.enter_context(opened(cache, known))
             try:
                 attempt.enter_context(locked(lock_files(cache, quarantine)))
             except RefusedError:

@@ -130,6 +130,7 @@ class Plan:
         held_bytes: What the removal of what is kept for a while will free.
         returning: Paths of packages that an interrupted run moved aside and that go back.
         caches_to_heal: Absolute paths of the caches where those, or what was given up, are.
+        cache_identities: Absolute path of each cache to its device and inode.
         too_big: Caches that do not fit even so, to how many bytes they are too big.
 
     """
@@ -141,6 +142,7 @@ class Plan:
     held_bytes: int
     returning: tuple[str, ...]
     caches_to_heal: tuple[str, ...]
+    cache_identities: Mapping[str, tuple[int, int]]
     too_big: Mapping[str, int]
 
     @property

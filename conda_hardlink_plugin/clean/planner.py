@@ -1,20 +1,24 @@
-"""Evidence to plan. Pure but for the times and URLs of archives."""
+"""Evidence to plan. Pure but for the times and URLs of archives, and the sizes of trial links."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..evidence import VERDICT_OF_USE, Use, Verdict, dist_of
-from ..inventory import UnitKind
+from ..inventory import RootKind, UnitKind
 from ..quarantined import Stage, entry_of, home_of
 from ..records import CachedPackage, PathProblem, Record, read_record
+from ..softlinks import units_passed
+from ..tally import BLOCK_BYTES
 from .archives import Archives
 from .plan import Action, Choice, Kept, Plan, Removal, Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from ..costs import Facts
     from ..evidence import Terms
@@ -80,10 +84,10 @@ class _Planner:
         tarballs = self._tarballs() if self.choice.tarballs else []
         returning = self._returning(finishing)
         others = [*finishing, *trash, *tarballs]
-        wanted, too_big = self._as_far_as_needed(wanted, frozenset(others))
+        wanted, too_big = self._as_far_as_needed(wanted, frozenset([*others, *self._held()]))
         chosen = [*others, *wanted]
         freed_now = finishing if self.choice.hold else chosen
-        planned_bytes = self.facts.usage.exclusive(freed_now)
+        planned_bytes = self._freed_bytes(freed_now)
         return Plan(
             remove=(
                 *(self._removal(unit, Action.FINISH) for unit in finishing),
@@ -94,9 +98,15 @@ class _Planner:
             keep=tuple(sorted(self.keep.values(), key=lambda kept: kept.path)),
             probes=self.probes if self.choice.trash else (),
             planned_bytes=planned_bytes,
-            held_bytes=self.facts.usage.exclusive(chosen) - planned_bytes,
+            held_bytes=self._freed_bytes(chosen) - planned_bytes,
             returning=tuple(home_of(self.units[unit].path) for unit in returning),
             caches_to_heal=tuple(sorted({self._cache(unit) for unit in [*returning, *finishing]})),
+            cache_identities={
+                place.path: identity
+                for root, place in enumerate(self.facts.inventory.roots)
+                if place.kind is RootKind.CACHE
+                and (identity := self.facts.inventory.identity(root)) is not None
+            },
             too_big=too_big,
         )
 
@@ -132,6 +142,14 @@ class _Planner:
             and entry.stage is Stage.MOVING
             and self._is_open(unit)
             and unit not in finishing
+        ]
+
+    def _held(self) -> list[int]:
+        """Return what earlier runs keep for a while: it is on its way out, too."""
+        return [
+            unit
+            for unit, place in enumerate(self.units)
+            if (entry := entry_of(place.path)) and entry.stage is Stage.HELD
         ]
 
     def _wanted(self, packages: Collection[int]) -> list[int]:
@@ -230,9 +248,8 @@ class _Planner:
         usage = self.facts.usage
         needed: list[int] = []
         too_big = {}
-        for root in sorted({self.units[unit].root for unit in self.facts.evidence.uses}):
-            path = self.facts.inventory.roots[root].path
-            if path in self.closed:
+        for root, place in enumerate(self.facts.inventory.roots):
+            if place.kind is not RootKind.CACHE or place.path in self.closed:
                 continue
             here = [unit for unit in wanted if self.units[unit].root == root]
             here.sort(key=self._last_use_ns)
@@ -245,10 +262,11 @@ class _Planner:
                     few = middle + 1
             needed += here[:few]
             for unit in here[few:]:
-                self._note_kept(unit, Verdict.UNUSED, "its cache fits --max-size with it")
+                verdict = self.facts.evidence.verdict(unit)
+                self._note_kept(unit, verdict, "its cache fits --max-size with it")
             rest_bytes = usage.unique_without(root, others.union(here[:few]))
             if rest_bytes > limit_bytes:
-                too_big[path] = rest_bytes - limit_bytes
+                too_big[place.path] = rest_bytes - limit_bytes
         return needed, too_big
 
     def _trash(self) -> list[int]:
@@ -256,24 +274,60 @@ class _Planner:
         found = []
         for unit, place in enumerate(self.units):
             if place.kind is UnitKind.TRASH and self._is_open(unit):
-                recent = self.archives.recent(place.path)
-                if recent is None:
+                objection = self._softlinked(unit) or self.archives.recent(place.path)
+                if objection is None:
                     found.append(unit)
                 else:
-                    self._note_kept(unit, *recent)
+                    self._note_kept(unit, *objection)
         return found
+
+    def _freed_bytes(self, units: Collection[int]) -> int:
+        """Return what removing some units frees, and with them the trial links that go."""
+        figure = self.facts.usage.exclusive(units)
+        return figure + self._bytes_of_probes(units) if self.choice.trash else figure
+
+    def _bytes_of_probes(self, units: Collection[int]) -> int:
+        """Return the bytes of the inodes with links among the trial links and in units alone."""
+        found = [status for probe in self.probes if (status := _status(probe))]
+        status_of = {(status.st_dev, status.st_ino): status for status in found}
+        links = Counter((status.st_dev, status.st_ino) for status in found)
+        if any(links[inode] < status.st_nlink for inode, status in status_of.items()):
+            links.update(
+                inode
+                for unit in units
+                for path in _files_below(self.units[unit].path)
+                if (status := _status(path))
+                and (inode := (status.st_dev, status.st_ino)) in status_of
+            )
+        return sum(
+            status.st_blocks * BLOCK_BYTES
+            for inode, status in status_of.items()
+            if links[inode] == status.st_nlink
+        )
 
     def _tarballs(self) -> list[int]:
         """Return the archives that may go."""
         found = []
         for unit, place in enumerate(self.units):
             if place.kind is UnitKind.TARBALL and self._is_open(unit):
-                objection = self.archives.objection(place.path, self.allowed)
+                objection = self._softlinked(unit) or self.archives.objection(
+                    place.path, self.allowed
+                )
                 if objection is None:
                     found.append(unit)
                 else:
                     self._note_kept(unit, *objection)
         return found
+
+    def _softlinked(self, unit: int) -> tuple[Verdict, str] | None:
+        """Return that a symbolic link of an environment leads into a left-over or an archive."""
+        if unit in self._passed:
+            return Verdict.SOFTLINKED, "a symbolic link in an environment leads to it"
+        return None
+
+    @cached_property
+    def _passed(self) -> set[int]:
+        return units_passed(self.facts.inventory)
 
     def _last_use_ns(self, unit: int) -> int:
         package = self.facts.evidence.package(unit)
@@ -305,8 +359,6 @@ class _Planner:
     def _removal_of_package(self, unit: int) -> Removal:
         path = home_of(self.units[unit].path)
         package = self.facts.evidence.package(unit)
-        uses = self.facts.evidence.uses[unit]
-        roots = self.facts.inventory.roots
         partners = {
             home_of(self.units[other].path)
             if self.units[other].kind is UnitKind.PACKAGE
@@ -322,5 +374,30 @@ class _Planner:
             verdict=self.facts.evidence.verdict(unit),
             package=package if isinstance(package, CachedPackage) else None,
             partners=tuple(sorted(partners)),
-            recorded_by=frozenset(roots[root].path for root in uses.environments),
+            recorded_by=self._recorded_by(f"{dist_of(path)}.json"),
         )
+
+    def _recorded_by(self, name: str) -> frozenset[str]:
+        """Return every path of the environments that have a record of this name."""
+        inventory = self.facts.inventory
+        found = {
+            inventory.roots[root].path
+            for root in inventory.records
+            if name in inventory.records[root]
+        }
+        aliases = {alias for alias, path in inventory.aliases.items() if path in found}
+        return frozenset(found | aliases)
+
+
+def _files_below(path: str) -> Iterator[str]:
+    """Yield a path, and what is below it but no folders."""
+    yield path
+    for folder, _, names in os.walk(path):
+        yield from (os.path.join(folder, name) for name in names)
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None

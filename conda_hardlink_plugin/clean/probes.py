@@ -23,7 +23,8 @@ def find_probes(prefixes: Iterable[str], terms: Terms) -> tuple[str, ...]:
     it at once; killed in between, it leaves the link.
     """
     found = []
-    for prefix in prefixes:
+    folders = {os.path.realpath(prefix): prefix for prefix in prefixes}  # each once
+    for prefix in folders.values():
         try:
             names = os.listdir(prefix)
         except OSError:  # the evidence says so, and keeps every package

@@ -12,14 +12,14 @@ import contextlib
 import errno
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..quarantined import OUR_LOCK, QUARANTINE, Quarantined, Stage
 from ..tally import BLOCK_BYTES
 from .refused import RefusedError
-from .removal import Remover
+from .removal import Remover, mount_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,19 +54,23 @@ class Quarantine:
         self.path = os.path.join(cache, QUARANTINE)
         self.descriptor = descriptor
         self.made = made
-        self._device = os.fstat(cache_descriptor).st_dev
+        with self._said(cache):
+            self._mount = mount_of(cache_descriptor)
 
     def is_in_place(self) -> bool:
         """Tell whether the open folder is still the quarantine of the cache."""
-        try:
-            there = os.stat(QUARANTINE, dir_fd=self.cache_descriptor, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return os.path.samestat(there, os.fstat(self.descriptor))
+        with self._said(self.path):
+            try:
+                there = os.stat(QUARANTINE, dir_fd=self.cache_descriptor, follow_symlinks=False)
+            except FileNotFoundError:
+                return False
+            return os.path.samestat(there, os.fstat(self.descriptor))
 
     def entries(self) -> list[Quarantined]:
         """Return what is in it, by name."""
-        found = (Quarantined.of_name(name) for name in sorted(os.listdir(self.descriptor)))
+        with self._said(self.path):
+            names = sorted(os.listdir(self.descriptor))
+        found = (Quarantined.of_name(name) for name in names)
         return [entry for entry in found if entry is not None]
 
     def path_of(self, entry: Quarantined) -> str:
@@ -94,7 +98,9 @@ class Quarantine:
             raise RefusedError(self.home(entry), "its path is too long to be moved aside")
         with self.parent(relative) as (parent, name), self._said(self.home(entry)):
             os.rename(name, entry.name, src_dir_fd=parent, dst_dir_fd=self.descriptor)
-        if self._identity(entry) != identity:
+        with self._said(self.home(entry)):
+            replaced = self._identity(entry) != identity
+        if replaced:
             self.back(entry)
             raise RefusedError(self.home(entry), "it was replaced meanwhile")
         return entry
@@ -131,7 +137,7 @@ class Quarantine:
             is gone. What is left stays given up.
 
         """
-        remover = Remover(self.descriptor, self._device)
+        remover = Remover(self.descriptor)
         remover.remove(entry.name)
         return remover.freed_bytes, next(iter(remover.problems), "")
 
@@ -160,10 +166,10 @@ class Quarantine:
         Called with the lock held. One that was there before stays: on a disk that is full to the
         last block none could be made.
         """
-        if self.made and set(os.listdir(self.descriptor)) <= {OUR_LOCK}:
-            with contextlib.suppress(OSError):
-                os.unlink(OUR_LOCK, dir_fd=self.descriptor)
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if self.made and set(os.listdir(self.descriptor)) <= {OUR_LOCK}:
+                with contextlib.suppress(OSError):
+                    os.unlink(OUR_LOCK, dir_fd=self.descriptor)
                 os.rmdir(QUARANTINE, dir_fd=self.cache_descriptor)
 
     def _put_back(self, entry: Quarantined, parent: int, name: str) -> None:
@@ -200,16 +206,18 @@ class Quarantine:
     def parent(self, relative: str) -> Iterator[tuple[int, str]]:
         """Open the directory that holds a path in the cache; give it and the last name."""
         *folders, name = relative.split("/")
-        descriptor = os.dup(self.cache_descriptor)
+        path = os.path.join(self.cache, relative)
+        with self._said(path):
+            descriptor = os.dup(self.cache_descriptor)
         try:
-            for folder in folders:
-                with self._said(os.path.join(self.cache, relative)):
+            with self._said(path):
+                for folder in folders:
                     below = os.open(folder, _OPEN_BELOW, dir_fd=descriptor)
-                os.close(descriptor)
-                descriptor = below
-            if os.fstat(descriptor).st_dev != self._device:
-                path = os.path.join(self.cache, relative)
-                raise RefusedError(path, "it is on another filesystem than its cache")
+                    os.close(descriptor)
+                    descriptor = below
+                mount = mount_of(descriptor)
+            if mount != self._mount:
+                raise RefusedError(path, "something is mounted on the way to it")
             yield descriptor, name
         finally:
             os.close(descriptor)
@@ -224,8 +232,12 @@ class Quarantine:
 
 
 @contextmanager
-def opened(cache: str) -> Iterator[Quarantine]:
+def opened(cache: str, known: tuple[int, int] | None = None) -> Iterator[Quarantine]:
     """Open the quarantine of a cache, made if there is none; it is not locked yet.
+
+    Args:
+        cache: Absolute path of the cache.
+        known: Its device and inode, where it has been looked at before.
 
     Raises:
         RefusedError: The cache cannot be written, or what stands in the quarantine's place is
@@ -237,6 +249,12 @@ def opened(cache: str) -> Iterator[Quarantine]:
     except OSError as error:
         raise RefusedError.of(cache, error) from None
     try:
+        try:
+            status = os.fstat(cache_descriptor)
+        except OSError as error:
+            raise RefusedError.of(cache, error) from None
+        if known is not None and (status.st_dev, status.st_ino) != known:
+            raise RefusedError(cache, "it was replaced meanwhile")
         made = _make_quarantine(cache, cache_descriptor)
         descriptor = _open_quarantine(cache, cache_descriptor)
         try:
@@ -265,22 +283,26 @@ def _make_quarantine(cache: str, cache_descriptor: int) -> bool:
 
 def _open_quarantine(cache: str, cache_descriptor: int) -> int:
     path = os.path.join(cache, QUARANTINE)
-    try:
-        descriptor = os.open(QUARANTINE, _OPEN_BELOW, dir_fd=cache_descriptor)
-    except OSError as error:
-        raise RefusedError.of(path, error) from None
-    status = os.fstat(descriptor)
-    reason = ""
-    if status.st_dev != os.fstat(cache_descriptor).st_dev:
-        reason = "it is on another filesystem than its cache"
-    elif status.st_uid != os.geteuid():
-        reason = "it belongs to another user"
-    elif status.st_mode & _WRITABLE_BY_OTHERS:
-        reason = "other users can write to it"
-    if reason:
-        os.close(descriptor)
-        raise RefusedError(path, reason)
-    return descriptor
+    with ExitStack() as stack:
+        try:
+            descriptor = os.open(QUARANTINE, _OPEN_BELOW, dir_fd=cache_descriptor)
+            stack.callback(os.close, descriptor)
+            reason = _objection(os.fstat(descriptor), os.fstat(cache_descriptor))
+        except OSError as error:
+            raise RefusedError.of(path, error) from None
+        if reason:
+            raise RefusedError(path, reason)
+        stack.pop_all()
+        return descriptor
+
+
+def _objection(quarantine: os.stat_result, cache: os.stat_result) -> str:
+    """Return why a folder cannot be the quarantine of a cache, `""` if it can."""
+    if quarantine.st_dev != cache.st_dev:
+        return "it is on another filesystem than its cache"
+    if quarantine.st_uid != os.geteuid():
+        return "it belongs to another user"
+    return "other users can write to it" if quarantine.st_mode & _WRITABLE_BY_OTHERS else ""
 
 
 def unlink_probe(path: str) -> int:

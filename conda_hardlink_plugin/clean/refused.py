@@ -21,4 +21,9 @@ class RefusedError(Exception):
     @classmethod
     def of(cls, path: str, error: OSError) -> RefusedError:
         """Say which path an error of the system is about."""
-        return cls(path, (error.strerror or str(error)).lower())
+        return cls(path, reason_of(error))
+
+
+def reason_of(error: OSError) -> str:
+    """Return an error of the system as a phrase."""
+    return (error.strerror or str(error)).lower()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import stat
+from functools import cached_property
 
 from ..quarantined import Quarantined, Stage
 from ..tally import BLOCK_BYTES
@@ -28,12 +29,11 @@ class Remover:
 
     """
 
-    def __init__(self, top: int, device: int) -> None:
-        """Remove below the directory that `top` opens, on this `st_dev` only."""
+    def __init__(self, top: int) -> None:
+        """Remove below the directory that `top` opens, on its mount only."""
         self.freed_bytes = 0
         self.problems: list[str] = []
         self._top = top
-        self._device = device
         self._waiting: list[str] = []
 
     def remove(self, name: str) -> None:
@@ -46,6 +46,10 @@ class Remover:
         while self._waiting:
             self._remove_entry(self._top, self._waiting.pop(), 0)
 
+    @cached_property
+    def _mount(self) -> tuple[int, str]:
+        return mount_of(self._top)
+
     def _remove_entry(self, parent: int, entry: str, depth: int) -> None:
         try:
             status = os.stat(entry, dir_fd=parent, follow_symlinks=False)
@@ -53,8 +57,6 @@ class Remover:
                 os.unlink(entry, dir_fd=parent)
                 if status.st_nlink == 1:
                     self.freed_bytes += status.st_blocks * BLOCK_BYTES
-            elif status.st_dev != self._device:
-                self.problems.append(f"another filesystem is mounted at {entry}")
             elif depth == _MAX_DEPTH:
                 self._waiting.append(self._move_up(parent, entry))
             else:
@@ -68,8 +70,8 @@ class Remover:
         descriptor = os.open(entry, _OPEN, dir_fd=parent)
         try:
             status = os.fstat(descriptor)
-            if status.st_dev != self._device:
-                self.problems.append(f"another filesystem is mounted at {entry}")
+            if mount_of(descriptor) != self._mount:
+                self.problems.append(f"something is mounted at {entry}")
                 return
             if not status.st_mode & stat.S_IWUSR:
                 with contextlib.suppress(OSError):  # then removing says what is wrong
@@ -86,3 +88,18 @@ class Remover:
         moved = Quarantined(Stage.PURGE, f"deep_{secrets.token_hex(8)}", "deep").name
         os.rename(entry, moved, src_dir_fd=parent, dst_dir_fd=self._top)
         return moved
+
+
+def mount_of(descriptor: int) -> tuple[int, str]:
+    """Return what tells the mount that an open directory is on from all others.
+
+    Its device, and where the system tells it (proc_pid_fdinfo(5)) the number of the mount: a bind
+    mount shows another folder of the same device.
+    """
+    number = ""
+    with (
+        contextlib.suppress(OSError),
+        open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file,
+    ):
+        number = next((line for line in file if line.startswith("mnt_id:")), "")
+    return os.fstat(descriptor).st_dev, number

@@ -10,7 +10,7 @@ from ..records import PathProblem
 from .checks import identity
 from .outcome import Outcome, Spared
 from .plan import Action
-from .refused import RefusedError
+from .refused import RefusedError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,11 +50,12 @@ class Worker:
     def heal(self) -> None:
         """Bring back what an interrupted run moved aside and did not give up."""
         finishing = {removal.path for removal in self._removals if removal.action is Action.FINISH}
-        for entry in self.quarantine.entries():
-            if entry.stage is Stage.MOVING and self.quarantine.path_of(entry) not in finishing:
-                with self._noting_refusals():
-                    self.quarantine.back(entry)
-                    self._outcome.returned.append(self.quarantine.home(entry))
+        with self._noting_refusals():
+            for entry in self.quarantine.entries():
+                if entry.stage is Stage.MOVING and self.quarantine.path_of(entry) not in finishing:
+                    with self._noting_refusals():
+                        self.quarantine.back(entry)
+                        self._outcome.returned.append(self.quarantine.home(entry))
 
     def remove_what_needs_no_check(self) -> None:
         """Give up what an earlier run gave up, and unlink single files."""
@@ -75,10 +76,14 @@ class Worker:
                 with self._noting_refusals():
                     self._move_aside(removal)
 
-    def put_all_back(self) -> None:
-        """Put everything back: the run is stopped."""
-        for removal in list(self.moved):
-            self._put_back(removal)
+    def put_the_rest_back(self) -> None:
+        """Put back whatever this run moved aside and did not give up: it failed, or is stopped."""
+        self.moved.clear()
+        with self._noting_refusals():
+            for entry in self.quarantine.entries():
+                if entry.stage is Stage.MOVING and entry.run == self._outcome.run:
+                    with self._noting_refusals():
+                        self.quarantine.back(entry)
 
     def put_back(self, objections: Mapping[str, str]) -> None:
         """Put back what must not go.
@@ -94,14 +99,22 @@ class Worker:
                 self._spare(removal, reason)
 
     def give_up(self) -> None:
-        """Give up what was moved aside, or hold it."""
+        """Give up what was moved aside, or hold it.
+
+        What cannot be goes back at once: on a full disk that makes room in the quarantine for the
+        name of the next.
+        """
         for removal, entry in self.moved.items():
-            with self._noting_refusals():
+            try:
                 if self._hold_until_s is not None:
                     self.quarantine.hold(entry, self._hold_until_s)
                     self._outcome.held.append(removal)
                 else:
                     self._given_up[removal] = self.quarantine.give_up(entry)
+            except RefusedError as error:  # noqa: PERF203  # beside a rename it costs nothing
+                self._outcome.problems.append(error.problem)
+                with self._noting_refusals():
+                    self.quarantine.back(entry)
 
     def purge(self) -> Iterator[None]:
         """Remove what was given up, one by one."""
@@ -155,3 +168,6 @@ class Worker:
             yield
         except RefusedError as error:
             self._outcome.problems.append(error.problem)
+        except OSError as error:
+            problem = PathProblem(self.quarantine.cache, reason_of(error))
+            self._outcome.problems.append(problem)

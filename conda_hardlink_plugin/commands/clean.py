@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..clean.checks import Checker
     from ..clean.outcome import Outcome
     from ..clean.plan import Choice, Plan
+    from ..costs import Facts
 
 HELP = "Remove cached packages that no environment uses."
 DESCRIPTION = """
@@ -107,22 +108,23 @@ def execute(args: argparse.Namespace) -> int:
     from conda.base.context import context
 
     from ..errors import StoppedError, UnsupportedPlatformError
+    from .output import is_closed
 
     if not _can_remove_safely():
         raise UnsupportedPlatformError(
             "On this platform folders cannot be removed without a risk of following a symbolic link"
             " that somebody puts in their place meanwhile: use Linux or macOS."
         )
-    if sys.stdout is None:
-        sys.stderr.write("There is nowhere to print the plan: stdout is closed.\n")
+    if is_closed("the plan"):
         return 1
     try:
         prepared = prepare(args)
-        if not context.json:
-            return _clean_aloud(args, prepared)
+        code = None if context.json else _ask(prepared)
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C; nothing was removed.") from None
-    return _clean_as_json(args, prepared)
+    if context.json:
+        return _clean_as_json(args, prepared)
+    return _clean_aloud(args, prepared) if code is None else code
 
 
 class Prepared(NamedTuple):
@@ -154,12 +156,15 @@ def prepare(args: argparse.Namespace) -> Prepared:
         terms=terms,
         closed=closed,
         version_key=_version_key,
-        probes=find_probes(names, terms) if choice.trash else (),
+        probes=find_probes(_prefixes(facts), terms) if choice.trash else (),
     )
+    unseen: dict[str, str] = {}
+    for problem in facts.evidence.unseen:
+        unseen.setdefault(problem.path, problem.reason)
     refusals = [
-        f"{problem.path} cannot be looked at ({problem.reason}) and may use any package, so nothing"
-        f" is removed. Where that environment is gone for good, say --ignore-env {problem.path}"
-        for problem in facts.evidence.unseen
+        f"{path} cannot be looked at ({reason}) and may use any package, so nothing is removed."
+        f" Where that environment is gone for good, say --ignore-env {path}"
+        for path, reason in unseen.items()
     ]
     refusals += [
         f"{cache} cannot be cleaned: {reason}"
@@ -169,27 +174,42 @@ def prepare(args: argparse.Namespace) -> Prepared:
     return Prepared(plan, Checker(list(names), survey.mounts), refusals)
 
 
-def _clean_aloud(args: argparse.Namespace, prepared: Prepared) -> int:
-    """Show the plan to a person, ask, and do it."""
+def _ask(prepared: Prepared) -> int | None:
+    """Show the plan to a person and ask; return the exit code where nothing is to be done."""
     from conda.base.context import context
 
-    from ..errors import CleanRefusedError, StoppedError
-    from ..render.cleaning import print_outcome, print_plan
+    from ..errors import CleanRefusedError
+    from ..render.cleaning import print_plan
     from ..render.terminal import Terminal
+    from .output import show
 
-    terminal = Terminal()
-    plan = prepared.plan
-    print_plan(plan, terminal, verbose=context.verbosity > 0)
+    terminal, plan = Terminal(), prepared.plan
+    is_read = show(lambda: print_plan(plan, terminal, verbose=context.verbosity > 0))
     if prepared.refusals:
         raise CleanRefusedError(prepared.refusals)
     if context.dry_run or not plan.does_something:
         return 0
-    sys.stdout.flush()
-    if not _agreed():
-        terminal.say("Nothing was removed.")
+    if not is_read:
+        sys.stderr.write("Nothing was removed: nobody reads the plan.\n")
         return 1
+    if not _agreed():
+        show(lambda: terminal.say("Nothing was removed."))
+        return 1
+    return None
+
+
+def _clean_aloud(args: argparse.Namespace, prepared: Prepared) -> int:
+    """Do the plan, and tell a person what came of it."""
+    from ..errors import StoppedError
+    from ..render.cleaning import print_outcome
+    from ..render.terminal import Terminal
+    from .output import show
+
     outcome, stopped = _do(args, prepared)
-    print_outcome(outcome, terminal)
+    try:
+        show(lambda: print_outcome(outcome, Terminal()))
+    except KeyboardInterrupt:
+        stopped = True
     if stopped:
         raise StoppedError("Stopped by Ctrl-C: what is said above is done, the rest is as it was.")
     return 1 if outcome.problems else 0
@@ -201,6 +221,7 @@ def _clean_as_json(args: argparse.Namespace, prepared: Prepared) -> int:
 
     from ..clean.outcome import Outcome
     from ..render.cleaning_json import render_clean
+    from .output import show
 
     errors = list(prepared.refusals)
     if not errors and not context.dry_run and not context.always_yes:
@@ -210,10 +231,8 @@ def _clean_as_json(args: argparse.Namespace, prepared: Prepared) -> int:
         outcome, stopped = _do(args, prepared)
     if stopped:
         errors.append("Stopped by Ctrl-C: the rest is as it was")
-    sys.stdout.write(
-        render_clean(prepared.plan, outcome, errors=errors, dry_run=bool(context.dry_run))
-    )
-    sys.stdout.flush()
+    text = render_clean(prepared.plan, outcome, errors=errors, dry_run=bool(context.dry_run))
+    show(lambda: sys.stdout.write(text))
     if stopped:
         return 130
     return 1 if errors or outcome.problems else 0
@@ -247,6 +266,11 @@ def _do(args: argparse.Namespace, prepared: Prepared) -> tuple[Outcome, bool]:
     return outcome, False
 
 
+def _prefixes(facts: Facts) -> list[str]:
+    """Return the environments, each by one path."""
+    return [facts.inventory.roots[root].path for root in facts.roots_of_environments]
+
+
 def _choice(args: argparse.Namespace) -> Choice:
     from ..clean.plan import Choice
 
@@ -273,7 +297,11 @@ def _agreed() -> bool:
         from conda.cli.common import confirm_yn
     try:
         return bool(confirm_yn(default="no"))
-    except CondaSystemExit:
+    except CondaSystemExit as said_no:
+        if isinstance(said_no.__context__, KeyboardInterrupt):  # conda takes Ctrl-C for a no
+            raise KeyboardInterrupt from None
+        return False
+    except BrokenPipeError:
         return False
 
 

@@ -52,8 +52,11 @@ def execute(args: argparse.Namespace) -> int:
     from ..render.explaining import print_file, print_package, render_explanation
     from ..render.terminal import Terminal
     from ..usage import Measure
+    from .output import is_closed, show
     from .survey import find, take_survey
 
+    if is_closed("the explanation"):
+        return 1
     path = _path_of(args.subject)
     try:
         survey = take_survey(args, find(args))
@@ -61,17 +64,20 @@ def execute(args: argparse.Namespace) -> int:
         file = None if path is None or os.path.isdir(path) else explain_file(facts, path)
         unit = _package(facts, args.subject, path, file)
         package = None if unit is None else explain_package(facts, unit)
+
+        def printing() -> None:
+            if context.json:
+                sys.stdout.write(render_explanation(package, file))
+                return
+            terminal = Terminal()
+            if file is not None:
+                print_file(file, terminal)
+            if package is not None:
+                print_package(package, terminal, verbose=context.verbosity > 0)
+
+        show(printing)
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
-    if context.json:
-        sys.stdout.write(render_explanation(package, file))
-    else:
-        terminal = Terminal()
-        if file is not None:
-            print_file(file, terminal)
-        if package is not None:
-            print_package(package, terminal, verbose=context.verbosity > 0)
-    sys.stdout.flush()
     return 0
 
 

@@ -45,24 +45,31 @@ def execute(args: argparse.Namespace) -> int:
     from ..installation import find_installation
     from ..render.restoring import print_held, print_restored, render_restore
     from ..render.terminal import Terminal
+    from .output import is_closed, show
 
-    runs, problems = held_runs(find_installation(caches=args.cache_folders).caches)
-    restored = Restored(problems=problems)
-    wanted = [held for held in runs if held.run == args.run]
-    if args.run is not None and not wanted:
-        raise NotHeldError(
-            f"No run {args.run} holds anything: `conda hardlinks restore` lists the runs that do."
-        )
+    if is_closed("what is held"):
+        return 1
     try:
+        runs, problems = held_runs(find_installation(caches=args.cache_folders).caches)
+        restored = Restored(problems=problems)
+        wanted = [held for held in runs if held.run == args.run]
+        if args.run is not None and not wanted:
+            raise NotHeldError(
+                f"No run {args.run} holds anything: `conda hardlinks restore` lists the runs that"
+                " do."
+            )
         for held in wanted:
             restore(held.cache, held.run, restored)
+
+        def printing() -> None:
+            if context.json:
+                sys.stdout.write(render_restore([] if wanted else runs, restored))
+            elif wanted:
+                print_restored(restored, Terminal())
+            else:
+                print_held(runs, restored, Terminal())
+
+        show(printing)
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C: what was brought back stays.") from None
-    if context.json:
-        sys.stdout.write(render_restore([] if wanted else runs, restored))
-    elif wanted:
-        print_restored(restored, Terminal())
-    else:
-        print_held(runs, restored, Terminal())
-    sys.stdout.flush()
     return 1 if restored.problems else 0

@@ -82,7 +82,8 @@ def take_survey(
         now_ns=time.time_ns(),
         grace_ns=args.grace_ns,
         unseen=(*installation.unreachable, *installation.unreadable),
-        ignored=tuple(expand(path) for path in args.ignored_environments),
+        # As it stands, too: a line of environments.txt may be no absolute path.
+        ignored=tuple(name for path in args.ignored_environments for name in (path, expand(path))),
     )
     mounts = read_mount_table()
     roots = [

@@ -12,7 +12,7 @@ from .terminal import Column
 from .units import count, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..clean.outcome import Outcome
     from ..clean.plan import Kept, Plan, Removal
@@ -40,32 +40,18 @@ def print_plan(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
         verbose: Everything, one by one.
 
     """
-    if plan.remove:
-        _print_removals(plan, terminal, verbose=verbose)
-    for probe in plan.probes:
-        terminal.say(f"{probe}: a trial link that conda left, will be removed.")
-    if plan.returning:
-        terminal.say(
-            f"{count(len(plan.returning), 'package')} that an interrupted run moved aside will be"
-            " put back first."
-        )
-    if verbose and plan.keep:
-        terminal.say()
-        columns = [Column("KEEP", figures=False), Column("SIZE"), Column("WHY", figures=False)]
-        rows = [[kept.name, size(kept.size_bytes), kept.reason] for kept in plan.keep]
-        terminal.table(columns, rows)
-    if plan.keep:
-        terminal.say()
-        said = "; ".join(_kept(list(plan.keep)))
-        more = "" if verbose else " -v names each, `conda hardlinks explain PACKAGE` says more."
-        terminal.say(f"Kept: {said}.{more}", indent="  ")
-    for cache, bytes_too_many in plan.too_big.items():
-        terminal.say(f"! {cache} is still {size(bytes_too_many)} bigger than --max-size.")
-    terminal.say()
-    if not plan.does_something:
-        terminal.say("There is nothing to remove.", style="bold")
-        return
-    terminal.say(f"{_will_be_freed(plan)}", style="bold")
+    parts: list[Callable[[], None]] = []
+    if plan.remove or plan.probes or plan.returning:
+        parts.append(lambda: _print_what_goes(plan, terminal, verbose=verbose))
+    if plan.keep and verbose:
+        parts.append(lambda: _print_keep(plan, terminal))
+    if plan.keep or plan.too_big:
+        parts.append(lambda: _print_kept(plan, terminal, verbose=verbose))
+    parts.append(lambda: terminal.say(_conclusion(plan), style="bold"))
+    for number, part in enumerate(parts):
+        if number:
+            terminal.say()
+        part()
 
 
 def print_outcome(outcome: Outcome, terminal: Terminal) -> None:
@@ -85,6 +71,33 @@ def print_outcome(outcome: Outcome, terminal: Terminal) -> None:
     )
     for problem in outcome.problems:
         terminal.say(f"! {problem.path}: {problem.reason}.", style="yellow", indent="  ")
+
+
+def _print_what_goes(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
+    if plan.remove:
+        _print_removals(plan, terminal, verbose=verbose)
+    for probe in plan.probes:
+        terminal.say(f"{probe}: a trial link that conda left, will be removed.")
+    if plan.returning:
+        terminal.say(
+            f"{count(len(plan.returning), 'package')} that an interrupted run moved aside will be"
+            " put back first."
+        )
+
+
+def _print_keep(plan: Plan, terminal: Terminal) -> None:
+    columns = [Column("KEEP", figures=False), Column("SIZE"), Column("WHY", figures=False)]
+    rows = [[kept.name, size(kept.size_bytes), kept.reason] for kept in plan.keep]
+    terminal.table(columns, rows)
+
+
+def _print_kept(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
+    if plan.keep:
+        said = "; ".join(_kept(list(plan.keep)))
+        more = "" if verbose else " -v names each, `conda hardlinks explain PACKAGE` says more."
+        terminal.say(f"Kept: {said}.{more}", indent="  ")
+    for cache, bytes_too_many in plan.too_big.items():
+        terminal.say(f"! {cache} is still {size(bytes_too_many)} bigger than --max-size.")
 
 
 def _print_removals(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
@@ -138,7 +151,9 @@ def _kept(keep: list[Kept]) -> Iterator[str]:
             yield f"{len(alike):,} {hint}" + (f" ({reasons.pop()})" if plain else "")
 
 
-def _will_be_freed(plan: Plan) -> str:
+def _conclusion(plan: Plan) -> str:
+    if not plan.does_something:
+        return "There is nothing to remove."
     if plan.held_bytes:
         return (
             f"This moves {size(plan.held_bytes)} ({plan.held_bytes:,} bytes) aside and frees"

@@ -71,13 +71,17 @@ def print_file(file: FileExplanation, terminal: Terminal) -> None:
         f"Its inode takes {size(file.size_bytes)} ({file.size_bytes:,} bytes) and has"
         f" {count(file.link_count, 'link')}; removing this one frees {frees}."
     )
-    _print_paths("links in these trees:", file.links, terminal, verbose=True)
+    if file.leads_to is not None:
+        terminal.say(f"It is a symbolic link that leads to {file.leads_to}", indent="  ")
+    if file.links:
+        _print_paths("links in these trees:", file.links, terminal, verbose=True)
     unseen = file.link_count - len(file.links)
     if unseen > 0:
         terminal.say(f"{count(unseen, 'link')} outside these trees.")
     if not file.packages:
         terminal.say("No cached package holds it.")
-    terminal.say()
+    else:
+        terminal.say()
 
 
 def render_explanation(package: PackageExplanation | None, file: FileExplanation | None) -> str:

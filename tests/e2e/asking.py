@@ -26,6 +26,15 @@ def package_of(report, name):
     return row
 
 
+def unused_of(report):
+    """The packages that are unused; that the figures of the caches say the same is asserted."""
+    unused = [row["name"] for row in report["packages"] if row["unused"]]
+    assert [row["name"] for row in report["packages"] if row["verdict"] == "unused"] == unused
+    assert sum(row["unused_packages"] for row in report["caches"]) == len(unused)
+    assert any(row["unused_bytes"] for row in report["caches"]) == bool(unused)
+    return unused
+
+
 def trees_of(report):
     """The paths of all caches and environments."""
     caches = [row["path"] for row in report["caches"]]

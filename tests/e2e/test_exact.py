@@ -8,7 +8,15 @@ import shutil
 import pytest
 
 from conda_hardlink_plugin.inventory import Root, RootKind
-from tests.e2e.asking import make_prefix, plant, report_of, row_of, trees_of
+from tests.e2e.asking import (
+    make_prefix,
+    package_of,
+    plant,
+    report_of,
+    row_of,
+    trees_of,
+    unused_of,
+)
 from tests.e2e.disk import size_of, whole
 from tests.oracles import Model, du
 
@@ -55,8 +63,8 @@ def test_sizes_are_the_du_rows_and_add_up(installation, measure):
         assert row["size_bytes"] == row["shared_bytes"] + row["exclusive_bytes"]
     for row in report["caches"]:
         assert row["size_bytes"] == alone[row["path"]]
-        parts = ("used_bytes", "unused_bytes", "tarball_bytes", "other_bytes")
-        assert row["size_bytes"] == sum(row[part] for part in parts)
+        parts = ("used", "kept", "unused", "tarball", "quarantine", "other")
+        assert row["size_bytes"] == sum(row[f"{part}_bytes"] for part in parts)
     totals = report["totals"]
     assert totals["as_copies_bytes"] == sum(alone.values())
     assert totals["saved_bytes"] == totals["as_copies_bytes"] - totals["on_disk_bytes"] > 0
@@ -177,21 +185,63 @@ def test_a_symbolic_link_to_an_environment_is_no_environment_to_remove(changing)
     assert "also-work is a symbolic link: removing it frees nothing." in done.stderr
 
 
-def test_a_cache_is_used_unused_tarballs_and_other_as_du_says(installation):
-    report = report_of(installation, "--packages")
+@pytest.mark.parametrize(("grace", "part"), [("0", "unused"), ("1w", "kept")])
+def test_a_cache_is_used_unused_or_kept_tarballs_and_other_as_du_says(installation, grace, part):
+    """Everything there was extracted just now: with a grace longer than that it is kept."""
+    report = report_of(installation, "--packages", "--grace", grace)
     (cache,) = report["caches"]
-    used = [package["path"] for package in report["packages"] if not package["unused"]]
-    unused = [package["path"] for package in report["packages"] if package["unused"]]
+    used = [package["path"] for package in report["packages"] if package["environments"]]
+    unused = [package["path"] for package in report["packages"] if not package["environments"]]
     names = os.listdir(cache["path"])
     tarballs = [os.path.join(cache["path"], name) for name in names if name.endswith(".conda")]
     assert used
     assert [os.path.basename(path) for path in unused] == ["forgotten-1.0-0"]
     assert cache["used_bytes"] == sum(du(*used))
-    assert cache["unused_bytes"] == sum(du(*unused))
+    assert cache[f"{part}_bytes"] == sum(du(*unused))
     assert cache["tarball_bytes"] == sum(du(*tarballs))
     assert cache["other_bytes"] == du(cache["path"], exclude=[*used, *unused, *tarballs])[0]
     assert cache["packages"] == len(used) + len(unused)
-    assert cache["unused_packages"] == len(unused)
+    assert cache[f"{part}_packages"] == len(unused)
+    (other,) = {"unused", "kept"} - {part}
+    assert cache[f"{other}_bytes"] == cache[f"{other}_packages"] == cache["quarantine_bytes"] == 0
+
+
+def test_a_package_that_could_not_be_had_again_is_kept(changing):
+    """The channel is a folder: without the archive in the cache there is no http(s) URL."""
+    os.unlink(f"{changing.pkgs_dir}/forgotten-1.0-0.conda")
+    report = report_of(changing, "--packages", "--grace", "0")
+    assert unused_of(report) == []
+    assert package_of(report, "forgotten-1.0-0")["verdict"] == "unobtainable"
+    (cache,) = report["caches"]
+    assert cache["kept_bytes"] == du(f"{changing.pkgs_dir}/forgotten-1.0-0")[0]
+
+
+def test_what_a_clean_has_moved_aside_is_told(changing):
+    home, quarantine = (
+        f"{changing.pkgs_dir}/forgotten-1.0-0",
+        f"{changing.pkgs_dir}/.conda-hardlinks",
+    )
+    options = ("--packages", "--grace", "0")
+    before = report_of(changing, *options)
+    os.mkdir(quarantine)
+    for name, verdict in (
+        ("moving-r1-forgotten-1.0-0", "unused"),
+        ("purge-r1-forgotten-1.0-0", None),
+        ("held-4000000000-r1-forgotten-1.0-0", None),
+    ):
+        os.rename(home, f"{quarantine}/{name}")
+        report = report_of(changing, *options)
+        (cache,) = report["caches"]
+        moved = [row["verdict"] for row in report["packages"] if "forgotten" in row["path"]]
+        assert moved == ([verdict] if verdict else [])
+        size = du(f"{quarantine}/{name}")[0]
+        figures = (cache["unused_bytes"], cache["quarantine_bytes"])
+        assert figures == ((size, 0) if verdict else (0, size))
+        interrupted = [text for text in report["warnings"] if "interrupted" in text]
+        assert len(interrupted) == (not name.startswith("held-"))
+        os.rename(f"{quarantine}/{name}", home)
+    os.rmdir(quarantine)
+    assert report_of(changing, *options)["packages"] == before["packages"]
 
 
 @MEASURES

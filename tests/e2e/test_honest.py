@@ -11,7 +11,15 @@ import tempfile
 
 import pytest
 
-from tests.e2e.asking import make_prefix, package_of, plant, report_of, row_of, trees_of
+from tests.e2e.asking import (
+    make_prefix,
+    package_of,
+    plant,
+    report_of,
+    row_of,
+    trees_of,
+    unused_of,
+)
 from tests.e2e.disk import size_of, snapshot
 from tests.oracles import du
 
@@ -27,14 +35,15 @@ os.execvp(sys.argv[1], sys.argv[1:])
 """
 
 
-def as_ordinary_user(installation, *command):
+def as_ordinary_user(installation, *command, env=None):
     """Run a command that may not read what its permissions forbid, root or not."""
-    return installation.run(sys.executable, "-c", _WITHOUT_OVERRIDE, *command, check=False)
+    command = (sys.executable, "-c", _WITHOUT_OVERRIDE, *command)
+    return installation.run(*command, check=False, env=env)
 
 
-def report_of_ordinary_user(installation, *options):
+def report_of_ordinary_user(installation, *options, env=None):
     command = ("conda", "hardlinks", "report", "--json", *options)
-    done = as_ordinary_user(installation, *command)
+    done = as_ordinary_user(installation, *command, env=env)
     assert done.stderr == ""
     assert done.returncode == 0
     return json.loads(done.stdout)
@@ -76,9 +85,14 @@ def test_an_environment_that_cannot_be_entered_is_named(changing, forbidden):
     report = report_of_ordinary_user(changing, "--why", "--packages")
     named = [problem["path"] for part in ("unreadable", "unreachable") for problem in report[part]]
     assert prefix in named
-    # What it shares cannot be taken for unused.
-    unused = [row["name"] for row in report["packages"] if row["unused"]]
-    assert "odd-names-1.0-0" not in unused
+    # It may use any package, by a symbolic link or a record that nobody sees.
+    forgotten = package_of(report, "forgotten-1.0-0")
+    assert (forgotten["verdict"], forgotten["unused"]) == ("unverifiable", False)
+    assert package_of(report, "odd-names-1.0-0")["used_outside"]
+    ignoring = report_of_ordinary_user(
+        changing, "--packages", "--grace", "0", "--ignore-env", prefix
+    )
+    assert unused_of(ignoring) == ["forgotten-1.0-0"]
 
 
 def test_a_cache_that_cannot_be_read_is_named(changing, forbidden):
@@ -109,6 +123,63 @@ def test_lines_of_environments_txt_are_stale_or_unreachable(changing):
     text = changing.hardlinks("report").stdout
     assert unmounted in text
     assert "environments.txt" in text
+
+
+def test_an_environment_on_a_disk_that_is_not_mounted_keeps_every_package(changing):
+    disk = f"{changing.directory}/no-such-disk"
+    options = ("--packages", "--grace", "0")
+    before = report_of(changing, *options)
+    assert unused_of(before) == ["forgotten-1.0-0"]
+    with open(changing.environments_txt, "a", encoding="utf-8") as file:
+        file.write(f"{disk}/envs/one\n{disk}/envs/other\n")
+    report = report_of(changing, *options)
+    assert unused_of(report) == []
+    assert package_of(report, "forgotten-1.0-0")["verdict"] == "unverifiable"
+    for row in report["environments"]:
+        assert row["with_clean_bytes"] == row["exclusive_bytes"]
+    (warning,) = (text for text in report["warnings"] if "--ignore-env PATH" in text)
+    assert warning.startswith(f"{disk}/envs/one: ")
+    assert "and 1 more place" in warning
+    one = report_of(changing, *options, "--ignore-env", f"{disk}/envs/one")
+    assert unused_of(one) == []
+    for ignored in (
+        ("--ignore-env", f"{disk}/envs/one", "--ignore-env", f"{disk}/envs/other"),
+        ("--ignore-env", disk),
+        ("--ignore-env", os.path.relpath(disk, changing.directory)),
+    ):
+        ignoring = report_of(changing, *options, *ignored)
+        assert ignoring["caches"] == before["caches"]
+        assert ignoring["packages"] == before["packages"]
+        assert ignoring["environments"] == before["environments"]
+        # It is ignored as a user of packages; that it was not looked at is said all the same.
+        assert len(ignoring["unreachable"]) == 2
+
+
+def test_a_folder_that_could_not_be_searched_keeps_every_package(changing, forbidden):
+    folder = f"{changing.directory}/elsewhere"
+    os.makedirs(f"{folder}/secret")
+    forbidden(f"{folder}/secret")
+    options = ("--packages", "--grace", "0", "--search", folder)
+    report = report_of_ordinary_user(changing, *options)
+    assert unused_of(report) == []
+    ignoring = report_of_ordinary_user(changing, *options, "--ignore-env", f"{folder}/secret")
+    assert unused_of(ignoring) == ["forgotten-1.0-0"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator asks what others list")
+def test_a_home_that_an_administrator_may_not_enter_keeps_every_package(changing, forbidden):
+    """As on a network filesystem: its owner may list any environment there."""
+    home = f"{changing.directory}/home-of-another"
+    os.makedirs(f"{home}/.conda")
+    forbidden(home)
+    env = {"OWN_HOMES": os.pathsep.join([changing.environ["HOME"], home])}
+    options = ("--packages", "--grace", "0")
+    report = report_of_ordinary_user(changing, *options, env=env)
+    listed = f"{home}/.conda/environments.txt"
+    assert report["unreachable"] == [{"path": listed, "reason": "permission denied"}]
+    assert unused_of(report) == []
+    ignoring = report_of_ordinary_user(changing, *options, "--ignore-env", home, env=env)
+    assert unused_of(ignoring) == ["forgotten-1.0-0"]
 
 
 def test_an_environment_that_only_environments_txt_names_is_found_by_its_path(changing):
@@ -162,13 +233,14 @@ def test_cache_takes_in_another_cache_and_what_it_shares(changing):
     package = f"{changing.pkgs_dir}/forgotten-1.0-0"
     os.makedirs(other)
     shutil.copytree(package, f"{other}/forgotten-1.0-0", copy_function=os.link)
-    outside = report_of(changing, "--packages")
+    shutil.copy(f"{package}.conda", other)  # else it could not be had again
+    outside = report_of(changing, "--packages", "--grace", "0")
     row = package_of(outside, "forgotten-1.0-0")
     assert row["used_outside"]
     assert not row["unused"]
     assert outside["totals"]["outside_linked_inodes"] > 0
 
-    report = report_of(changing, "--packages", "--cache", other)
+    report = report_of(changing, "--packages", "--grace", "0", "--cache", other)
 
     assert {row["path"] for row in report["caches"]} == {changing.pkgs_dir, other}
     rows = [row for row in report["packages"] if row["name"] == "forgotten-1.0-0"]
@@ -243,7 +315,7 @@ def test_a_softlinked_environment_whose_package_is_gone_is_said_to_be_broken(cha
 
 
 def test_packages_say_who_uses_them_and_how(installation):
-    report = report_of(installation, "--packages")
+    report = report_of(installation, "--packages", "--grace", "0")
     python = ".".join(map(str, sys.version_info[:3]))
     assert {
         row["name"]: {user["name"]: user["use"] for user in row["environments"]}
@@ -261,7 +333,11 @@ def test_packages_say_who_uses_them_and_how(installation):
         "self-linked-1.0-0": {"sharing": "hardlink", "softlinked": "record"},
         "symlinked-1.0-0": {"sharing": "hardlink", "work": "hardlink"},
     }
-    assert [row["name"] for row in report["packages"] if row["unused"]] == ["forgotten-1.0-0"]
+    assert unused_of(report) == ["forgotten-1.0-0"]
+    recorded = {row["name"] for row in report["packages"] if row["verdict"] == "recorded"}
+    assert recorded == {"all-placeholder-1.0-0", "metapackage-1.0-0"}
+    softlinked = [row["name"] for row in report["packages"] if row["verdict"] == "softlinked"]
+    assert softlinked == ["library-2.0-0"]
 
 
 def test_one_environment_shows_its_packages_and_whom_it_shares_with(installation):

@@ -69,6 +69,9 @@ def test_what_is_not_there_is_an_object_with_json(installation, options, sentenc
         ("report", "-n"),
         ("report", "--if-removed"),
         ("report", "--sort", "colour"),
+        ("report", "--grace", "15"),
+        ("report", "--grace", "-1d"),
+        ("report", "--ignore-env"),
         ("report", "--pack"),
         ("no-such-verb",),
     ],
@@ -105,6 +108,7 @@ def test_help_names_every_option(installation):
     for option in (
         *("--name", "--prefix", "--packages", "--why", "--if-removed", "--du", "--search"),
         *("--cache", "--apparent-size", "--sort", "--json", "--quiet", "--verbose"),
+        *("--grace", "--ignore-env"),
     ):
         assert option in text
 

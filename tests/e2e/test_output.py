@@ -169,6 +169,20 @@ def test_every_row_of_du_is_in_the_text_to_the_byte(installation):
     assert f" {du(installation.prefix('work'))[0]} " in f" {' '.join(text.split())} "
 
 
+@pytest.mark.parametrize(
+    ("options", "words", "heading"),
+    [((), "nobody, kept: recent", "KEPT"), (("--grace", "0"), "unused", "UNUSED")],
+)
+def test_what_is_kept_says_why_and_has_a_column(installation, options, words, heading):
+    text = installation.hardlinks("report", "--packages", *options).stdout
+    (line,) = (line for line in text.splitlines() if line.startswith("forgotten-1.0-0 "))
+    assert line.endswith(words)
+    tables = installation.hardlinks("report", *options).stdout
+    (headings,) = (line for line in tables.splitlines() if line.startswith("PACKAGE CACHE "))
+    assert heading in headings.split()
+    assert ("KEPT" in headings.split()) is (heading == "KEPT")
+
+
 def test_quiet_leaves_out_where_to_go_next(installation):
     assert "Next: " in installation.hardlinks("report").stdout
     assert "Next: " not in installation.hardlinks("report", "-q").stdout

@@ -18,6 +18,7 @@ OPTIONS = [
     ("--packages", "--why", "--du", "--if-removed", "work", "sharing"),
     ("--apparent-size", "--sort", "name", "-v"),
     ("-q",),
+    ("--grace", "0", "--ignore-env", "/", "--packages"),
     # These end with an error.
     ("-n", "no-such-environment"),
     ("--if-removed", "no-such-environment", "--json"),

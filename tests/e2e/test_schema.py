@@ -8,6 +8,7 @@ import os
 import pytest
 from jsonschema import Draft202012Validator
 
+from conda_hardlink_plugin.evidence import Verdict
 from tests.e2e.asking import make_prefix, plant, report_of
 
 SCHEMA = os.path.join(
@@ -74,6 +75,11 @@ def test_the_schema_is_one_and_says_a_line_on_every_field(schema):
             assert "\n" not in part["description"]
         if part.get("type") == "object":
             assert "additionalProperties" in part
+
+
+def test_the_verdicts_are_those_that_there_are(schema):
+    described = schema["$defs"]["package"]["properties"]["verdict"]["enum"]
+    assert described == [verdict.value for verdict in Verdict]
 
 
 def test_bytes_are_integers(schema):

@@ -30,6 +30,8 @@ ENVIRONMENTS = {
     "stan": ("r-rstan", "r-shinystan", "git", "samtools"),
     "velocyto": ("python=3.6", "velocyto.py", "scikit-learn=0.19", "samtools", "notebook", "wheel"),
 }
+# Everything in the demo was made a moment ago, and would be kept for that alone.
+OPTIONS = ("--grace", "0")
 # sqlalchemy is linked nowhere else: to a count of links, nobody uses it.
 SOFTLINKED = ("python=3.6", "pandas", "ipython", "sqlalchemy")
 
@@ -83,11 +85,14 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     _say(f"built in {time.monotonic() - started:.0f} s\n")
+    _say(f"$ conda hardlinks report {' '.join(OPTIONS)}")
+    _say("# --grace 0 because everything there was made a moment ago: without it a package that")
+    _say("# nobody uses is kept for 15 minutes, as somebody may be about to use it.")
     # The report draws for the terminal this runs in.
     terminal = ("TERM", "COLORTERM", "COLUMNS", "NO_COLOR")
     variables = {name: os.environ[name] for name in terminal if name in os.environ}
     code = subprocess.run(
-        [os.path.join(installation.root_prefix, "bin", "conda"), "hardlinks", "report"],
+        [os.path.join(installation.root_prefix, "bin", "conda"), "hardlinks", "report", *OPTIONS],
         check=False,
         cwd=installation.directory,
         env={**installation.environ, **variables},

@@ -1,0 +1,36 @@
+"""Standard output that is closed, or that nobody reads any more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def is_closed(what: str) -> bool:
+    """Tell whether stdout is closed, and say on stderr that there is nowhere to print.
+
+    Not an exception: conda would print that to stdout.
+
+    Args:
+        what: What is not printed, as `the report`.
+
+    """
+    if sys.stdout is None:
+        sys.stderr.write(f"There is nowhere to print {what}: stdout is closed.\n")
+    return sys.stdout is None
+
+
+def show(printing: Callable[[], object]) -> bool:
+    """Print something; return whether there was somebody to read it."""
+    try:
+        printing()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has had enough. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

@@ -1,0 +1,148 @@
+"""Symbolic links that reach a package by a way that no text of a link shows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+
+import pytest
+
+from conda_hardlink_plugin.evidence import Evidence, Terms, Verdict
+from conda_hardlink_plugin.quarantined import QUARANTINE, Quarantined, Stage
+from conda_hardlink_plugin.softlinks import follow_softlinks, softlinks_through
+from conda_hardlink_plugin.usage import Usage
+from tests.oracles import NOBODY, in_child
+from tests.small_installation import SmallInstallation
+from tests.trees import symlink, write
+
+
+@pytest.fixture
+def made(tmp_path):
+    return SmallInstallation(str(tmp_path))
+
+
+def verdicts(made):
+    """Return the verdict on each package, by the name of its directory."""
+    inventory = made.scan()
+    terms = Terms(now_ns=time.time_ns(), grace_ns=0)
+    evidence = Evidence(inventory, Usage(inventory), follow_softlinks(inventory), terms)
+    return {
+        os.path.basename(inventory.units[unit].path): evidence.verdict(unit)
+        for unit in evidence.uses
+    }
+
+
+@pytest.fixture
+def thing(made):
+    return made.package("thing-1-0", {"lib/f": b"f"})
+
+
+def base_of(made):
+    """Make an environment that holds the caches and the other environments, as conda's does."""
+    write(f"{made.directory}/conda-meta/history")
+    made.prefixes.append(made.directory)
+    return made.directory
+
+
+def test_a_relative_link_of_base_into_the_cache_inside_it_is_followed(made, thing):
+    symlink("../pkgs/thing-1-0/lib/f", f"{base_of(made)}/lib/f")
+    assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+
+
+def test_a_link_that_stays_inside_and_passes_a_link_to_the_cache_is_followed(made, thing):
+    prefix = made.environment("env")
+    symlink(made.caches[0], f"{prefix}/cache")
+    symlink("cache/thing-1-0/lib/f", f"{prefix}/f")
+    assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+
+
+def test_so_is_one_that_passes_a_link_to_a_folder_above_the_cache(made, thing):
+    prefix = made.environment("env")
+    symlink(made.directory, f"{prefix}/lib/up")
+    symlink("lib/up", f"{prefix}/again")
+    symlink("../again/pkgs/thing-1-0/lib", f"{prefix}/share/lib")
+    assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+
+
+def test_a_link_to_the_whole_cache_alone_uses_no_package(made, thing):
+    symlink("../../pkgs", f"{made.environment('env')}/pkgs")
+    assert verdicts(made) == {"thing-1-0": Verdict.UNUSED}
+
+
+def test_a_folder_on_the_way_that_is_a_link_in_a_package_is_a_hop(made, thing, tmp_path):
+    first = made.package("first-1-0", {})
+    symlink(f"{thing}/lib", f"{first}/lib")
+    symlink(f"{first}/lib", f"{tmp_path}/elsewhere/lib")
+    symlink(f"{tmp_path}/elsewhere/lib/f", f"{made.environment('env')}/f")
+    assert verdicts(made) == {
+        "first-1-0": Verdict.SOFTLINKED,
+        "thing-1-0": Verdict.SOFTLINKED,
+    }
+
+
+def test_a_package_that_is_only_left_again_on_the_way_is_a_hop(made, thing):
+    made.package("door-1-0", {"lib/x": b""})
+    path = f"{made.caches[0]}/door-1-0/lib/../../thing-1-0/lib/f"
+    symlink(path, f"{made.environment('env')}/f")
+    assert verdicts(made) == {"door-1-0": Verdict.SOFTLINKED, "thing-1-0": Verdict.SOFTLINKED}
+
+
+def test_of_a_hard_linked_symbolic_link_each_place_is_looked_at(made, thing):
+    prefix = made.environment("env")
+    write(f"{prefix}/a/b/pkgs/thing-1-0/lib/f")
+    inner = symlink("../../pkgs/thing-1-0/lib/f", f"{prefix}/a/b/c/d/f")
+    os.link(inner, f"{prefix}/f", follow_symlinks=False)
+    assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+
+
+def moved_aside(thing, stage, **expires):
+    cache, name = os.path.split(thing)
+    entry = Quarantined(stage, "r1", name, **expires)
+    os.makedirs(f"{cache}/{QUARANTINE}", exist_ok=True)
+    os.rename(thing, f"{cache}/{QUARANTINE}/{entry.name}")
+
+
+@pytest.mark.parametrize("held_first", [True, False])
+def test_of_two_that_were_at_one_place_the_one_that_may_go_back_is_used(made, thing, held_first):
+    symlink(f"{thing}/lib/f", f"{made.environment('env')}/f")
+    shutil.copytree(thing, f"{thing}.copy")
+    stages = [(Stage.HELD, {"expires_s": 10**10}), (Stage.MOVING, {})]
+    for stage, expires in stages if held_first else stages[::-1]:
+        moved_aside(thing, stage, **expires)
+        if os.path.isdir(f"{thing}.copy"):
+            os.rename(f"{thing}.copy", thing)
+    assert set(verdicts(made).values()) == {Verdict.SOFTLINKED}
+
+
+def test_a_link_through_a_closed_folder_and_out_of_it_again_is_not_taken_for_resolved():
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        made = SmallInstallation(directory)
+        made.package("thing-1-0", {"lib/f": b"f"})
+        made.package("other-1-0", {})
+        closed = f"{directory}/closed"
+        os.makedirs(f"{closed}/inner")
+        symlink(f"{closed}/inner/../../pkgs/thing-1-0/lib/f", f"{made.environment('env')}/f")
+        os.chmod(closed, 0o000)
+        found = in_child(lambda: verdicts(made), user=NOBODY)
+        assert found == {"thing-1-0": Verdict.SOFTLINKED, "other-1-0": Verdict.UNVERIFIABLE}
+        os.chmod(closed, 0o755)
+
+
+@pytest.mark.parametrize("target", ["loop", "x" * 300], ids=["a loop", "too long a name"])
+def test_a_link_that_leads_nowhere_for_anybody_keeps_nothing(made, thing, target):
+    prefix = made.environment("env")
+    symlink(f"{made.directory}/{target}", f"{prefix}/f")
+    symlink("loop", f"{made.directory}/loop")
+    assert verdicts(made) == {"thing-1-0": Verdict.UNUSED}
+
+
+def test_the_links_through_a_package_are_found_also_by_such_ways(made, thing):
+    prefix = made.environment("env")
+    symlink(made.caches[0], f"{prefix}/cache")
+    symlink("cache/thing-1-0/lib/f", f"{prefix}/f")
+    inventory = made.scan()
+    (unit,) = (index for index, unit in enumerate(inventory.units) if unit.path == thing)
+    assert [link.path for link in softlinks_through(inventory, unit)] == [f"{prefix}/f"]
