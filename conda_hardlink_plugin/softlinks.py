@@ -110,15 +110,15 @@ def _chains(inventory: Inventory, caches: _CachePaths) -> Iterator[tuple[Escapin
         if chain.end is not None and caches.is_door(chain.path, chain.end):
             doors[symlink.root] = None
     followed = {symlink.path for symlink in inventory.symlinks}
-    paths = {root.path for root in inventory.roots}
+    identities = {inventory.identity(root) for root in range(len(inventory.roots))}
     for root in doors:
-        for symlink in _symlinks_below(inventory.roots[root].path, root, paths):
+        for symlink in _symlinks_below(inventory.roots[root].path, root, identities):
             if symlink.path not in followed:
                 yield symlink, caches.follow(symlink.path, symlink.target)
 
 
 def _symlinks_below(
-    directory: str, root: int, other_roots: Collection[str]
+    directory: str, root: int, roots: Collection[tuple[int, int] | None]
 ) -> Iterator[EscapingSymlink]:
     """Yield every symbolic link of a root; what cannot be read the scan has noted."""
     waiting = [directory]
@@ -129,11 +129,13 @@ def _symlinks_below(
         except OSError:
             continue
         for entry in listed:
-            if entry.is_symlink():
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                if entry.is_symlink():
                     yield EscapingSymlink(root, entry.path, os.readlink(entry.path))
-            elif entry.is_dir(follow_symlinks=False) and entry.path not in other_roots:
-                waiting.append(entry.path)
+                elif entry.is_dir(follow_symlinks=False):
+                    status = entry.stat(follow_symlinks=False)
+                    if (status.st_dev, status.st_ino) not in roots:
+                        waiting.append(entry.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from conda_hardlink_plugin.causes import Cause
-from conda_hardlink_plugin.commands import VERBS
+from conda_hardlink_plugin.commands import VERBS, verb
 from conda_hardlink_plugin.render.views import CAUSE_HEADINGS
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -32,9 +32,9 @@ def text_of(document):
         return file.read()
 
 
-def options_of(verb):
+def options_of(name):
     parser = argparse.ArgumentParser(add_help=False)
-    VERBS[verb].configure_parser(parser)
+    verb(name).configure_parser(parser)
     # conda adds these to every command, and says what they do
     of_conda = {"--console", "--debug", "--trace"}
     return {
@@ -45,10 +45,10 @@ def options_of(verb):
     }
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_option_is_in_the_readme_and_in_the_reference(verb):
-    options = options_of(verb)
-    reference = text_of(f"docs/reference/{verb}.md")
+@pytest.mark.parametrize("name", VERBS)
+def test_every_option_is_in_the_readme_and_in_the_reference(name):
+    options = options_of(name)
+    reference = text_of(f"docs/reference/{name}.md")
     assert {option for option in options if f"`{option}" not in reference} == set()
     readme = text_of("README.md")
     short_or_long = {option for option in options if option.startswith("--")}

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from . import clean, explain, report, restore
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from types import ModuleType
 
-VERBS = {"report": report, "explain": explain, "clean": clean, "restore": restore}
+VERBS = {
+    "report": "Show what environments and package caches cost, alone and together.",
+    "explain": "Explain why a cached package is kept, or where a file is linked.",
+    "clean": "Remove cached packages that no environment uses.",
+    "restore": "Bring back what `clean --keep` holds.",
+}
+
+
+def verb(name: str) -> ModuleType:
+    """Return the module of a verb, with `DESCRIPTION`, `configure_parser` and `execute`."""
+    return import_module(f".{name}", __name__)
 
 
 def configure_parser(parser: ArgumentParser) -> None:
@@ -20,34 +30,35 @@ def configure_parser(parser: ArgumentParser) -> None:
     verbs = parser.add_subparsers(
         title="commands", metavar="COMMAND", parser_class=_parser_when_needed(type(parser))
     )
-    for name, verb in VERBS.items():
-        verbs.add_parser(
-            name, help=verb.HELP, description=verb.DESCRIPTION, allow_abbrev=False
-        ).set_defaults(execute_verb=verb.execute, configure_verb=verb.configure_parser)
+    for name, summary in VERBS.items():
+        verbs.add_parser(name, help=summary, allow_abbrev=False).set_defaults(hardlinks_verb=name)
     parser.set_defaults(print_verbs=parser.print_help)
 
 
 def execute(args: Namespace) -> int:
     """Run the verb that was asked for; without one print what there is."""
-    execute_verb = getattr(args, "execute_verb", None)
-    if execute_verb is None:
+    name = getattr(args, "hardlinks_verb", None)
+    if name is None:
         args.print_verbs()
         return 0
-    return int(execute_verb(args))
+    return int(verb(name).execute(args))
 
 
 def _parser_when_needed(parser_class: type[ArgumentParser]) -> type[ArgumentParser]:
-    """Return a class of parsers that get their options when they parse.
+    """Return a class of parsers that load their verb, and get its options, when they parse.
 
     conda builds the parsers of all commands for each of them: options cost most of that.
     """
 
     class VerbParser(parser_class):  # type: ignore[valid-type,misc]  # conda's class at run time
+        is_configured = False
+
         def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
-            configure = self.get_default("configure_verb")
-            if configure is not None:
-                self.set_defaults(configure_verb=None)
-                configure(self)
+            if not self.is_configured:
+                self.is_configured = True
+                module = verb(self.get_default("hardlinks_verb"))
+                self.description = module.DESCRIPTION
+                module.configure_parser(self)
             return super().parse_known_args(*args, **kwargs)
 
     return VerbParser

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ..clean.plan import Choice, Plan
     from ..costs import Facts
 
-HELP = "Remove cached packages that no environment uses."
 DESCRIPTION = """
 Remove the extracted packages that no environment uses: no hard link, no
 symbolic link and no record of one leads to them. Each is looked at again at

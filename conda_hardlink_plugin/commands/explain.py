@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ..costs import Facts
     from ..explain import FileExplanation
 
-HELP = "Explain why a cached package is kept, or where a file is linked."
 DESCRIPTION = """
 Everything about one cached package, given by NAME, NAME-VERSION-BUILD or path,
 or about one file: the verdict, the files that witness it, what removing it

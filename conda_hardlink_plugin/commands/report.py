@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from ..installation import Environment, Installation
     from ..report import Report, Request
 
-HELP = "Show what environments and package caches cost, alone and together."
 DESCRIPTION = """
 Walk every package cache and every environment, and print what each costs:
 SIZE is what `du -s` prints for it alone, EXCLUSIVE what removing it frees,
@@ -99,19 +98,15 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Scan, compute and print. Returns the exit code."""
     from ..errors import StoppedError
+    from .output import is_closed, show
 
-    if sys.stdout is None:
-        # Not an exception: conda would print that to stdout.
-        sys.stderr.write("There is nowhere to print the report: stdout is closed.\n")
+    if is_closed("the report"):
         return 1
     try:
         report = make_report(args)
-        show_report(report, args)
+        show(lambda: show_report(report, args))
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
-    except BrokenPipeError:
-        # Whoever read has had enough. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -200,4 +195,3 @@ def show_report(report: Report, args: argparse.Namespace) -> None:
             quiet=context.quiet,
             verbose=context.verbosity > 0,
         )
-    sys.stdout.flush()

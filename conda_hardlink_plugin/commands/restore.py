@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-HELP = "Bring back what `clean --keep` holds."
 DESCRIPTION = """
 List what `conda hardlinks clean --keep` moved aside and still holds, or bring
 back what one of those runs took away.
