@@ -65,6 +65,19 @@ def is_within(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
+def real_path(path: str) -> str | None:
+    """Return a path with every symbolic link resolved; `None` where that cannot be told.
+
+    Of a path to nothing the rest is taken as it stands.
+    """
+    try:
+        return os.path.realpath(path, strict=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return os.path.realpath(path)
+    except OSError:
+        return None
+
+
 def read_mount_table(mountinfo: str = MOUNTINFO) -> MountTable:
     """Read the mounts of this process; a table that is not `known` where they cannot be read."""
     try:

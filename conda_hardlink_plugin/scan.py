@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from .inventory import Root, RootKind, UnitKind
 from .kinds import kind_of_directory, kind_of_file
-from .mounts import SUBVOLUME_FILESYSTEMS, MountTable, read_mount_table
+from .mounts import SUBVOLUME_FILESYSTEMS, MountTable, read_mount_table, real_path
 from .place import Place
 from .tally import BLOCK_BYTES, GONE, Tally
 
@@ -105,6 +105,7 @@ class _Walk:
         self.max_open = _open_directories_allowed()
         self.aliases: dict[str, str] = {}
         self.root_identities: dict[tuple[int, int], str] = {}
+        self.unknown: dict[str, OSError] = {}
         self.tally = Tally([root for root in roots if self._is_new(root)])
         mounted_files = [
             mount.mount_point for mount in mounts.mounts if not os.path.isdir(mount.mount_point)
@@ -124,10 +125,17 @@ class _Walk:
         return self.tally.inventory(self.aliases)
 
     def _is_new(self, root: Root) -> bool:
-        """Tell whether a root is not the same directory as an earlier one."""
-        identity = _identity(root.path)
-        if identity is None:
+        """Tell whether a root is not the same directory as an earlier one.
+
+        One of which that cannot be told is not read: it could be counted twice.
+        """
+        try:
+            status = os.stat(root.path)
+        except OSError as error:
+            if not isinstance(error, GONE):
+                self.unknown[root.path] = error
             return True
+        identity = (status.st_dev, status.st_ino)
         known = self.root_identities.get(identity)
         if known is None:
             self.root_identities[identity] = root.path
@@ -137,16 +145,19 @@ class _Walk:
 
     def _may_meet_twice(self, mounts: MountTable) -> bool:
         """Tell whether a mount inside a root may show a directory that is also elsewhere."""
-        return any(
+        paths = [real_path(root.path) for root in self.tally.roots]
+        return None in paths or any(
             _identity(mount_point) not in self.root_identities
-            for root in self.tally.roots
-            for mount_point in mounts.below(os.path.realpath(root.path))
+            for path in paths
+            for mount_point in mounts.below(path or "/")
         )
 
     def _read_root(self, index: int, root: Root) -> None:
         tally = self.tally
         unit = tally.begin_root(index, detailed=root.path in self.detailed)
         try:
+            if root.path in self.unknown:
+                raise self.unknown[root.path]
             descriptor = os.open(root.path, _OPEN_ROOT)
         except OSError as error:
             tally.add_problem(root.path, error)
@@ -157,6 +168,10 @@ class _Walk:
             status = os.fstat(descriptor)
             tally.note_root(status)
             top = self._read_apart(None, root.path, unit, descriptor, status)
+        except OSError as error:
+            os.close(descriptor)
+            tally.add_problem(root.path, error)
+            return
         except BaseException:
             os.close(descriptor)
             raise
@@ -391,8 +406,9 @@ def _open_directories_allowed() -> int:
 
 def _may_have_subvolumes(roots: Iterable[Root], mounts: MountTable) -> bool:
     """Tell whether a directory may be listed with the inode number of some file beside it."""
-    filesystems = {mounts.filesystem(os.path.realpath(root.path)) for root in roots}
-    return not mounts.known or not filesystems.isdisjoint(SUBVOLUME_FILESYSTEMS)
+    paths = {real_path(root.path) for root in roots}
+    filesystems = {mounts.filesystem(path) for path in paths if path is not None}
+    return not mounts.known or None in paths or not filesystems.isdisjoint(SUBVOLUME_FILESYSTEMS)
 
 
 def _identities(paths: Iterable[str]) -> list[tuple[int, int]]:

@@ -6,7 +6,6 @@ environment are followed: one that stays inside ends at a file, or at one of tho
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .inventory import EscapingSymlink, UnitKind
-from .mounts import is_within
+from .mounts import is_within, real_path
 from .quarantined import home_of
 from .records import PathProblem
 from .tally import BLOCK_BYTES, GONE
@@ -103,6 +102,9 @@ def _chains(inventory: Inventory, caches: _CachePaths) -> Iterator[tuple[Escapin
     Where one leads to a whole cache, or to a folder that holds one, others may lead through it that
     seem to stay inside their environment: there every link is followed.
     """
+    for path in caches.unknown:
+        link = EscapingSymlink(caches.an_environment, path, "")
+        yield link, _Chain(set(), error="it cannot be told which folder this is")
     doors: dict[int, None] = {}
     for symlink in inventory.symlinks:
         chain = caches.follow(symlink.path, symlink.target)
@@ -110,32 +112,32 @@ def _chains(inventory: Inventory, caches: _CachePaths) -> Iterator[tuple[Escapin
         if chain.end is not None and caches.is_door(chain.path, chain.end):
             doors[symlink.root] = None
     followed = {symlink.path for symlink in inventory.symlinks}
-    identities = {inventory.identity(root) for root in range(len(inventory.roots))}
+    paths = {root.path for root in inventory.roots}
     for root in doors:
-        for symlink in _symlinks_below(inventory.roots[root].path, root, identities):
-            if symlink.path not in followed:
-                yield symlink, caches.follow(symlink.path, symlink.target)
+        for found in _symlinks_below(inventory.roots[root].path, root, paths):
+            if isinstance(found, PathProblem):
+                yield EscapingSymlink(root, found.path, ""), _Chain(set(), error=found.reason)
+            elif found.path not in followed:
+                yield found, caches.follow(found.path, found.target)
 
 
 def _symlinks_below(
-    directory: str, root: int, roots: Collection[tuple[int, int] | None]
-) -> Iterator[EscapingSymlink]:
-    """Yield every symbolic link of a root; what cannot be read the scan has noted."""
+    directory: str, root: int, other_roots: Collection[str]
+) -> Iterator[EscapingSymlink | PathProblem]:
+    """Yield every symbolic link of a root, and what cannot be looked at."""
     waiting = [directory]
     while waiting:
+        path = waiting.pop()
         try:
-            with os.scandir(waiting.pop()) as entries:
-                listed = list(entries)
-        except OSError:
-            continue
-        for entry in listed:
-            with contextlib.suppress(OSError):
-                if entry.is_symlink():
-                    yield EscapingSymlink(root, entry.path, os.readlink(entry.path))
-                elif entry.is_dir(follow_symlinks=False):
-                    status = entry.stat(follow_symlinks=False)
-                    if (status.st_dev, status.st_ino) not in roots:
-                        waiting.append(entry.path)
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    path = entry.path
+                    if entry.is_symlink():
+                        yield EscapingSymlink(root, path, os.readlink(path))
+                    elif entry.is_dir(follow_symlinks=False) and path not in other_roots:
+                        waiting.append(path)
+        except OSError as error:
+            yield PathProblem(path, (error.strerror or str(error)).lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +185,17 @@ class _CachePaths:
         names = {root.path: [root.path] for root in inventory.roots}
         for alias, path in inventory.aliases.items():
             names[path].append(alias)
-        roots = [
-            (os.path.realpath(name), root.path, index)
-            for index, root in enumerate(inventory.roots)
-            for name in names[root.path]
-        ]
-        self.roots = sorted(roots, key=lambda root: -len(root[0]))  # the innermost first
+        self.unknown: list[str] = []
+        self.an_environment = len(inventory.roots) - 1  # caches come first
+        self.roots: list[tuple[str, str, int]] = []
+        for index, root in enumerate(inventory.roots):
+            for name in names[root.path]:
+                real = real_path(name)
+                if real is None:
+                    self.unknown.append(name)
+                else:
+                    self.roots.append((real, root.path, index))
+        self.roots.sort(key=lambda root: -len(root[0]))  # the innermost first
         self.caches = [real for real, _, index in self.roots if index in self.others]
         self.folders: dict[tuple[str, str], tuple[str, frozenset[int]]] = {}
 

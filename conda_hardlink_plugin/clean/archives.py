@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..evidence import Verdict, dist_of
+from ..quarantined import home_of
 from ..records import CachedPackage, PathProblem, read_urls_txt
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ class Archives:
         inventory = facts.inventory
         self._facts = facts
         self._terms = terms
-        self._unit_of = {inventory.units[unit].path: unit for unit in facts.evidence.uses}
+        paths = {unit: inventory.units[unit].path for unit in facts.evidence.uses}
+        self._unit_of = {home_of(path): unit for unit, path in paths.items()}
+        self._unit_of |= {path: unit for unit, path in paths.items()}
         self._recorded = set().union(*inventory.records.values())
         self._urls: dict[str, dict[str, str]] = {}
 

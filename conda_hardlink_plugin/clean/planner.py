@@ -392,6 +392,8 @@ class _Planner:
 def _files_below(path: str) -> Iterator[str]:
     """Yield a path, and what is below it but no folders."""
     yield path
+    if os.path.islink(path):
+        return
     for folder, _, names in os.walk(path):
         yield from (os.path.join(folder, name) for name in names)
 
