@@ -121,17 +121,26 @@ class _Planner:
 
     def _finishing(self) -> list[int]:
         """Return what earlier runs gave up, what is held no longer, and what came again."""
-        there = {unit.path for unit in self.units}
+        there = {place.path: unit for unit, place in enumerate(self.units)}
         finishing = []
         for unit, place in enumerate(self.units):
             entry = entry_of(place.path)
             if entry is None or not self._is_open(unit):
                 continue
             expired = entry.has_expired(self.terms.now_ns)
-            came_again = entry.stage is Stage.MOVING and home_of(place.path) in there
+            came_again = entry.stage is Stage.MOVING and self._is_whole(
+                there.get(home_of(place.path))
+            )
             if entry.stage is Stage.PURGE or expired or came_again:
                 finishing.append(unit)
         return finishing
+
+    def _is_whole(self, unit: int | None) -> bool:
+        """Tell whether something is there; of a package, whether its extraction was finished."""
+        if unit is None or unit not in self.facts.evidence.uses:
+            return unit is not None
+        package = self.facts.evidence.package(unit)
+        return isinstance(package, CachedPackage) and package.finished_ns is not None
 
     def _returning(self, finishing: Collection[int]) -> list[int]:
         """Return what an interrupted run moved aside and did not give up."""

@@ -113,7 +113,7 @@ class Quarantine:
 
         """
         home = self.home(entry)
-        with self.parent(entry.relative) as (parent, name), self._said(home):
+        with self.parent(entry.relative, make=True) as (parent, name), self._said(home):
             try:
                 self._put_back(entry, parent, name)
             except OSError as error:
@@ -203,8 +203,14 @@ class Quarantine:
         return status.st_dev, status.st_ino
 
     @contextmanager
-    def parent(self, relative: str) -> Iterator[tuple[int, str]]:
-        """Open the directory that holds a path in the cache; give it and the last name."""
+    def parent(self, relative: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+        """Open the directory that holds a path in the cache; give it and the last name.
+
+        Args:
+            relative: The path, relative to the cache.
+            make: Make the directories on the way that are gone.
+
+        """
         *folders, name = relative.split("/")
         path = os.path.join(self.cache, relative)
         with self._said(path):
@@ -212,6 +218,9 @@ class Quarantine:
         try:
             with self._said(path):
                 for folder in folders:
+                    if make:
+                        with contextlib.suppress(FileExistsError):
+                            os.mkdir(folder, dir_fd=descriptor)
                     below = os.open(folder, _OPEN_BELOW, dir_fd=descriptor)
                     os.close(descriptor)
                     descriptor = below

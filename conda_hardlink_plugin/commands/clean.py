@@ -311,7 +311,7 @@ def _version_key(version: str) -> tuple[int, Any]:
 
     try:
         return 1, VersionOrder(version)
-    except InvalidVersionSpec:
+    except (InvalidVersionSpec, ValueError):  # also of too many digits for an int
         return 0, version
 
 
