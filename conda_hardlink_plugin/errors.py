@@ -54,10 +54,12 @@ class CleanRefusedError(HardlinksError):
     """Nothing may be removed as things are."""
 
     def __init__(self, refusals: list[str]) -> None:
-        """Take the reasons; the first few are said."""
+        """Take the reasons; the first few are said, a line each."""
         more = len(refusals) - _REFUSALS_SAID
-        said = [f"{refusal}." for refusal in refusals[:_REFUSALS_SAID]]
-        super().__init__("\n".join([*said, *([f"And {more} more."] if more > 0 else [])]))
+        said = [printable(f"{refusal}.") for refusal in refusals[:_REFUSALS_SAID]]
+        said += [f"And {more} more."] if more > 0 else []
+        super().__init__(" ".join(said))
+        self.sentence = "\n".join(said)
 
 
 class StoppedError(HardlinksError):

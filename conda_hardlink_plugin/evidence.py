@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from .inventory import TARBALL_SUFFIXES, ProblemKind, RootKind, UnitKind
 from .mounts import is_within
-from .quarantined import home_of
+from .quarantined import Stage, entry_of, home_of
 from .records import CachedPackage, PathProblem, read_cached_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
-    from .inventory import Inventory
+    from .inventory import Inventory, Unit
     from .softlinks import SoftlinksOfEnvironment
     from .usage import Usage
 
@@ -157,7 +157,7 @@ class Evidence:
         self._terms = terms
         self._read = read
         self._packages: dict[int, CachedPackage | PathProblem] = {}
-        self._archives = {unit.path for unit in inventory.units if unit.kind is UnitKind.TARBALL}
+        self._archives = {home_of(unit.path) for unit in inventory.units if _is_archive(unit)}
         self._unreadable = [
             problem for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
         ]
@@ -307,6 +307,12 @@ def find_package_uses(
     _drop_records_of_linked(inventory, users)
     outside = usage.cache_units_linked_from_outside
     return {index: PackageUse(index, used, index in outside) for index, used in users.items()}
+
+
+def _is_archive(unit: Unit) -> bool:
+    """Tell whether a unit is an archive, or may be one that was moved aside and can come back."""
+    entry = entry_of(unit.path)
+    return unit.kind is UnitKind.TARBALL or (entry is not None and entry.stage is Stage.MOVING)
 
 
 def dist_of(package_path: str) -> str:

@@ -222,7 +222,7 @@ class _Finder:
 
     def add_children(self, folder: str) -> None:
         for entry in self._entries(folder):
-            if _has_history(entry.path):
+            if _may_be_environment(entry.path):
                 self.prefixes[entry.path] = None
             elif os.path.isdir(entry.path):  # is_dir() would raise at a symlink loop
                 self.add_listed(entry.path, must_exist=False)
@@ -249,7 +249,7 @@ class _Finder:
         waiting = [folder]
         while waiting:
             place = waiting.pop()
-            if _has_history(place):
+            if _may_be_environment(place):
                 self.prefixes[place] = None
                 place = os.path.join(place, "envs")
             waiting += [
@@ -332,6 +332,14 @@ def _existing_folder(folder: str, option: str) -> str:
             f"{option} {folder}: there is no such folder. Give one that exists."
         )
     return path
+
+
+def _may_be_environment(path: str) -> bool:
+    """Tell whether a folder is an environment, or one that is being made.
+
+    conda writes `conda-meta/history` last: until then a `conda-meta` is what there is.
+    """
+    return os.path.isdir(os.path.join(path, "conda-meta"))
 
 
 def _has_history(path: str) -> bool:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 TARBALL_SUFFIXES = (".conda", ".tar.bz2")
+PARTIAL_SUFFIXES = tuple(  # of downloads that were not finished, in conda of these years
+    tarball + partial for tarball in TARBALL_SUFFIXES for partial in (".partial", ".part")
+)
 
 
 class RootKind(Enum):

@@ -8,7 +8,7 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
-from .inventory import TARBALL_SUFFIXES, UnitKind
+from .inventory import PARTIAL_SUFFIXES, TARBALL_SUFFIXES, UnitKind
 from .quarantined import QUARANTINE, Quarantined, Stage
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def kind_of_file(place: Place, name: str) -> UnitKind:
     """Return what a file in a directory of a cache, outside packages, is."""
     if _is_quarantine(place) and Quarantined.of_name(name) is not None:
         return UnitKind.QUARANTINED
-    if name.endswith(TARBALL_SUFFIXES):
+    if name.endswith((*TARBALL_SUFFIXES, *PARTIAL_SUFFIXES)):
         return UnitKind.TARBALL
     return UnitKind.TRASH if _TRASH.fullmatch(name) else UnitKind.OTHER
 

@@ -184,8 +184,12 @@ class _Walk:
             for place in stack:
                 place.close()
         if not tally.in_cache:
-            with contextlib.suppress(OSError):  # the walk has noted it
+            try:
                 tally.note_records(os.listdir(f"{root.path}/conda-meta"))
+            except FileNotFoundError:  # it was removed meanwhile
+                tally.note_records(())
+            except OSError:
+                pass  # without records it counts as not looked at
 
     def _enter(self, stack: list[Place], place: Place, descriptor: int) -> None:
         """Put a directory that was listed on the stack if it has directories, else close it."""

@@ -96,7 +96,7 @@ def test_a_folder_without_an_index_is_no_package(tmp_path, name, kind, index):
     [
         ("thing-1-0.conda", TARBALL),
         ("thing-1-0.tar.bz2", TARBALL),
-        ("thing-1-0.conda.partial", OTHER),
+        ("thing-1-0.conda.partial", TARBALL),
         ("thing-1-0.conda.c~", TRASH),
         ("thing-1-0.conda.trash", TRASH),
         ("https/host/thing-1-0.tar.bz2.mamba_trash", TRASH),

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..evidence import Verdict, dist_of
+from ..inventory import PARTIAL_SUFFIXES
 from ..quarantined import home_of
 from ..records import CachedPackage, PathProblem, read_urls_txt
 
@@ -39,7 +40,7 @@ class Archives:
 
         """
         recent = self.recent(path)
-        if recent is not None:
+        if recent is not None or path.endswith(PARTIAL_SUFFIXES):
             return recent
         extracted = path.removesuffix(".conda").removesuffix(".tar.bz2")
         obtainable = self._url(path, extracted).startswith(("http://", "https://"))

@@ -51,11 +51,13 @@ def carry_out(
         workers = list(_locked_workers(stack, plan, checker, outcome, hold_until_s))
         for worker in workers:
             worker.heal()
-            worker.remove_what_needs_no_check()
+            worker.take_up()
         try:
             _move_aside(workers, replan)
             for worker in workers:
                 worker.give_up()
+            for worker in workers:
+                worker.unlink()
         except OSError as error:  # the second plan cannot be made
             problem = PathProblem(workers[0].quarantine.path, reason_of(error))
             outcome.problems.append(problem)

@@ -46,6 +46,7 @@ class Worker:
         self._outcome = outcome
         self._hold_until_s = hold_until_s
         self._given_up: dict[Removal, Quarantined] = {}
+        self._tried: set[Quarantined] = set()
 
     def heal(self) -> None:
         """Bring back what an interrupted run moved aside and did not give up."""
@@ -57,15 +58,22 @@ class Worker:
                         self.quarantine.back(entry)
                         self._outcome.returned.append(self.quarantine.home(entry))
 
-    def remove_what_needs_no_check(self) -> None:
-        """Give up what an earlier run gave up, and unlink single files."""
+    def take_up(self) -> None:
+        """Take up what an earlier run gave up."""
         for removal in self._removals:
-            with self._noting_refusals():
-                match removal.action:
-                    case Action.FINISH:
-                        self._take_up(removal)
-                    case Action.UNLINK if self._hold_until_s is None:
-                        self._unlink(removal)
+            if removal.action is Action.FINISH:
+                with self._noting_refusals():
+                    self._take_up(removal)
+
+    def unlink(self) -> None:
+        """Remove single files.
+
+        After packages were moved aside and checked: without its archive one may not be obtainable.
+        """
+        for removal in self._removals:
+            if removal.action is Action.UNLINK and self._hold_until_s is None:
+                with self._noting_refusals():
+                    self._unlink(removal)
 
     def move_aside(self) -> None:
         """Move aside all that is as it was planned."""
@@ -81,7 +89,11 @@ class Worker:
         self.moved.clear()
         with self._noting_refusals():
             for entry in self.quarantine.entries():
-                if entry.stage is Stage.MOVING and entry.run == self._outcome.run:
+                if (
+                    entry.stage is Stage.MOVING
+                    and entry.run == self._outcome.run
+                    and entry not in self._tried
+                ):
                     with self._noting_refusals():
                         self.quarantine.back(entry)
 
@@ -152,8 +164,10 @@ class Worker:
         self._checker.note_moved(removal.path, self.quarantine.path_of(entry))
 
     def _put_back(self, removal: Removal) -> None:
+        entry = self.moved.pop(removal)
+        self._tried.add(entry)
         with self._noting_refusals():
-            self.quarantine.back(self.moved.pop(removal))
+            self.quarantine.back(entry)
 
     def _spare(self, removal: Removal, reason: str) -> None:
         self._outcome.spared.append(Spared(removal, reason))
