@@ -45,8 +45,6 @@ def carry_out(
         on_step: Called with the number of things removed so far.
 
     """
-    for probe in plan.probes:
-        _remove_probe(probe, outcome)
     with ExitStack() as stack:
         workers = list(_locked_workers(stack, plan, checker, outcome, hold_until_s))
         for worker in workers:
@@ -58,6 +56,8 @@ def carry_out(
                 worker.give_up()
             for worker in workers:
                 worker.unlink()
+            for probe in plan.probes:  # not before: they are part of the evidence
+                _remove_probe(probe, outcome)
         except OSError as error:  # the second plan cannot be made
             problem = PathProblem(workers[0].quarantine.path, reason_of(error))
             outcome.problems.append(problem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -47,5 +46,6 @@ class Outcome:
 
 
 def new_run() -> str:
-    """Return a name for a run: its time, and what makes it unique."""
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}_{secrets.token_hex(2)}"
+    """Return a name for a run: its time in UTC, to the microsecond, so that names sort by it."""
+    seconds, rest_ns = divmod(time.time_ns(), 1_000_000_000)
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}_{rest_ns // 1000:06}"

@@ -78,11 +78,11 @@ class _Planner:
 
     def plan(self) -> Plan:
         finishing = self._finishing()
-        packages = [unit for unit in self._packages() if unit not in finishing]
+        returning = self._returning(finishing)
+        packages = self._packages(without={*finishing, *self._kept_out(returning)})
         wanted = self._wanted(packages)
         trash = self._trash() if self.choice.trash else []
         tarballs = self._tarballs() if self.choice.tarballs else []
-        returning = self._returning(finishing)
         others = [*finishing, *trash, *tarballs]
         wanted, too_big = self._as_far_as_needed(wanted, frozenset([*others, *self._held()]))
         chosen = [*others, *wanted]
@@ -110,8 +110,9 @@ class _Planner:
             too_big=too_big,
         )
 
-    def _packages(self) -> list[int]:
-        return sorted(self.facts.evidence.uses, key=lambda unit: home_of(self.units[unit].path))
+    def _packages(self, without: Collection[int]) -> list[int]:
+        packages = self.facts.evidence.uses.keys() - without
+        return sorted(packages, key=lambda unit: home_of(self.units[unit].path))
 
     def _cache(self, unit: int) -> str:
         return self.facts.inventory.roots[self.units[unit].root].path
@@ -152,6 +153,11 @@ class _Planner:
             and self._is_open(unit)
             and unit not in finishing
         ]
+
+    def _kept_out(self, returning: Collection[int]) -> list[int]:
+        """Return what cannot go back: something else is in its place."""
+        there = {place.path for place in self.units}
+        return [unit for unit in returning if home_of(self.units[unit].path) in there]
 
     def _held(self) -> list[int]:
         """Return what earlier runs keep for a while: it is on its way out, too."""
