@@ -212,11 +212,13 @@ def test_search_takes_in_environments_that_nobody_lists_also_nested_ones(changin
     inner = make_prefix(f"{outer}/envs/inner")
     beside = make_prefix(f"{folder}/beside")
     plant(f"{inner}/lib/inner.bin")
-    os.makedirs(f"{folder}/no-environment/conda-meta")
+    being_made = f"{folder}/being-made"
+    os.makedirs(f"{being_made}/conda-meta")
+    os.makedirs(f"{folder}/no-environment/meta")
     os.symlink(folder, f"{folder}/beside/loop")
     before = report_of(changing)
     report = report_of(changing, "--search", folder)
-    assert set(trees_of(report)) - set(trees_of(before)) == {outer, inner, beside}
+    assert set(trees_of(report)) - set(trees_of(before)) == {outer, inner, beside, being_made}
     rows = {row["prefix"]: row for row in report["environments"]}
     assert rows[inner]["size_bytes"] == du(inner)[0]
     assert rows[outer]["size_bytes"] == du(outer, exclude=[inner])[0]
