@@ -186,10 +186,9 @@ class _Walk:
         if not tally.in_cache:
             try:
                 tally.note_records(os.listdir(f"{root.path}/conda-meta"))
-            except FileNotFoundError:  # it was removed meanwhile
-                tally.note_records(())
-            except OSError:
-                pass  # without records it counts as not looked at
+            except OSError:  # without records it counts as not looked at
+                if not os.path.lexists(root.path):  # it was removed meanwhile
+                    tally.note_records(())
 
     def _enter(self, stack: list[Place], place: Place, descriptor: int) -> None:
         """Put a directory that was listed on the stack if it has directories, else close it."""

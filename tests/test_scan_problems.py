@@ -301,7 +301,9 @@ def test_a_deep_tree_is_counted_with_few_descriptors_allowed(open_top, allowed):
     make_chain(made.unused, 400, "level", f"{made.shared}/lib/big")
 
     def scan_with_few() -> Usage:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
+        inherited = max(int(descriptor) for descriptor in os.listdir("/proc/self/fd"))
+        limit = inherited + allowed
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         return Usage(scan(made.roots))
 
     usage = in_child(scan_with_few)

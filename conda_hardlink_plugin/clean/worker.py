@@ -46,7 +46,6 @@ class Worker:
         self._outcome = outcome
         self._hold_until_s = hold_until_s
         self._given_up: dict[Removal, Quarantined] = {}
-        self._tried: set[Quarantined] = set()
 
     def heal(self) -> None:
         """Bring back what an interrupted run moved aside and did not give up."""
@@ -89,11 +88,7 @@ class Worker:
         self.moved.clear()
         with self._noting_refusals():
             for entry in self.quarantine.entries():
-                if (
-                    entry.stage is Stage.MOVING
-                    and entry.run == self._outcome.run
-                    and entry not in self._tried
-                ):
+                if entry.stage is Stage.MOVING and entry.run == self._outcome.run:
                     with self._noting_refusals():
                         self.quarantine.back(entry)
 
@@ -164,10 +159,8 @@ class Worker:
         self._checker.note_moved(removal.path, self.quarantine.path_of(entry))
 
     def _put_back(self, removal: Removal) -> None:
-        entry = self.moved.pop(removal)
-        self._tried.add(entry)
         with self._noting_refusals():
-            self.quarantine.back(entry)
+            self.quarantine.back(self.moved.pop(removal))
 
     def _spare(self, removal: Removal, reason: str) -> None:
         self._outcome.spared.append(Spared(removal, reason))
@@ -177,11 +170,12 @@ class Worker:
 
     @contextmanager
     def _noting_refusals(self) -> Iterator[None]:
-        """Note what cannot be done, and go on."""
+        """Note what cannot be done, once, and go on."""
         try:
             yield
         except RefusedError as error:
-            self._outcome.problems.append(error.problem)
+            if error.problem not in self._outcome.problems:
+                self._outcome.problems.append(error.problem)
         except OSError as error:
             problem = PathProblem(self.quarantine.cache, reason_of(error))
             self._outcome.problems.append(problem)
