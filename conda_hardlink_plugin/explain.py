@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .evidence import dist_of
 from .inventory import RootKind
-from .mounts import is_within
+from .mounts import is_one_of, is_within
 from .quarantined import home_of
 from .records import CachedPackage
 from .softlinks import softlinks_through
@@ -218,21 +218,25 @@ def _find_links(
 ) -> dict[Identity, list[str]]:
     """Return the paths at which some inodes are found below some roots, each once."""
     found: dict[Identity, dict[str, None]] = {}
+    numbers, apart = {number for _, number in wanted}, facts.inventory.identities()
     for root in roots:
-        for path, identity, _ in _links_below(_path(facts, root), {ino for _, ino in wanted}):
+        for path, identity, _ in _links_below(_path(facts, root), numbers, apart):
             if identity in wanted:
                 found.setdefault(identity, {})[path] = None
     return {identity: list(paths) for identity, paths in found.items()}
 
 
 def _links_below(
-    directory: str, inodes: Collection[int] | None = None
+    directory: str,
+    inodes: Collection[int] | None = None,
+    apart: Collection[Identity] = (),
 ) -> Iterator[tuple[str, Identity, int]]:
     """Yield path, identity and link count of each file below a directory.
 
     Args:
         directory: Absolute path.
         inodes: The numbers of the inodes that matter; all where not given.
+        apart: Directories that are not entered.
 
     """
     waiting = [directory]
@@ -244,7 +248,7 @@ def _links_below(
             continue
         for entry in listed:
             if entry.is_dir(follow_symlinks=False):
-                waiting.append(entry.path)
+                waiting += [] if apart and is_one_of(entry.path, apart) else [entry.path]
             elif inodes is None or entry.inode() in inodes:
                 with contextlib.suppress(OSError):
                     status = os.lstat(entry.path)

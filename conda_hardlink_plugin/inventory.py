@@ -226,3 +226,8 @@ class Inventory:
         """Return device and inode of a root; `None` if it could not be opened."""
         device = self.root_devices[root]
         return None if device < 0 else (self.devices[device], self.root_inodes[root])
+
+    def identities(self) -> frozenset[tuple[int, int]]:
+        """Return device and inode of each root, by which one that lies in another is known."""
+        found = (self.identity(root) for root in range(len(self.roots)))
+        return frozenset(identity for identity in found if identity is not None)

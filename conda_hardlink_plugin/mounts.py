@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MOUNTINFO = "/proc/self/mountinfo"
 OVERLAYS = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
@@ -63,6 +67,15 @@ class MountTable:
 def is_within(path: str, directory: str) -> bool:
     """Tell whether `path` is `directory` or below it, by the text of the two absolute paths."""
     return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def is_one_of(path: str, identities: Collection[tuple[int, int]]) -> bool:
+    """Tell whether what is at a path has one of these devices and inodes."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) in identities
 
 
 def real_path(path: str) -> str | None:

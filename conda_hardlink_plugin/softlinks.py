@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .inventory import EscapingSymlink, UnitKind
-from .mounts import is_within, real_path
+from .mounts import is_one_of, is_within, real_path
 from .quarantined import home_of
 from .records import PathProblem
 from .tally import BLOCK_BYTES, GONE
@@ -112,9 +112,9 @@ def _chains(inventory: Inventory, caches: _CachePaths) -> Iterator[tuple[Escapin
         if chain.end is not None and caches.is_door(chain.path, chain.end):
             doors[symlink.root] = None
     followed = {symlink.path for symlink in inventory.symlinks}
-    paths = {root.path for root in inventory.roots}
+    apart = inventory.identities()
     for root in doors:
-        for found in _symlinks_below(inventory.roots[root].path, root, paths):
+        for found in _symlinks_below(inventory.roots[root].path, root, apart):
             if isinstance(found, PathProblem):
                 yield EscapingSymlink(root, found.path, ""), _Chain(set(), error=found.reason)
             elif found.path not in followed:
@@ -122,7 +122,7 @@ def _chains(inventory: Inventory, caches: _CachePaths) -> Iterator[tuple[Escapin
 
 
 def _symlinks_below(
-    directory: str, root: int, other_roots: Collection[str]
+    directory: str, root: int, apart: Collection[tuple[int, int]]
 ) -> Iterator[EscapingSymlink | PathProblem]:
     """Yield every symbolic link of a root, and what cannot be looked at."""
     waiting = [directory]
@@ -134,7 +134,7 @@ def _symlinks_below(
                     path = entry.path
                     if entry.is_symlink():
                         yield EscapingSymlink(root, path, os.readlink(path))
-                    elif entry.is_dir(follow_symlinks=False) and path not in other_roots:
+                    elif entry.is_dir(follow_symlinks=False) and not is_one_of(path, apart):
                         waiting.append(path)
         except OSError as error:
             yield PathProblem(path, (error.strerror or str(error)).lower())

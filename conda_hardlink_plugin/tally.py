@@ -22,7 +22,7 @@ from .inventory import (
     UnitKind,
 )
 from .links import InodeTable, State, States, Step
-from .mounts import is_within
+from .mounts import is_within, real_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -80,6 +80,7 @@ class Tally:
         self._own_files: dict[int, list[_NotedFile]] = {}
         self._problems: list[Problem] = []
         self._inside: list[str] = []
+        self._real_paths = [real_path(root.path) for root in roots]
 
     def inventory(self, aliases: dict[str, str]) -> Inventory:
         """Return what was found; nothing may be counted afterwards."""
@@ -104,12 +105,7 @@ class Tally:
         self.root = root
         self.in_cache = self.roots[root].kind is RootKind.CACHE
         self.keeps_own = detailed
-        path = self.roots[root].path
-        self._inside = [
-            other.path
-            for other in self.roots
-            if other.path != path and is_within(other.path, path) and not self.in_cache
-        ]
+        self._inside = [] if self.in_cache else self._places_inside(root)
         if detailed:
             self._own_files[root] = []
         kind = UnitKind.OTHER if self.in_cache else UnitKind.ENVIRONMENT
@@ -124,10 +120,25 @@ class Tally:
         """Note the names of the files in the current environment's `conda-meta`."""
         self._records[self.root] = frozenset(name for name in names if name.endswith(".json"))
 
-    def _leads_inside(self, path: str) -> bool:
-        """Tell whether a path leads into a root that lies inside the current one."""
-        return bool(self._inside) and any(
-            is_within(os.path.normpath(path), root) for root in self._inside
+    def _places_inside(self, root: int) -> list[str]:
+        """Return where other roots lie inside a root, by the path by which that is scanned."""
+        real = self._real_paths[root]
+        if real is None:
+            return []
+        inside = [other for other in self._real_paths if other and is_within(other, real)]
+        return [self.roots[root].path + other[len(real) :] for other in inside if other != real]
+
+    def _may_lead_inside(self, directory: str, target: str) -> bool:
+        """Tell whether a symbolic link may lead into a root that lies inside the current one.
+
+        It does by its text, or it leads to a folder on the way there, which others may pass, or it
+        leaves a folder by `..` that may be a symbolic link itself.
+        """
+        if not self._inside:
+            return False
+        path = os.path.normpath(f"{directory}/{target}")
+        return "/.." in target.lstrip("./") or any(
+            is_within(path, place) or is_within(place, path) for place in self._inside
         )
 
     def add_file(
@@ -300,7 +311,7 @@ class Tally:
             self.add_problem(path, error)
             return
         inside = directory[len(self.roots[self.root].path) + 1 :]
-        if escapes(target, inside) or self._leads_inside(f"{directory}/{target}"):
+        if escapes(target, inside) or self._may_lead_inside(directory, target):
             self._symlinks.append(EscapingSymlink(self.root, path, target))
 
 

@@ -293,6 +293,26 @@ def test_a_quarantine_that_its_holder_removes_is_made_and_locked_anew(cache):
         assert waiting.result() == (True, False)
 
 
+def test_a_quarantine_that_is_removed_between_finding_and_opening_it_is_made_again(cache):
+    """By another clean, which has just finished."""
+    os.mkdir(f"{cache}/{QUARANTINE}", mode=0o700)
+
+    def open_it():
+        is_first = [True]
+
+        def when_about_to_open(event, arguments):
+            if event == "open" and arguments[0] == QUARANTINE and is_first:
+                is_first.clear()
+                os.rmdir(f"{cache}/{QUARANTINE}")
+
+        sys.addaudithook(when_about_to_open)
+        with locked_quarantine(cache) as quarantine:
+            return quarantine.is_in_place(), quarantine.made, bool(is_first)
+
+    with forked(open_it) as opening:
+        assert opening.result() == (True, True, False)
+
+
 @pytest.fixture
 def made(tmp_path):
     """Two caches with unused packages in them."""

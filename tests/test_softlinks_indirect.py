@@ -51,6 +51,48 @@ def test_a_relative_link_of_base_into_the_cache_inside_it_is_followed(made, thin
     assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
 
 
+@pytest.mark.parametrize(
+    ("of_base", "of_cache"), [("", "alias/pkgs"), ("alias", "pkgs"), ("alias", "alias/pkgs")]
+)
+def test_so_it_is_where_either_is_known_by_another_path(made, thing, tmp_path, of_base, of_cache):
+    symlink("../pkgs/thing-1-0/lib/f", f"{base_of(made)}/lib/f")
+    alias = f"{tmp_path}-again"
+    os.symlink(made.directory, alias)
+    paths = {"": made.directory, "alias": alias, "pkgs": made.caches[0]}
+    paths["alias/pkgs"] = f"{alias}/pkgs"
+    made.prefixes, made.caches = [paths[of_base]], [paths[of_cache]]
+    assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+
+
+@pytest.mark.parametrize(
+    ("folder_link", "text", "link"),
+    [
+        (".", "around", "around/pkgs/thing-1-0/lib/f"),
+        ("../..", "share/on/up", "share/on/up/pkgs/thing-1-0/lib/f"),
+        ("../lib", "share/lib", "share/lib/../pkgs/thing-1-0/lib/f"),
+    ],
+)
+def test_a_link_of_base_through_folders_of_base_that_are_links_is_followed(
+    made, thing, folder_link, text, link
+):
+    base = base_of(made)
+    write(f"{base}/lib/g")
+    symlink(folder_link, f"{base}/{text}")
+    symlink(link, f"{base}/f")
+    assert os.path.samefile(f"{base}/f", f"{thing}/lib/f")
+    assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+
+
+def test_links_of_a_package_are_not_those_of_base_around_it(made, tmp_path):
+    """Where all links of base are looked at, and the cache is known by another path."""
+    symlink("f", f"{made.package('thing-1-0', {'lib/f': b'f'})}/lib/g")
+    base = base_of(made)
+    symlink("pkgs", f"{base}/door")
+    os.symlink(made.caches[0], f"{tmp_path}-again")
+    made.caches = [f"{tmp_path}-again"]
+    assert verdicts(made) == {"thing-1-0": Verdict.UNUSED}
+
+
 def test_a_link_that_stays_inside_and_passes_a_link_to_the_cache_is_followed(made, thing):
     prefix = made.environment("env")
     symlink(made.caches[0], f"{prefix}/cache")

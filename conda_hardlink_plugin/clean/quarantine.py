@@ -264,14 +264,21 @@ def opened(cache: str, known: tuple[int, int] | None = None) -> Iterator[Quarant
             raise RefusedError.of(cache, error) from None
         if known is not None and (status.st_dev, status.st_ino) != known:
             raise RefusedError(cache, "it was replaced meanwhile")
-        made = _make_quarantine(cache, cache_descriptor)
-        descriptor = _open_quarantine(cache, cache_descriptor)
+        made, descriptor = _make_and_open_quarantine(cache, cache_descriptor)
         try:
             yield Quarantine(cache, cache_descriptor, descriptor, made=made)
         finally:
             os.close(descriptor)
     finally:
         os.close(cache_descriptor)
+
+
+def _make_and_open_quarantine(cache: str, cache_descriptor: int) -> tuple[bool, int]:
+    """Open the quarantine; tell whether there was none."""
+    while True:
+        made = _make_quarantine(cache, cache_descriptor)
+        with contextlib.suppress(FileNotFoundError):  # another clean has just removed it
+            return made, _open_quarantine(cache, cache_descriptor)
 
 
 def _make_quarantine(cache: str, cache_descriptor: int) -> bool:
@@ -297,6 +304,8 @@ def _open_quarantine(cache: str, cache_descriptor: int) -> int:
             descriptor = os.open(QUARANTINE, _OPEN_BELOW, dir_fd=cache_descriptor)
             stack.callback(os.close, descriptor)
             reason = _objection(os.fstat(descriptor), os.fstat(cache_descriptor))
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise RefusedError.of(path, error) from None
         if reason:
