@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .evidence import dist_of
-from .inventory import RootKind
+from .inventory import TARBALL_SUFFIXES, RootKind, UnitKind
 from .mounts import is_one_of, is_within
 from .quarantined import home_of
 from .records import CachedPackage
@@ -86,6 +86,8 @@ class FileExplanation:
         links: Absolute paths of those that lie in the trees.
         leads_to: Absolute path where it ends, if it is a symbolic link; else `None`.
         packages: Absolute paths of the cached packages that hold a link, or that it leads into.
+        archive_of: Absolute path of the package that it is the archive of, extracted or not; `None`
+            if it is no archive in a cache.
 
     """
 
@@ -96,6 +98,7 @@ class FileExplanation:
     links: tuple[str, ...]
     leads_to: str | None
     packages: tuple[str, ...]
+    archive_of: str | None
 
 
 def find_packages(facts: Facts, wanted: str) -> list[int]:
@@ -185,7 +188,16 @@ def explain_file(facts: Facts, path: str) -> FileExplanation:
         links=tuple(sorted(links)),
         leads_to=leads_to,
         packages=tuple(facts.inventory.units[unit].path for unit in found if unit is not None),
+        archive_of=_package_of_archive(facts, identity),
     )
+
+
+def _package_of_archive(facts: Facts, identity: Identity) -> str | None:
+    for unit in facts.inventory.units:
+        if unit.kind is UnitKind.TARBALL and is_one_of(unit.path, {identity}):
+            suffix = next((each for each in TARBALL_SUFFIXES if unit.path.endswith(each)), "")
+            return unit.path.removesuffix(suffix) if suffix else None
+    return None
 
 
 def _hard_links(facts: Facts, paths: Iterable[str]) -> Iterator[FileWitness]:

@@ -22,6 +22,7 @@ from .costs import (
 from .evidence import Verdict, dist_of
 from .inventory import RootKind
 from .notes import find_notes
+from .quarantined import home_of
 from .usage import Measure
 
 if TYPE_CHECKING:
@@ -206,8 +207,8 @@ def _packages(facts: Facts) -> Iterator[PackageFigures]:
             for prefix in [facts.inventory.roots[root].path]
         )
         yield PackageFigures(
-            name=os.path.basename(path),
-            path=path,
+            name=os.path.basename(home_of(path)),
+            path=home_of(path),
             size_bytes=sizes[unit],
             environments=tuple(users),
             used_outside=use.outside,

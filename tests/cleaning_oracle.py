@@ -363,10 +363,22 @@ class Oracle:
         }
 
     def _is_left(self, path: str) -> bool:
-        return self.question.now_ns - self.status[path].st_ctime_ns >= self.question.grace_ns
+        return self._age_ns(path) >= self.question.grace_ns
+
+    def _age_ns(self, path: str) -> int:
+        return int(self.question.now_ns - self.status[path].st_ctime_ns)
 
     def _archive_may_go(self, unit: Unit) -> bool:
         if not self._is_left(unit.place) or self.soft_users[unit.place]:
+            return False
+        choice, age_ns = self.question.choice, self._age_ns(unit.place)
+        if choice.older_than_ns is not None and age_ns < choice.older_than_ns:
+            return False
+        dist = os.path.basename(unit.place).removesuffix(".conda").removesuffix(".tar.bz2")
+        names = (dist, dist.split("-")[0])
+        if choice.name_glob is not None and not any(
+            fnmatchcase(name, choice.name_glob) for name in names
+        ):
             return False
         dist = unit.place.removesuffix(".conda").removesuffix(".tar.bz2")
         extracted = [package for package in self.packages if package.home == dist]

@@ -169,8 +169,6 @@ def _said_of_kept(oracle: Oracle, unit: Unit, allowed: Collection[str]) -> set[s
     """Return the verdicts that may be named for a package that stays."""
     reasons = oracle.objections(unit)
     kept_for = [reason for reason in reasons if reason not in allowed]
-    if not kept_for and reasons[:1] == ["recorded"]:
-        return {"recorded", "softlinked", "unverifiable"}  # what its records say has a part
     return {(*kept_for, *reasons, "unused")[0]}
 
 

@@ -213,6 +213,31 @@ def test_a_file_has_every_link_in_the_trees_once(made, tmp_path):
         assert explanation.leads_to is None
 
 
+def test_the_links_of_a_cache_inside_base_are_not_those_of_base(made, tmp_path):
+    """Nor twice there where the cache is known by another path than base is."""
+    path = made.package("p-1-0", {"lib/f": b"f"})
+    base = os.path.dirname(made.caches[0])
+    write(f"{base}/conda-meta/history")
+    mine = link(f"{path}/lib/f", f"{base}/f")
+    alias = f"{tmp_path}-again"
+    os.symlink(made.caches[0], alias)
+    made.prefixes, made.caches = [base], [alias]
+    explanation = file_explained(made, mine)
+    assert explanation.links == tuple(sorted([mine, f"{alias}/p-1-0/lib/f"]))
+    package = explained(made, f"{alias}/p-1-0")
+    assert [(each.use, each.path) for each in package.witnesses] == [("hardlink", mine)]
+
+
+@pytest.mark.parametrize("name", ["p-1-0.conda", "p-1-0.tar.bz2"])
+def test_an_archive_is_that_of_the_package_of_its_name(made, name):
+    path = made.package("p-1-0", {})
+    archive = write(f"{made.caches[0]}/{name}", b"archive")
+    again = link(archive, f"{made.environment('env')}/{name}")
+    explanation = file_explained(made, again)
+    assert (explanation.archive_of, explanation.packages) == (path, ())
+    assert file_explained(made, f"{path}/info/index.json").archive_of is None
+
+
 def test_the_last_link_of_a_file_frees_its_inode(made):
     mine = write(f"{made.environment('env')}/mine", b"m" * 9_000)
     explanation = file_explained(made, mine)

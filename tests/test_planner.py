@@ -242,6 +242,7 @@ def test_what_is_recorded_goes_unless_its_record_says_that_it_is_linked_or_says_
     assert going(plan) == ["copied-1-0"]
     assert reasons(plan)["soft-1-0"] == "env says that it has symbolic links"
     assert reasons(plan)["torn-1-0"].startswith(f"{torn}: it is no JSON")
+    assert {kept.verdict for kept in plan.keep} == {Verdict.RECORDED}
 
 
 def test_a_closed_cache_is_left_alone_with_all_that_is_in_it(made):
@@ -344,6 +345,26 @@ def test_left_overs_and_archives_are_told_apart_from_packages_by_how_they_go(mad
     assert [item.package is None for item in plan.remove] == [True, True, False]
     assert plan.planned_bytes == sum(du(path, archive, os.path.dirname(left)))
     assert going(plan_of(made)) == ["p-1-0"]
+
+
+def test_archives_are_chosen_by_name_and_age_as_packages_are(made):
+    cache = f"{made.directory}/pkgs"
+    made.package("used-1-0", {"f": b"f"})
+    made.install(made.environment("env"), f"{cache}/used-1-0")
+    names = [f"{name}-1-0{suffix}" for name in ("a-b", "ab") for suffix in (".conda", ".tar.bz2")]
+    for name in (*names, "ab-2-0.conda.partial"):
+        write(f"{cache}/{name}", b"a")
+    options = {"tarballs": True, "unobtainable": True}
+    assert going(plan_of(made, **options)) == sorted([*names, "ab-2-0.conda.partial"])
+    assert going(plan_of(made, **options, name_glob="a-b")) == names[:2]
+    assert going(plan_of(made, **options, name_glob="*-2-0")) == ["ab-2-0.conda.partial"]
+    plan = plan_of(made, **options, name_glob="a-b-1-0", older_than_ns=DAY_NS)
+    assert plan.remove == ()
+    assert {kept.verdict for kept in plan.keep[:-1]} == {Verdict.UNUSED}
+    assert reasons(plan)["ab-1-0.conda"] == "not of the name a-b-1-0"
+    assert reasons(plan)["a-b-1-0.conda"] == "its last use is too short ago for --older-than"
+    later_ns = max(os.lstat(f"{cache}/{name}").st_ctime_ns for name in os.listdir(cache)) + DAY_NS
+    assert len(going(plan_of(made, **options, older_than_ns=DAY_NS, now_ns=later_ns))) == 5
 
 
 def test_a_package_that_an_environment_leads_to_stays_whatever_is_asked_for(made):

@@ -259,9 +259,10 @@ def test_an_outcome_says_what_was_freed_and_all_that_went_otherwise():
         """\
 Kept after all: d-1-0: hard links in env.
 Put back: 1 package.
-Moved aside: 2 things. To bring them back: conda hardlinks restore r1
+Moved aside: 2 items. To bring them back: conda hardlinks restore r1
 Freed 5.0 MiB (5,242,880 bytes).
 ! /conda/pkgs/f: operation not permitted.
+What could not be done is tried again by the next clean.
 """
     )
 
@@ -357,3 +358,9 @@ def test_json_is_a_success_where_nothing_was_refused_and_nothing_failed(
         text = render_clean(plan(), Outcome(problems=problems), errors=errors, dry_run=dry_run)
         answer = json.loads(text)
         assert (answer["success"], answer["dry_run"]) == (success, dry_run)
+
+
+def test_of_what_is_refused_nothing_is_concluded(plan):
+    stream = io.StringIO()
+    print_plan(plan(), Terminal(stream), verbose=False, refused=True)
+    assert stream.getvalue() == ""

@@ -57,6 +57,7 @@ def file(**more):
         "links": ("/envs/work/lib/f", "/pkgs/p-1-0/lib/f"),
         "leads_to": None,
         "packages": ("/pkgs/p-1-0",),
+        "archive_of": None,
     }
     return FileExplanation(**{**said, **more})
 
@@ -173,7 +174,8 @@ def test_a_narrow_terminal_gets_folded_sentences_with_the_next_lines_set_in():
         "  link into it: its files are copies",
         "  there, or it has none. `conda",
         "  hardlinks clean` keeps it unless",
-        "  --copied is given.",
+        "  --copied is given and every record",
+        "  says that they are no symbolic links.",
         "! a reason that is longer than a line",
         "/pkgs/p-1-0",
         "It takes 2.0 MiB (2,097,152 bytes);",
@@ -275,6 +277,7 @@ def test_json_is_of_the_package_the_file_or_both():
             "links": ["/envs/work/lib/f", "/pkgs/p-1-0/lib/f"],
             "leads_to": None,
             "packages": ["/pkgs/p-1-0"],
+            "archive_of": None,
         }
     }
     always = {"schema_version": 1, "success": True}
@@ -287,3 +290,14 @@ def test_json_is_of_the_package_the_file_or_both():
         assert text.isascii()
         assert text.endswith("\n}\n")
         assert json.loads(text) == expected
+
+
+@pytest.mark.parametrize("extracted", [True, False])
+def test_an_archive_is_said_to_be_one(tmp_path, extracted):
+    package = tmp_path / "p-1-0"
+    if extracted:
+        package.mkdir()
+    said = of_file(file(packages=(), archive_of=str(package)))
+    state = "extracted" if extracted else "not extracted"
+    assert f"It is the archive of p-1-0, which is {state} beside it: `conda hardlinks clean" in said
+    assert "No cached package" not in said

@@ -57,8 +57,8 @@ conda hardlinks restore ID brings the packages of a run back.
 
 def test_what_is_back_is_counted_and_what_is_not_is_named():
     for paths, text in (
-        ([], "0 things brought back.\n"),
-        (["/conda/pkgs/a"], "1 thing brought back.\n"),
+        ([], "0 items brought back.\n"),
+        (["/conda/pkgs/a"], "1 item brought back.\n"),
     ):
         stream = io.StringIO()
         problems = [PathProblem(f"/{ODD}", "something is there again")]

@@ -114,6 +114,11 @@ def test_a_sentence_is_folded_between_words_and_indented():
     )
 
 
+def test_a_word_that_is_longer_than_a_line_stays_in_one_piece():
+    path = "/a" * 30
+    assert say(f"From {path} and on.", width=24) == f"From\n{path}\nand on.\n"
+
+
 def test_a_sentence_in_a_pipe_is_one_line():
     sentence = "word " * 500 + "end"
     assert say(sentence) == f"{sentence}\n"

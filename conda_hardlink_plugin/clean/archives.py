@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..evidence import Verdict, dist_of
-from ..inventory import PARTIAL_SUFFIXES
+from ..inventory import PARTIAL_SUFFIXES, TARBALL_SUFFIXES
 from ..quarantined import home_of
 from ..records import CachedPackage, PathProblem, read_urls_txt
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from ..costs import Facts
     from ..evidence import Terms
+
+_SUFFIXES = (*PARTIAL_SUFFIXES, *TARBALL_SUFFIXES)
 
 
 class Archives:
@@ -54,6 +56,19 @@ class Archives:
         if f"{dist_of(extracted)}.json" in self._recorded:
             return Verdict.RECORDED, "its package is in an environment, and not extracted here"
         return None
+
+    def dist(self, path: str) -> str:
+        """Return the `NAME-VERSION-BUILD` of an archive, or of a download, by its name."""
+        name = os.path.basename(path)
+        suffixes = (suffix for suffix in _SUFFIXES if name.endswith(suffix))
+        return name.removesuffix(next(suffixes, ""))
+
+    def fetched_ns(self, path: str) -> int:
+        """Return when an archive came; now if that cannot be told."""
+        try:
+            return os.lstat(path).st_ctime_ns
+        except OSError:
+            return self._terms.now_ns
 
     def recent(self, path: str) -> tuple[Verdict, str] | None:
         """Return that a file or folder changed within the grace, or cannot be looked at."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,12 @@ from ..inventory import RootKind, UnitKind
 from ..quarantined import Stage, entry_of, home_of
 from ..records import CachedPackage, PathProblem, Record, read_record
 from ..softlinks import units_passed
-from ..tally import BLOCK_BYTES
 from .archives import Archives
 from .plan import Action, Choice, Kept, Plan, Removal, Witness
+from .probes import bytes_of_probes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from ..costs import Facts
     from ..evidence import Terms
@@ -197,7 +196,8 @@ class _Planner:
             objection = self._objection_of_records(unit)
             if objection is not None:
                 return objection
-        return verdict, self._not_chosen(dist_of(self.units[unit].path), package)
+        names = (dist_of(self.units[unit].path), package.name)
+        return verdict, self._not_chosen(names, package.last_use_ns)
 
     def _objection_of_records(self, unit: int) -> tuple[Verdict, str] | None:
         """Return what a record says against removing a package of which no link was found."""
@@ -205,9 +205,9 @@ class _Planner:
         for witness in self._witnesses(unit):
             match read_record(os.path.join(witness.prefix, "conda-meta", name)):
                 case PathProblem() as problem:
-                    return Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}"
+                    return Verdict.RECORDED, f"{problem.path}: {problem.reason}"
                 case Record(soft_link_asked_for=True):
-                    return Verdict.SOFTLINKED, f"{witness.name} says that it has symbolic links"
+                    return Verdict.RECORDED, f"{witness.name} says that it has symbolic links"
         return None
 
     def _phrase(self, unit: int, verdict: Verdict) -> str:
@@ -222,13 +222,12 @@ class _Planner:
             users.append("somebody outside these trees")
         return f"{_LEADS[verdict]} {', '.join(users)}"
 
-    def _not_chosen(self, dist: str, package: CachedPackage) -> str:
-        """Return by which option a package that may go is not wanted gone."""
+    def _not_chosen(self, names: tuple[str, str], last_use_ns: int) -> str:
+        """Return by which option what may go is not wanted gone."""
         name_glob, older_than_ns = self.choice.name_glob, self.choice.older_than_ns
-        names = (dist, package.name)
         if name_glob is not None and not any(fnmatchcase(name, name_glob) for name in names):
             return f"not of the name {name_glob}"
-        age_ns = self.terms.now_ns - package.last_use_ns
+        age_ns = self.terms.now_ns - last_use_ns
         if older_than_ns is not None and age_ns < older_than_ns:
             return "its last use is too short ago for --older-than"
         return ""
@@ -299,40 +298,32 @@ class _Planner:
     def _freed_bytes(self, units: Collection[int]) -> int:
         """Return what removing some units frees, and with them the trial links that go."""
         figure = self.facts.usage.exclusive(units)
-        return figure + self._bytes_of_probes(units) if self.choice.trash else figure
-
-    def _bytes_of_probes(self, units: Collection[int]) -> int:
-        """Return the bytes of the inodes with links among the trial links and in units alone."""
-        found = [status for probe in self.probes if (status := _status(probe))]
-        status_of = {(status.st_dev, status.st_ino): status for status in found}
-        links = Counter((status.st_dev, status.st_ino) for status in found)
-        if any(links[inode] < status.st_nlink for inode, status in status_of.items()):
-            links.update(
-                inode
-                for unit in units
-                for path in _files_below(self.units[unit].path)
-                if (status := _status(path))
-                and (inode := (status.st_dev, status.st_ino)) in status_of
-            )
-        return sum(
-            status.st_blocks * BLOCK_BYTES
-            for inode, status in status_of.items()
-            if links[inode] == status.st_nlink
-        )
+        if self.choice.trash:
+            figure += bytes_of_probes(self.probes, [self.units[unit].path for unit in units])
+        return figure
 
     def _tarballs(self) -> list[int]:
         """Return the archives that may go."""
         found = []
         for unit, place in enumerate(self.units):
             if place.kind is UnitKind.TARBALL and self._is_open(unit):
-                objection = self._softlinked(unit) or self.archives.objection(
-                    place.path, self.allowed
+                objection = (
+                    self._softlinked(unit)
+                    or self.archives.objection(place.path, self.allowed)
+                    or self._archive_not_chosen(place.path)
                 )
                 if objection is None:
                     found.append(unit)
                 else:
                     self._note_kept(unit, *objection)
         return found
+
+    def _archive_not_chosen(self, path: str) -> tuple[Verdict, str] | None:
+        """Return by which option an archive that may go is not wanted gone."""
+        dist = self.archives.dist(path)
+        names = (dist, dist.rpartition("-")[0].rpartition("-")[0])
+        reason = self._not_chosen(names, self.archives.fetched_ns(path))
+        return (Verdict.UNUSED, reason) if reason else None
 
     def _softlinked(self, unit: int) -> tuple[Verdict, str] | None:
         """Return that a symbolic link of an environment leads into a left-over or an archive."""
@@ -402,19 +393,3 @@ class _Planner:
         }
         aliases = {alias for alias, path in inventory.aliases.items() if path in found}
         return frozenset(found | aliases)
-
-
-def _files_below(path: str) -> Iterator[str]:
-    """Yield a path, and what is below it but no folders."""
-    yield path
-    if os.path.islink(path):
-        return
-    for folder, _, names in os.walk(path):
-        yield from (os.path.join(folder, name) for name in names)
-
-
-def _status(path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except OSError:
-        return None

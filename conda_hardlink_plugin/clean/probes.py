@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from ..tally import BLOCK_BYTES
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ..evidence import Terms
 
@@ -34,10 +37,50 @@ def find_probes(prefixes: Iterable[str], terms: Terms) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _is_left_over(path: str, terms: Terms) -> bool:
+def bytes_of_probes(probes: Sequence[str], removed: Iterable[str]) -> int:
+    """Return the bytes of the inodes that have links among the trial links and in what goes alone.
+
+    Args:
+        probes: Absolute paths of the trial links.
+        removed: Absolute paths of what is removed with them.
+
+    """
+    found = [status for probe in probes if (status := _status(probe))]
+    status_of = {(status.st_dev, status.st_ino): status for status in found}
+    links = Counter((status.st_dev, status.st_ino) for status in found)
+    if any(links[inode] < status.st_nlink for inode, status in status_of.items()):
+        links.update(
+            inode
+            for top in removed
+            for path in _files_below(top)
+            if (status := _status(path)) and (inode := (status.st_dev, status.st_ino)) in status_of
+        )
+    return sum(
+        status.st_blocks * BLOCK_BYTES
+        for inode, status in status_of.items()
+        if links[inode] == status.st_nlink
+    )
+
+
+def _files_below(path: str) -> Iterator[str]:
+    """Yield a path, and what is below it but no folders."""
+    yield path
+    if os.path.islink(path):
+        return
+    for folder, _, names in os.walk(path):
+        yield from (os.path.join(folder, name) for name in names)
+
+
+def _status(path: str) -> os.stat_result | None:
     try:
-        status = os.lstat(path)
+        return os.lstat(path)
     except OSError:
+        return None
+
+
+def _is_left_over(path: str, terms: Terms) -> bool:
+    status = _status(path)
+    if status is None:
         return False
     old = terms.now_ns - status.st_ctime_ns >= terms.grace_ns
     return old and stat.S_ISREG(status.st_mode)

@@ -54,8 +54,7 @@ class Worker:
             for entry in self.quarantine.entries():
                 if entry.stage is Stage.MOVING and self.quarantine.path_of(entry) not in finishing:
                     with self._noting_refusals():
-                        self.quarantine.back(entry)
-                        self._outcome.returned.append(self.quarantine.home(entry))
+                        self._bring_back(entry)
 
     def take_up(self) -> None:
         """Take up what an earlier run gave up."""
@@ -134,6 +133,17 @@ class Worker:
             else:
                 self._outcome.removed.append(removal)
             yield
+
+    def _bring_back(self, entry: Quarantined) -> None:
+        try:
+            self.quarantine.back(entry)
+        except RefusedError as error:
+            raise RefusedError(
+                error.problem.path,
+                f"{error.problem.reason}; what an interrupted run moved aside waits in"
+                f" {self.quarantine.path_of(entry)}: move one of the two away",
+            ) from None
+        self._outcome.returned.append(self.quarantine.home(entry))
 
     def _take_up(self, removal: Removal) -> None:
         entry = entry_of(removal.path)

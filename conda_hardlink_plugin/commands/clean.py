@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,7 +36,8 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         type=duration_ns,
         dest="older_than_ns",
         metavar="DURATION",
-        help="Only those last extracted or linked at least so long ago, as 12h, 30d or 2w.",
+        help="Only those last extracted or linked at least so long ago, as 12h, 30d or 2w; also of"
+        " archives.",
     )
     which.add_argument(
         "--keep-newest",
@@ -56,7 +58,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         "--name",
         dest="name_glob",
         metavar="GLOB",
-        help="Only those whose name, or NAME-VERSION-BUILD, matches.",
+        help="Only those whose name, or NAME-VERSION-BUILD, matches; also of archives.",
     )
     more = parser.add_argument_group("What goes besides")
     more.add_argument(
@@ -148,21 +150,21 @@ def prepare(args: argparse.Namespace) -> Prepared:
     terms, names = survey.terms, survey.names
     facts = Facts(survey.inventory, names, Measure.DISK, terms)
     closed = closed_caches(survey.installation.caches, args.cache_folders)
-    choice = _choice(args)
+    choice, prefixes = _choice(args), _prefixes(facts)
     plan = make_plan(
         facts,
         choice,
         terms=terms,
         closed=closed,
         version_key=_version_key,
-        probes=find_probes(_prefixes(facts), terms) if choice.trash else (),
+        probes=find_probes(prefixes, terms) if choice.trash else (),
     )
     unseen: dict[str, str] = {}
     for problem in facts.evidence.unseen:
         unseen.setdefault(problem.path, problem.reason)
     refusals = [
         f"{path} cannot be looked at ({reason}) and may use any package, so nothing is removed."
-        f" Where that environment is gone for good, say --ignore-env {path}"
+        f" {_remedy(path, prefixes)}"
         for path, reason in unseen.items()
     ]
     refusals += [
@@ -183,7 +185,8 @@ def _ask(prepared: Prepared) -> int | None:
     from .output import show
 
     terminal, plan = Terminal(), prepared.plan
-    is_read = show(lambda: print_plan(plan, terminal, verbose=context.verbosity > 0))
+    verbose, refused = context.verbosity > 0, bool(prepared.refusals)
+    is_read = show(lambda: print_plan(plan, terminal, verbose=verbose, refused=refused))
     if prepared.refusals:
         raise CleanRefusedError(prepared.refusals)
     if context.dry_run or not plan.does_something:
@@ -268,6 +271,15 @@ def _do(args: argparse.Namespace, prepared: Prepared) -> tuple[Outcome, bool]:
 def _prefixes(facts: Facts) -> list[str]:
     """Return the environments, each by one path."""
     return [facts.inventory.roots[root].path for root in facts.roots_of_environments]
+
+
+def _remedy(path: str, prefixes: list[str]) -> str:
+    """Say what to do about an environment, or a part of one, that cannot be looked at."""
+    from ..mounts import is_within
+
+    if any(is_within(path, prefix) and os.path.isdir(prefix) for prefix in prefixes):
+        return "Make it readable, or run this as somebody who can read it"
+    return f"Where that environment is gone for good, say --ignore-env {path}"
 
 
 def _choice(args: argparse.Namespace) -> Choice:

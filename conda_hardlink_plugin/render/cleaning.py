@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..clean.plan import Action
 from ..evidence import Verdict
 from ..inventory import TARBALL_SUFFIXES
+from ..quarantined import Stage, entry_of
 from .terminal import Column
 from .units import count, size
 
@@ -31,13 +32,14 @@ _HINTS = {
 }
 
 
-def print_plan(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
+def print_plan(plan: Plan, terminal: Terminal, *, verbose: bool, refused: bool = False) -> None:
     """Print what goes and what stays.
 
     Args:
         plan: What to print.
         terminal: Where to.
         verbose: Everything, one by one.
+        refused: It will not be done: no figure is promised.
 
     """
     parts: list[Callable[[], None]] = []
@@ -47,7 +49,8 @@ def print_plan(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
         parts.append(lambda: _print_keep(plan, terminal))
     if plan.keep or plan.too_big:
         parts.append(lambda: _print_kept(plan, terminal, verbose=verbose))
-    parts.append(lambda: terminal.say(_conclusion(plan), style="bold"))
+    if not refused:
+        parts.append(lambda: terminal.say(_conclusion(plan), style="bold"))
     for number, part in enumerate(parts):
         if number:
             terminal.say()
@@ -62,7 +65,7 @@ def print_outcome(outcome: Outcome, terminal: Terminal) -> None:
         terminal.say(f"Put back: {count(len(outcome.returned), 'package')}.")
     if outcome.held:
         terminal.say(
-            f"Moved aside: {count(len(outcome.held), 'thing')}. To bring them back:"
+            f"Moved aside: {count(len(outcome.held), 'item')}. To bring them back:"
             f" conda hardlinks restore {outcome.run}",
             indent="  ",
         )
@@ -71,6 +74,8 @@ def print_outcome(outcome: Outcome, terminal: Terminal) -> None:
     )
     for problem in outcome.problems:
         terminal.say(f"! {problem.path}: {problem.reason}.", style="yellow", indent="  ")
+    if outcome.problems:
+        terminal.say("What could not be done is tried again by the next clean.")
 
 
 def _print_what_goes(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
@@ -136,7 +141,9 @@ def _last_used(removal: Removal) -> str:
 
 def _why(removal: Removal) -> str:
     if removal.action is Action.FINISH:
-        return "given up before"
+        entry = entry_of(removal.path)
+        is_held = entry is not None and entry.stage is Stage.HELD
+        return "held long enough" if is_held else "given up before"
     if removal.package is not None:
         return removal.verdict.value
     return "archive" if removal.path.endswith(TARBALL_SUFFIXES) else "left-over"

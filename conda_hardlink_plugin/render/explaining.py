@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,8 @@ _VERDICTS = {
     "linked": "It is in use: files of it have hard links elsewhere.",
     "softlinked": "It is in use: symbolic links lead into it.",
     "recorded": "An environment records it and has no link into it: its files are copies there, or"
-    " it has none. `conda hardlinks clean` keeps it unless --copied is given.",
+    " it has none. `conda hardlinks clean` keeps it unless --copied is given and every record says"
+    " that they are no symbolic links.",
     "unverifiable": "Something that could tell cannot be read, so `conda hardlinks clean` keeps"
     " it.",
     "recent": "Nobody uses it yet, and it is too recent for `conda hardlinks clean` (--grace).",
@@ -78,7 +80,13 @@ def print_file(file: FileExplanation, terminal: Terminal) -> None:
     unseen = file.link_count - len(file.links)
     if unseen > 0:
         terminal.say(f"{count(unseen, 'link')} outside these trees.")
-    if not file.packages:
+    if file.archive_of is not None:
+        is_extracted = "extracted" if os.path.isdir(file.archive_of) else "not extracted"
+        terminal.say(
+            f"It is the archive of {os.path.basename(file.archive_of)}, which is {is_extracted}"
+            " beside it: `conda hardlinks clean --tarballs --dry-run -v` says whether it may go."
+        )
+    elif not file.packages:
         terminal.say("No cached package holds it.")
     else:
         terminal.say()

@@ -39,7 +39,7 @@ def print_held(runs: Sequence[HeldRun], restored: Restored, terminal: Terminal) 
 
 def print_restored(restored: Restored, terminal: Terminal) -> None:
     """Print what is back."""
-    terminal.say(f"{count(len(restored.paths), 'thing')} brought back.", style="bold")
+    terminal.say(f"{count(len(restored.paths), 'item')} brought back.", style="bold")
     _print_problems(restored, terminal)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,16 +64,23 @@ class Terminal:
         return self.console.encoding.lower().startswith("utf")
 
     def say(self, sentence: str = "", *, style: str = "", indent: str = "") -> None:
-        """Print a sentence, folded between words; lines after the first are indented."""
-        if not sentence:
+        """Print a sentence, folded between words; lines after the first are indented.
+
+        A word that is longer than a line, a path, stays in one piece for whoever copies it.
+        """
+        if not sentence.strip():
             self.console.print()
             return
-        text = Text(self._shown(sentence), style=style)
         width = max(self.console.width - len(indent), 20)
-        for number, line in enumerate(text.wrap(self.console, width)):
-            line.rstrip()
-            prefix = Text(indent) if number else Text()
-            self.console.print(prefix + line, soft_wrap=True)
+        first, *words = re.findall(r" *[^ ]+", self._shown(sentence))
+        lines = [first]
+        for word in words:
+            if cell_len(lines[-1] + word) <= width:
+                lines[-1] += word
+            else:
+                lines.append(word.lstrip(" "))
+        for number, line in enumerate(lines):
+            self.console.print(Text(indent * bool(number) + line, style=style), soft_wrap=True)
 
     def lines_of(self, printing: Callable[[], None]) -> int:
         """Return how many lines something prints, without printing it."""

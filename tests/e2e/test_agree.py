@@ -105,6 +105,17 @@ def test_they_agree_also_where_it_is_difficult(changing):
     assert names(answer["remove"]) == ["forgotten-1.0-0", "one-1.0-0"]
 
 
+def test_what_options_take_in_or_leave_out_changes_no_verdict(installation):
+    """Of a package that is only recorded, a record may say that it has symbolic links."""
+    rows = report_of(installation, "--packages", *NOW)["packages"]
+    verdicts = {row["path"]: row["verdict"] for row in rows}
+    assert "recorded" in verdicts.values()
+    for options in (("--copied",), ("--unobtainable",), ("--keep-newest", "9")):
+        answer = clean(installation, "--dry-run", *NOW, *options)
+        said = {row["path"]: row["verdict"] for row in (*answer["remove"], *answer["keep"])}
+        assert said == verdicts
+
+
 @pytest.mark.parametrize(
     "options",
     [

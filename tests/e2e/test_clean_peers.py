@@ -191,6 +191,7 @@ def test_what_an_ordinary_user_cannot_read_keeps_what_it_may_be_about(changing, 
     assert [error.startswith(f"{folder} cannot be") for error in answer["errors"]] == [
         True
     ] * blocks
+    assert all("Make it readable" in error for error in answer["errors"])  # it is not gone
     after = snapshot(changing.directory)
     assert after.keys() == before.keys()
     changed = {os.fsdecode(path).rstrip("/") for path in before if after[path] != before[path]}

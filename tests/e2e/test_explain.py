@@ -186,6 +186,7 @@ def test_a_file_has_its_links_and_its_packages(changing):
             "links": links,
             "leads_to": None,
             "packages": [f"{cache}/library-1.0-0"],
+            "archive_of": None,
         }
         assert answer["name"] == "library-1.0-0"
         assert answer["linked_outside"] == [links[-1]]
@@ -206,6 +207,7 @@ def test_a_symbolic_link_leads_to_the_package_that_it_needs(installation):
         "links": [link],
         "leads_to": f"{package}/lib/liblibrary.so",
         "packages": [package],
+        "archive_of": None,
     }
     assert (answer["path"], answer["verdict"]) == (package, "softlinked")
 

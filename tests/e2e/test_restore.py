@@ -74,7 +74,7 @@ def test_a_person_is_told_what_is_held_until_when_and_how_to_get_it_back(changin
     done = changing.hardlinks("clean", *YES, "--keep", "36h", "--name", "p")
     assert f"This moves {size(total)} ({total:,} bytes) aside and frees 0 B now." in done.stdout
     (lead, run) = done.stdout.splitlines()[-2].split(" To bring them back: ")
-    assert lead == "Moved aside: 3 things."
+    assert lead == "Moved aside: 3 items."
     assert done.stdout.endswith("\nFreed 0 B (0 bytes).\n")
     changing.hardlinks("clean", *YES, "--keep", "7d", "--name", "forgotten")
 
@@ -90,7 +90,7 @@ def test_a_person_is_told_what_is_held_until_when_and_how_to_get_it_back(changin
     assert hint == "conda hardlinks restore ID brings the packages of a run back."
 
     done = changing.run(*run.split())
-    assert done.stdout == "3 things brought back.\n"
+    assert done.stdout == "3 items brought back.\n"
     assert [name for name in packages_in(changing.pkgs_dir) if name[:2] == "p-"] == [
         "p-1-0",
         "p-2-0",
@@ -129,7 +129,7 @@ def test_a_place_that_is_taken_again_keeps_what_is_held(changing):
 
     assert done.returncode == 1
     assert done.stdout == (
-        f"2 things brought back.\n! {cache}/{FORGOTTEN}: something is there again.\n"
+        f"2 items brought back.\n! {cache}/{FORGOTTEN}: something is there again.\n"
     )
     assert read_through(f"{cache}/{FORGOTTEN}", changing.prefix("again")) == taken
     answer = restore(changing, run, code=1)
