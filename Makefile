@@ -1,7 +1,8 @@
 # Everything is set up in .venv by the project's own files.
-#   make test    the whole suite, lint and types included (what CI runs)
-#   make demo    a throw-away conda installation and a report on it
-#   make bench   timings against du, ncdu and gdu
+#   make test       the whole suite, lint and types included (what CI runs)
+#   make test-long  the races, attacks, mutants and the model of clean at length: more than half an hour
+#   make demo       a throw-away conda installation and a report on it
+#   make bench      timings against du, ncdu and gdu
 # PYTHON is any Python from 3.10 to 3.12: make test PYTHON=python3.12
 
 PYTHON ?= $(firstword $(foreach version,3 3.12 3.11 3.10,$(if $(shell \
@@ -11,7 +12,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup test lint demo bench clean
+.PHONY: setup test test-long lint demo bench clean
 
 setup: $(READY)
 
@@ -30,6 +31,11 @@ lint: setup
 
 test: setup lint
 	$(BIN)/python -m pytest
+
+test-long: setup
+	ALL_MUTANTS=1 MODEL_STEPS=100000 RACE_INSTALLS=100000 RACE_TRANSACTIONS=100 \
+	ATTACK_TRIALS=1000 $(BIN)/python -m pytest tests/test_mutants.py tests/test_clean_model.py \
+	tests/test_clean_race.py tests/e2e/test_clean_race.py tests/test_clean_attack.py
 
 demo: setup
 	$(BIN)/python -m tests.realconda.demo

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .inventory import TARBALL_SUFFIXES, ProblemKind, RootKind, UnitKind
 from .mounts import is_within
 from .quarantined import Stage, entry_of, home_of
-from .records import CachedPackage, PathProblem, read_cached_package
+from .records import CachedPackage, PathProblem, Record, read_cached_package, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .softlinks import SoftlinksOfEnvironment
     from .usage import Usage
 
+HOLDS_ROOT = "an environment or a package cache is in it"
 GRACE_NS = 15 * 60 * 1_000_000_000
 _ORIGIN = re.compile(r"-[0-9a-f]{64}$")
 
@@ -182,6 +183,8 @@ class Evidence:
         package = self.package(unit)
         if isinstance(package, PathProblem):
             problems.append(package)
+        if unit in self._inventory.holding:
+            problems.append(PathProblem(path, HOLDS_ROOT))
         problems += self.unseen
         found = [
             Doubt(Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}")
@@ -189,6 +192,23 @@ class Evidence:
         ]
         if isinstance(package, CachedPackage):
             found += self._doubts_by_itself(home_of(path), package)
+        return found
+
+    def against_copies(self, unit: int) -> list[PathProblem]:
+        """Return the records that do not say that their environment has a package as copies.
+
+        conda asked for symbolic links there, which may lead here by a way that was not found; or
+        the record cannot be read.
+        """
+        name = f"{dist_of(self._inventory.units[unit].path)}.json"
+        found = []
+        for root in self.uses[unit].environments:
+            path = os.path.join(self._inventory.roots[root].path, "conda-meta", name)
+            match read_record(path):
+                case PathProblem() as problem:
+                    found.append(problem)
+                case Record(soft_link_asked_for=True):
+                    found.append(PathProblem(path, "it says that symbolic links lead here"))
         return found
 
     def verdict(self, unit: int) -> Verdict:

@@ -8,10 +8,10 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .evidence import dist_of
+from .evidence import Verdict, dist_of
 from .inventory import TARBALL_SUFFIXES, RootKind, UnitKind
 from .mounts import is_one_of, is_within
-from .quarantined import home_of
+from .quarantined import Stage, entry_of, home_of
 from .records import CachedPackage
 from .softlinks import softlinks_through
 from .tally import BLOCK_BYTES
@@ -57,7 +57,8 @@ class PackageExplanation:
         url: Where it was fetched from; empty if unknown.
         witnesses: The files of environments that show that it is used.
         linked_outside: Files of it with links that lie in none of the trees.
-        would_break: Names of the environments whose symbolic links would lead nowhere.
+        would_break: Names of the environments whose symbolic links lead to it, or may by what a
+            record says.
 
     """
 
@@ -117,6 +118,23 @@ def find_packages(facts: Facts, wanted: str) -> list[int]:
     ]
 
 
+def find_archives(facts: Facts, name: str) -> list[str]:
+    """Return the paths of the archives of this name."""
+    units = [unit for unit in facts.inventory.units if unit.kind is UnitKind.TARBALL]
+    return [unit.path for unit in units if os.path.basename(unit.path) == name]
+
+
+def runs_holding(facts: Facts, wanted: str) -> list[str]:
+    """Return the runs of `clean` that hold a package of this name or path."""
+    entries = [(unit.path, entry_of(unit.path)) for unit in facts.inventory.units]
+    return [
+        entry.run
+        for path, entry in entries
+        if entry is not None and entry.stage is Stage.HELD
+        if wanted in (path, home := home_of(path), dist_of(home), dist_of(home).rsplit("-", 2)[0])
+    ]
+
+
 def package_at(facts: Facts, path: str) -> int | None:
     """Return the package that a path lies in, by whatever name; else the one it leads into."""
     folder, name = os.path.split(path)
@@ -143,11 +161,17 @@ def explain_package(facts: Facts, unit: int) -> PackageExplanation:
     softlinks = sorted(softlinks_through(facts.inventory, unit), key=lambda symlink: symlink.path)
     soft = [facts.inventory.roots[symlink.root].path for symlink in softlinks]
     known = package if isinstance(package, CachedPackage) else None
+    verdict = facts.evidence.verdict(unit)
+    against = facts.evidence.against_copies(unit) if verdict is Verdict.RECORDED else []
+    broken = [*soft, *(os.path.dirname(os.path.dirname(record.path)) for record in against)]
     return PackageExplanation(
         name=os.path.basename(home_of(path)),
         path=path,
-        verdict=facts.evidence.verdict(unit).value,
-        reasons=tuple(doubt.reason for doubt in facts.evidence.doubts(unit)),
+        verdict=verdict.value,
+        reasons=(
+            *(f"{record.path}: {record.reason}" for record in against),
+            *(doubt.reason for doubt in facts.evidence.doubts(unit)),
+        ),
         size_bytes=facts.usage.unique_by_unit[unit],
         freed_bytes=facts.usage.exclusive([unit]),
         last_use_ns=known.last_use_ns if known else None,
@@ -161,7 +185,7 @@ def explain_package(facts: Facts, unit: int) -> PackageExplanation:
             *_records(facts, unit),
         ),
         linked_outside=tuple(linked_outside),
-        would_break=tuple(dict.fromkeys(facts.names.get(prefix, prefix) for prefix in soft)),
+        would_break=tuple(dict.fromkeys(facts.names.get(prefix, prefix) for prefix in broken)),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import sys
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from conda.common._os import is_admin
 from conda.common.path import expand
 
 from .errors import EnvironmentNotFoundError, FolderNotFoundError, NothingToReportError
-from .mounts import PSEUDO_FILESYSTEMS, read_mount_table
+from .mounts import PSEUDO_FILESYSTEMS, is_within, read_mount_table
 from .records import PathProblem, read_environments_txt
 
 if TYPE_CHECKING:
@@ -115,13 +116,9 @@ def find_installation(
     for folder in context.pkgs_dirs:
         finder.add_cache(expand(folder))
     for folder in caches:
-        path = _existing_folder(folder, "--cache")
-        if _has_history(path):
-            raise FolderNotFoundError(
-                f"--cache {folder}: this is an environment. Give the folder of a package cache."
-            )
-        finder.add_cache(path)
-    finder.add_listed(context.root_prefix, must_exist=False)
+        finder.add_named_cache(folder)
+    for prefix in (context.root_prefix, *_activated()):
+        finder.add_listed(prefix, must_exist=False)
     for folder in context.envs_dirs:
         finder.add_children(folder)
     for home in _homes():
@@ -129,14 +126,9 @@ def find_installation(
     for folder in search:
         finder.add_below(_existing_folder(folder, "--search"))
     for prefix in prefixes:
-        path = expand(prefix)
-        may_be_read = os.access(path, os.X_OK)  # else the scan will say that it may not
-        if not _has_history(path) and (may_be_read or not os.path.isdir(path)):
-            raise EnvironmentNotFoundError(
-                f"There is no environment at {expand(prefix)}: give the path of a folder with"
-                " conda-meta/history in it."
-            )
-        finder.add_prefix(expand(prefix))
+        finder.add_named_prefix(expand(prefix))
+    for folder in caches:
+        finder.refuse_if_not_a_cache_alone(folder)
     found = finder.found()
     if not found.caches and not found.environments:
         folders = ", ".join(context.pkgs_dirs)
@@ -179,7 +171,30 @@ class _Finder:
         if is_folder and not _has_history(folder):  # one that is is counted as such
             self.caches[folder] = None
 
-    def add_prefix(self, prefix: str) -> None:
+    def add_named_cache(self, folder: str) -> None:
+        path = _existing_folder(folder, "--cache")
+        if _has_history(path):
+            raise FolderNotFoundError(
+                f"--cache {folder}: this is an environment. Give the folder of a package cache."
+            )
+        self.add_cache(path)
+        self._add_neighbours(path)
+
+    def refuse_if_not_a_cache_alone(self, folder: str) -> None:
+        real = os.path.realpath(expand(folder))
+        for path in map(os.path.realpath, (*self.caches, *self.prefixes)):
+            if path != real and is_within(path, real):
+                raise FolderNotFoundError(
+                    f"--cache {folder}: {path} is in it. Give the folder of a package cache alone."
+                )
+
+    def add_named_prefix(self, prefix: str) -> None:
+        may_be_read = os.access(prefix, os.X_OK)  # else the scan will say that it may not
+        if not _has_history(prefix) and (may_be_read or not os.path.isdir(prefix)):
+            raise EnvironmentNotFoundError(
+                f"There is no environment at {prefix}: give the path of a folder with"
+                " conda-meta/history in it."
+            )
         self.prefixes[prefix] = None
 
     def add_environments_txt(self, home: str) -> None:
@@ -192,15 +207,25 @@ class _Finder:
             self.unreachable[lines.path] = lines.reason  # and with it whatever it lists
             return
         for line in lines:
-            if os.path.isabs(line) and "\0" not in line:
-                self.add_listed(os.path.normpath(line), must_exist=True)
+            path = line if os.path.isdir(line) else line.strip()
+            if os.path.isabs(path) and "\0" not in path:
+                self.add_listed(_tidied(path), must_exist=True)
             else:
-                self.unreachable[line] = "the line in environments.txt is no absolute path"
+                self.unreachable[path] = "the line in environments.txt is no absolute path"
+
+    def _add_neighbours(self, cache: str) -> None:
+        """Take the environments of the conda that a cache belongs to, where that is usual.
+
+        Whoever cleans the cache of another conda or user need not see their `environments.txt`.
+        """
+        base = os.path.dirname(os.path.realpath(cache))
+        self.add_listed(base, must_exist=False)
+        self.add_children(os.path.join(base, "envs"))
 
     def add_listed(self, prefix: str, *, must_exist: bool) -> None:
         """Take a prefix that is an environment; say of one that is not what became of it."""
         try:
-            os.stat(os.path.join(prefix, _HISTORY))
+            os.stat(os.path.join(prefix, "conda-meta"))
         except (FileNotFoundError, NotADirectoryError):
             if must_exist:
                 self._add_missing(prefix)
@@ -218,7 +243,10 @@ class _Finder:
         except OSError as error:
             self.unreachable[prefix] = f"its folder cannot be reached ({_reason(error)})"
         else:
-            self.stale[prefix] = None
+            if _is_empty(prefix):
+                self.unreachable[prefix] = "it is an empty folder: is a disk to be mounted there?"
+            else:
+                self.stale[prefix] = None
 
     def add_children(self, folder: str) -> None:
         for entry in self._entries(folder):
@@ -332,6 +360,25 @@ def _existing_folder(folder: str, option: str) -> str:
             f"{option} {folder}: there is no such folder. Give one that exists."
         )
     return path
+
+
+def _is_empty(folder: str) -> bool:
+    """Tell whether there is a folder with nothing in it."""
+    try:
+        return not os.listdir(folder)
+    except OSError:
+        return False
+
+
+def _tidied(path: str) -> str:
+    """Return a path without what adds nothing to it; what `..` leaves may be a symbolic link."""
+    return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
+
+
+def _activated() -> list[str]:
+    """Return the prefixes that are activated in the shell, one upon the other."""
+    names = [name for name in os.environ if re.fullmatch("CONDA_PREFIX(_[0-9]+)?", name)]
+    return [os.environ[name] for name in sorted(names) if os.path.isabs(os.environ[name])]
 
 
 def _may_be_environment(path: str) -> bool:

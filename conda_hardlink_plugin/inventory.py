@@ -146,7 +146,9 @@ class OwnFile:
 
 @dataclass(frozen=True, slots=True)
 class EscapingSymlink:
-    """A symbolic link in an environment whose text leads out of the environment.
+    """A symbolic link in an environment that may lead out of it.
+
+    By its text, or because another symbolic link is on its way.
 
     Attributes:
         root: Index of the environment in `Inventory.roots`.
@@ -201,7 +203,8 @@ class Inventory:
         groups: The inodes with several links.
         devices: `st_dev` of every device met.
         records: For each environment (by root index) the names of the files in `conda-meta`.
-        symlinks: Symbolic links that lead out of their environment.
+        symlinks: Symbolic links that may lead out of their environment.
+        holding: Units that other roots lie in: removing them would remove those.
         own_files: For each root asked for in detail, the files that it alone holds.
         problems: What could not be counted as it stands.
         aliases: Path of a root that is the same directory as an earlier root, to that root's path.
@@ -218,6 +221,7 @@ class Inventory:
     devices: tuple[int, ...]
     records: dict[int, frozenset[str]]
     symlinks: tuple[EscapingSymlink, ...]
+    holding: frozenset[int]
     own_files: dict[int, list[OwnFile]]
     problems: tuple[Problem, ...]
     aliases: dict[str, str]

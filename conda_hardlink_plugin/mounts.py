@@ -25,11 +25,15 @@ class Mount:
     Attributes:
         mount_point: Absolute path; of a directory, or of a single file that is bind-mounted.
         filesystem: Its type, as the kernel names it: `ext4`, `overlay`, `tmpfs`.
+        device: Major and minor number of the filesystem, as the kernel writes them.
+        shown: What of the filesystem is seen there: a path in it.
 
     """
 
     mount_point: str
     filesystem: str
+    device: str = ""
+    shown: str = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,42 @@ class MountTable:
 
     def filesystem(self, path: str) -> str:
         """Return the type of the filesystem that holds the real path `path`, `""` if unknown."""
+        mount = self._mount_of(path)
+        return mount.filesystem if mount else ""
+
+    def views(self, path: str) -> list[tuple[str, str]]:
+        """Return where else mounts show a folder, or a part of it.
+
+        Args:
+            path: Its real path.
+
+        Returns:
+            Real paths, each with what is there: `""` for the folder, or a path below it with `/`
+            before it.
+
+        """
+        own = self._mount_of(path)
+        if own is None:
+            return []
+        place = _joined(own.shown, path[len(own.mount_point.rstrip("/")) :])
+        found = []
+        for mount in self.mounts:
+            if mount is own or mount.device != own.device:
+                continue
+            if is_within(place, mount.shown):
+                below = place[len(mount.shown.rstrip("/")) :]
+                found.append((_joined(mount.mount_point, below), ""))
+            elif is_within(mount.shown, place):
+                found.append((mount.mount_point, mount.shown[len(place) :]))
+        return [(view, below) for view, below in found if view != path]
+
+    def _mount_of(self, path: str) -> Mount | None:
         best: Mount | None = None
         for mount in self.mounts:
             longer = best is None or len(mount.mount_point) >= len(best.mount_point)
             if longer and is_within(path, mount.mount_point):
                 best = mount
-        return best.filesystem if best else ""
+        return best
 
     def below(self, path: str) -> list[str]:
         """Return the mount points strictly below the real path `path`."""
@@ -105,9 +139,19 @@ def _parse(line: bytes) -> Mount | None:
     fields = line.split(b" ")
     try:
         dash = fields.index(b"-", _FIELDS_BEFORE_DASH)
-        mount_point, filesystem = fields[4], fields[dash + 1]
+        device, shown, mount_point, filesystem = *fields[2:5], fields[dash + 1]
     except (ValueError, IndexError):
         return None
-    # Space, tab, newline and backslash are written as three octal digits.
-    unescaped = mount_point.decode("unicode_escape").encode("latin-1")
-    return Mount(os.fsdecode(unescaped), os.fsdecode(filesystem))
+    return Mount(
+        _unescaped(mount_point), os.fsdecode(filesystem), device.decode(), _unescaped(shown)
+    )
+
+
+def _unescaped(field: bytes) -> str:
+    """Return a path: space, tab, newline and backslash are written as three octal digits."""
+    return os.fsdecode(field.decode("unicode_escape").encode("latin-1"))
+
+
+def _joined(folder: str, below: str) -> str:
+    """Return a path in a folder; `below` is `""` or begins with `/`."""
+    return folder.rstrip("/") + below or "/"

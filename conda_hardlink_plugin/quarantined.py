@@ -15,7 +15,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 QUARANTINE = ".conda-hardlinks"
 OUR_LOCK = "lock"
 _NAME = re.compile(
-    r"(moving|purge|held-(?P<expires>\d{1,12}))-(?P<run>\w+)-(?P<quoted>[^/]+)", re.ASCII
+    r"(moving|purge|held-(?P<expires>\d{1,16}))-(?P<run>\w+)-(?P<quoted>[^/]+)", re.ASCII
 )
 
 

@@ -165,14 +165,17 @@ def read_cached_package(path: str) -> CachedPackage | PathProblem:
 
 
 def read_environments_txt(path: str) -> list[str] | PathProblem:
-    """Return the lines of `environments.txt` that list a prefix; none if there is no such file."""
+    """Return the lines of `environments.txt` that list a prefix; none if there is no such file.
+
+    As they stand: the name of a folder may end in a space.
+    """
     if _is_missing(path):
         return []
     content = _read_bytes(path)
     if isinstance(content, PathProblem):
         return content
-    lines = (line.strip() for line in content.splitlines())
-    return [os.fsdecode(line) for line in lines if line and not line.startswith(b"#")]
+    lines = content.splitlines()
+    return [os.fsdecode(line) for line in lines if line.strip() and not line.startswith(b"#")]
 
 
 def read_urls_txt(path: str) -> list[str] | PathProblem:

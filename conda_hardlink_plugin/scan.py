@@ -183,6 +183,7 @@ class _Walk:
         finally:
             for place in stack:
                 place.close()
+        tally.end_root()
         if not tally.in_cache:
             try:
                 tally.note_records(os.listdir(f"{root.path}/conda-meta"))
@@ -320,6 +321,8 @@ class _Walk:
         plain = trusted and not searching and self.visited is None
         place = Place(parent, name, unit, tally.sums(unit, device), device, [], plain=plain)
         if counted_elsewhere:
+            if parent is not None and identity in self.root_identities:
+                tally.note_holding(unit)
             return place
         tally.add_directory(unit, status)
         try:
@@ -355,7 +358,9 @@ class _Walk:
             return
         if not stat.S_ISDIR(status.st_mode):
             tally.add_problem(path, FileNotFoundError(error.errno, "replaced while scanning"))
-        elif (status.st_dev, status.st_ino) not in self.root_identities:
+        elif (status.st_dev, status.st_ino) in self.root_identities:
+            tally.note_holding(parent.unit)
+        else:
             tally.add_problem(path, error)
             tally.add_directory(parent.unit, status)
 

@@ -1,31 +1,32 @@
 """Symbolic links of environments followed into the package caches, hop by hop.
 
-Reads the disk (`readlink`, `stat`) and writes nothing. Only links whose text leads out of their
-environment are followed: one that stays inside ends at a file, or at one of those links.
+Reads the disk (`readlink`, `stat`) and writes nothing. Followed are the links that lead out of
+their environment by their text, and those with another link on their way. All others end in their
+environment, at a file or at a link that is looked at itself.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .inventory import EscapingSymlink, UnitKind
-from .mounts import is_one_of, is_within, real_path
+from .mounts import is_within, read_mount_table, real_path
 from .quarantined import home_of
 from .records import PathProblem
 from .tally import BLOCK_BYTES, GONE
 from .usage import Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from .inventory import Inventory
 
 _NO_WAY = (errno.ELOOP, errno.ENAMETOOLONG)  # for nobody
 _MAX_HOPS = 40  # what Linux allows, path_resolution(7)
+_MAX_PATH_BYTES = 4096  # the same, limits.h
 
 
 @dataclass(slots=True)
@@ -97,47 +98,12 @@ def units_passed(inventory: Inventory) -> set[int]:
 
 
 def _chains(inventory: Inventory, caches: _CachePaths) -> Iterator[tuple[EscapingSymlink, _Chain]]:
-    """Follow all symbolic links that may lead into a cache.
-
-    Where one leads to a whole cache, or to a folder that holds one, others may lead through it that
-    seem to stay inside their environment: there every link is followed.
-    """
+    """Follow all symbolic links that may lead into a cache."""
     for path in caches.unknown:
         link = EscapingSymlink(caches.an_environment, path, "")
         yield link, _Chain(set(), error="it cannot be told which folder this is")
-    doors: dict[int, None] = {}
     for symlink in inventory.symlinks:
-        chain = caches.follow(symlink.path, symlink.target)
-        yield symlink, chain
-        if chain.end is not None and caches.is_door(chain.path, chain.end):
-            doors[symlink.root] = None
-    followed = {symlink.path for symlink in inventory.symlinks}
-    apart = inventory.identities()
-    for root in doors:
-        for found in _symlinks_below(inventory.roots[root].path, root, apart):
-            if isinstance(found, PathProblem):
-                yield EscapingSymlink(root, found.path, ""), _Chain(set(), error=found.reason)
-            elif found.path not in followed:
-                yield found, caches.follow(found.path, found.target)
-
-
-def _symlinks_below(
-    directory: str, root: int, apart: Collection[tuple[int, int]]
-) -> Iterator[EscapingSymlink | PathProblem]:
-    """Yield every symbolic link of a root, and what cannot be looked at."""
-    waiting = [directory]
-    while waiting:
-        path = waiting.pop()
-        try:
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    path = entry.path
-                    if entry.is_symlink():
-                        yield EscapingSymlink(root, path, os.readlink(path))
-                    elif entry.is_dir(follow_symlinks=False) and not is_one_of(path, apart):
-                        waiting.append(path)
-        except OSError as error:
-            yield PathProblem(path, (error.strerror or str(error)).lower())
+        yield symlink, caches.follow(symlink.path, symlink.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +112,6 @@ class _Chain:
 
     Attributes:
         units: The cache units that it passes: without one of them it leads nowhere.
-        path: The real path at its end; `""` where there is none.
         end: What is there; `None` where nothing is, and where it cannot be told.
         ends_in_cache: That is in a cache.
         broken: Nothing is there.
@@ -155,7 +120,6 @@ class _Chain:
     """
 
     units: set[int]
-    path: str = ""
     end: os.stat_result | None = None
     ends_in_cache: bool = False
     broken: bool = False
@@ -185,9 +149,11 @@ class _CachePaths:
         names = {root.path: [root.path] for root in inventory.roots}
         for alias, path in inventory.aliases.items():
             names[path].append(alias)
+        self.tops = [root.path for root in inventory.roots]
         self.unknown: list[str] = []
         self.an_environment = len(inventory.roots) - 1  # caches come first
         self.roots: list[tuple[str, str, int]] = []
+        mounts = read_mount_table()
         for index, root in enumerate(inventory.roots):
             for name in names[root.path]:
                 real = real_path(name)
@@ -195,8 +161,11 @@ class _CachePaths:
                     self.unknown.append(name)
                 else:
                     self.roots.append((real, root.path, index))
+                    if index in self.others:
+                        self.roots += [
+                            (view, root.path + below, index) for view, below in mounts.views(real)
+                        ]
         self.roots.sort(key=lambda root: -len(root[0]))  # the innermost first
-        self.caches = [real for real, _, index in self.roots if index in self.others]
         self.folders: dict[tuple[str, str], tuple[str, frozenset[int]]] = {}
 
     def follow(self, path: str, target: str) -> _Chain:
@@ -207,6 +176,8 @@ class _CachePaths:
         """
         units: set[int] = set()
         hops = _Hops()
+        if len(os.fsencode(path)) >= _MAX_PATH_BYTES:
+            return _Chain(units, error="its path is too long to be followed")
         try:
             current = self._enter("/", os.path.dirname(path), units, hops)
             while True:
@@ -228,15 +199,7 @@ class _CachePaths:
             reason = "" if broken else (error.strerror or str(error)).lower()
             return _Chain(units, broken=broken, error=reason)
         here = self.units_at(current)
-        return _Chain(units | here, current, status, ends_in_cache=bool(here))
-
-    def is_door(self, path: str, status: os.stat_result) -> bool:
-        """Tell whether a folder leads on to whole packages: it is in a cache or holds one."""
-        return (
-            stat.S_ISDIR(status.st_mode)
-            and any(is_within(path, cache) or is_within(cache, path) for cache in self.caches)
-            and not self.leads_into_package(self.units_at(path))
-        )
+        return _Chain(units | here, status, ends_in_cache=bool(here))
 
     def _enter(self, current: str, folder: str, units: set[int], hops: _Hops) -> str:
         """Return the real path of a folder; what was found once is known for other links in it."""
@@ -299,7 +262,7 @@ class _CachePaths:
             if root not in self.others:
                 return set()  # an environment
             place = as_scanned + path[len(real) :]
-            while len(place) > len(as_scanned):
+            while len(place) > len(self.tops[root]):
                 unit = self.units.get(place)
                 if unit is not None:
                     return {unit}

@@ -77,9 +77,12 @@ class Tally:
         self._devices: dict[int, int] = {}
         self._records: dict[int, frozenset[str]] = {}
         self._symlinks: list[EscapingSymlink] = []
+        self._holding: set[int] = set()
         self._own_files: dict[int, list[_NotedFile]] = {}
         self._problems: list[Problem] = []
         self._inside: list[str] = []
+        self._staying: dict[str, str] = {}
+        self._leaving: set[str] = set()
         self._real_paths = [real_path(root.path) for root in roots]
 
     def inventory(self, aliases: dict[str, str]) -> Inventory:
@@ -95,13 +98,17 @@ class Tally:
             devices=tuple(self._devices),
             records=self._records,
             symlinks=tuple(self._symlinks),
+            holding=frozenset(self._holding),
             own_files={root: self._exclusive(root) for root in self._own_files},
             problems=tuple(self._problems),
             aliases=aliases,
         )
 
     def begin_root(self, root: int, *, detailed: bool) -> int:
-        """Make a root the current one; return the unit for what is not a unit of its own in it."""
+        """Make a root the current one; return the unit for what is not a unit of its own in it.
+
+        `end_root` is called when everything in it was counted.
+        """
         self.root = root
         self.in_cache = self.roots[root].kind is RootKind.CACHE
         self.keeps_own = detailed
@@ -110,6 +117,19 @@ class Tally:
             self._own_files[root] = []
         kind = UnitKind.OTHER if self.in_cache else UnitKind.ENVIRONMENT
         return self.add_unit(kind, self.roots[root].path)
+
+    def end_root(self) -> None:
+        """Keep the symbolic links of the current root that may lead out of it."""
+        links = self._staying.keys() | self._leaving
+        for path, target in self._staying.items():
+            if passes_link(path, target, links):
+                self._symlinks.append(EscapingSymlink(self.root, path, target))
+        self._staying.clear()
+        self._leaving.clear()
+
+    def note_holding(self, unit: int) -> None:
+        """Note that another root lies in a unit."""
+        self._holding.add(unit)
 
     def note_root(self, status: os.stat_result) -> None:
         """Note what the current root is, from its `stat`."""
@@ -128,17 +148,10 @@ class Tally:
         inside = [other for other in self._real_paths if other and is_within(other, real)]
         return [self.roots[root].path + other[len(real) :] for other in inside if other != real]
 
-    def _may_lead_inside(self, directory: str, target: str) -> bool:
-        """Tell whether a symbolic link may lead into a root that lies inside the current one.
-
-        It does by its text, or it leads to a folder on the way there, which others may pass, or it
-        leaves a folder by `..` that may be a symbolic link itself.
-        """
-        if not self._inside:
-            return False
-        path = os.path.normpath(f"{directory}/{target}")
-        return "/.." in target.lstrip("./") or any(
-            is_within(path, place) or is_within(place, path) for place in self._inside
+    def _leads_inside(self, directory: str, target: str) -> bool:
+        """Tell whether a symbolic link leads into a root inside the current one, by its text."""
+        return bool(self._inside) and any(
+            is_within(os.path.normpath(f"{directory}/{target}"), place) for place in self._inside
         )
 
     def add_file(
@@ -303,7 +316,7 @@ class Tally:
         return state.roots == (root,) and state.links_seen >= link_count
 
     def _note_symlink(self, directory: str, name: str, descriptor: int) -> None:
-        """Note a symbolic link of an environment if it leads out of it."""
+        """Note a symbolic link of an environment."""
         path = f"{directory}/{name}"
         try:
             target = os.readlink(name, dir_fd=descriptor)
@@ -311,8 +324,11 @@ class Tally:
             self.add_problem(path, error)
             return
         inside = directory[len(self.roots[self.root].path) + 1 :]
-        if escapes(target, inside) or self._may_lead_inside(directory, target):
+        if escapes(target, inside) or self._leads_inside(directory, target):
+            self._leaving.add(path)
             self._symlinks.append(EscapingSymlink(self.root, path, target))
+        else:
+            self._staying[path] = target
 
 
 def _group(state: State, link_count: int, device: int) -> InodeGroup:
@@ -343,4 +359,25 @@ def escapes(target: str, directory: str) -> bool:
                 return True
         elif component not in ("", "."):
             depth += 1
+    return False
+
+
+def passes_link(path: str, target: str, links: Collection[str]) -> bool:
+    """Tell whether a symbolic link goes on from another one on its way, which may lead anywhere.
+
+    One that ends at another one does not: that is looked at itself.
+
+    Args:
+        path: Absolute path of the link.
+        target: What `readlink` gives; it does not lead out of the tree by its text.
+        links: Absolute paths of all symbolic links of the tree.
+
+    """
+    current = os.path.dirname(path)
+    for name in target.split("/"):
+        if name in ("", "."):
+            continue
+        if current in links:
+            return True
+        current = os.path.dirname(current) if name == ".." else f"{current}/{name}"
     return False

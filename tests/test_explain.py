@@ -274,3 +274,14 @@ def test_what_goes_between_the_scan_and_the_walk_hides_nothing_else(made):
     unit = package_at(facts, path)
     explanation = explain_package(facts, unit)
     assert [row.path for row in explanation.witnesses] == [f"{env}/f"]
+
+
+def test_what_a_record_says_may_break(made):
+    """Its symbolic links may lead here by a way that was not found."""
+    path, env = made.package("p-1-0", {}), made.environment("env")
+    record = made.record(env, "p-1-0", {}, link="softlink")
+    explanation = explained(made, path)
+    assert (explanation.verdict, explanation.would_break) == ("recorded", ("env",))
+    assert explanation.reasons[0] == f"{record}: it says that symbolic links lead here"
+    made.record(env, "p-1-0", {}, link="copy")
+    assert explained(made, path).would_break == ()

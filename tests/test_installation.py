@@ -177,11 +177,13 @@ def test_a_deleted_environment_is_stale_and_one_on_an_absent_disk_unreachable(ma
     os.mkdir(f"{machine.top}/envs")
     os.mkdir(f"{machine.root}")
     os.mkdir(f"{machine.root}/pkgs")
-    os.mkdir(f"{machine.top}/envs/left-over")
+    write(f"{machine.top}/envs/left-over/a-file")
+    os.mkdir(f"{machine.top}/envs/mount-point")
     machine.list(
         f"{machine.top}/envs/deleted",
         f"{machine.top}/envs/slash/",
         f"{machine.top}/envs/left-over",
+        f"{machine.top}/envs/mount-point",
         f"{machine.top}/disk/env",
     )
     found = find_installation()
@@ -192,6 +194,10 @@ def test_a_deleted_environment_is_stale_and_one_on_an_absent_disk_unreachable(ma
         f"{machine.top}/envs/left-over",
     )
     assert found.unreachable == (
+        PathProblem(
+            f"{machine.top}/envs/mount-point",
+            "it is an empty folder: is a disk to be mounted there?",
+        ),
         PathProblem(
             f"{machine.top}/disk/env", "its folder cannot be reached (no such file or directory)"
         ),
@@ -385,3 +391,68 @@ def test_a_machine_without_conda_is_told_what_to_do(machine):
         f"There is no package cache ({machine.root}/pkgs) and no environment: create an"
         " environment, or name folders with --search DIR and --cache DIR."
     )
+
+
+def test_a_listed_folder_with_records_is_an_environment_without_its_history(machine):
+    os.makedirs(f"{machine.root}/conda-meta")
+    os.makedirs(f"{machine.top}/listed/conda-meta")
+    machine.list(f"{machine.top}/listed")
+    found = find_installation()
+    assert prefixes(found) == [machine.root, f"{machine.top}/listed"]
+    assert (found.stale, found.unreachable) == ((), ())
+
+
+def test_a_listed_path_is_taken_as_the_system_takes_it(machine):
+    """Behind a symbolic link `..` is where that leads; a name may end in a space."""
+    environment(f"{machine.top}/there/env")
+    os.makedirs(f"{machine.top}/there/below")
+    os.symlink("there/below", f"{machine.top}/link")
+    environment(f"{machine.top}/space ")
+    environment(f"{machine.top}/plain")
+    machine.list(
+        f"{machine.top}/link/../env",
+        f"{machine.top}/space ",
+        f"  {machine.top}/plain ",
+    )
+    found = find_installation()
+    assert prefixes(found) == sorted(
+        [f"{machine.top}/there/env", f"{machine.top}/space ", f"{machine.top}/plain"]
+    )
+    assert (found.stale, found.unreachable) == ((), ())
+
+
+def test_environments_that_are_activated_are_taken(machine):
+    environment(f"{machine.top}/first")
+    environment(f"{machine.top}/second")
+    environment(f"{machine.root}")
+    machine.environ.setenv("CONDA_PREFIX", f"{machine.top}/second")
+    machine.environ.setenv("CONDA_PREFIX_1", f"{machine.top}/first")
+    machine.environ.setenv("CONDA_PREFIX_2", "no/absolute/path")
+    machine.environ.setenv("CONDA_PREFIX_OTHER", f"{machine.top}/other")
+    environment(f"{machine.top}/other")
+    assert prefixes(find_installation()) == [
+        machine.root,
+        f"{machine.top}/first",
+        f"{machine.top}/second",
+    ]
+
+
+def test_a_cache_that_is_named_brings_the_environments_beside_it(machine):
+    environment(machine.root)
+    other = environment(f"{machine.top}/other")
+    environment(f"{other}/envs/one")
+    os.makedirs(f"{other}/pkgs")
+    os.symlink("other/pkgs", f"{machine.top}/again")
+    assert prefixes(find_installation()) == [machine.root]
+    for cache in (f"{other}/pkgs", f"{machine.top}/again"):
+        found = find_installation(caches=[cache])
+        assert prefixes(found) == [machine.root, other, f"{other}/envs/one"]
+
+
+@pytest.mark.parametrize("where", ["", "conda/envs"])
+def test_a_folder_that_holds_more_than_a_cache_is_refused_as_one(machine, where):
+    environment(machine.root)
+    environment(f"{machine.root}/envs/one")
+    folder = os.path.join(machine.top, where)
+    with pytest.raises(FolderNotFoundError, match=f"--cache {folder}: .* is in it"):
+        find_installation(caches=[folder])

@@ -33,15 +33,39 @@ def test_mount_points_are_unescaped_and_kept_in_order(table):
     odd = os.fsdecode(b"/opt/a b/new\nline\ttab\\back\xff\rreturn")
     assert table == MountTable(
         (
-            Mount("/", "ext4"),
-            Mount("/proc", "proc"),
-            Mount("/opt/a b", "tmpfs"),
-            Mount(odd, "xfs"),
-            Mount("/opt/over", "overlay"),
-            Mount("/opt/over", "fuse.sshfs"),
+            Mount("/", "ext4", "254:0", "/"),
+            Mount("/proc", "proc", "0:21", "/"),
+            Mount("/opt/a b", "tmpfs", "0:30", "/"),
+            Mount(odd, "xfs", "0:31", "/sub"),
+            Mount("/opt/over", "overlay", "0:32", "/"),
+            Mount("/opt/over", "fuse.sshfs", "0:33", "/"),
         ),
         known=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("mounts", "path", "views"),
+    [
+        ([("/", "/"), ("/opt", "/conda")], "/conda/pkgs", [("/opt/pkgs", "")]),
+        ([("/", "/"), ("/opt", "/conda/pkgs")], "/conda/pkgs", [("/opt", "")]),
+        ([("/", "/"), ("/opt", "/conda/pkgs/p-1-0")], "/conda/pkgs", [("/opt", "/p-1-0")]),
+        ([("/", "/"), ("/opt", "/conda")], "/opt/pkgs", [("/conda/pkgs", "")]),
+        ([("/home", "/@home"), ("/mnt", "/")], "/home/pkgs", [("/mnt/@home/pkgs", "")]),
+        ([("/", "/"), ("/opt", "/conda/pkgs2")], "/conda/pkgs", []),
+        ([("/", "/")], "/conda/pkgs", []),
+        ([], "/conda/pkgs", []),
+    ],
+)
+def test_a_folder_is_seen_wherever_its_filesystem_is_mounted(mounts, path, views):
+    table = MountTable(
+        (
+            *(Mount(point, "ext4", "8:1", shown) for point, shown in mounts),
+            Mount("/other", "ext4", "8:2", "/"),
+        ),
+        known=True,
+    )
+    assert table.views(path) == views
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,9 @@ def test_what_is_recorded_goes_unless_its_record_says_that_it_is_linked_or_says_
     assert not plan_of(made).remove
     plan = plan_of(made, copied=True)
     assert going(plan) == ["copied-1-0"]
-    assert reasons(plan)["soft-1-0"] == "env says that it has symbolic links"
+    assert reasons(plan)["soft-1-0"] == (
+        f"{env}/conda-meta/soft-1-0.json: it says that symbolic links lead here"
+    )
     assert reasons(plan)["torn-1-0"].startswith(f"{torn}: it is no JSON")
     assert {kept.verdict for kept in plan.keep} == {Verdict.RECORDED}
 
@@ -373,3 +375,29 @@ def test_a_package_that_an_environment_leads_to_stays_whatever_is_asked_for(made
     plan = plan_of(made, copied=True, unobtainable=True, older_than_ns=0, max_size_bytes=0)
     assert plan.remove == ()
     assert reasons(plan) == {"p-1-0": "symbolic links in env"}
+
+
+@pytest.mark.parametrize("kind", ["package", "left-over", "quarantine"])
+@pytest.mark.parametrize("nested", ["environment", "cache"])
+def test_nothing_goes_that_an_environment_or_a_cache_lies_in(made, kind, nested):
+    cache = f"{made.directory}/pkgs"
+    outer = versioned(made, "p-1-0")
+    if kind != "package":
+        name = f"{QUARANTINE}/purge-r1-p-1-0" if kind == "quarantine" else "p.trash"
+        os.makedirs(f"{cache}/{QUARANTINE}")
+        outer = f"{cache}/{name}"
+        os.rename(f"{cache}/p-1-0", outer)
+    if nested == "environment":
+        made.prefixes.append(f"{outer}/env")
+        write(f"{outer}/env/conda-meta/history")
+    else:
+        made.caches.append(f"{outer}/pk")
+        os.mkdir(f"{outer}/pk")
+    os.symlink(made.directory, f"{made.directory}/again")
+    for found in (made.prefixes, made.caches):  # known by another path
+        found[:] = [path.replace(f"{cache}/", f"{made.directory}/again/pkgs/") for path in found]
+    plan = plan_of(made, trash=True, copied=True, unobtainable=True)
+    assert plan.remove == ()
+    kept = [(kept.verdict, kept.reason.rpartition(": ")[2]) for kept in plan.keep]
+    held = (Verdict.UNVERIFIABLE, "an environment or a package cache is in it")
+    assert kept == [held] * (kind != "quarantine")

@@ -109,7 +109,7 @@ def test_a_name_says_what_was_where(name, entry):
         "held--r1-thing",
         "held-007-r1-thing",
         "held-٣-r1-thing",  # a digit, and none of ours
-        "held-1000000000000-r1-thing",
+        "held-10000000000000000-r1-thing",
         "purge-r1-a/b",
         # said in another way than we would
         "moving-r1-a b",

@@ -270,7 +270,7 @@ def test_environments_txt_lists_prefixes_between_comments_and_blank_lines(tmp_pa
     )
     assert read_environments_txt(path) == [
         "/opt/one",
-        "/opt/t wo",
+        "  /opt/t wo  ",
         os.fsdecode(b"/opt/\xff"),
         "/opt/last",
     ]

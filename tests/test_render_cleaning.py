@@ -99,8 +99,8 @@ old-1-0           1.0 KiB              given up before
 zlib-1-0.tar.bz2      5 B              archive
 x.conda_trash         0 B              left-over
 
-Kept: 1 linked; 1 left out by the options (not of the name x). -v names each, `conda hardlinks \
-explain PACKAGE` says more.
+Kept: 1 linked; 1 unused and kept all the same (not of the name x). -v names each, `conda \
+hardlinks explain PACKAGE` says more.
 
 This frees 2.3 MiB (2,405,381 bytes).
 """
@@ -116,7 +116,7 @@ KEEP      SIZE  WHY
 a-1-0  1.0 MiB  hard links in one, two
 b-1-0     10 B  not of the name x
 
-Kept: 1 linked; 1 left out by the options (not of the name x).
+Kept: 1 linked; 1 unused and kept all the same (not of the name x).
 
 This frees 2.3 MiB (2,405,381 bytes).
 """
@@ -195,7 +195,7 @@ def test_what_stays_is_counted_by_what_keeps_it_the_strongest_first(plan):
         "Kept: 1,200 linked; 1 linked by symbolic links; 1 only recorded in an environment"
         " (--copied removes those that are copies); 2 where something cannot be read (/disk: it is"
         " not mounted); 2 recent (--grace says for how long); 1 not to be had again"
-        " (--unobtainable removes them); 2 left out by the options."
+        " (--unobtainable removes them); 2 unused and kept all the same."
     )
 
 

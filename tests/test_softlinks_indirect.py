@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 
@@ -81,6 +82,76 @@ def test_a_link_of_base_through_folders_of_base_that_are_links_is_followed(
     symlink(link, f"{base}/f")
     assert os.path.samefile(f"{base}/f", f"{thing}/lib/f")
     assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+
+
+@pytest.mark.parametrize(
+    ("folders", "links", "leads"),
+    [
+        # A link of the environment, then one of a folder that nothing else tells of.
+        (["ext"], {"ext/pk": "pkgs", "envs/env/sw": "ext"}, "envs/env/f -> sw/pk/thing-1-0/lib/f"),
+        # From a link back by `..`.
+        (["side"], {"envs/env/sd": "side"}, "envs/env/y -> sd/../pkgs/thing-1-0/lib/f"),
+        # From a link into another package back by `..`.
+        (
+            ["envs/env/d/e"],
+            {"envs/env/d/lnk": "pkgs/other-1-0/lib"},
+            "envs/env/d/e/x -> ../lnk/../../thing-1-0/lib/f",
+        ),
+        # No text leads out.
+        (
+            ["envs/env/a/b/c"],
+            {"envs/env/a/b/c/top": "envs/env"},
+            "envs/env/a/b/c/x -> top/../../pkgs/thing-1-0/lib/f",
+        ),
+    ],
+)
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_link_that_goes_on_from_another_one_is_followed(
+    made, thing, folders, links, leads, relative
+):
+    made.package("other-1-0", {"lib/g": b"g"})
+    made.environment("env")
+    for folder in folders:
+        os.makedirs(f"{made.directory}/{folder}")
+    for place, target in links.items():
+        path, end = f"{made.directory}/{place}", f"{made.directory}/{target}"
+        symlink(os.path.relpath(end, os.path.dirname(path)) if relative else end, path)
+    place, _, target = leads.partition(" -> ")
+    symlink(target, f"{made.directory}/{place}")
+    assert os.path.samefile(f"{made.directory}/{place}", f"{thing}/lib/f")
+    assert verdicts(made)["thing-1-0"] is Verdict.SOFTLINKED
+
+
+@pytest.mark.parametrize("shown", ["", "pkgs", "pkgs/thing-1-0"])
+def test_a_link_through_a_bind_mount_that_nobody_lists_is_followed(made, thing, tmp_path, shown):
+    point = f"{tmp_path}-mounted"
+    os.mkdir(point)
+    command = ["mount", "--bind", f"{made.directory}/{shown}", point]
+    mounted = subprocess.run(command, check=False, capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"nothing can be mounted here: {mounted.stderr.strip()}")
+    try:
+        below = os.path.relpath(f"{thing}/lib/f", f"{made.directory}/{shown}")
+        symlink(f"{point}/{below}", f"{made.environment('env')}/f")
+        assert os.path.samefile(f"{made.directory}/envs/env/f", f"{thing}/lib/f")
+        assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+    finally:
+        subprocess.run(["umount", point], check=True)
+
+
+def test_a_link_too_deep_to_be_followed_keeps_every_package(made, thing):
+    """A program that goes there step by step follows it."""
+    prefix = made.environment("env")
+    top = os.getcwd()
+    try:
+        os.chdir(prefix)
+        for _ in range(25):
+            os.mkdir("d" * 200)
+            os.chdir("d" * 200)
+        os.symlink(f"{thing}/lib/f", "link")
+    finally:
+        os.chdir(top)
+    assert verdicts(made) == {"thing-1-0": Verdict.UNVERIFIABLE}
 
 
 def test_links_of_a_package_are_not_those_of_base_around_it(made, tmp_path):

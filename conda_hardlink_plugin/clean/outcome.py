@@ -26,6 +26,7 @@ class Outcome:
     Attributes:
         run: The name of the run; `conda hardlinks restore` takes it.
         removed: What is gone.
+        given_up: What was decided to go, and is gone or will be removed by the next run.
         probes: Trial links of conda that are gone from environments.
         held: What was moved aside and can be brought back.
         spared: What changed meanwhile and stays.
@@ -37,12 +38,22 @@ class Outcome:
 
     run: str = ""
     removed: list[Removal] = field(default_factory=list)
+    given_up: list[Removal] = field(default_factory=list)
     probes: list[str] = field(default_factory=list)
     held: list[Removal] = field(default_factory=list)
     spared: list[Spared] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     freed_bytes: int = 0
     problems: list[PathProblem] = field(default_factory=list)
+
+    @property
+    def unfinished(self) -> int:
+        """How much of what was given up is not gone yet."""
+        return len(set(self.given_up) - set(self.removed))
+
+    def add_freed(self, count_bytes: int) -> None:
+        """Add what a removal freed."""
+        self.freed_bytes += count_bytes
 
 
 def new_run() -> str:

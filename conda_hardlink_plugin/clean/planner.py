@@ -7,10 +7,10 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..evidence import VERDICT_OF_USE, Use, Verdict, dist_of
+from ..evidence import HOLDS_ROOT, VERDICT_OF_USE, Use, Verdict, dist_of
 from ..inventory import RootKind, UnitKind
 from ..quarantined import Stage, entry_of, home_of
-from ..records import CachedPackage, PathProblem, Record, read_record
+from ..records import CachedPackage
 from ..softlinks import units_passed
 from .archives import Archives
 from .plan import Action, Choice, Kept, Plan, Removal, Witness
@@ -125,7 +125,7 @@ class _Planner:
         finishing = []
         for unit, place in enumerate(self.units):
             entry = entry_of(place.path)
-            if entry is None or not self._is_open(unit):
+            if entry is None or not self._is_open(unit) or unit in self.facts.inventory.holding:
                 continue
             expired = entry.has_expired(self.terms.now_ns)
             came_again = entry.stage is Stage.MOVING and self._is_whole(
@@ -193,22 +193,11 @@ class _Planner:
         if not isinstance(package, CachedPackage):
             return Verdict.UNVERIFIABLE, package.reason
         if verdict is Verdict.RECORDED:
-            objection = self._objection_of_records(unit)
-            if objection is not None:
-                return objection
+            against = evidence.against_copies(unit)
+            if against:
+                return verdict, f"{against[0].path}: {against[0].reason}"
         names = (dist_of(self.units[unit].path), package.name)
         return verdict, self._not_chosen(names, package.last_use_ns)
-
-    def _objection_of_records(self, unit: int) -> tuple[Verdict, str] | None:
-        """Return what a record says against removing a package of which no link was found."""
-        name = f"{dist_of(self.units[unit].path)}.json"
-        for witness in self._witnesses(unit):
-            match read_record(os.path.join(witness.prefix, "conda-meta", name)):
-                case PathProblem() as problem:
-                    return Verdict.RECORDED, f"{problem.path}: {problem.reason}"
-                case Record(soft_link_asked_for=True):
-                    return Verdict.RECORDED, f"{witness.name} says that it has symbolic links"
-        return None
 
     def _phrase(self, unit: int, verdict: Verdict) -> str:
         for doubt in self.facts.evidence.doubts(unit):
@@ -288,7 +277,7 @@ class _Planner:
         found = []
         for unit, place in enumerate(self.units):
             if place.kind is UnitKind.TRASH and self._is_open(unit):
-                objection = self._softlinked(unit) or self.archives.recent(place.path)
+                objection = self._leads_on(unit) or self.archives.recent(place.path)
                 if objection is None:
                     found.append(unit)
                 else:
@@ -308,7 +297,7 @@ class _Planner:
         for unit, place in enumerate(self.units):
             if place.kind is UnitKind.TARBALL and self._is_open(unit):
                 objection = (
-                    self._softlinked(unit)
+                    self._leads_on(unit)
                     or self.archives.objection(place.path, self.allowed)
                     or self._archive_not_chosen(place.path)
                 )
@@ -325,8 +314,10 @@ class _Planner:
         reason = self._not_chosen(names, self.archives.fetched_ns(path))
         return (Verdict.UNUSED, reason) if reason else None
 
-    def _softlinked(self, unit: int) -> tuple[Verdict, str] | None:
-        """Return that a symbolic link of an environment leads into a left-over or an archive."""
+    def _leads_on(self, unit: int) -> tuple[Verdict, str] | None:
+        """Return that an environment leads into a left-over or an archive, or is in it."""
+        if unit in self.facts.inventory.holding:
+            return Verdict.UNVERIFIABLE, HOLDS_ROOT
         if unit in self._passed:
             return Verdict.SOFTLINKED, "a symbolic link in an environment leads to it"
         return None

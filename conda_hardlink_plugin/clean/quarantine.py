@@ -22,7 +22,7 @@ from .refused import RefusedError
 from .removal import Remover, mount_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SUPPORTED = (
     {os.open, os.stat, os.rename, os.unlink, os.rmdir, os.mkdir} <= os.supports_dir_fd
@@ -129,17 +129,24 @@ class Quarantine:
         """Keep an entry until a time, in seconds since the epoch."""
         return self._rename(entry, replace(entry, stage=Stage.HELD, expires_s=expires_s))
 
-    def purge(self, entry: Quarantined) -> tuple[int, str]:
+    def purge(self, entry: Quarantined, on_freed: Callable[[int], None]) -> str:
         """Remove an entry that was given up.
 
+        Args:
+            entry: Which.
+            on_freed: Called with the bytes that this freed, also when it is stopped by Ctrl-C.
+
         Returns:
-            The bytes that this freed, and what of it cannot be removed and why, `""` if all of it
-            is gone. What is left stays given up.
+            What of it cannot be removed and why, `""` if all of it is gone. What is left stays
+            given up.
 
         """
         remover = Remover(self.descriptor)
-        remover.remove(entry.name)
-        return remover.freed_bytes, next(iter(remover.problems), "")
+        try:
+            remover.remove(entry.name)
+        finally:
+            on_freed(remover.freed_bytes)
+        return next(iter(remover.problems), "")
 
     def unlink(self, relative: str, identity: tuple[int, int]) -> int:
         """Remove a single file of the cache; return the bytes that this freed.

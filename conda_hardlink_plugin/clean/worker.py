@@ -116,7 +116,7 @@ class Worker:
                     self.quarantine.hold(entry, self._hold_until_s)
                     self._outcome.held.append(removal)
                 else:
-                    self._given_up[removal] = self.quarantine.give_up(entry)
+                    self._give_up(removal, entry)
             except RefusedError as error:  # noqa: PERF203  # beside a rename it costs nothing
                 self._outcome.problems.append(error.problem)
                 with self._noting_refusals():
@@ -125,8 +125,7 @@ class Worker:
     def purge(self) -> Iterator[None]:
         """Remove what was given up, one by one."""
         for removal, entry in self._given_up.items():
-            freed_bytes, problem = self.quarantine.purge(entry)
-            self._outcome.freed_bytes += freed_bytes
+            problem = self.quarantine.purge(entry, self._outcome.add_freed)
             if problem:
                 path = self.quarantine.path_of(entry)
                 self._outcome.problems.append(PathProblem(path, problem))
@@ -148,7 +147,11 @@ class Worker:
     def _take_up(self, removal: Removal) -> None:
         entry = entry_of(removal.path)
         if entry is not None and entry in self.quarantine.entries():
-            self._given_up[removal] = self.quarantine.give_up(entry)
+            self._give_up(removal, entry)
+
+    def _give_up(self, removal: Removal, entry: Quarantined) -> None:
+        self._given_up[removal] = self.quarantine.give_up(entry)
+        self._outcome.given_up.append(removal)
 
     def _unlink(self, removal: Removal) -> None:
         known = identity(removal.path)

@@ -21,8 +21,8 @@ _BYTES_OF_UNIT = {
     **{unit: 1024**power for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB"))},
     **{unit: 1000**power for power, unit in enumerate(("B", "kB", "MB", "GB", "TB"))},
 }
-_DURATION = re.compile(r"(\d{1,9})([smhdw])|0")
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z]*)")
+_DURATION = re.compile(r"([0-9]{1,9})([smhdw])|0")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)")
 
 
 def duration_ns(text: str) -> int:
@@ -41,9 +41,16 @@ def size_bytes(text: str) -> int:
     return int(float(match[1]) * _BYTES_OF_UNIT[match[2]])
 
 
+def path(text: str) -> str:
+    """Return a path as it is given; an empty one, as of an unset variable, is none."""
+    if not text:
+        raise ArgumentTypeError("it is empty, as an unset variable is")
+    return text
+
+
 def count(text: str) -> int:
     """Return a number that is not negative."""
-    if not re.fullmatch(r"\d{1,9}", text):
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ArgumentTypeError(f"{text!r} is no number of packages: give one as 0, 1 or 2")
     return int(text)
 
@@ -61,6 +68,7 @@ def add_evidence_options(parser: argparse.ArgumentParser | argparse._ArgumentGro
         "--ignore-env",
         action="append",
         default=[],
+        type=path,
         dest="ignored_environments",
         metavar="PATH",
         help="PATH is an environment that cannot be looked at, or a folder of such, and is gone for"

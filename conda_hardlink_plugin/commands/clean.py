@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..clean.plan import Choice, Plan
     from ..costs import Facts
 
+_YEAR_9999_S = 253_370_764_800  # the last year that a calendar of Python has
+
 DESCRIPTION = """
 Remove the extracted packages that no environment uses: no hard link, no
 symbolic link and no record of one leads to them. Each is looked at again at
@@ -213,7 +215,7 @@ def _clean_aloud(args: argparse.Namespace, prepared: Prepared) -> int:
     except KeyboardInterrupt:
         stopped = True
     if stopped:
-        raise StoppedError("Stopped by Ctrl-C: what is said above is done, the rest is as it was.")
+        raise StoppedError(f"{_what_is_left(outcome)}.")
     return 1 if outcome.problems else 0
 
 
@@ -232,7 +234,7 @@ def _clean_as_json(args: argparse.Namespace, prepared: Prepared) -> int:
     if not errors and not context.dry_run:
         outcome, stopped = _do(args, prepared)
     if stopped:
-        errors.append("Stopped by Ctrl-C: the rest is as it was")
+        errors.append(_what_is_left(outcome))
     text = render_clean(prepared.plan, outcome, errors=errors, dry_run=bool(context.dry_run))
     show(lambda: sys.stdout.write(text))
     if stopped:
@@ -250,7 +252,7 @@ def _do(args: argparse.Namespace, prepared: Prepared) -> tuple[Outcome, bool]:
 
     hold_until_s = None
     if args.hold_ns is not None:
-        hold_until_s = (time.time_ns() + args.hold_ns) // 1_000_000_000
+        hold_until_s = min((time.time_ns() + args.hold_ns) // 1_000_000_000, _YEAR_9999_S)
     outcome = Outcome(run=new_run())
     quiet = context.json or context.quiet
     try:
@@ -266,6 +268,16 @@ def _do(args: argparse.Namespace, prepared: Prepared) -> tuple[Outcome, bool]:
     except KeyboardInterrupt:
         return outcome, True
     return outcome, False
+
+
+def _what_is_left(outcome: Outcome) -> str:
+    """Say how far a clean came that Ctrl-C stopped."""
+    if not outcome.unfinished:
+        return "Stopped by Ctrl-C: what is not said to be done is as it was"
+    return (
+        f"Stopped by Ctrl-C: of what had been given up already, {outcome.unfinished} are not quite"
+        " gone, and the next clean removes the rest of them; everything else is as it was"
+    )
 
 
 def _prefixes(facts: Facts) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from .arguments import add_evidence_options
+from .arguments import add_evidence_options, path
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,10 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
     from conda.cli.helpers import add_parser_json
 
     parser.add_argument(
-        "subject", metavar="PACKAGE|PATH", help="A cached package, or the path of any file."
+        "subject",
+        type=path,
+        metavar="PACKAGE|PATH",
+        help="A cached package, or the path of any file.",
     )
     where = parser.add_argument_group("Where to look")
     where.add_argument(
@@ -47,7 +50,7 @@ def execute(args: argparse.Namespace) -> int:
 
     from ..costs import Facts
     from ..errors import StoppedError
-    from ..explain import explain_file, explain_package
+    from ..explain import explain_file, explain_package, find_archives
     from ..render.explaining import print_file, print_package, render_explanation
     from ..render.terminal import Terminal
     from ..usage import Measure
@@ -56,12 +59,14 @@ def execute(args: argparse.Namespace) -> int:
 
     if is_closed("the explanation"):
         return 1
-    path = _path_of(args.subject)
+    place = _path_of(args.subject)
     try:
         survey = take_survey(args, find(args))
         facts = Facts(survey.inventory, survey.names, Measure.DISK, survey.terms)
-        file = None if path is None or os.path.isdir(path) else explain_file(facts, path)
-        unit = _package(facts, args.subject, path, file)
+        archives = find_archives(facts, args.subject) if place is None else []
+        place = archives[0] if len(archives) == 1 else place
+        file = None if place is None or os.path.isdir(place) else explain_file(facts, place)
+        unit = _package(facts, args.subject, place, file)
         package = None if unit is None else explain_package(facts, unit)
 
         def printing() -> None:
@@ -86,37 +91,46 @@ def _path_of(subject: str) -> str | None:
 
     from ..errors import SubjectNotFoundError
 
-    if os.sep not in subject:
+    if os.sep not in subject and subject not in (".", ".."):
         return None
-    path: str = expand(subject)
-    if not os.path.lexists(path):
-        raise SubjectNotFoundError(f"There is nothing at {path}: give a path that exists.")
-    return path
+    place: str = expand(subject)
+    if not os.path.lexists(place):
+        raise SubjectNotFoundError(f"There is nothing at {place}: give a path that exists.")
+    return place
 
 
 def _package(
-    facts: Facts, subject: str, path: str | None, file: FileExplanation | None
+    facts: Facts, subject: str, place: str | None, file: FileExplanation | None
 ) -> int | None:
     """Return the package that is asked about, or that holds the file; `None` of another file."""
     from ..errors import SubjectNotFoundError
-    from ..explain import find_packages, package_at
+    from ..explain import find_packages, package_at, runs_holding
 
-    if path is None:
+    if place is None:
         found = find_packages(facts, subject)
         if len(found) == 1:
             return found[0]
         if found:
             paths = ", ".join(sorted(facts.inventory.units[unit].path for unit in found))
             raise SubjectNotFoundError(f"{subject} means several packages: give one of {paths}")
+        for run in runs_holding(facts, subject):
+            raise SubjectNotFoundError(
+                f"{subject} was moved aside by a clean and is held: `conda hardlinks restore {run}`"
+                " brings it back."
+            )
         raise SubjectNotFoundError(
             f"No package cache has {subject}: `conda hardlinks report --packages` lists what there"
             " is, --cache DIR takes in another cache."
         )
-    unit = package_at(facts, path)
+    unit = package_at(facts, place)
     if unit is None and file is not None and file.packages:
         return package_at(facts, file.packages[0])
     if unit is None and file is None:
+        for run in runs_holding(facts, place):
+            raise SubjectNotFoundError(
+                f"{place} is held by a clean: `conda hardlinks restore {run}` brings it back."
+            )
         raise SubjectNotFoundError(
-            f"{path} is no cached package: give the path of one, or of a file."
+            f"{place} is no cached package: give the path of one, or of a file."
         )
     return unit

@@ -28,7 +28,7 @@ _HINTS = {
     Verdict.UNVERIFIABLE: "where something cannot be read",
     Verdict.RECENT: "recent (--grace says for how long)",
     Verdict.UNOBTAINABLE: "not to be had again (--unobtainable removes them)",
-    Verdict.UNUSED: "left out by the options",
+    Verdict.UNUSED: "unused and kept all the same",
 }
 
 

@@ -121,10 +121,10 @@ def _print_paths(lead: str, paths: Sequence[str], terminal: Terminal, *, verbose
 
 def _what_would_break(package: PackageExplanation) -> str:
     if package.would_break:
-        return (
-            f"Removing it would break {', '.join(package.would_break)}: symbolic links there would"
-            " lead nowhere."
-        )
+        names = ", ".join(package.would_break)
+        if any(witness.use == "softlink" for witness in package.witnesses):
+            return f"Removing it would break {names}: symbolic links there would lead nowhere."
+        return f"Removing it may break {names}: symbolic links there may lead to it."
     if package.witnesses or package.linked_outside:
         return "Removing it would break nothing: whoever has hard links or copies keeps the files."
     return "Removing it would break nothing."

@@ -22,6 +22,7 @@ from tests.e2e.cleaning import (
     read_through,
 )
 from tests.e2e.disk import snapshot
+from tests.oracles import du
 from tests.realconda.packages import PackageSpec
 
 FORGOTTEN = "forgotten-1.0-0"
@@ -239,22 +240,31 @@ def test_ctrl_c_while_cleaning_leaves_nothing_half_and_the_next_clean_ends_it(
     made = with_three_unused
     cache, read = made.pkgs_dir, read_through(made.envs_dir)
     packages = {name: read_through(f"{cache}/{name}") for name in packages_in(cache)}
+    before_bytes = du(cache)[0]
 
     done = press_ctrl_c_at(made, steps, *options)
 
+    quarantine = f"{cache}/.conda-hardlinks"
+    aside = [name for name in os.listdir(quarantine) if name != "lock"]
+    freed_bytes = before_bytes - du(cache)[0] + os.lstat(quarantine).st_blocks * 512
+    left = "Stopped by Ctrl-C: what is not said to be done is as it was"
+    if aside:
+        left = (
+            f"Stopped by Ctrl-C: of what had been given up already, {len(aside)} are not quite"
+            " gone, and the next clean removes the rest of them; everything else is as it was"
+        )
     if options:
         answer = json.loads(done.stdout)
         assert answer["success"] is False
-        assert answer["errors"] == ["Stopped by Ctrl-C: the rest is as it was"]
+        assert answer["errors"] == [left]
         assert len(answer["removed"]) == gone
+        assert answer["freed_bytes"] == freed_bytes
     else:
-        assert "what is said above is done, the rest is as it was" in done.stderr
-        assert "Freed " in done.stdout
+        assert left in done.stderr
+        assert f"({freed_bytes:,} bytes)" in done.stdout
     assert read_through(made.envs_dir) == read
     for name in packages_in(cache):
         assert read_through(f"{cache}/{name}") == packages[name]
-    quarantine = f"{cache}/.conda-hardlinks"
-    aside = [name for name in os.listdir(quarantine) if name != "lock"]
     assert all(name.startswith("purge-") for name in aside)
     assert len(aside) + gone + len(packages_in(cache)) == len(packages)
 

@@ -282,6 +282,20 @@ def test_a_package_that_is_held_or_given_up_is_no_package(changing):
     os.rename(f"{quarantine}/moving-r1-{FORGOTTEN}", f"{quarantine}/held-9-r1-{FORGOTTEN}")
     done = changing.hardlinks("explain", "forgotten", check=False)
     assert done.returncode == 1
-    assert "No package cache has forgotten" in done.stderr
+    assert "forgotten was moved aside by a clean and is held" in done.stderr
+    assert "`conda hardlinks restore r1`" in done.stderr
     packages = [row["name"] for row in report_of(changing, "--packages")["packages"]]
     assert FORGOTTEN not in packages
+
+
+def test_an_archive_is_found_by_its_name_and_a_folder_by_a_dot(installation):
+    archive = f"{installation.pkgs_dir}/{FORGOTTEN}.conda"
+    answer = explain(installation, os.path.basename(archive))
+    assert answer["file"]["path"] == archive
+    assert answer["file"]["archive_of"] == f"{installation.pkgs_dir}/{FORGOTTEN}"
+    done = installation.hardlinks("explain", ".", check=False)
+    assert done.returncode == 1
+    assert f"{installation.directory} is no cached package" in done.stderr
+    done = installation.hardlinks("explain", "", check=False)
+    assert done.returncode == 2
+    assert "it is empty, as an unset variable is" in done.stderr

@@ -113,7 +113,7 @@ def test_an_unreadable_folder_of_environments_is_named(changing, forbidden):
 def test_lines_of_environments_txt_are_stale_or_unreachable(changing):
     stale = f"{changing.envs_dir}/deleted"
     unmounted = f"{changing.directory}/no-such-disk/envs/unmounted"
-    not_one = f"{changing.directory}/tmp"
+    not_one = f"{changing.directory}/home"
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
         file.write(f"{stale}\n{unmounted}\n\n# comment\n{not_one}\n{changing.prefix('work')}\n")
     report = report_of(changing)
