@@ -95,7 +95,7 @@ def split_private_bytes(
         else:
             record, role = owned
             role = _role_on_disk(record, role, is_symlink=file.is_symlink)
-            cause = _cause_of_recorded(role, in_cache=record.dist in cached)
+            cause = cause_of_recorded(role, in_cache=record.dist in cached)
             if cause is Cause.COPIED:
                 private.copied.add(record.dist)
             private.by_package[record.dist] = private.by_package.get(record.dist, 0) + amount
@@ -115,7 +115,8 @@ def _role_on_disk(record: Record, role: FileRole, *, is_symlink: bool) -> FileRo
     return role
 
 
-def _cause_of_recorded(role: FileRole, *, in_cache: bool) -> Cause:
+def cause_of_recorded(role: FileRole, *, in_cache: bool) -> Cause:
+    """Return why a file that conda did so with is the environment's own."""
     match role:
         case FileRole.PREFIX_REWRITTEN:
             return Cause.PREFIX_REWRITTEN

@@ -62,6 +62,10 @@ class CleanRefusedError(HardlinksError):
         self.sentence = "\n".join(said)
 
 
+class CleanGuardedError(HardlinksError):
+    """A `conda clean` would break an environment, and the user has asked to be kept from that."""
+
+
 class StoppedError(HardlinksError):
     """The user pressed Ctrl-C."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from .inventory import Inventory, Unit
+    from .leases import Lease
     from .softlinks import SoftlinksOfEnvironment
     from .usage import Usage
 
@@ -114,6 +115,7 @@ class Terms:
         unseen: Environments, or lists of them, that could not be looked at.
         ignored: Paths of environments that are said to be gone: what cannot be read of them keeps
             nothing.
+        leases: What conda processes that run now may be about to link.
 
     """
 
@@ -121,6 +123,7 @@ class Terms:
     grace_ns: int = GRACE_NS
     unseen: tuple[PathProblem, ...] = ()
     ignored: tuple[str, ...] = ()
+    leases: tuple[Lease, ...] = ()
 
     def keep(self, problem: PathProblem) -> bool:
         """Tell whether what could not be read there keeps packages."""
@@ -268,6 +271,10 @@ class Evidence:
             found.append(Doubt(Verdict.RECENT, "not finished: it has no repodata_record.json"))
         elif age_ns < self._terms.grace_ns:
             found.append(Doubt(Verdict.RECENT, "extracted or about to be linked a moment ago"))
+        dist = dist_of(path)
+        holders = [lease.holder for lease in self._terms.leases if lease.covers(dist)]
+        if holders:
+            found.append(Doubt(Verdict.RECENT, f"{holders[0]} may be about to link it"))
         has_url = package.url.startswith(("http://", "https://"))
         if not has_url and not any(path + suffix in self._archives for suffix in TARBALL_SUFFIXES):
             reason = "there is no archive of it and no http(s) URL to get it again"

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conda.plugins import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conda.plugins.types import CondaSubcommand
+    from conda.plugins.types import (
+        CondaHealthCheck,
+        CondaPostCommand,
+        CondaPostSolve,
+        CondaPreCommand,
+        CondaSetting,
+        CondaSubcommand,
+    )
+
+_NAME = "hardlinks"
+_LINKING = {
+    "create",
+    "install",
+    "update",
+    "remove",
+    "rename",
+    "env_create",
+    "env_update",
+    "env_remove",
+}
 
 
 @hookimpl
@@ -20,8 +39,86 @@ def conda_subcommands() -> Iterator[CondaSubcommand]:
     from .commands import configure_parser, execute
 
     yield CondaSubcommand(
-        name="hardlinks",
+        name=_NAME,
         summary="Show what environments really cost on disk, counted by inode.",
         action=execute,
         configure_parser=configure_parser,
     )
+
+
+@hookimpl
+def conda_pre_commands() -> Iterator[CondaPreCommand]:
+    """Look at the state before a command that links packages, or that cleans the cache."""
+    from conda.plugins.types import CondaPreCommand
+
+    yield CondaPreCommand(_NAME, _before_command, _LINKING)
+    yield CondaPreCommand(f"{_NAME}-guard", _before_clean, {"clean"})
+
+
+@hookimpl
+def conda_post_solves() -> Iterator[CondaPostSolve]:
+    """Take note of what is to be linked, before the user is asked."""
+    from conda.plugins.types import CondaPostSolve
+
+    yield CondaPostSolve(_NAME, _after_solve)
+
+
+@hookimpl
+def conda_post_commands() -> Iterator[CondaPostCommand]:
+    """Say after a command what was linked and unlinked."""
+    from conda.plugins.types import CondaPostCommand
+
+    yield CondaPostCommand(_NAME, _after_command, _LINKING)
+
+
+@hookimpl(optionalhook=True)
+def conda_pre_transaction_actions() -> Iterator[Any]:
+    """Note what a transaction links and unlinks, where conda has such hooks: since 25.5."""
+    from conda.plugins.types import CondaPreTransactionAction
+
+    from .transactions.hooks import transaction_action
+
+    yield CondaPreTransactionAction(_NAME, transaction_action())
+
+
+@hookimpl
+def conda_settings() -> Iterator[CondaSetting]:
+    """Add the settings."""
+    from conda.plugins.types import CondaSetting
+
+    from .settings import settings
+
+    for name, description, parameter in settings():
+        yield CondaSetting(name=name, description=description, parameter=parameter)
+
+
+@hookimpl
+def conda_health_checks() -> Iterator[CondaHealthCheck]:
+    """Add the checks of `conda doctor`."""
+    from .doctor import health_checks
+
+    yield from health_checks()
+
+
+def _before_command(command: str) -> None:
+    from .transactions.hooks import before_command
+
+    before_command(command)
+
+
+def _after_solve(_repodata_fn: str, unlinked: Any, linked: Any) -> None:
+    from .transactions.hooks import after_solve
+
+    after_solve(unlinked, linked)
+
+
+def _after_command(command: str) -> None:
+    from .transactions.hooks import after_command
+
+    after_command(command)
+
+
+def _before_clean(_command: str) -> None:
+    from .transactions.clean_guard import before_clean
+
+    before_clean()

@@ -124,7 +124,7 @@ def read_record(path: str) -> Record | PathProblem:
     for place, detail in enumerate(details):
         name = names[place] if aligned else detail.get("_path")
         if isinstance(name, str) and name in files:
-            files[name] = _role(detail)
+            files[name] = role_of_path(detail)
     link = content.get("link")
     link_type = link.get("type") if isinstance(link, dict) else None
     dist = os.path.basename(path).removesuffix(".json")
@@ -281,7 +281,8 @@ def _details(content: dict[str, Any]) -> list[dict[str, Any]]:
     return paths
 
 
-def _role(detail: dict[str, Any]) -> FileRole:
+def role_of_path(detail: dict[str, Any]) -> FileRole:
+    """Return what conda did with a file, from its entry in `paths_data`."""
     path_type = detail.get("path_type")
     role = _ROLE_OF_PATH_TYPE.get(path_type) if isinstance(path_type, str) else None
     if role in (None, FileRole.LINKABLE):

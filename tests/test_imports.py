@@ -13,7 +13,9 @@ import pytest
 import conda_hardlink_plugin
 
 PACKAGE = "conda_hardlink_plugin"
-FACE_CONDA = {"installation", "errors", "plugin"}
+FACE_CONDA = {"installation", "discovery", "errors", "plugin", "settings", "doctor"}
+FACE_CONDA |= {f"transactions.{name}" for name in ("hooks", "happening", "foreseen", "clean_guard")}
+FACE_CONDA |= {"transactions.summary"}
 NAMES = [
     module.name.removeprefix(f"{PACKAGE}.")
     for module in pkgutil.walk_packages(conda_hardlink_plugin.__path__, f"{PACKAGE}.")

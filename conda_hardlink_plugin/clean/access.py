@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-def closed_caches(caches: Iterable[str], named: Sequence[str]) -> dict[str, str]:
+def closed_caches(
+    caches: Iterable[str], named: Sequence[str], read_only: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the caches that are not to be touched, and why as a phrase.
 
     A cache that is named may be somebody else's, or writable by others; no cache that is not named
@@ -22,11 +24,14 @@ def closed_caches(caches: Iterable[str], named: Sequence[str]) -> dict[str, str]
     Args:
         caches: Absolute paths of all caches.
         named: Absolute paths of those that the user named with `--cache`.
+        read_only: Absolute paths of those that are never to be touched.
 
     """
     closed = {}
     for cache in caches:
-        if is_named(cache, named):
+        if is_named(cache, read_only):
+            reason = "the setting hardlinks_read_only_caches names it"
+        elif is_named(cache, named):
             reason = _obstacle(cache)
         elif named:
             reason = "it is not named with --cache"
@@ -38,7 +43,7 @@ def closed_caches(caches: Iterable[str], named: Sequence[str]) -> dict[str, str]
 
 
 def is_named(cache: str, named: Sequence[str]) -> bool:
-    """Tell whether a cache is one of those that the user named."""
+    """Tell whether a cache is one of those that are named."""
     return os.path.realpath(cache) in {os.path.realpath(path) for path in named}
 
 

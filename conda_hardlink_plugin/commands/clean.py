@@ -140,18 +140,22 @@ class Prepared(NamedTuple):
 
 def prepare(args: argparse.Namespace) -> Prepared:
     """Scan, weigh the evidence, and plan."""
+    from conda.common.path import expand
+
     from ..clean.access import closed_caches, is_named
     from ..clean.checks import Checker
     from ..clean.planner import make_plan
     from ..clean.probes import find_probes
     from ..costs import Facts
+    from ..settings import read_only_caches
     from ..usage import Measure
     from .survey import find, take_survey
 
     survey = take_survey(args, find(args))
     terms, names = survey.terms, survey.names
     facts = Facts(survey.inventory, names, Measure.DISK, terms)
-    closed = closed_caches(survey.installation.caches, args.cache_folders)
+    read_only = [expand(folder) for folder in read_only_caches()]
+    closed = closed_caches(survey.installation.caches, args.cache_folders, read_only)
     choice, prefixes = _choice(args), _prefixes(facts)
     plan = make_plan(
         facts,

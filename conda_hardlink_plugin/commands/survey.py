@@ -14,6 +14,7 @@ from ..errors import UnsupportedPlatformError
 from ..evidence import Terms
 from ..installation import Installation, find_installation
 from ..inventory import Inventory, Root, RootKind
+from ..leases import lease_folder, read_leases
 from ..mounts import MountTable, read_mount_table
 from ..progress import progress
 from ..scan import SUPPORTED, scan
@@ -84,6 +85,7 @@ def take_survey(
         unseen=(*installation.unreachable, *installation.unreadable),
         # As it stands, too: a line of environments.txt may be no absolute path.
         ignored=tuple(name for path in args.ignored_environments for name in (path, expand(path))),
+        leases=read_leases([lease_folder(), *map(lease_folder, installation.other_homes)]),
     )
     mounts = read_mount_table()
     roots = [

@@ -1,0 +1,1 @@
+"""What is said before and after conda's transactions, and what they cost."""

@@ -1,0 +1,129 @@
+"""Before a `conda clean` that may remove packages which environments lead to by symbolic links."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from conda.base.context import context
+
+from ..errors import CleanGuardedError
+from ..settings import Guard, guard
+from .guard import never_fails
+
+if TYPE_CHECKING:
+    from ..inventory import Inventory
+
+_MAX_S = 10.0
+_NAMES = 3
+
+
+class _TooLongError(Exception):
+    """Looking through the environments takes too long."""
+
+
+def before_clean() -> None:
+    """Warn, or stop the command where the user has asked for that.
+
+    Raises:
+        CleanGuardedError: The command would break an environment, and `hardlinks_guard` is `block`.
+
+    """
+    wanted = _wanted()
+    if wanted is None or wanted is Guard.OFF or not _removes_packages():
+        return
+    sentence = _danger(wanted)
+    if not sentence:
+        return
+    if wanted is Guard.BLOCK:
+        raise CleanGuardedError(
+            f"{sentence} Nothing was removed: the setting hardlinks_guard is `block`."
+        )
+    _warn(sentence)
+
+
+@never_fails
+def _wanted() -> Guard:
+    return guard()
+
+
+@never_fails
+def _removes_packages() -> bool:
+    """Tell whether this `conda clean` removes extracted packages."""
+    asked = context._argparse_args  # noqa: SLF001  # conda has no property for them
+    options = ("packages", "all", "force_pkgs_dirs")
+    return not context.dry_run and any(asked.get(option) is True for option in options)
+
+
+@never_fails
+def _warn(sentence: str) -> None:
+    from ..render.summary import warning_line
+
+    sys.stderr.write(f"{warning_line(sentence)}\n")
+
+
+@never_fails
+def _danger(wanted: Guard) -> str:
+    """Say which environments may break, `""` if none does."""
+    try:
+        found = _softlinked(None if wanted is Guard.BLOCK else time.monotonic() + _MAX_S)
+    except _TooLongError:
+        return (
+            "whether symbolic links lead into the packages that go was not found out within"
+            f" {_MAX_S:.0f} seconds: `conda hardlinks clean` looks at every environment."
+        )
+    if not found:
+        return ""
+    packages = sorted({package for packages in found.values() for package in packages})
+    return (
+        f"{_some(sorted(found))} may break: symbolic links there lead into {_some(packages)} in the"
+        " cache, which has no other link. `conda hardlinks clean` removes only what no environment"
+        " uses."
+    )
+
+
+def _softlinked(deadline_s: float | None) -> dict[str, set[str]]:
+    """Return the packages without hard links to which environments have symbolic links, by name."""
+    from ..installation import find_installation
+    from ..inventory import Root, RootKind, UnitKind
+    from ..scan import scan
+    from ..softlinks import follow_softlinks
+
+    def on_progress(_: int) -> None:
+        if deadline_s is not None and time.monotonic() > deadline_s:
+            raise _TooLongError
+
+    installation = find_installation()
+    names = {item.prefix: item.name for item in installation.environments}
+    inventory = scan(
+        [
+            *(Root(RootKind.CACHE, path) for path in installation.caches),
+            *(Root(RootKind.ENVIRONMENT, prefix) for prefix in names),
+        ],
+        on_progress=on_progress,
+    )
+    keeps = _linked_units(inventory)
+    found: dict[str, set[str]] = {}
+    for root, softlinks in follow_softlinks(inventory).items():
+        for unit in softlinks.links.keys() - keeps:
+            place = inventory.units[unit]
+            if place.kind is UnitKind.PACKAGE:
+                name = names.get(inventory.roots[root].path, inventory.roots[root].path)
+                found.setdefault(name, set()).add(os.path.basename(place.path))
+    return found
+
+
+def _linked_units(inventory: Inventory) -> set[int]:
+    """Return the units that conda itself keeps: a file in them has several links."""
+    asked = context._argparse_args  # noqa: SLF001  # conda has no property for them
+    if asked.get("force_pkgs_dirs") is True:
+        return set()
+    return set().union(*(group.cache_units for group in inventory.groups))
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMES
+    said = ", ".join(names[:_NAMES])
+    return f"{said} and {more} more" if more > 0 else said

@@ -1,0 +1,211 @@
+"""What the hooks of conda lead to: before a command, after a solver, around and after it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .guard import never_fails
+from .happening import (
+    Process,
+    Running,
+    Transaction,
+    dist_of_record,
+    note_before_unlinking,
+    note_records,
+    note_transaction,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LINKING = frozenset(
+    {"create", "install", "update", "remove", "env_create", "env_update", "env_remove", "rename"}
+)
+_REMOVING = frozenset({"remove", "env_remove"})
+
+
+@never_fails
+def before_command(command: str) -> None:
+    """Note that a command begins that may link packages."""
+    end_command()
+    Process.running = Running(command)
+    _take_lease(Process.running)
+    _prepare(Process.running)
+
+
+@never_fails
+def after_solve(unlinked: Iterable[Any], linked: Iterable[Any]) -> None:
+    """Take note of what a solver wants, before the user is asked."""
+    if Process.running is not None:
+        _name_packages(Process.running, list(linked))
+        _warn(Process.running, list(linked))
+        if Process.running.records is not None:
+            _note_solution(Process.running, list(unlinked))
+
+
+@never_fails
+def after_command(command: str) -> None:
+    """Say what was linked and unlinked."""
+    running = Process.running
+    if running is not None and running.command == command and _is_wanted():
+        _say_summary(running)
+    end_command()
+
+
+@never_fails
+def end_command() -> None:
+    """Forget the command, and give its lease back."""
+    running, Process.running = Process.running, None
+    if running is not None and running.lease is not None:
+        running.lease.release()
+
+
+@never_fails
+def _take_lease(running: Running) -> None:
+    from ..leases import HeldLease, lease_folder
+
+    try:
+        running.lease = HeldLease(lease_folder(), running.command)
+    except (OSError, ImportError):  # a home that cannot be written: then `clean` has the grace
+        return
+    atexit.register(running.lease.release)
+
+
+@never_fails
+def _prepare(running: Running) -> None:
+    """Do what has to be done before, where conda does not tell of transactions."""
+    from conda.base.context import context
+
+    if not tells_of_transactions():
+        note_records(running)
+        whole = running.command == "env_remove" or context._argparse_args.get("all")  # noqa: SLF001
+        if running.command in _REMOVING and whole:
+            _note_removal(running, context.target_prefix)
+    if context._argparse_args.get("clone"):  # noqa: SLF001  # no solver is asked then
+        _warn(running, [])
+
+
+@never_fails
+def _note_removal(running: Running, prefix: str) -> None:
+    """Measure an environment that is to go."""
+    from conda.core.prefix_data import PrefixData
+
+    if os.path.isdir(os.path.join(prefix, "conda-meta")):
+        names = [record.name for record in PrefixData(prefix).iter_records()]
+        transaction = Transaction(prefix, is_new=False, unlinked=tuple(names))
+        note_before_unlinking(transaction)
+        running.transactions.append(transaction)
+
+
+@never_fails
+def _note_solution(running: Running, unlinked: list[Any]) -> None:
+    """Measure what a solver wants to unlink."""
+    from conda.base.context import context
+
+    names = tuple(record.name for record in unlinked)
+    transaction = Transaction(context.target_prefix, is_new=False, unlinked=names)
+    note_before_unlinking(transaction)
+    running.transactions = [transaction]
+
+
+@never_fails
+def _name_packages(running: Running, linked: list[Any]) -> None:
+    if running.lease is not None:
+        running.lease.name(map(dist_of_record, linked))
+
+
+@never_fails
+def _warn(running: Running, linked: list[Any]) -> None:
+    """Say once what the user should know before the transaction."""
+    from ..render.summary import warning_line
+    from .foreseen import foresee
+
+    if running.warned or not _is_wanted():
+        return
+    sentence = foresee(running.command, linked)
+    if sentence:
+        running.warned = True
+        sys.stderr.write(f"{warning_line(sentence)}\n")
+
+
+@never_fails
+def _say_summary(running: Running) -> None:
+    from ..render.summary import summary_lines
+    from .summary import summarize
+
+    summary = summarize(running)
+    if summary is not None:
+        sys.stderr.write("".join(f"{line}\n" for line in summary_lines(summary)))
+
+
+def _is_wanted() -> bool:
+    """Tell whether the user wants to be told anything."""
+    from conda.base.context import context
+
+    from ..settings import summary_is_on
+
+    return not context.json and not context.quiet and summary_is_on()
+
+
+def tells_of_transactions() -> bool:
+    """Tell whether conda has hooks around a transaction: since 25.5."""
+    from conda.plugins.hookspec import CondaSpecs
+
+    return hasattr(CondaSpecs, "conda_pre_transaction_actions")
+
+
+def transaction_action() -> type[Any]:
+    """Return the class of which conda makes an instance for each environment it changes."""
+    from conda.core.path_actions import Action
+
+    class NotingAction(Action):  # type: ignore[misc]  # conda's class at run time
+        """Notes what is linked and unlinked; it changes nothing."""
+
+        _verified = True
+
+        @never_fails
+        def __init__(
+            self,
+            transaction_context: Any = None,
+            target_prefix: Any = None,
+            unlink_precs: Any = None,
+            link_precs: Any = None,
+            *rest: Any,
+        ) -> None:
+            """Take what conda is about to do."""
+            super().__init__(transaction_context, target_prefix, unlink_precs, link_precs, *rest)
+            linked, unlinked = list(link_precs or ()), list(unlink_precs or ())
+            self.noted = note_transaction(
+                target_prefix,
+                [record.name for record in linked],
+                [record.name for record in unlinked],
+            )
+            if Process.running is not None:
+                _name_all(Process.running, linked)
+
+        def verify(self) -> None:
+            """Have no objection."""
+
+        @never_fails
+        def execute(self) -> None:
+            """Measure what is about to be unlinked."""
+            note_before_unlinking(self.noted)
+
+        def reverse(self) -> None:
+            """Have nothing to undo."""
+
+        @never_fails
+        def cleanup(self) -> None:
+            """Note that it happened."""
+            self.noted.happened = True
+
+    return NotingAction
+
+
+def _name_all(running: Running, linked: list[Any]) -> None:
+    """Name the packages of a transaction that no solver was asked for."""
+    if running.lease is not None and not running.lease.is_named:
+        running.lease.name(map(dist_of_record, linked))

@@ -1,0 +1,121 @@
+"""What happened, measured within a budget, for the lines after a transaction."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .happening import compare_records, installed_packages
+from .linkable import why_copied
+from .measuring import (
+    Budget,
+    LinkFigures,
+    OverBudgetError,
+    held_by_nobody,
+    measure_linked,
+    measure_rest,
+)
+
+if TYPE_CHECKING:
+    from .happening import Running, Transaction
+    from .measuring import UnlinkFigures
+
+_MAX_S = 0.3
+_MAX_SHARE = 0.05
+
+
+@dataclass(slots=True)
+class Summary:
+    """What the transactions of a command linked and unlinked.
+
+    Attributes:
+        linked: What was linked.
+        added_bytes: What new environments add to the disk; `None` if none is new.
+        unlinked_packages: How many packages were unlinked.
+        unlinked_bytes: What they took; `None` if it was not measured before.
+        freed_bytes: What of that the disk has again; the same.
+        left_bytes: What of them is in the cache and has no hard link outside; the same.
+        why_copied: Why packages were copied although hard links were asked for.
+        over_budget: Measuring was stopped.
+        warned: The user was told before of what would go otherwise than expected.
+
+    """
+
+    linked: LinkFigures = field(default_factory=LinkFigures)
+    added_bytes: int | None = None
+    unlinked_packages: int = 0
+    unlinked_bytes: int | None = None
+    freed_bytes: int | None = None
+    left_bytes: int | None = None
+    why_copied: str = ""
+    over_budget: bool = False
+    warned: bool = False
+
+
+def summarize(running: Running) -> Summary | None:
+    """Measure what happened; `None` if nothing was linked or unlinked."""
+    elapsed_s = time.monotonic() - running.began_s
+    budget = Budget(min(_MAX_S, _MAX_SHARE * elapsed_s))
+    if running.records is not None:
+        compare_records(running)
+    done = [item for item in running.transactions if item.happened]
+    if not any(item.linked or item.unlinked for item in done):
+        return None
+    summary = Summary(warned=running.warned)
+    for transaction in done:
+        _add_unlinked(summary, transaction)
+    try:
+        for transaction in done:
+            _add_linked(summary, transaction, budget)
+        _add_left(summary, done, budget)
+    except OverBudgetError:
+        summary.over_budget = True
+    return summary
+
+
+def _add_linked(summary: Summary, transaction: Transaction, budget: Budget) -> None:
+    packages = installed_packages(transaction.prefix, transaction.linked)
+    figures = measure_linked(transaction.prefix, packages, budget)
+    linked = summary.linked
+    linked.packages += figures.packages
+    linked.hardlinked_bytes += figures.hardlinked_bytes
+    for cause, amount in figures.by_cause.items():
+        linked.by_cause[cause] = linked.by_cause.get(cause, 0) + amount
+    linked.copied += [package for package in figures.copied if package.hard_link_asked_for]
+    linked.softlinked += figures.softlinked
+    if linked.copied and not summary.why_copied:
+        summary.why_copied = why_copied(transaction.prefix, linked.copied[0].extracted)
+    if transaction.is_new and packages:
+        known = {name for package in packages for name in package.files}
+        rest_bytes = measure_rest(transaction.prefix, known, budget)
+        summary.added_bytes = (summary.added_bytes or 0) + rest_bytes + figures.private_bytes
+
+
+def _add_unlinked(summary: Summary, transaction: Transaction) -> None:
+    summary.unlinked_packages += len(transaction.unlinked)
+    before = transaction.before
+    if before is None:
+        return
+    summary.unlinked_bytes = (summary.unlinked_bytes or 0) + before.size_bytes
+    summary.freed_bytes = (summary.freed_bytes or 0) + _freed_bytes(before, transaction.prefix)
+
+
+def _freed_bytes(before: UnlinkFigures, prefix: str) -> int:
+    """Return what is freed now that the packages are unlinked."""
+    if before.rest_bytes is not None and not os.path.lexists(prefix):
+        return before.freed_bytes + before.rest_bytes
+    gone = [path for path in before.folders if not os.path.lexists(path)]
+    return before.freed_bytes + sum(before.folders[path] for path in gone)
+
+
+def _add_left(summary: Summary, done: list[Transaction], budget: Budget) -> None:
+    packages = [
+        package
+        for transaction in done
+        if transaction.before is not None
+        for package in transaction.before.packages
+    ]
+    if packages:
+        summary.left_bytes = held_by_nobody(packages, budget)
