@@ -2,6 +2,7 @@
 #   make test       the whole suite, lint and types included (what CI runs)
 #   make test-long  the races, attacks, mutants and the model of clean at length: more than half an hour
 #   make demo       a throw-away conda installation and a report on it
+#   make bench-transactions  conda with and without the plugin
 #   make bench      timings against du, ncdu and gdu
 # PYTHON is any Python from 3.10 to 3.12: make test PYTHON=python3.12
 
@@ -12,7 +13,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup test test-long lint demo bench clean
+.PHONY: setup test test-long lint demo bench bench-transactions clean
 
 setup: $(READY)
 
@@ -42,6 +43,9 @@ demo: setup
 
 bench: setup
 	$(BIN)/python benchmarks/bench.py
+
+bench-transactions: setup
+	$(BIN)/python benchmarks/transactions.py
 
 clean:
 	rm -rf $(VENV) .demo dist

@@ -23,6 +23,7 @@ CLEAN = ("clean", "--yes", "--grace", "0", "--unobtainable")
 FOLDER = b"a folder"
 HARD, SOFT, COPY = {}, {"CONDA_ALWAYS_SOFTLINK": "1"}, {"CONDA_ALWAYS_COPY": "1"}
 ASKING = {"CONDA_ALWAYS_YES": "false"}
+NO_LEASE = {"CONDA_NO_PLUGINS": "true"}  # as the conda of another installation
 
 # Runs conda, and waits at one of the calls of a function until it is told to go on.
 _STOPPING = """\
@@ -177,8 +178,9 @@ def running(installation, *command, env, **options):
 
 
 @contextmanager
-def stopped(installation, stop, *arguments, env=HARD):
+def stopped(installation, stop, *arguments, env=HARD, leased=False):
     """Run conda up to a stop; hand over a function that lets it go on, and returns its end."""
+    env = env if leased else {**env, **NO_LEASE}
     reached, reached_by_conda = os.pipe()
     go_on_for_conda, go_on = os.pipe()
     python = os.path.join(installation.root_prefix, "bin", "python")
@@ -288,25 +290,55 @@ def test_without_hard_links_conda_takes_a_package_that_is_gone_for_one_without_f
     assert list(contents(racing.prefix("new")).values()).count([]) == UNUSED
 
 
+@pytest.mark.parametrize(
+    ("env", "stop"), [(HARD, FETCH), (SOFT, FETCH), (COPY, INFO), (COPY, VERIFIED)], ids=str
+)
+def test_what_a_conda_with_the_plugin_is_about_to_link_stays(racing, expected, env, stop):
+    with stopped(racing, stop, *create(racing), env=env, leased=True) as to_its_end:
+        report = cleaned(racing)
+        _, code = to_its_end()
+    assert report["removed"] == []
+    assert {row["verdict"] for row in report["keep"]} <= {"linked", "softlinked", "recent"}
+    assert code == 0
+    assert contents(racing.prefix("new")) == expected
+
+
 NOT_FOUND = pytest.mark.xfail(strict=True, reason="nobody knows of it until conda has finished it")
 
 
-@pytest.mark.parametrize("option", [pytest.param("", marks=NOT_FOUND), "--search"])
-def test_a_softlinked_environment_that_is_being_made_elsewhere_is_whole(racing, expected, option):
+@pytest.mark.parametrize(
+    ("option", "leased"),
+    [pytest.param("", False, marks=NOT_FOUND), ("--search", False), ("", True)],
+)
+def test_a_softlinked_environment_that_is_being_made_elsewhere_is_whole(
+    racing, expected, option, leased
+):
     prefix = f"{racing.directory}/elsewhere/new"
     command = ("create", "-q", "-p", prefix, *racing.source_options, *SPECS)
-    with stopped(racing, LINKED, *command, env=SOFT) as to_its_end:
+    with stopped(racing, LINKED, *command, env=SOFT, leased=leased) as to_its_end:
         cleaned(racing, *([option, os.path.dirname(prefix)] if option else []))
         to_its_end()
     assert contents(prefix) == expected
 
 
 def test_conda_that_waits_at_its_question_fails_cleanly(racing, expected):
-    with asking(racing, *create(racing)) as say_yes:
+    with asking(racing, *create(racing), env=NO_LEASE) as say_yes:
         assert len(cleaned(racing)["removed"]) == UNUSED
         _, code = say_yes()
     assert code == 1
     assert_whole_or_failed(racing, expected, code)
+
+
+def test_a_conda_with_the_plugin_that_waits_at_its_question_keeps_what_it_asks_about(
+    racing, expected
+):
+    with asking(racing, *create(racing)) as say_yes:
+        report = cleaned(racing)
+        _, code = say_yes()
+    assert report["removed"] == []
+    assert "(conda create) may be about to link it" in str(report["keep"])
+    assert code == 0
+    assert contents(racing.prefix("new")) == expected
 
 
 def test_an_install_that_meets_a_clean_leaves_its_environment_as_it_was(racing, expected):
