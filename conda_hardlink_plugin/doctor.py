@@ -20,11 +20,11 @@ _SHOWN = 5
 _GOOD, _BAD = "✅", "❌"  # as conda marks its own checks
 
 
-def health_checks() -> Iterator[CondaHealthCheck]:
-    """Yield the checks; with what mends them where conda asks for that (since 26.1)."""
-    yield CondaHealthCheck(_SOFTLINKS, check_softlinks)
+def health_checks() -> list[CondaHealthCheck]:
+    """Return the checks; with what mends them where conda asks for that (since 26.1)."""
+    softlinks = CondaHealthCheck(_SOFTLINKS, check_softlinks)
     if "fixer" in getattr(CondaHealthCheck, "__dataclass_fields__", {}):
-        yield CondaHealthCheck(
+        edited = CondaHealthCheck(
             _EDITED,
             check_edited,
             fixer=fix_edited,
@@ -33,7 +33,8 @@ def health_checks() -> Iterator[CondaHealthCheck]:
             fix="Gives this environment copies of its own, from the archive of the package",
         )
     else:
-        yield CondaHealthCheck(_EDITED, check_edited)
+        edited = CondaHealthCheck(_EDITED, check_edited)
+    return [softlinks, edited]
 
 
 def check_softlinks(prefix: str, verbose: bool) -> None:  # conda's signature

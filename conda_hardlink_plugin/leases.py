@@ -44,12 +44,7 @@ class Lease:
 
 
 class HeldLease:
-    """The lease of this process.
-
-    Attributes:
-        is_named: It is said which packages are about to be linked.
-
-    """
+    """The lease of this process."""
 
     def __init__(self, folder: str, command: str) -> None:
         """Take a lease.
@@ -62,7 +57,6 @@ class HeldLease:
             OSError: It cannot be had.
 
         """
-        self.is_named = False
         os.makedirs(folder, mode=0o700, exist_ok=True)
         _forget_the_dead(folder)
         self._path = os.path.join(folder, f"{os.getpid()}-{time.time_ns()}")
@@ -82,7 +76,7 @@ class HeldLease:
         os.lstat(self._path)
 
     def name(self, dists: Iterable[str]) -> None:
-        """Say which packages are about to be linked; from then on it is no other.
+        """Say which packages are about to be linked, besides those said before, and no other.
 
         Raises:
             OSError: It cannot be written; then it stays that it may be any.
@@ -91,7 +85,6 @@ class HeldLease:
         lines = os.fsencode("".join(f"{dist}\n" for dist in (*dists, _END)))
         if os.write(self._descriptor, lines) < len(lines):
             os.ftruncate(self._descriptor, 0)
-        self.is_named = True
 
     def release(self) -> None:
         """Give the lease back."""

@@ -76,9 +76,9 @@ def conda_pre_transaction_actions() -> Iterator[Any]:
     """Note what a transaction links and unlinks, where conda has such hooks: since 25.5."""
     from conda.plugins.types import CondaPreTransactionAction
 
-    from .transactions.hooks import transaction_action
-
-    yield CondaPreTransactionAction(_NAME, transaction_action())
+    action = _call("transactions.hooks", "transaction_action")
+    if action is not None:
+        yield CondaPreTransactionAction(_NAME, action)
 
 
 @hookimpl
@@ -86,39 +86,48 @@ def conda_settings() -> Iterator[CondaSetting]:
     """Add the settings."""
     from conda.plugins.types import CondaSetting
 
-    from .settings import settings
-
-    for name, description, parameter in settings():
+    for name, description, parameter in _call("settings", "settings") or ():
         yield CondaSetting(name=name, description=description, parameter=parameter)
 
 
 @hookimpl
 def conda_health_checks() -> Iterator[CondaHealthCheck]:
     """Add the checks of `conda doctor`."""
-    from .doctor import health_checks
-
-    yield from health_checks()
+    yield from _call("doctor", "health_checks") or ()
 
 
 def _before_command(command: str) -> None:
-    from .transactions.hooks import before_command
-
-    before_command(command)
+    _call("transactions.hooks", "before_command", command)
 
 
 def _after_solve(_repodata_fn: str, unlinked: Any, linked: Any) -> None:
-    from .transactions.hooks import after_solve
-
-    after_solve(unlinked, linked)
+    _call("transactions.hooks", "after_solve", unlinked, linked)
 
 
 def _after_command(command: str) -> None:
-    from .transactions.hooks import after_command
-
-    after_command(command)
+    _call("transactions.hooks", "after_command", command)
 
 
 def _before_clean(_command: str) -> None:
-    from .transactions.clean_guard import before_clean
+    objection = _call("transactions.clean_guard", "objection_to_clean")
+    if objection:
+        from .errors import CleanGuardedError
 
-    before_clean()
+        raise CleanGuardedError(objection)
+
+
+def _call(module: str, function: str, *arguments: Any) -> Any:
+    """Import a module and call a function of it; `None`, and a line in conda's log, if that fails.
+
+    Whatever it is, Ctrl-C too: out of a hook it could have conda remove a new environment.
+    """
+    try:
+        from importlib import import_module
+
+        return getattr(import_module(f".{module}", __package__), function)(*arguments)
+    except BaseException as error:  # noqa: BLE001  # that is what this is for
+        from logging import getLogger
+
+        sentence = f"{type(error).__name__}: {error}".split("\n")[0]
+        getLogger("conda.hardlinks").warning("hardlinks: %s failed: %s", function, sentence)
+        return None

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 
 class Guard(Enum):
@@ -21,33 +18,35 @@ class Guard(Enum):
         return self.value
 
 
-def settings() -> Iterator[tuple[str, str, Any]]:
-    """Yield name, description and parameter of each setting."""
+def settings() -> list[tuple[str, str, Any]]:
+    """Return name, description and parameter of each setting."""
     from conda.common.configuration import (
         PrimitiveParameter,
         SequenceParameter,
     )
 
-    yield (
-        "hardlinks_summary",
-        "Whether to say after a transaction what hard links saved.",
-        PrimitiveParameter(True, element_type=bool),  # conda's signature
-    )
-    yield (
-        "hardlinks_guard",
-        "Before a `conda clean` that would break environments of symbolic links: warn, block, off.",
-        PrimitiveParameter(Guard.WARN, element_type=Guard),
-    )
-    yield (
-        "hardlinks_search",
-        "Folders to look for environments in that conda does not list.",
-        SequenceParameter(PrimitiveParameter("", element_type=str)),
-    )
-    yield (
-        "hardlinks_read_only_caches",
-        "Package caches that `conda hardlinks clean` never touches.",
-        SequenceParameter(PrimitiveParameter("", element_type=str)),
-    )
+    return [
+        (
+            "hardlinks_summary",
+            "Whether to say after a transaction what hard links saved.",
+            PrimitiveParameter(True, element_type=bool),  # conda's signature
+        ),
+        (
+            "hardlinks_guard",
+            "Before a `conda clean` that would break softlinked environments: warn, block or off.",
+            PrimitiveParameter(Guard.WARN, element_type=Guard),
+        ),
+        (
+            "hardlinks_search",
+            "Folders to look for environments in that conda does not list.",
+            SequenceParameter(PrimitiveParameter("", element_type=str)),
+        ),
+        (
+            "hardlinks_read_only_caches",
+            "Package caches that `conda hardlinks clean` never touches.",
+            SequenceParameter(PrimitiveParameter("", element_type=str)),
+        ),
+    ]
 
 
 def summary_is_on() -> bool:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from conda.base.context import context
 
-from ..errors import CleanGuardedError
+from ..render.summary import warning_line
 from ..settings import Guard, guard
-from .guard import never_fails
 
 if TYPE_CHECKING:
     from ..inventory import Inventory
@@ -24,32 +23,24 @@ class _TooLongError(Exception):
     """Looking through the environments takes too long."""
 
 
-def before_clean() -> None:
-    """Warn, or stop the command where the user has asked for that.
+def objection_to_clean() -> str:
+    """Warn of what a `conda clean` would break.
 
-    Raises:
-        CleanGuardedError: The command would break an environment, and `hardlinks_guard` is `block`.
+    Returns:
+        Why it is to be stopped, where the user has asked for that; else `""`.
 
     """
-    wanted = _wanted()
-    if wanted is None or wanted is Guard.OFF or not _removes_packages():
-        return
+    wanted = guard()
+    if wanted is Guard.OFF or not _removes_packages():
+        return ""
     sentence = _danger(wanted)
-    if not sentence:
-        return
-    if wanted is Guard.BLOCK:
-        raise CleanGuardedError(
-            f"{sentence} Nothing was removed: the setting hardlinks_guard is `block`."
-        )
-    _warn(sentence)
+    if sentence and wanted is Guard.BLOCK:
+        return f"{sentence} Nothing was removed: the setting hardlinks_guard is `block`."
+    if sentence:
+        sys.stderr.write(f"{warning_line(sentence)}\n")
+    return ""
 
 
-@never_fails
-def _wanted() -> Guard:
-    return guard()
-
-
-@never_fails
 def _removes_packages() -> bool:
     """Tell whether this `conda clean` removes extracted packages."""
     asked = context._argparse_args  # noqa: SLF001  # conda has no property for them
@@ -57,14 +48,6 @@ def _removes_packages() -> bool:
     return not context.dry_run and any(asked.get(option) is True for option in options)
 
 
-@never_fails
-def _warn(sentence: str) -> None:
-    from ..render.summary import warning_line
-
-    sys.stderr.write(f"{warning_line(sentence)}\n")
-
-
-@never_fails
 def _danger(wanted: Guard) -> str:
     """Say which environments may break, `""` if none does."""
     try:

@@ -116,6 +116,8 @@ def compare_records(running: Running) -> None:
         before, after = running.records.get(prefix, frozenset()), _records_of(prefix)
         again = [name for name in before & after if _is_newer(prefix, name, running.began_ns)]
         linked, unlinked = [*(after - before), *again], [*(before - after), *again]
+        if running.command == "rename":  # it only moves what it removes
+            unlinked = []
         if linked or unlinked:
             transaction = Transaction(
                 prefix,

@@ -21,9 +21,6 @@ from .happening import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LINKING = frozenset(
-    {"create", "install", "update", "remove", "env_create", "env_update", "env_remove", "rename"}
-)
 _REMOVING = frozenset({"remove", "env_remove"})
 
 
@@ -184,7 +181,7 @@ def transaction_action() -> type[Any]:
                 [record.name for record in unlinked],
             )
             if Process.running is not None:
-                _name_all(Process.running, linked)
+                _name_packages(Process.running, linked)
 
         def verify(self) -> None:
             """Have no objection."""
@@ -203,9 +200,3 @@ def transaction_action() -> type[Any]:
             self.noted.happened = True
 
     return NotingAction
-
-
-def _name_all(running: Running, linked: list[Any]) -> None:
-    """Name the packages of a transaction that no solver was asked for."""
-    if running.lease is not None and not running.lease.is_named:
-        running.lease.name(map(dist_of_record, linked))
