@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from ..causes import Cause
@@ -10,6 +12,7 @@ from .units import count, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import TextIO
 
     from ..transactions.summary import Summary
 
@@ -33,6 +36,24 @@ def summary_lines(summary: Summary) -> list[str]:
 def warning_line(sentence: str) -> str:
     """Return a warning as a line, without the newline."""
     return f"hardlinks: warning: {printable(sentence)}"
+
+
+def write_lines(lines: Iterable[str], file: TextIO) -> None:
+    """Write lines; on a terminal they are folded between words."""
+    if file.isatty():
+        columns = get_terminal_size().columns
+        lines = [
+            textwrap.fill(
+                line,
+                columns,
+                subsequent_indent="  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            for line in lines
+        ]
+    file.write("".join(f"{line}\n" for line in lines))
+    file.flush()
 
 
 def _linked(summary: Summary) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from conda.base.context import context
 
-from ..render.summary import warning_line
+from ..render.summary import warning_line, write_lines
 from ..settings import Guard, guard
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def objection_to_clean() -> str:
     if sentence and wanted is Guard.BLOCK:
         return f"{sentence} Nothing was removed: the setting hardlinks_guard is `block`."
     if sentence:
-        sys.stderr.write(f"{warning_line(sentence)}\n")
+        write_lines([warning_line(sentence)], sys.stderr)
     return ""
 
 

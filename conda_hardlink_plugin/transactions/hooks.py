@@ -117,7 +117,7 @@ def _name_packages(running: Running, linked: list[Any]) -> None:
 @never_fails
 def _warn(running: Running, linked: list[Any]) -> None:
     """Say once what the user should know before the transaction."""
-    from ..render.summary import warning_line
+    from ..render.summary import warning_line, write_lines
     from .foreseen import foresee
 
     if running.warned or not _is_wanted():
@@ -125,17 +125,17 @@ def _warn(running: Running, linked: list[Any]) -> None:
     sentence = foresee(running.command, linked)
     if sentence:
         running.warned = True
-        sys.stderr.write(f"{warning_line(sentence)}\n")
+        write_lines([warning_line(sentence)], sys.stderr)
 
 
 @never_fails
 def _say_summary(running: Running) -> None:
-    from ..render.summary import summary_lines
+    from ..render.summary import summary_lines, write_lines
     from .summary import summarize
 
     summary = summarize(running)
     if summary is not None:
-        sys.stderr.write("".join(f"{line}\n" for line in summary_lines(summary)))
+        write_lines(summary_lines(summary), sys.stderr)
 
 
 def _is_wanted() -> bool:
