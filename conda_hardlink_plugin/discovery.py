@@ -149,9 +149,10 @@ class Finder:
 
         Whoever cleans the cache of another conda or user need not see their `environments.txt`.
         """
-        base = os.path.dirname(os.path.realpath(cache))
-        self.add_listed(base, must_exist=False)
-        self.add_children(os.path.join(base, "envs"))
+        for path in (cache, os.path.realpath(cache)):
+            base = os.path.dirname(path)
+            self.add_listed(base, must_exist=False)
+            self.add_children(os.path.join(base, "envs"))
 
     def add_listed(self, prefix: str, *, must_exist: bool) -> None:
         """Take a prefix that is an environment; say of one that is not what became of it."""
@@ -169,18 +170,25 @@ class Finder:
             self.prefixes[prefix] = None
 
     def _add_missing(self, prefix: str) -> None:
+        parent = os.path.dirname(os.path.realpath(prefix))
         try:
-            os.stat(os.path.dirname(os.path.realpath(prefix)))
+            os.stat(parent)
         except OSError as error:
             self.unreachable[prefix] = f"its folder cannot be reached ({_reason(error)})"
+            return
+        if _is_empty(prefix):
+            self.unreachable[prefix] = "it is an empty folder: is a disk to be mounted there?"
+        elif os.path.isdir(prefix):
+            self.unreachable[prefix] = "it is a folder without conda-meta"
+        elif _is_empty(parent):
+            self.unreachable[prefix] = f"{parent} is empty: is a disk to be mounted there?"
         else:
-            if _is_empty(prefix):
-                self.unreachable[prefix] = "it is an empty folder: is a disk to be mounted there?"
-            else:
-                self.stale[prefix] = None
+            self.stale[prefix] = None
 
     def add_children(self, folder: str) -> None:
         """Take the environments in a folder of them."""
+        if os.path.islink(folder):
+            self._add_unfollowed(folder)
         for entry in self._entries(folder):
             if _may_be_environment(entry.path):
                 self.prefixes[entry.path] = None
@@ -203,7 +211,10 @@ class Finder:
                 self.unreachable[path] = _reason(error)
 
     def add_below(self, folder: str) -> None:
-        """Take every environment below a folder; inside one, only those in its `envs`."""
+        """Take every environment below a folder; inside one, only those in its `envs`.
+
+        A symbolic link to an environment is one, too; through others it does not go.
+        """
         mounts = read_mount_table().mounts
         pseudo = {mount.mount_point for mount in mounts if mount.filesystem in PSEUDO_FILESYSTEMS}
         waiting = [folder]
@@ -212,11 +223,11 @@ class Finder:
             if _may_be_environment(place):
                 self.prefixes[place] = None
                 place = os.path.join(place, "envs")
-            waiting += [
-                entry.path
-                for entry in self._entries(place)
-                if entry.is_dir(follow_symlinks=False) and entry.path not in pseudo
-            ]
+            for entry in self._entries(place):
+                if entry.is_dir(follow_symlinks=False):
+                    waiting += [entry.path] if entry.path not in pseudo else []
+                elif entry.is_symlink() and _may_be_environment(entry.path):
+                    self.prefixes[entry.path] = None
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         try:

@@ -116,6 +116,7 @@ class Terms:
         ignored: Paths of environments that are said to be gone: what cannot be read of them keeps
             nothing.
         leases: What conda processes that run now may be about to link.
+        mounted: Where something is mounted: real paths.
 
     """
 
@@ -124,10 +125,19 @@ class Terms:
     unseen: tuple[PathProblem, ...] = ()
     ignored: tuple[str, ...] = ()
     leases: tuple[Lease, ...] = ()
+    mounted: tuple[str, ...] = ()
 
     def keep(self, problem: PathProblem) -> bool:
         """Tell whether what could not be read there keeps packages."""
         return not any(is_within(problem.path, path) for path in self.ignored)
+
+    def living_leases(self, dist: str) -> list[Lease]:
+        """Return the leases that keep a package, but for those in a folder that is ignored."""
+        return [
+            lease
+            for lease in self.leases
+            if lease.covers(dist) and not any(is_within(lease.path, path) for path in self.ignored)
+        ]
 
 
 class Evidence:
@@ -165,6 +175,12 @@ class Evidence:
         self._unreadable = [
             problem for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
         ]
+        caches = [
+            os.path.realpath(root.path) for root in inventory.roots if root.kind is RootKind.CACHE
+        ]
+        self._mounted = [
+            point for point in terms.mounted if any(is_within(point, cache) for cache in caches)
+        ]
         unseen = (*terms.unseen, *self._unread_parts_of_environments(softlinks))
         self.unseen = tuple(problem for problem in unseen if terms.keep(problem))
         self.uses = find_package_uses(inventory, usage, softlinks)
@@ -188,6 +204,13 @@ class Evidence:
             problems.append(package)
         if unit in self._inventory.holding:
             problems.append(PathProblem(path, HOLDS_ROOT))
+        if self._mounted:
+            real = os.path.realpath(path)
+            problems += [
+                PathProblem(point, "something is mounted there")
+                for point in self._mounted
+                if is_within(point, real)
+            ]
         problems += self.unseen
         found = [
             Doubt(Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}")
@@ -272,9 +295,9 @@ class Evidence:
         elif age_ns < self._terms.grace_ns:
             found.append(Doubt(Verdict.RECENT, "extracted or about to be linked a moment ago"))
         dist = dist_of(path)
-        holders = [lease.holder for lease in self._terms.leases if lease.covers(dist)]
-        if holders:
-            found.append(Doubt(Verdict.RECENT, f"{holders[0]} may be about to link it"))
+        for lease in self._terms.living_leases(dist)[:1]:
+            reason = f"{lease.holder} may be about to link it ({lease.path})"
+            found.append(Doubt(Verdict.RECENT, reason))
         has_url = package.url.startswith(("http://", "https://"))
         if not has_url and not any(path + suffix in self._archives for suffix in TARBALL_SUFFIXES):
             reason = "there is no archive of it and no http(s) URL to get it again"

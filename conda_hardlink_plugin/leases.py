@@ -7,7 +7,9 @@ process may link any.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 import sys
 import time
@@ -16,10 +18,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL
 _CLOSE = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_FOLDER = (
+    os.O_RDONLY
+    | getattr(os, "O_DIRECTORY", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
+_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+_NO_FILE = (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EISDIR)
+_NAME = re.compile(r"[0-9]+-[0-9]+")
 _END = "."  # after the last package; until it stands there, not all are known
 _MAX_BYTES = 4 * 1024 * 1024
 
@@ -29,12 +40,14 @@ class Lease:
     """What a living process says.
 
     Attributes:
-        holder: The process, as a phrase.
+        path: Absolute path of its file, or of the folder that cannot be looked at.
+        holder: The process, as a phrase; or why it cannot be told.
         dists: `NAME-VERSION-BUILD` of each package that it is about to link; `None` while it may
             link any.
 
     """
 
+    path: str
     holder: str
     dists: frozenset[str] | None
 
@@ -58,10 +71,13 @@ class HeldLease:
 
         """
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        _forget_the_dead(folder)
-        self._path = os.path.join(folder, f"{os.getpid()}-{time.time_ns()}")
-        self._descriptor = os.open(self._path, _CREATE | _CLOSE, 0o600)
+        self._folder = os.open(folder, _FOLDER)
+        self._name = f"{os.getpid()}-{time.time_ns()}"
+        self._descriptor = -1
         try:
+            _check_owner(self._folder)
+            _forget_the_dead(self._folder)
+            self._descriptor = os.open(self._name, _CREATE | _CLOSE, 0o600, dir_fd=self._folder)
             self._lock()
             os.write(self._descriptor, f"process {os.getpid()} (conda {command})\n".encode())
         except BaseException:
@@ -73,7 +89,7 @@ class HeldLease:
         import fcntl  # noqa: PLC0415  # not on Windows
 
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.lstat(self._path)
+        os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
 
     def name(self, dists: Iterable[str]) -> None:
         """Say which packages are about to be linked, besides those said before, and no other.
@@ -87,11 +103,16 @@ class HeldLease:
             os.ftruncate(self._descriptor, 0)
 
     def release(self) -> None:
-        """Give the lease back."""
-        with suppress(OSError):
-            os.unlink(self._path)
-        with suppress(OSError):
-            os.close(self._descriptor)
+        """Give the lease back; once more does nothing."""
+        if self._descriptor >= 0:
+            with suppress(OSError):
+                os.unlink(self._name, dir_fd=self._folder)
+            with suppress(OSError):
+                os.close(self._descriptor)
+        if self._folder >= 0:
+            with suppress(OSError):
+                os.close(self._folder)
+        self._descriptor = self._folder = -1
 
 
 def lease_folder(home: str | None = None) -> str:
@@ -111,52 +132,81 @@ def lease_folder(home: str | None = None) -> str:
 
 
 def read_leases(folders: Iterable[str]) -> tuple[Lease, ...]:
-    """Return the leases of living processes; one that cannot be looked at may be of any package."""
+    """Return the leases of living processes; one that cannot be looked at may be of any package.
+
+    A folder that is a symbolic link, or that belongs to somebody else than what it lies in, holds
+    none.
+    """
     found = []
     for folder in dict.fromkeys(folders):
         try:
-            names = sorted(os.listdir(folder))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+            descriptor = os.open(folder, _FOLDER)
         except OSError as error:
-            found.append(Lease(f"{folder} ({(error.strerror or str(error)).lower()})", None))
+            if error.errno not in _NO_FOLDER:
+                found.append(Lease(folder, _reason(error), None))
             continue
-        for name in names:
-            lease = _read(os.path.join(folder, name))
-            if lease is not None:
-                found.append(lease)
+        try:
+            if os.fstat(descriptor).st_uid == os.stat(os.path.dirname(folder)).st_uid:
+                found += _leases_in(folder, descriptor)
+        except OSError as error:
+            found.append(Lease(folder, _reason(error), None))
+        finally:
+            os.close(descriptor)
     return tuple(found)
 
 
-def _read(path: str) -> Lease | None:
-    """Return what a locked file says; `None` if nobody holds it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | _CLOSE)
+def _leases_in(folder: str, descriptor: int) -> Iterator[Lease]:
+    for name in sorted(filter(_NAME.fullmatch, os.listdir(descriptor))):
+        path = os.path.join(folder, name)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode) or not _is_locked(descriptor):
-                return None
-            content = os.read(descriptor, _MAX_BYTES)
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return Lease(f"{path} ({(error.strerror or str(error)).lower()})", None)
+            lease = _read(path, name, descriptor)
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                yield Lease(path, _reason(error), None)
+        else:
+            if lease is not None:
+                yield lease
+
+
+def _read(path: str, name: str, folder: int) -> Lease | None:
+    """Return what a locked file says; `None` if nobody holds it."""
+    descriptor = os.open(name, os.O_RDONLY | _CLOSE, dir_fd=folder)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode) or not _is_locked(descriptor):
+            return None
+        content = os.read(descriptor, _MAX_BYTES)
+    finally:
+        os.close(descriptor)
     holder, *dists = os.fsdecode(content).split("\n")
     is_complete = dists[-2:] == [_END, ""]
-    return Lease(holder or path, frozenset(dists[:-2]) if is_complete else None)
+    return Lease(path, holder or path, frozenset(dists[:-2]) if is_complete else None)
 
 
-def _forget_the_dead(folder: str) -> None:
-    for name in os.listdir(folder):
-        path = os.path.join(folder, name)
+def _check_owner(folder: int) -> None:
+    """Refuse a folder of somebody else.
+
+    Raises:
+        OSError: It is one.
+
+    """
+    if os.fstat(folder).st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "the folder of leases belongs to another user")
+
+
+def _forget_the_dead(folder: int) -> None:
+    """Remove the leases of processes that are gone, and nothing else."""
+    for name in filter(_NAME.fullmatch, os.listdir(folder)):
         with suppress(OSError):
-            descriptor = os.open(path, os.O_RDWR | _CLOSE)
+            descriptor = os.open(name, os.O_RDWR | _CLOSE, dir_fd=folder)
             try:
-                if not _is_locked(descriptor):
-                    os.unlink(path)
+                if stat.S_ISREG(os.fstat(descriptor).st_mode) and not _is_locked(descriptor):
+                    os.unlink(name, dir_fd=folder)
             finally:
                 os.close(descriptor)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _is_locked(descriptor: int) -> bool:

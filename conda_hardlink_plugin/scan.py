@@ -106,7 +106,7 @@ class _Walk:
         self.aliases: dict[str, str] = {}
         self.root_identities: dict[tuple[int, int], str] = {}
         self.unknown: dict[str, OSError] = {}
-        self.tally = Tally([root for root in roots if self._is_new(root)])
+        self.tally = Tally([root for root in roots if self._is_new(root)], mounts)
         mounted_files = [
             mount.mount_point for mount in mounts.mounts if not os.path.isdir(mount.mount_point)
         ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+_SAID: set[str] = set()  # settings that were said to be wrong
+
 
 class Guard(Enum):
     """What happens before a `conda clean` that would break an environment."""
@@ -51,27 +53,48 @@ def settings() -> list[tuple[str, str, Any]]:
 
 def summary_is_on() -> bool:
     """Tell whether the user wants to hear of transactions."""
-    return bool(_value("hardlinks_summary", default=True))
+    return bool(_value("hardlinks_summary", default=True, wrong=True, allowed="true or false"))
 
 
 def guard() -> Guard:
-    """Return what is to be done before a `conda clean`."""
-    value = _value("hardlinks_guard", default=Guard.WARN)
-    return value if isinstance(value, Guard) else Guard(str(value))
+    """Return what is to be done before a `conda clean`; `BLOCK` where the value is none."""
+    value = _value(
+        "hardlinks_guard", default=Guard.WARN, wrong=Guard.BLOCK, allowed="warn, block or off"
+    )
+    return value if isinstance(value, Guard) else Guard.BLOCK
 
 
 def search() -> tuple[str, ...]:
     """Return the folders to look for environments in."""
-    return tuple(_value("hardlinks_search", default=()))
+    return tuple(_value("hardlinks_search", default=(), wrong=(), allowed="a list of folders"))
 
 
 def read_only_caches() -> tuple[str, ...]:
     """Return the package caches that are never touched."""
-    return tuple(_value("hardlinks_read_only_caches", default=()))
+    name = "hardlinks_read_only_caches"
+    return tuple(_value(name, default=(), wrong=(), allowed="a list of folders"))
 
 
-def _value(name: str, *, default: Any) -> Any:
-    """Return the value of a setting; the default where conda knows no plugin settings."""
+def _value(name: str, *, default: Any, wrong: Any, allowed: str) -> Any:
+    """Return the value of a setting.
+
+    Args:
+        name: Its name.
+        default: Its value where conda knows no plugin settings.
+        wrong: What a value that makes no sense is taken for; it is said once.
+        allowed: What would make sense.
+
+    """
     from conda.base.context import context
 
-    return getattr(context.plugins, name, default)
+    try:
+        return getattr(context.plugins, name, default)
+    except Exception:  # noqa: BLE001  # whatever conda says of it is said in our words
+        if name not in _SAID:
+            from logging import getLogger
+
+            _SAID.add(name)
+            getLogger("conda.hardlinks").warning(
+                "hardlinks: the setting %s must be %s; %s is taken for it", name, allowed, wrong
+            )
+        return wrong

@@ -98,10 +98,12 @@ def units_passed(inventory: Inventory) -> set[int]:
 
 
 def _chains(inventory: Inventory, caches: _CachePaths) -> Iterator[tuple[EscapingSymlink, _Chain]]:
-    """Follow all symbolic links that may lead into a cache."""
+    """Follow all symbolic links that may lead into a cache, and mounts that show a part of one."""
     for path in caches.unknown:
         link = EscapingSymlink(caches.an_environment, path, "")
         yield link, _Chain(set(), error="it cannot be told which folder this is")
+    for root, path in caches.views_in_environments():
+        yield EscapingSymlink(root, path, ""), _Chain(caches.units_at(path))
     for symlink in inventory.symlinks:
         yield symlink, caches.follow(symlink.path, symlink.target)
 
@@ -153,6 +155,7 @@ class _CachePaths:
         self.unknown: list[str] = []
         self.an_environment = len(inventory.roots) - 1  # caches come first
         self.roots: list[tuple[str, str, int]] = []
+        self.views: list[str] = []
         mounts = read_mount_table()
         for index, root in enumerate(inventory.roots):
             for name in names[root.path]:
@@ -162,11 +165,20 @@ class _CachePaths:
                 else:
                     self.roots.append((real, root.path, index))
                     if index in self.others:
-                        self.roots += [
-                            (view, root.path + below, index) for view, below in mounts.views(real)
-                        ]
+                        views = mounts.views(real)
+                        self.views += [view for view, _ in views]
+                        self.roots += [(view, root.path + below, index) for view, below in views]
         self.roots.sort(key=lambda root: -len(root[0]))  # the innermost first
         self.folders: dict[tuple[str, str], tuple[str, frozenset[int]]] = {}
+
+    def views_in_environments(self) -> list[tuple[int, str]]:
+        """Return where mounts show a part of a cache in an environment, with that root."""
+        return [
+            (root, view)
+            for view in self.views
+            for real, _, root in self.roots
+            if root not in self.others and is_within(view, real)
+        ]
 
     def follow(self, path: str, target: str) -> _Chain:
         """Follow a symbolic link at `path` with the text `target`, hop by hop.

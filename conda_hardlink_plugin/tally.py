@@ -27,6 +27,8 @@ from .mounts import is_within, real_path
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from .mounts import MountTable
+
 BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
 GONE = (FileNotFoundError, NotADirectoryError)
 
@@ -59,9 +61,10 @@ class Tally:
 
     """
 
-    def __init__(self, roots: Sequence[Root]) -> None:
+    def __init__(self, roots: Sequence[Root], mounts: MountTable) -> None:
         """Begin with nothing found."""
         self.roots = roots
+        self._mounts = mounts
         self.root = 0
         self.in_cache = False
         self.links = [0] * len(roots)
@@ -141,12 +144,17 @@ class Tally:
         self._records[self.root] = frozenset(name for name in names if name.endswith(".json"))
 
     def _places_inside(self, root: int) -> list[str]:
-        """Return where other roots lie inside a root, by the path by which that is scanned."""
+        """Return where other roots are seen inside a root, by the path by which it is scanned."""
         real = self._real_paths[root]
         if real is None:
             return []
-        inside = [other for other in self._real_paths if other and is_within(other, real)]
-        return [self.roots[root].path + other[len(real) :] for other in inside if other != real]
+        return [
+            self.roots[root].path + seen[len(real) :]
+            for other, path in enumerate(self._real_paths)
+            if path is not None and other != root
+            for seen in (path, *(view for view, _ in self._mounts.views(path)))
+            if seen != real and is_within(seen, real)
+        ]
 
     def _leads_inside(self, directory: str, target: str) -> bool:
         """Tell whether a symbolic link leads into a root inside the current one, by its text."""

@@ -188,12 +188,9 @@ def test_a_deleted_environment_is_stale_and_one_on_an_absent_disk_unreachable(ma
     )
     found = find_installation()
     assert found.environments == ()
-    assert found.stale == (
-        f"{machine.top}/envs/deleted",
-        f"{machine.top}/envs/slash",
-        f"{machine.top}/envs/left-over",
-    )
+    assert found.stale == (f"{machine.top}/envs/deleted", f"{machine.top}/envs/slash")
     assert found.unreachable == (
+        PathProblem(f"{machine.top}/envs/left-over", "it is a folder without conda-meta"),
         PathProblem(
             f"{machine.top}/envs/mount-point",
             "it is an empty folder: is a disk to be mounted there?",
@@ -310,9 +307,9 @@ def test_an_administrator_sees_the_environments_of_everybody(machine, mocker):
     machine.list(mine)
     machine.list_in(f"{machine.top}/other", theirs)
     machine.users += [f"{machine.top}/other", f"{machine.top}/no-home", ""]
-    mocker.patch("conda_hardlink_plugin.installation.is_admin", return_value=True)
+    mocker.patch("conda_hardlink_plugin.discovery.is_admin", return_value=True)
     assert prefixes(find_installation()) == [mine, theirs]
-    mocker.patch("conda_hardlink_plugin.installation.is_admin", return_value=False)
+    mocker.patch("conda_hardlink_plugin.discovery.is_admin", return_value=False)
     assert prefixes(find_installation()) == [mine]
 
 
@@ -456,3 +453,42 @@ def test_a_folder_that_holds_more_than_a_cache_is_refused_as_one(machine, where)
     folder = os.path.join(machine.top, where)
     with pytest.raises(FolderNotFoundError, match=f"--cache {folder}: .* is in it"):
         find_installation(caches=[folder])
+
+
+def test_an_environment_in_a_folder_that_is_empty_now_may_be_on_a_disk(machine):
+    """The mount point is not the environment but the folder of environments."""
+    environment(machine.root)
+    os.makedirs(f"{machine.top}/disk")
+    machine.list(f"{machine.top}/disk/env")
+    found = find_installation()
+    reason = f"{machine.top}/disk is empty: is a disk to be mounted there?"
+    assert found.unreachable == (PathProblem(f"{machine.top}/disk/env", reason),)
+
+
+def test_a_folder_of_environments_that_is_a_link_to_nowhere_is_unreachable(machine):
+    environment(machine.root)
+    folder = f"{machine.top}/envs"
+    os.symlink(f"{machine.top}/disk/envs", folder)
+    machine.point_conda_here(envs_dirs=[folder])
+    (problem,) = find_installation().unreachable
+    assert problem.path == folder
+
+
+def test_a_link_to_an_environment_below_a_searched_folder_is_one(machine):
+    environment(machine.root)
+    environment(f"{machine.top}/far/env")
+    os.makedirs(f"{machine.top}/search/deep")
+    os.symlink(f"{machine.top}/far/env", f"{machine.top}/search/deep/link")
+    os.symlink(f"{machine.top}/far", f"{machine.top}/search/folder")
+    found = find_installation(search=[f"{machine.top}/search"])
+    assert prefixes(found) == [machine.root, f"{machine.top}/search/deep/link"]
+
+
+def test_beside_a_named_cache_is_beside_its_path_and_where_that_leads(machine):
+    environment(machine.root)
+    near = environment(f"{machine.top}/near/envs/one")
+    far = environment(f"{machine.top}/far/envs/two")
+    os.makedirs(f"{machine.top}/far/pkgs")
+    os.symlink("../far/pkgs", f"{machine.top}/near/pkgs")
+    found = find_installation(caches=[f"{machine.top}/near/pkgs"])
+    assert sorted(prefixes(found)) == sorted([machine.root, near, far])

@@ -81,7 +81,7 @@ def test_each_environment_needs_a_conda_meta_that_can_be_listed(made):
 )
 def test_what_a_living_conda_is_about_to_link_is_recent_however_old_it_is(made, dists, verdict):
     made.package("thing-1-0", {})
-    lease = Lease("process 1 (conda)", dists and frozenset(dists))
+    lease = Lease("/cache/leases/1-1", "process 1 (conda)", dists and frozenset(dists))
     assert made.verdicts(replace(LATER, leases=(lease,))) == {"pkgs/thing-1-0": verdict}
 
 
@@ -202,3 +202,36 @@ def test_as_many_hops_are_followed_as_the_system_follows(made):
     os.unlink(last)
     symlink(symlink(target, f"{made.directory}/hops/one-more"), last)
     assert not os.path.exists(last)
+
+
+def test_a_package_in_which_something_is_mounted_stays(made):
+    path = made.package("p-1-0", {"lib/f": b"f"})
+    terms = {"mounted": ("/elsewhere", f"{made.caches[0]}", f"{path}/lib")}
+    facts = Facts(made.scan(), made.names(), Measure.DISK, replace(LATER, **terms))
+    (unit,) = facts.evidence.uses
+    assert facts.evidence.verdict(unit) is Verdict.UNVERIFIABLE
+    assert facts.evidence.doubts(unit)[0].reason == f"{path}/lib: something is mounted there"
+    facts = Facts(
+        made.scan(), made.names(), Measure.DISK, replace(LATER, mounted=terms["mounted"][:2])
+    )
+    assert facts.evidence.verdict(unit) is not Verdict.UNVERIFIABLE
+
+
+@pytest.mark.parametrize(("ignored", "kept"), [((), True), (("/home/x",), False), (("/ho",), True)])
+def test_a_lease_in_a_folder_that_is_ignored_keeps_nothing(made, ignored, kept):
+    made.package("p-1-0", {"lib/f": b"f"})
+    lease = Lease("/home/x/.cache/conda/hardlinks/leases/1-1", "process 1", None)
+    facts = Facts(
+        made.scan(), made.names(), Measure.DISK, replace(LATER, leases=(lease,), ignored=ignored)
+    )
+    (unit,) = facts.evidence.uses
+    assert (Verdict.RECENT in facts.evidence.objections(unit)) is kept
+
+
+@pytest.mark.parametrize("suffix", [".conda", ".tar.bz2"])
+def test_of_packages_that_go_it_is_told_which_have_an_archive_that_stays(made, suffix):
+    for name in ("p-1-0", "q-1-0"):
+        made.package(name, {"lib/f": b"f"})
+    write(f"{made.caches[0]}/p-1-0{suffix}", b"a")
+    assert plan_of(made, unobtainable=True).archived == 1
+    assert plan_of(made, unobtainable=True, tarballs=True).archived == 0

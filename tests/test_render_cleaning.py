@@ -343,6 +343,7 @@ def test_json_has_every_field_and_names_as_they_are(plan):
         ],
         "returned": ["/conda/pkgs/c"],
         "too_big": {"/conda/pkgs": 9},
+        "archived": 0,
         "errors": ["refused", "/conda/pkgs/d: it failed"],
     }
 

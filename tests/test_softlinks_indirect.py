@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -137,6 +138,44 @@ def test_a_link_through_a_bind_mount_that_nobody_lists_is_followed(made, thing, 
         assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
     finally:
         subprocess.run(["umount", point], check=True)
+
+
+@contextmanager
+def bound(source, point):
+    os.makedirs(point, exist_ok=True)
+    command = ["mount", "--bind", source, point]
+    mounted = subprocess.run(command, check=False, capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"nothing can be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", point], check=True)
+
+
+def test_a_link_of_base_into_the_cache_inside_it_is_followed_where_a_mount_of_that_is_listed(
+    made, thing, tmp_path
+):
+    base = base_of(made)
+    symlink("../pkgs/thing-1-0/lib/f", f"{base}/lib/f")
+    with bound(f"{base}/pkgs", f"{tmp_path}-mounted"):
+        made.caches[:] = [f"{tmp_path}-mounted"]
+        assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+
+
+def test_a_link_into_a_mount_of_the_cache_in_the_environment_is_followed(made, thing):
+    prefix = made.environment("env")
+    with bound(made.caches[0], f"{prefix}/cache"):
+        assert verdicts(made) == {"thing-1-0": Verdict.UNUSED}
+        symlink("../cache/thing-1-0/lib/f", f"{prefix}/lib/f")
+        assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+
+
+def test_a_part_of_a_package_that_is_mounted_in_an_environment_is_in_use(made, thing):
+    prefix = made.environment("env")
+    with bound(f"{thing}/lib", f"{prefix}/lib"):
+        assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+    assert verdicts(made) == {"thing-1-0": Verdict.UNUSED}
 
 
 def test_a_link_too_deep_to_be_followed_keeps_every_package(made, thing):

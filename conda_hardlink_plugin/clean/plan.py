@@ -132,6 +132,8 @@ class Plan:
         caches_to_heal: Absolute paths of the caches where those, or what was given up, are.
         cache_identities: Absolute path of each cache to its device and inode.
         too_big: Caches that do not fit even so, to how many bytes they are too big.
+        archived: How many of the packages that go have an archive that stays: conda unpacks it
+            the next time that it looks into the cache (`PackageCacheData.load`).
 
     """
 
@@ -144,6 +146,7 @@ class Plan:
     caches_to_heal: tuple[str, ...]
     cache_identities: Mapping[str, tuple[int, int]]
     too_big: Mapping[str, int]
+    archived: int = 0
 
     @property
     def does_something(self) -> bool:

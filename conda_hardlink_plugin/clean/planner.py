@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..evidence import HOLDS_ROOT, VERDICT_OF_USE, Use, Verdict, dist_of
-from ..inventory import RootKind, UnitKind
+from ..inventory import TARBALL_SUFFIXES, RootKind, UnitKind
 from ..quarantined import Stage, entry_of, home_of
 from ..records import CachedPackage
 from ..softlinks import units_passed
@@ -107,6 +107,7 @@ class _Planner:
                 and (identity := self.facts.inventory.identity(root)) is not None
             },
             too_big=too_big,
+            archived=self._count_archived(wanted, frozenset(tarballs)),
         )
 
     def _packages(self, without: Collection[int]) -> list[int]:
@@ -306,6 +307,16 @@ class _Planner:
                 else:
                     self._note_kept(unit, *objection)
         return found
+
+    def _count_archived(self, wanted: Collection[int], going: Collection[int]) -> int:
+        """Return how many packages that go have an archive that stays."""
+        staying = {
+            place.path
+            for unit, place in enumerate(self.units)
+            if place.kind is UnitKind.TARBALL and unit not in going
+        }
+        paths = (home_of(self.units[unit].path) for unit in wanted)
+        return sum(any(path + end in staying for end in TARBALL_SUFFIXES) for path in paths)
 
     def _archive_not_chosen(self, path: str) -> tuple[Verdict, str] | None:
         """Return by which option an archive that may go is not wanted gone."""

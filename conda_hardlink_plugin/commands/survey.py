@@ -79,15 +79,17 @@ def take_survey(
         detailed: Roots of which the files are wanted one by one.
 
     """
+    mounts = read_mount_table()
+    homes = (os.path.expanduser("~"), *installation.other_homes)
     terms = Terms(
         now_ns=time.time_ns(),
         grace_ns=args.grace_ns,
         unseen=(*installation.unreachable, *installation.unreadable),
         # As it stands, too: a line of environments.txt may be no absolute path.
         ignored=tuple(name for path in args.ignored_environments for name in (path, expand(path))),
-        leases=read_leases([lease_folder(), *map(lease_folder, installation.other_homes)]),
+        leases=read_leases([lease_folder(), *map(lease_folder, homes)]),
+        mounted=tuple(mount.mount_point for mount in mounts.mounts),
     )
-    mounts = read_mount_table()
     roots = [
         *(Root(RootKind.CACHE, path) for path in installation.caches),
         *(Root(RootKind.ENVIRONMENT, item.prefix) for item in installation.environments),

@@ -47,6 +47,8 @@ def print_plan(plan: Plan, terminal: Terminal, *, verbose: bool, refused: bool =
         parts.append(lambda: _print_what_goes(plan, terminal, verbose=verbose))
     if plan.keep and verbose:
         parts.append(lambda: _print_keep(plan, terminal))
+    if plan.archived:
+        parts.append(lambda: _print_archived(plan, terminal))
     if plan.keep or plan.too_big:
         parts.append(lambda: _print_kept(plan, terminal, verbose=verbose))
     if not refused:
@@ -94,6 +96,16 @@ def _print_keep(plan: Plan, terminal: Terminal) -> None:
     columns = [Column("KEEP", figures=False), Column("SIZE"), Column("WHY", figures=False)]
     rows = [[kept.name, size(kept.size_bytes), kept.reason] for kept in plan.keep]
     terminal.table(columns, rows)
+
+
+def _print_archived(plan: Plan, terminal: Terminal) -> None:
+    have = "has its archive" if plan.archived == 1 else "have their archives"
+    terminal.say(
+        f"! {plan.archived:,} of them {have} in the cache, and conda unpacks every archive there"
+        " when it next installs something: --tarballs removes those, too.",
+        style="yellow",
+        indent="  ",
+    )
 
 
 def _print_kept(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:

@@ -47,6 +47,7 @@ def render_clean(plan: Plan, outcome: Outcome, *, errors: Sequence[str], dry_run
         ],
         "returned": outcome.returned,
         "too_big": dict(plan.too_big),
+        "archived": plan.archived,
         "errors": [*errors, *failures],
     }
     return json.dumps(content, indent=2) + "\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
+from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
@@ -52,8 +54,15 @@ def write_lines(lines: Iterable[str], file: TextIO) -> None:
             )
             for line in lines
         ]
-    file.write("".join(f"{line}\n" for line in lines))
-    file.flush()
+    text = "".join(f"{line}\n" for line in lines)
+    try:
+        file.flush()
+        descriptor = file.fileno()
+    except (OSError, ValueError):  # what captures it has none
+        file.write(text)
+        return
+    with suppress(OSError):  # a full disk, or nobody listens: nothing may wait for the end
+        os.write(descriptor, text.encode(file.encoding, "backslashreplace"))
 
 
 def _linked(summary: Summary) -> Iterator[str]:

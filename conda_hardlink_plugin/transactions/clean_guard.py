@@ -57,6 +57,8 @@ def _danger(wanted: Guard) -> str:
             "whether symbolic links lead into the packages that go was not found out within"
             f" {_MAX_S:.0f} seconds: `conda hardlinks clean` looks at every environment."
         )
+    if isinstance(found, str):
+        return found
     if not found:
         return ""
     packages = sorted({package for packages in found.values() for package in packages})
@@ -67,8 +69,11 @@ def _danger(wanted: Guard) -> str:
     )
 
 
-def _softlinked(deadline_s: float | None) -> dict[str, set[str]]:
-    """Return the packages without hard links to which environments have symbolic links, by name."""
+def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
+    """Return the packages without hard links to which environments have symbolic links, by name.
+
+    Where an environment cannot be looked at, a sentence that says so.
+    """
     from ..installation import find_installation
     from ..inventory import Root, RootKind, UnitKind
     from ..scan import scan
@@ -79,6 +84,11 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]]:
             raise _TooLongError
 
     installation = find_installation()
+    for problem in (*installation.unreachable, *installation.unreadable):
+        return (
+            f"{problem.path} cannot be looked at ({problem.reason}): symbolic links of environments"
+            " there may lead into packages that go. `conda hardlinks clean` has --ignore-env."
+        )
     names = {item.prefix: item.name for item in installation.environments}
     inventory = scan(
         [

@@ -31,7 +31,7 @@ class Transaction:
 
     Attributes:
         prefix: Of the environment.
-        is_new: There was no environment before.
+        is_new: There was nothing there before.
         linked: Names of the packages that are linked.
         unlinked: Names of the packages that are unlinked.
         before: What those held; `None` if that was not measured.
@@ -80,7 +80,9 @@ class Process:
 
 def note_transaction(prefix: str, linked: Iterable[str], unlinked: Iterable[str]) -> Transaction:
     """Note what conda is about to do in an environment; by the names of packages."""
-    is_new = not os.path.lexists(os.path.join(prefix, "conda-meta", "history"))
+    is_new = _is_empty(prefix) and (
+        Process.running is None or Process.running.command != "rename"  # it only moves bytes
+    )
     transaction = Transaction(prefix, is_new, tuple(linked), tuple(unlinked))
     if Process.running is not None:
         Process.running.transactions.append(transaction)
@@ -103,7 +105,9 @@ def note_before_unlinking(transaction: Transaction) -> None:
 
 def note_records(running: Running) -> None:
     """List the records of all environments that conda knows by name, and of the target."""
-    running.records = {prefix: _records_of(prefix) for prefix in _prefixes()}
+    running.records = {
+        prefix: _records_of(prefix) for prefix in _prefixes() if not _is_empty(prefix)
+    }
 
 
 def compare_records(running: Running) -> None:
@@ -121,7 +125,7 @@ def compare_records(running: Running) -> None:
         if linked or unlinked:
             transaction = Transaction(
                 prefix,
-                is_new=not before,
+                is_new=prefix not in running.records and running.command != "rename",
                 linked=tuple(sorted(map(_name_of, linked))),
                 unlinked=tuple(sorted(map(_name_of, unlinked))),
                 before=measured.get(prefix),
@@ -180,6 +184,16 @@ def _prefixes() -> list[str]:
         with suppress(OSError):
             found |= dict.fromkeys(os.path.join(folder, name) for name in os.listdir(folder))
     return list(found)
+
+
+def _is_empty(prefix: str) -> bool:
+    """Tell whether nothing but what conda has just made is in a folder, or no folder is there."""
+    try:
+        return set(os.listdir(prefix)) <= {"conda-meta"} and not os.path.lexists(
+            os.path.join(prefix, "conda-meta", "history")
+        )
+    except OSError:
+        return True
 
 
 def _records_of(prefix: str) -> frozenset[str]:

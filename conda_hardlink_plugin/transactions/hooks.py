@@ -102,10 +102,15 @@ def _note_solution(running: Running, unlinked: list[Any]) -> None:
     """Measure what a solver wants to unlink."""
     from conda.base.context import context
 
-    names = tuple(record.name for record in unlinked)
-    transaction = Transaction(context.target_prefix, is_new=False, unlinked=names)
-    note_before_unlinking(transaction)
-    running.transactions = [transaction]
+    wanted = {f"{dist_of_record(record)}.json" for record in unlinked}
+    having = [prefix for prefix, there in (running.records or {}).items() if wanted <= there]
+    if wanted and having:  # where the environment is named in a file, conda does not say which
+        target = context.target_prefix if context.target_prefix in having else having[0]
+        names = tuple(record.name for record in unlinked)
+        transaction = Transaction(target, is_new=False, unlinked=names)
+        if len(having) == 1 or target == context.target_prefix:
+            note_before_unlinking(transaction)
+        running.transactions = [transaction]
 
 
 @never_fails

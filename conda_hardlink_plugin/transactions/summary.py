@@ -34,7 +34,7 @@ class Summary:
         linked: What was linked.
         added_bytes: What new environments add to the disk; `None` if none is new.
         unlinked_packages: How many packages were unlinked.
-        unlinked_bytes: What they took; `None` if it was not measured before.
+        unlinked_bytes: What they took, with folders that are gone; `None` if it was not measured.
         freed_bytes: What of that the disk has again; the same.
         left_bytes: What of them is in the cache and has no hard link outside; the same.
         why_copied: Why packages were copied although hard links were asked for.
@@ -98,16 +98,17 @@ def _add_unlinked(summary: Summary, transaction: Transaction) -> None:
     before = transaction.before
     if before is None:
         return
-    summary.unlinked_bytes = (summary.unlinked_bytes or 0) + before.size_bytes
-    summary.freed_bytes = (summary.freed_bytes or 0) + _freed_bytes(before, transaction.prefix)
+    around_bytes = _bytes_around(before, transaction.prefix)
+    summary.unlinked_bytes = (summary.unlinked_bytes or 0) + before.size_bytes + around_bytes
+    summary.freed_bytes = (summary.freed_bytes or 0) + before.freed_bytes + around_bytes
 
 
-def _freed_bytes(before: UnlinkFigures, prefix: str) -> int:
-    """Return what is freed now that the packages are unlinked."""
+def _bytes_around(before: UnlinkFigures, prefix: str) -> int:
+    """Return what is gone with the packages: their folders, or all the rest of the environment."""
     if before.rest_bytes is not None and not os.path.lexists(prefix):
-        return before.freed_bytes + before.rest_bytes
+        return before.rest_bytes
     gone = [path for path in before.folders if not os.path.lexists(path)]
-    return before.freed_bytes + sum(before.folders[path] for path in gone)
+    return sum(before.folders[path] for path in gone)
 
 
 def _add_left(summary: Summary, done: list[Transaction], budget: Budget) -> None:
