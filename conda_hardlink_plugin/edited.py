@@ -62,8 +62,15 @@ def find_edited(prefix: str, others: Iterable[str]) -> Iterator[EditedFile | Pat
             with open(path, "rb") as file:
                 record = json.load(file)
             yield from _edited_of(prefix, name.removesuffix(".json"), record, elsewhere)
-        except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-            yield PathProblem(path, f"{type(error).__name__}: {error}")
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+        ) as bad:
+            yield PathProblem(path, f"{type(bad).__name__}: {bad}")
 
 
 def sha256_of(path: str) -> str:

@@ -62,6 +62,10 @@ class CleanRefusedError(HardlinksError):
         self.sentence = "\n".join(said)
 
 
+class WrongSettingError(HardlinksError):
+    """A setting has a value that makes no sense."""
+
+
 class CleanGuardedError(HardlinksError):
     """A `conda clean` would break an environment, and the user has asked to be kept from that."""
 

@@ -109,22 +109,30 @@ def _after_command(command: str) -> None:
 
 
 def _before_clean(_command: str) -> None:
-    objection = _call("transactions.clean_guard", "objection_to_clean")
+    objection = _call("transactions.clean_guard", "objection_to_clean", passing=KeyboardInterrupt)
     if objection:
         from .errors import CleanGuardedError
 
         raise CleanGuardedError(objection)
 
 
-def _call(module: str, function: str, *arguments: Any) -> Any:
+def _call(
+    module: str,
+    function: str,
+    *arguments: Any,
+    passing: type[BaseException] | tuple[type[BaseException], ...] = (),
+) -> Any:
     """Import a module and call a function of it; `None`, and a line in conda's log, if that fails.
 
-    Whatever it is, Ctrl-C too: out of a hook it could have conda remove a new environment.
+    Whatever it is, Ctrl-C too: out of a hook it could have conda remove a new environment. Only
+    before a `conda clean` that is let through: what would be removed then is not let be removed.
     """
     try:
         from importlib import import_module
 
         return getattr(import_module(f".{module}", __package__), function)(*arguments)
+    except passing:
+        raise
     except BaseException as error:  # noqa: BLE001  # that is what this is for
         from logging import getLogger
 

@@ -65,14 +65,38 @@ def guard() -> Guard:
 
 
 def search() -> tuple[str, ...]:
-    """Return the folders to look for environments in."""
-    return tuple(_value("hardlinks_search", default=(), wrong=(), allowed="a list of folders"))
+    """Return the folders to look for environments in.
+
+    Raises:
+        WrongSettingError: The value is no list.
+
+    """
+    return _folders("hardlinks_search")
 
 
 def read_only_caches() -> tuple[str, ...]:
-    """Return the package caches that are never touched."""
-    name = "hardlinks_read_only_caches"
-    return tuple(_value(name, default=(), wrong=(), allowed="a list of folders"))
+    """Return the package caches that are never touched.
+
+    Raises:
+        WrongSettingError: The value is no list.
+
+    """
+    return _folders("hardlinks_read_only_caches")
+
+
+def _folders(name: str) -> tuple[str, ...]:
+    """Return a list of folders; without it nothing can be judged."""
+    from conda.base.context import context
+
+    from .errors import WrongSettingError
+
+    try:
+        return tuple(getattr(context.plugins, name, ()))
+    except Exception as error:
+        raise WrongSettingError(
+            f"The setting {name} must be a list of folders: correct it in the `plugins` part of"
+            f" your .condarc, or in CONDA_PLUGINS_{name.upper()}."
+        ) from error
 
 
 def _value(name: str, *, default: Any, wrong: Any, allowed: str) -> Any:

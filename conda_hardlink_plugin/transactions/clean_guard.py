@@ -33,7 +33,12 @@ def objection_to_clean() -> str:
     wanted = guard()
     if wanted is Guard.OFF or not _removes_packages():
         return ""
-    sentence = _danger(wanted)
+    try:
+        sentence = _danger(wanted)
+    except Exception as error:
+        if wanted is not Guard.BLOCK:
+            raise
+        sentence = f"What would break could not be found out ({type(error).__name__}: {error})."
     if sentence and wanted is Guard.BLOCK:
         return f"{sentence} Nothing was removed: the setting hardlinks_guard is `block`."
     if sentence:
@@ -102,7 +107,8 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
     for root, softlinks in follow_softlinks(inventory).items():
         for unit in softlinks.links.keys() - keeps:
             place = inventory.units[unit]
-            if place.kind is UnitKind.PACKAGE:
+            cleaned = os.access(inventory.roots[place.root].path, os.W_OK)  # others conda leaves
+            if place.kind is UnitKind.PACKAGE and cleaned:
                 name = names.get(inventory.roots[root].path, inventory.roots[root].path)
                 found.setdefault(name, set()).add(os.path.basename(place.path))
     return found

@@ -116,7 +116,7 @@ def compare_records(running: Running) -> None:
         return
     measured = {transaction.prefix: transaction.before for transaction in running.transactions}
     running.transactions = []
-    for prefix in dict.fromkeys([*running.records, *_prefixes()]):
+    for prefix in _loaded_prefixes():
         before, after = running.records.get(prefix, frozenset()), _records_of(prefix)
         again = [name for name in before & after if _is_newer(prefix, name, running.began_ns)]
         linked, unlinked = [*(after - before), *again], [*(before - after), *again]
@@ -184,6 +184,16 @@ def _prefixes() -> list[str]:
         with suppress(OSError):
             found |= dict.fromkeys(os.path.join(folder, name) for name in os.listdir(folder))
     return list(found)
+
+
+def _loaded_prefixes() -> list[str]:
+    """Return the environments of which this process has read or written records.
+
+    Others may be changed by another conda meanwhile. conda before 25.5 keeps them in `_cache_`.
+    """
+    from conda.core.prefix_data import PrefixData
+
+    return sorted({os.fspath(data.prefix_path) for data in PrefixData._cache_.values()})
 
 
 def _is_empty(prefix: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import stat
 import time
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..records import FileRole
 
+Identity = tuple[int, int]
 _FILES_BETWEEN_LOOKS = 256
 
 
@@ -83,6 +86,7 @@ class LinkFigures:
         by_cause: Disk usage of inodes with one link, by why they have only one.
         copied: Packages of which files could have been linked and were not.
         softlinked: Packages that conda asked symbolic links for.
+        links: The inodes with several links, and how many of them were met.
 
     """
 
@@ -91,6 +95,7 @@ class LinkFigures:
     by_cause: dict[Cause, int] = field(default_factory=dict)
     copied: list[InstalledPackage] = field(default_factory=list)
     softlinked: list[InstalledPackage] = field(default_factory=list)
+    links: Counter[Identity] = field(default_factory=Counter)
 
     @property
     def private_bytes(self) -> int:
@@ -112,8 +117,8 @@ class UnlinkFigures:
         size_bytes: Disk usage of their files and records, each inode once.
         freed_bytes: The part that has no further link.
         folders: Their folders, to the disk usage of each: those that are gone afterwards are freed.
-        rest_bytes: Disk usage of everything else in the environment; `None` if it was not asked
-            for.
+        rest_bytes: What is freed besides when the environment goes with everything in it; `None` if
+            it was not asked for.
 
     """
 
@@ -134,24 +139,27 @@ def measure_linked(
 
     """
     figures = LinkFigures()
-    seen: set[tuple[int, int]] = set()
+    met: set[str] = set()
     for package in packages:
         figures.packages += 1
         if package.soft_link_asked_for:
             figures.softlinked.append(package)
         is_copied = False
         for index, status in _stats(prefix, package.files, budget):
+            if package.files[index] in met:  # of two packages
+                continue
+            met.add(package.files[index])
+            disk_bytes = status.st_blocks * BLOCK_BYTES
             if status.st_nlink > 1:
                 identity = (status.st_dev, status.st_ino)
-                if identity not in seen:
-                    seen.add(identity)
-                    figures.hardlinked_bytes += status.st_blocks * BLOCK_BYTES
+                figures.links[identity] += 1
+                if figures.links[identity] == 1:
+                    figures.hardlinked_bytes += disk_bytes
                 continue
             cause = Cause.SYMLINKS
             if not stat.S_ISLNK(status.st_mode):
                 cause = cause_of_recorded(package.role_of(index), in_cache=True)
             is_copied |= cause is Cause.COPIED
-            disk_bytes = status.st_blocks * BLOCK_BYTES
             figures.by_cause[cause] = figures.by_cause.get(cause, 0) + disk_bytes
         if is_copied:
             figures.copied.append(package)
@@ -174,35 +182,41 @@ def measure_unlinked(
 
     """
     figures = UnlinkFigures(list(packages))
-    links: dict[tuple[int, int], int] = {}
-    names = [
-        name
+    links: Counter[Identity] = Counter()
+    names = {
+        name: None
         for package in figures.packages
         for name in (*package.files, f"conda-meta/{package.dist}.json")
-    ]
+    }
     for _, status in _stats(prefix, names, budget):
         identity = (status.st_dev, status.st_ino)
-        links[identity] = links.get(identity, 0) + 1
+        links[identity] += 1
         if links[identity] == 1:
             figures.size_bytes += status.st_blocks * BLOCK_BYTES
         if links[identity] == status.st_nlink:
             figures.freed_bytes += status.st_blocks * BLOCK_BYTES
     for folder in _folders_above(names):
         path = os.path.join(prefix, folder)
-        figures.folders[path] = os.lstat(path).st_blocks * BLOCK_BYTES
+        with suppress(FileNotFoundError, NotADirectoryError):
+            status = os.lstat(path)
+            if stat.S_ISDIR(status.st_mode):
+                figures.folders[path] = status.st_blocks * BLOCK_BYTES
     if everything:
-        figures.rest_bytes = measure_rest(prefix, set(names), budget)
+        figures.rest_bytes = measure_rest(prefix, names, links, budget)
     return figures
 
 
-def measure_rest(prefix: str, known: Collection[str], budget: Budget) -> int:
+def measure_rest(
+    prefix: str, known: Collection[str], links: Counter[Identity], budget: Budget
+) -> int:
     """Return the disk usage of a prefix and what is in it but for some files.
 
-    A file with further links is not counted: it stays where those are.
+    Of a file with several links only if all of them are in the prefix: else it stays elsewhere.
 
     Args:
         prefix: Absolute path.
         known: Paths of the files that are left out, relative to the prefix.
+        links: How many links to each inode are among those files; what is found is added.
         budget: How long it may take.
 
     Raises:
@@ -222,7 +236,10 @@ def measure_rest(prefix: str, known: Collection[str], budget: Budget) -> int:
                     waiting.append(f"{path}/")
                 elif path not in known:
                     status = entry.stat(follow_symlinks=False)
-                    figure += status.st_blocks * BLOCK_BYTES if status.st_nlink == 1 else 0
+                    identity = (status.st_dev, status.st_ino)
+                    links[identity] += 1
+                    if links[identity] == status.st_nlink:
+                        figure += status.st_blocks * BLOCK_BYTES
     return figure
 
 
@@ -235,11 +252,12 @@ def held_by_nobody(packages: Iterable[InstalledPackage], budget: Budget) -> int:
     """
     figure = 0
     for package in packages:
-        links: dict[tuple[int, int], list[int]] = {}
+        links: dict[Identity, list[int]] = {}
         folders_bytes = 0
-        for folder, _, names in os.walk(package.extracted):
+        for folder, folders, names in os.walk(package.extracted):
             folders_bytes += os.lstat(folder).st_blocks * BLOCK_BYTES
-            for _, status in _stats(folder, names, budget):
+            symlinks = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            for _, status in _stats(folder, (*names, *symlinks), budget):
                 identity = (status.st_dev, status.st_ino)
                 counted = links.setdefault(
                     identity, [0, status.st_nlink, status.st_blocks * BLOCK_BYTES]

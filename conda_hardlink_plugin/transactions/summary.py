@@ -89,7 +89,7 @@ def _add_linked(summary: Summary, transaction: Transaction, budget: Budget) -> N
         summary.why_copied = why_copied(transaction.prefix, linked.copied[0].extracted)
     if transaction.is_new and packages:
         known = {name for package in packages for name in package.files}
-        rest_bytes = measure_rest(transaction.prefix, known, budget)
+        rest_bytes = measure_rest(transaction.prefix, known, figures.links, budget)
         summary.added_bytes = (summary.added_bytes or 0) + rest_bytes + figures.private_bytes
 
 
