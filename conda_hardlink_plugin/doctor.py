@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from conda.plugins.types import CondaHealthCheck
@@ -41,13 +42,18 @@ def check_softlinks(prefix: str, verbose: bool) -> None:  # conda's signature
     """Say whether an environment has symbolic links into a cache, and where they lead nowhere."""
     from .installation import find_installation
     from .inventory import Root, RootKind
+    from .mounts import is_within
     from .scan import scan
     from .softlinks import follow_softlinks
 
-    caches = find_installation(prefixes=[prefix]).caches
-    roots = [*(Root(RootKind.CACHE, path) for path in caches), Root(RootKind.ENVIRONMENT, prefix)]
+    found = find_installation(prefixes=[prefix])
+    inside = [item.prefix for item in found.environments if is_within(item.prefix, prefix)]
+    roots = [
+        *(Root(RootKind.CACHE, path) for path in found.caches),
+        *(Root(RootKind.ENVIRONMENT, path) for path in dict.fromkeys([prefix, *inside])),
+    ]
     inventory = scan(roots)
-    root = len(inventory.roots) - 1
+    root = [place.path for place in inventory.roots].index(prefix)
     softlinks = follow_softlinks(inventory).get(root)
     if softlinks is None or not (softlinks.count or softlinks.unresolved):
         _say(True, f"{_SOFTLINKS}: there are none.")
@@ -137,6 +143,8 @@ def _replace(prefix: str, file: EditedFile) -> str:
             shutil.copy2(fresh, beside)
             os.replace(beside, path)
         except OSError as error:
+            with suppress(OSError):
+                os.unlink(beside)
             return (error.strerror or str(error)).lower()
     return ""
 

@@ -32,6 +32,7 @@ _NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _NO_FILE = (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EISDIR)
 _NAME = re.compile(r"[0-9]+-[0-9]+")
 _END = "."  # after the last package; until it stands there, not all are known
+_TRIES = 5
 _MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -72,34 +73,56 @@ class HeldLease:
         """
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self._folder = os.open(folder, _FOLDER)
-        self._name = f"{os.getpid()}-{time.time_ns()}"
+        self._name = ""
         self._descriptor = -1
+        self._may_be_any = False
         try:
             _check_owner(self._folder)
             _forget_the_dead(self._folder)
-            self._descriptor = os.open(self._name, _CREATE | _CLOSE, 0o600, dir_fd=self._folder)
-            self._lock()
+            self._take()
             os.write(self._descriptor, f"process {os.getpid()} (conda {command})\n".encode())
         except BaseException:
             self.release()
             raise
 
-    def _lock(self) -> None:
-        """Lock the file; another process may take it for a dead one's until that is done."""
+    def _take(self) -> None:
+        """Make a file and lock it; before that, another may look at it or take it for a dead one's.
+
+        Raises:
+            OSError: It cannot be done.
+
+        """
         import fcntl  # noqa: PLC0415  # not on Windows
 
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+        for tries_left in reversed(range(_TRIES)):
+            self._name = f"{os.getpid()}-{time.time_ns()}"
+            self._descriptor = os.open(self._name, _CREATE | _CLOSE, 0o600, dir_fd=self._folder)
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+            except (BlockingIOError, FileNotFoundError):
+                os.close(self._descriptor)
+                self._descriptor = -1
+                with suppress(FileNotFoundError):
+                    os.unlink(self._name, dir_fd=self._folder)
+                if not tries_left:
+                    raise
+            else:
+                return
 
     def name(self, dists: Iterable[str]) -> None:
         """Say which packages are about to be linked, besides those said before, and no other.
 
-        Raises:
-            OSError: It cannot be written; then it stays that it may be any.
-
+        Where that cannot be written it stays that it may be any.
         """
+        if self._may_be_any:
+            return
         lines = os.fsencode("".join(f"{dist}\n" for dist in (*dists, _END)))
-        if os.write(self._descriptor, lines) < len(lines):
+        try:
+            self._may_be_any = os.write(self._descriptor, lines) < len(lines)
+        except OSError:
+            self._may_be_any = True
+        if self._may_be_any:
             os.ftruncate(self._descriptor, 0)
 
     def release(self) -> None:

@@ -41,7 +41,7 @@ class Archives:
             allowed: What is no reason to keep it.
 
         """
-        recent = self.recent(path)
+        recent = self.recent(path) or self._about_to_be_unpacked(path)
         if recent is not None or path.endswith(PARTIAL_SUFFIXES):
             return recent
         extracted = path.removesuffix(".conda").removesuffix(".tar.bz2")
@@ -78,6 +78,12 @@ class Archives:
             return Verdict.UNVERIFIABLE, (error.strerror or str(error)).lower()
         if self._terms.now_ns - changed_ns < self._terms.grace_ns:
             return Verdict.RECENT, "it changed a moment ago"
+        return None
+
+    def _about_to_be_unpacked(self, path: str) -> tuple[Verdict, str] | None:
+        """Return that a conda that runs may be about to unpack an archive."""
+        for lease in self._terms.living_leases(self.dist(path))[:1]:
+            return Verdict.RECENT, f"{lease.holder} may be about to unpack it ({lease.path})"
         return None
 
     def _torn(self, extracted: str) -> tuple[Verdict, str] | None:

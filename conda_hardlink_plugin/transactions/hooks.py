@@ -149,7 +149,8 @@ def _is_wanted() -> bool:
 
     from ..settings import summary_is_on
 
-    return not context.json and not context.quiet and summary_is_on()
+    silent = context.json or context.quiet or context.dry_run or context.download_only
+    return not silent and summary_is_on()
 
 
 def tells_of_transactions() -> bool:
