@@ -17,25 +17,33 @@ if TYPE_CHECKING:
 
 _SOFTLINKS = "Symbolic links into package caches"
 _EDITED = "Shared files edited in place"
+_SOFTLINKS_NAME, _EDITED_NAME = "hardlinks-softlinks", "hardlinks-edited"
 _SHOWN = 5
 _GOOD, _BAD = "✅", "❌"  # as conda marks its own checks
 
 
 def health_checks() -> list[CondaHealthCheck]:
     """Return the checks; with what mends them where conda asks for that (since 26.1)."""
-    softlinks = CondaHealthCheck(_SOFTLINKS, check_softlinks)
-    if "fixer" in getattr(CondaHealthCheck, "__dataclass_fields__", {}):
-        edited = CondaHealthCheck(
-            _EDITED,
+    if "fixer" not in getattr(CondaHealthCheck, "__dataclass_fields__", {}):
+        return [
+            CondaHealthCheck(_SOFTLINKS_NAME, check_softlinks),
+            CondaHealthCheck(_EDITED_NAME, check_edited),
+        ]
+    return [
+        CondaHealthCheck(
+            _SOFTLINKS_NAME,
+            check_softlinks,
+            summary="Finds symbolic links into package caches that lead nowhere",
+        ),
+        CondaHealthCheck(
+            _EDITED_NAME,
             check_edited,
             fixer=fix_edited,
             summary="Finds files whose content is not that of their package, and that other"
             " environments share",
             fix="Gives this environment copies of its own, from the archive of the package",
-        )
-    else:
-        edited = CondaHealthCheck(_EDITED, check_edited)
-    return [softlinks, edited]
+        ),
+    ]
 
 
 def check_softlinks(prefix: str, verbose: bool) -> None:  # conda's signature
@@ -100,19 +108,20 @@ def check_edited(prefix: str, verbose: bool) -> None:  # conda's signature
 def fix_edited(prefix: str, _args: Any, confirm: Callable[[str], None]) -> int:
     """Give an environment copies of its own of what was edited; return the exit code."""
     from .records import PathProblem
+    from .render.escape import printable
 
     edited = [item for item in _edited(prefix) if not isinstance(item, PathProblem)]
     if not edited:
         print(f"{_EDITED}: there are none.")
         return 0
     for file in edited:
-        print(f"  {_described(file, prefix)}")
+        print(f"  {printable(_described(file, prefix))}")
     confirm("Replace these by copies with the content that the packages have?")
     failed = 0
     for file in edited:
         reason = _replace(prefix, file)
         failed += bool(reason)
-        print(f"  {file.path}: {reason or 'replaced'}")
+        print(f"  {printable(file.path)}: {printable(reason or 'replaced')}")
     return 1 if failed else 0
 
 
@@ -133,19 +142,20 @@ def _replace(prefix: str, file: EditedFile) -> str:
     if not archive:
         return "there is no archive of the package in the cache; install it anew"
     path = os.path.join(prefix, file.path)
-    with tempfile.TemporaryDirectory() as folder:
-        extract(archive, dest_dir=folder)
-        fresh = os.path.join(folder, file.source)
-        if not os.path.isfile(fresh) or sha256_of(fresh) != file.sha256:
-            return "the archive of the package has another content; install it anew"
-        beside = f"{path}.hardlinks-{os.getpid()}"
-        try:
+    beside = f"{path}.hardlinks-{os.getpid()}"
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            extract(archive, dest_dir=folder)
+            fresh = os.path.join(folder, file.source)
+            if not os.path.isfile(fresh) or sha256_of(fresh) != file.sha256:
+                return "the archive of the package has another content; install it anew"
             shutil.copy2(fresh, beside)
-            os.replace(beside, path)
-        except OSError as error:
-            with suppress(OSError):
-                os.unlink(beside)
-            return (error.strerror or str(error)).lower()
+        os.replace(beside, path)
+    except Exception as error:  # noqa: BLE001  # of one file: the others are mended all the same
+        with suppress(OSError):
+            os.unlink(beside)
+        reason = error.strerror if isinstance(error, OSError) else None
+        return (reason or f"{type(error).__name__}: {error}").split("\n")[0].lower()
     return ""
 
 

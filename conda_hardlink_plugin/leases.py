@@ -80,7 +80,10 @@ class HeldLease:
             _check_owner(self._folder)
             _forget_the_dead(self._folder)
             self._take()
-            os.write(self._descriptor, f"process {os.getpid()} (conda {command})\n".encode())
+            try:
+                os.write(self._descriptor, f"process {os.getpid()} (conda {command})\n".encode())
+            except OSError:  # a full disk: an empty file that is locked says that it may be any
+                self._may_be_any = True
         except BaseException:
             self.release()
             raise

@@ -173,7 +173,7 @@ def test_nothing_to_do_is_one_sentence(plan):
 KEEP   SIZE  WHY
 a-1-0   0 B  extracted a moment ago
 
-Kept: 1 recent (--grace says for how long).
+Kept: 1 recent (--grace says for how long), or of a conda that runs now.
 
 There is nothing to remove.
 """
@@ -194,8 +194,8 @@ def test_what_stays_is_counted_by_what_keeps_it_the_strongest_first(plan):
     assert of_plan(plan(keep=tuple(keep))).partition(" -v names")[0] == (
         "Kept: 1,200 linked; 1 linked by symbolic links; 1 only recorded in an environment"
         " (--copied removes those that are copies); 2 where something cannot be read (/disk: it is"
-        " not mounted); 2 recent (--grace says for how long); 1 not to be had again"
-        " (--unobtainable removes them); 2 unused and kept all the same."
+        " not mounted); 2 recent (--grace says for how long), or of a conda that runs now; 1 not to"
+        " be had again (--unobtainable removes them); 2 unused and kept all the same."
     )
 
 

@@ -26,7 +26,7 @@ _HINTS = {
     Verdict.SOFTLINKED: "linked by symbolic links",
     Verdict.RECORDED: "only recorded in an environment (--copied removes those that are copies)",
     Verdict.UNVERIFIABLE: "where something cannot be read",
-    Verdict.RECENT: "recent (--grace says for how long)",
+    Verdict.RECENT: "recent (--grace says for how long), or of a conda that runs now",
     Verdict.UNOBTAINABLE: "not to be had again (--unobtainable removes them)",
     Verdict.UNUSED: "unused and kept all the same",
 }

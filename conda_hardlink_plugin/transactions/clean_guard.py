@@ -69,8 +69,7 @@ def _danger(wanted: Guard) -> str:
     packages = sorted({package for packages in found.values() for package in packages})
     return (
         f"{_some(sorted(found))} may break: symbolic links there lead into {_some(packages)} in the"
-        " cache, which has no other link. `conda hardlinks clean` removes only what no environment"
-        " uses."
+        " cache. `conda hardlinks clean` removes only what no environment uses."
     )
 
 

@@ -186,8 +186,10 @@ def transaction_action() -> type[Any]:
                 [record.name for record in linked],
                 [record.name for record in unlinked],
             )
-            if Process.running is not None:
-                _name_packages(Process.running, linked)
+            if Process.running is None:  # of a command that is none of those we are told of
+                Process.running = Running("transaction")
+                _take_lease(Process.running)
+            _name_packages(Process.running, linked)
 
         def verify(self) -> None:
             """Have no objection."""

@@ -49,7 +49,7 @@ if __name__ == "__main__":
 def sentence(names, packages):
     return (
         f"{', '.join(names)} may break: symbolic links there lead into {', '.join(packages)} in the"
-        " cache, which has no other link. `conda hardlinks clean` removes only what no environment"
+        " cache. `conda hardlinks clean` removes only what no environment"
         " uses."
     )
 

@@ -69,6 +69,7 @@ NEWER = {
 }
 OLDER = {
     "transactions.happening._is_newer",
+    "transactions.happening._loaded_prefixes",
     "transactions.happening._name_of",
     "transactions.happening._prefixes",
     "transactions.happening.compare_records",

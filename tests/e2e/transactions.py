@@ -29,6 +29,7 @@ FAULTY = (
     *("transactions.measuring", "transactions.summary", "leases", "settings", "render.summary"),
 )
 _EXCEPTIONS = (Exception, KeyboardInterrupt, MemoryError, SystemExit)
+_CALLS = 8  # of one function that fail, and the last
 _REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 _SAYS = "hardlinks: "
 _CAUSES = ("prefix", "bytecode", "copies", "entry points", "symbolic links")  # as they are told
@@ -341,11 +342,17 @@ def _with_faults(sequences, run):
 def _all_faults(calls, known):
     """Every call of each new function in each command, the first in all ways over the commands."""
     found = [[] for _ in calls]
-    for name in set().union(*calls) - known:
-        callers = [index for index, counted in enumerate(calls) if name in counted]
-        for place, index in enumerate(callers):
-            found[index] += [(name, 1, error) for error in _EXCEPTIONS[place :: len(callers)]]
-            again = range(2, calls[index][name] + 1)
+    callers = {
+        name: [index for index, counted in enumerate(calls) if name in counted]
+        for name in set().union(*calls) - known
+    }
+    for name in sorted(callers, key=lambda name: (len(callers[name]), name)):
+        # All commands are run as often as the one with the most faults: it gets the fewest more.
+        indexes = sorted(callers[name], key=lambda index: len(found[index]))
+        for place, index in enumerate(indexes):
+            found[index] += [(name, 1, error) for error in _EXCEPTIONS[place :: len(indexes)]]
+            last = calls[index][name]
+            again = sorted({*range(2, min(last, _CALLS) + 1), last} - {1})  # some are for each file
             found[index] += [(name, call, _EXCEPTIONS[call % 4]) for call in again]
     return found
 
