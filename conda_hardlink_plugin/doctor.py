@@ -155,7 +155,9 @@ def _replace(prefix: str, file: EditedFile) -> str:
         with suppress(OSError):
             os.unlink(beside)
         reason = error.strerror if isinstance(error, OSError) else None
-        return (reason or f"{type(error).__name__}: {error}").split("\n")[0].lower()
+        return (reason or "").lower() or (
+            f"its archive cannot be unpacked ({type(error).__name__}); install it anew"
+        )
     return ""
 
 

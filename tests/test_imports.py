@@ -31,6 +31,7 @@ AT_START = {
     PACKAGE,
     f"{PACKAGE}.plugin",
     f"{PACKAGE}.commands",
+    f"{PACKAGE}.settings",  # conda asks for them with its configuration; 24.7 later than 26.7
 }
 
 _RUN_CONDA = """\

@@ -32,7 +32,10 @@ _NAMES_OF_CAUSES = {
 def summary_lines(summary: Summary) -> list[str]:
     """Return the lines, at most four, without the newline."""
     lines = [*_linked(summary), *_unlinked(summary), *_added(summary), *_warnings(summary)]
-    return [f"hardlinks: {printable(line)}" for line in lines[:_MAX_LINES]]
+    shown = lines[: _MAX_LINES - summary.warned]
+    if summary.over_budget and len(lines) > len(shown):
+        shown[-1] = lines[-1]  # that figures are missing is not to be left out
+    return [f"hardlinks: {printable(line)}" for line in shown]
 
 
 def warning_line(sentence: str) -> str:
