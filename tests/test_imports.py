@@ -129,7 +129,7 @@ add_parser_json(argparse.ArgumentParser())
 from {PACKAGE}.commands import configure_parser
 configure_parser(argparse.ArgumentParser())
 """
-    assert imported_by(statement, before) == AT_START - {f"{PACKAGE}.plugin"}
+    assert imported_by(statement, before) == AT_START - {f"{PACKAGE}.plugin", f"{PACKAGE}.settings"}
 
 
 def test_a_report_in_json_does_without_rich(installation):

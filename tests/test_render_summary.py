@@ -140,9 +140,11 @@ def test_what_was_warned_of_before_and_what_nobody_knows_is_not_warned_of():
 def test_there_are_at_most_four_lines_and_the_figures_come_first():
     figures = linked(copied=["a-1-0"], softlinked=["b-1-0"])
     unlinked = {"unlinked_packages": 1, "unlinked_bytes": 9, "freed_bytes": 5}
-    said = lines(figures, **unlinked, added_bytes=7, why_copied=WHY, over_budget=True)
+    said = lines(figures, **unlinked, added_bytes=7, why_copied=WHY)
     assert [line.split()[1] for line in said] == ["1", "removed", "the", "warning:"]
     assert "copied although" in said[3]
+    assert lines(figures, **unlinked, added_bytes=7, over_budget=True)[3] == OVER
+    assert len(lines(figures, **unlinked, added_bytes=7, warned=True, over_budget=True)) == 3
 
 
 def test_nothing_is_no_line():
