@@ -31,7 +31,7 @@ lint: setup
 	$(BIN)/mypy
 
 test: setup lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-long: setup
 	ALL_MUTANTS=1 MODEL_STEPS=100000 RACE_INSTALLS=100000 RACE_TRANSACTIONS=100 \

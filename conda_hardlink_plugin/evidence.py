@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from .inventory import TARBALL_SUFFIXES, ProblemKind, RootKind, UnitKind
-from .mounts import is_within
+from .mounts import is_within, real_path
 from .quarantined import Stage, entry_of, home_of
 from .records import CachedPackage, PathProblem, Record, read_cached_package, read_record
 
@@ -175,11 +175,10 @@ class Evidence:
         self._unreadable = [
             problem for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
         ]
-        caches = [
-            os.path.realpath(root.path) for root in inventory.roots if root.kind is RootKind.CACHE
-        ]
+        caches = [root.path for root in inventory.roots if root.kind is RootKind.CACHE]
+        places = [real_path(path) or path for path in caches] if terms.mounted else []
         self._mounted = [
-            point for point in terms.mounted if any(is_within(point, cache) for cache in caches)
+            point for point in terms.mounted if any(is_within(point, place) for place in places)
         ]
         unseen = (*terms.unseen, *self._unread_parts_of_environments(softlinks))
         self.unseen = tuple(problem for problem in unseen if terms.keep(problem))
@@ -205,7 +204,7 @@ class Evidence:
         if unit in self._inventory.holding:
             problems.append(PathProblem(path, HOLDS_ROOT))
         if self._mounted:
-            real = os.path.realpath(path)
+            real = real_path(path) or path
             problems += [
                 PathProblem(point, "something is mounted there")
                 for point in self._mounted

@@ -148,7 +148,7 @@ def test_nothing_is_lost_however_installs_and_cleans_meet(quick, how, losses, re
 @pytest.mark.parametrize(
     ("how", "losses", "installs"),
     [({"hidden": True}, {"stripped"}, 3000), ({"softlink": True}, {"broken", "missing"}, 800)],
-    ids=str,
+    ids=["hidden", "softlink"],
 )
 def test_without_a_second_look_something_is_lost(quick, how, losses, installs, record_property):
     installed, cleaned = Race(quick, **how).run(installs, looks_again=False)

@@ -401,3 +401,15 @@ def test_nothing_goes_that_an_environment_or_a_cache_lies_in(made, kind, nested)
     kept = [(kept.verdict, kept.reason.rpartition(": ")[2]) for kept in plan.keep]
     held = (Verdict.UNVERIFIABLE, "an environment or a package cache is in it")
     assert kept == [held] * (kind != "quarantine")
+
+
+def test_what_shares_with_what_was_moved_aside_is_counted_with_all_of_its_cache(made):
+    """Whatever is at the place of that now has other links."""
+    path, cache = versioned(made, "p-1-0"), f"{made.directory}/pkgs"
+    aside = f"{cache}/{QUARANTINE}/moving-r1-q-1-0"
+    os.makedirs(f"{cache}/{QUARANTINE}")
+    os.rename(versioned(made, "q-1-0"), aside)
+    link(f"{path}/lib/f", f"{aside}/lib/g")
+    versioned(made, "q-1-0")
+    (partners,) = {item.partners for item in plan_of(made).remove if item.name == "p-1-0"}
+    assert partners == (cache,)

@@ -322,7 +322,9 @@ def test_any_bytes_are_lines(parts, separator):
         for read in (read_environments_txt, read_urls_txt):
             found = read(path)
             assert isinstance(found, list)
-            assert all(line.strip() and line == line.strip("\n\r") for line in found)
+            assert all(
+                line.strip(" \t\n\r\x0b\x0c") and line == line.strip("\n\r") for line in found
+            )
         assert not any(line.startswith("#") for line in read_environments_txt(path))
         assert not any(" " in url for url in read_urls_txt(path))
 

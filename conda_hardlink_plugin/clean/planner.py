@@ -368,10 +368,11 @@ class _Planner:
         path = home_of(self.units[unit].path)
         package = self.facts.evidence.package(unit)
         partners = {
-            home_of(self.units[other].path)
-            if self.units[other].kind is UnitKind.PACKAGE
-            else self._cache(other)
+            place.path
+            if place.kind is UnitKind.PACKAGE and entry_of(place.path) is None
+            else self._cache(other)  # wherever in it that is by then
             for other in self.facts.usage.cache_units_sharing_with(unit)
+            for place in [self.units[other]]
         }
         return Removal(
             Action.MOVE,

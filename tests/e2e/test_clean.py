@@ -36,6 +36,9 @@ PLAN = f"""\
 REMOVE           SIZE  LAST USED   WHY
 forgotten-1.0-0  {{size}}  {{day}}  unused
 
+! 1 of them has its archive in the cache, and conda unpacks every archive there when it next \
+installs something: --tarballs removes those, too.
+
 {KEPT} -v names each, `conda hardlinks explain PACKAGE` says more.
 
 This frees {{size}} ({{bytes:,}} bytes).
@@ -149,6 +152,7 @@ def test_the_object_says_what_goes_what_stays_and_who_keeps_it(installation):
         "held_bytes": 0,
         "freed_bytes": 0,
         "too_big": {},
+        "archived": 1,
     }
 
 

@@ -260,8 +260,8 @@ MUTANTS = (
     Mutant(
         "what a running conda is about to link goes",
         "evidence.py",
-        "        if holders:\n",
-        "        if holders and age_ns < self._terms.grace_ns:\n",
+        "for lease in self._terms.living_leases(dist)[:1]:",
+        "for lease in self._terms.living_leases(dist)[: age_ns < self._terms.grace_ns]:",
         by("judging"),
     ),
     Mutant(

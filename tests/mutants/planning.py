@@ -82,17 +82,8 @@ MUTANTS = (
     Mutant(
         "what lies beside packages is no partner",
         "clean/planner.py",
-        (
-            "            home_of(self.units[other].path)\n"
-            "            if self.units[other].kind is UnitKind.PACKAGE\n"
-            "            else self._cache(other)\n"
-            "            for other in self.facts.usage.cache_units_sharing_with(unit)\n"
-        ),
-        (
-            "            home_of(self.units[other].path)\n"
-            "            for other in self.facts.usage.cache_units_sharing_with(unit)\n"
-            "            if self.units[other].kind is UnitKind.PACKAGE\n"
-        ),
+        "            else self._cache(other)  # wherever in it that is by then\n",
+        '            else ""\n',
         by("planner", "a_package_that_goes_has_with_it_all_that_is_asked_again"),
     ),
     Mutant(
