@@ -26,7 +26,8 @@ class Cause(Enum):
         NOT_IN_CACHE: The record says linkable, but no cache has the package any more.
         SYMLINKS: Symbolic links, which conda makes anew in each environment: those of a package,
             and those into a cache that stand for its files.
-        NO_LINK: The package forbids to link the file.
+        NO_LINK: The package forbids to link the file, or has an absolute symbolic link there: conda
+            copies what that leads to.
         PIP: Listed in a `RECORD` that pip or the like wrote, and of no conda package.
         UNOWNED: Nobody says where it comes from.
         DIRECTORIES: The folders themselves.
@@ -94,7 +95,11 @@ def split_private_bytes(
             cause = _cause_of_unrecorded(file.path, pip_files)
         else:
             record, role = owned
-            role = _role_on_disk(record, role, is_symlink=file.is_symlink)
+            role = role_on_disk(
+                role,
+                is_symlink=file.is_symlink,
+                hard_link_asked_for=record.hard_link_asked_for,
+            )
             cause = cause_of_recorded(role, in_cache=record.dist in cached)
             if cause is Cause.COPIED:
                 private.copied.add(record.dist)
@@ -103,15 +108,17 @@ def split_private_bytes(
     return private
 
 
-def _role_on_disk(record: Record, role: FileRole, *, is_symlink: bool) -> FileRole:
-    """Correct the role of a file by what it is.
+def role_on_disk(role: FileRole, *, is_symlink: bool, hard_link_asked_for: bool) -> FileRole:
+    """Correct the role that a record gives a file by what the file is.
 
-    All of a softlinked package is recorded as symbolic links, yet conda copies its executables.
+    All of a softlinked package is recorded as symbolic links, yet conda copies its executables. In
+    any package an absolute symbolic link is recorded as one, and what it leads to is copied
+    (`conda.gateways.disk.create.copy`).
     """
-    if role is FileRole.LINKABLE and is_symlink:
+    if is_symlink:
         return FileRole.SYMLINK
-    if role is FileRole.SYMLINK and not is_symlink and not record.hard_link_asked_for:
-        return FileRole.LINKABLE
+    if role is FileRole.SYMLINK and not is_symlink:
+        return FileRole.NO_LINK if hard_link_asked_for else FileRole.LINKABLE
     return role
 
 

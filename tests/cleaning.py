@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,16 @@ from conda_hardlink_plugin.costs import Facts
 from conda_hardlink_plugin.evidence import Terms
 from conda_hardlink_plugin.mounts import read_mount_table
 from conda_hardlink_plugin.usage import Measure
+from tests.trees import QUARANTINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from conda_hardlink_plugin.records import PathProblem
     from tests.small_installation import SmallInstallation
+
+
+RECORD = "info/repodata_record.json"  # in an extracted package
 
 
 def version_key(version: str) -> list[tuple[int, int | str]]:
@@ -77,3 +82,12 @@ def clean(made: SmallInstallation, *, hold_until_s: int | None = None, **terms: 
         return plan_of(made, hold=hold_until_s is not None, **terms)
 
     return carried_out(made, plan(), plan, hold_until_s=hold_until_s)
+
+
+def aside(made: SmallInstallation, path: str, stage: str) -> str:
+    """Move something of a cache to where a run had put it; return its path."""
+    cache = made.caches[0]
+    moved = f"{cache}/{QUARANTINE}/{stage}-r1-{os.path.relpath(path, cache)}"
+    os.makedirs(f"{cache}/{QUARANTINE}", 0o700, exist_ok=True)
+    os.rename(path, moved)
+    return moved

@@ -10,10 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import pickle
 import random
-import signal
-import traceback
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -274,53 +271,3 @@ class Installer:
         whole = not self.settled_missing(dist)
         self.seen["shaken" if whole else otherwise] += 1
         return whole
-
-
-class Forked:
-    """A function in a process of its own; `forked` makes one."""
-
-    def __init__(self, function: Callable[[], object]) -> None:
-        """Start it."""
-        readable, writable = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            try:
-                os.close(readable)
-                with open(writable, "wb") as pipe:
-                    pickle.dump(function(), pipe)
-                os._exit(0)
-            except BaseException:  # noqa: BLE001  # nothing of the test may go on in the child
-                traceback.print_exc()
-            finally:
-                os._exit(1)
-        os.close(writable)
-        self._pipe = open(readable, "rb")  # noqa: SIM115  # closed with the process
-
-    def result(self) -> object:
-        """Wait for its end; return what it returned."""
-        content = self._pipe.read()
-        status = self._wait()
-        assert status == 0, "the child failed"
-        return pickle.loads(content)
-
-    def kill(self) -> None:
-        """Kill it as `kill -9` does."""
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            self._wait()
-
-    def _wait(self) -> int:
-        self._pipe.close()
-        _, status = os.waitpid(self.pid, 0)
-        self.pid = 0
-        return status
-
-
-@contextmanager
-def forked(function: Callable[[], object]) -> Iterator[Forked]:
-    """Run a function in a process of its own, and end it if it is still there in the end."""
-    process = Forked(function)
-    try:
-        yield process
-    finally:
-        process.kill()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import pickle
 import stat
 import subprocess
 import tempfile
-import traceback
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -16,7 +14,7 @@ from conda_hardlink_plugin.inventory import RootKind, UnitKind
 from tests.trees import LEFT_OVERS, MOVED_ASIDE, QUARANTINE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from conda_hardlink_plugin.inventory import Root
 
@@ -233,35 +231,6 @@ def _is_package(directory: str) -> bool:
         return stat.S_ISREG(os.lstat(f"{directory}/info/index.json").st_mode)
     except OSError:
         return False
-
-
-def in_child(function: Callable[[], object], *, user: int | None = None) -> object:
-    """Run a function in a forked process, as another user if asked, and return its result.
-
-    A process that is not root runs it as the user it is.
-    """
-    readable, writable = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(readable)
-            if user is not None and os.getuid() == 0:
-                os.setgroups([])
-                os.setgid(user)
-                os.setuid(user)
-            with open(writable, "wb") as pipe:
-                pickle.dump(function(), pipe)
-            os._exit(0)
-        except BaseException:  # noqa: BLE001  # nothing of the test may go on in the child
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    os.close(writable)
-    with open(readable, "rb") as pipe:
-        content = pipe.read()
-    _, status = os.waitpid(child, 0)
-    assert status == 0, "the child failed"
-    return pickle.loads(content)
 
 
 def open_descriptors() -> int:

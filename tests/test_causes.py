@@ -40,7 +40,7 @@ def causes_of(private):
         (FileRole.PREFIX_REWRITTEN, Cause.PREFIX_REWRITTEN),
         (FileRole.BYTECODE, Cause.BYTECODE),
         (FileRole.ENTRY_POINT, Cause.CONDA_OWN),
-        (FileRole.SYMLINK, Cause.SYMLINKS),
+        (FileRole.SYMLINK, Cause.NO_LINK),  # absolute: conda copied what it leads to
         (FileRole.NO_LINK, Cause.NO_LINK),
         (FileRole.LINKABLE, Cause.COPIED),
     ],
@@ -59,7 +59,7 @@ def test_a_linkable_file_whose_package_left_the_cache_was_not_copied():
 
 
 @pytest.mark.parametrize("cached", [{"thing-1-0"}, set()])
-@pytest.mark.parametrize("role", [FileRole.LINKABLE, FileRole.SYMLINK])
+@pytest.mark.parametrize("role", FileRole)
 @pytest.mark.parametrize("hard", [True, False])
 def test_a_symbolic_link_is_no_copy_whatever_the_record_says_of_the_file(role, cached, hard):
     private = split(

@@ -14,7 +14,8 @@ from conda_hardlink_plugin.clean.access import closed_caches, is_named
 from tests.cleaning import carried_out, plan_of
 from tests.e2e.disk import snapshot
 from tests.e2e.test_honest import as_ordinary_user
-from tests.oracles import NOBODY, in_child
+from tests.forking import in_child
+from tests.oracles import NOBODY
 from tests.small_installation import SmallInstallation
 from tests.trees import QUARANTINE
 

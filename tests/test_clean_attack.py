@@ -22,8 +22,8 @@ from conda_hardlink_plugin.mounts import is_within, read_mount_table
 from tests.attacked import DIST, EVERYTHING, attacked_installation, fill, look
 from tests.cleaning import carried_out, clean, plan_of
 from tests.e2e.disk import snapshot
-from tests.installers import forked
-from tests.oracles import NOBODY, in_child
+from tests.forking import forked, in_child
+from tests.oracles import NOBODY
 from tests.trees import QUARANTINE, write
 
 TRIALS = int(os.environ.get("ATTACK_TRIALS", "60"))

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cleaning import plan_of
 from tests.faults import at_change, kill_after, kill_before
-from tests.oracles import in_child
+from tests.forking import in_child
 from tests.scenarios import SCENARIOS, WITH_FEW_STEPS, Scenario, quick_directory
 from tests.wholeness import Expected, Outside, Things
 

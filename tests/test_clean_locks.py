@@ -21,8 +21,8 @@ from conda_hardlink_plugin.clean.quarantine import opened
 from conda_hardlink_plugin.clean.refused import RefusedError
 from conda_hardlink_plugin.mounts import read_mount_table
 from tests.cleaning import carried_out, plan_of
-from tests.installers import forked
-from tests.oracles import du, in_child
+from tests.forking import forked, in_child
+from tests.oracles import du
 from tests.small_installation import SmallInstallation
 from tests.trees import QUARANTINE, write
 

@@ -33,7 +33,8 @@ from conda_hardlink_plugin.clean.locks import locked_quarantine
 from conda_hardlink_plugin.clean.outcome import Outcome, new_run
 from conda_hardlink_plugin.mounts import read_mount_table
 from tests.cleaning import clean, plan_of
-from tests.installers import Installer, InstallFailedError, extract, forked
+from tests.forking import forked
+from tests.installers import Installer, InstallFailedError, extract
 from tests.small_installation import SmallInstallation
 from tests.trees import QUARANTINE, link, write
 

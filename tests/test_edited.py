@@ -10,7 +10,8 @@ import pytest
 
 from conda_hardlink_plugin.edited import EditedFile, find_edited, sha256_of
 from conda_hardlink_plugin.records import PathProblem
-from tests.oracles import NOBODY, in_child
+from tests.forking import in_child
+from tests.oracles import NOBODY
 from tests.trees import link, write
 
 DIST = "p-1.0-0"

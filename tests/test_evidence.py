@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from conda_hardlink_plugin.evidence import GRACE_NS, Terms, Use, Verdict, dist_of
 from conda_hardlink_plugin.records import PathProblem
-from tests.oracles import NOBODY, in_child
+from tests.forking import in_child
+from tests.oracles import NOBODY
 from tests.small_installation import LATER, SmallInstallation, below, plans
 from tests.trees import symlink, write
 

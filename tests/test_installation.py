@@ -15,7 +15,7 @@ from conda_hardlink_plugin.errors import (
     NothingToReportError,
 )
 from conda_hardlink_plugin.installation import Environment, PathProblem, find_installation
-from tests.oracles import in_child
+from tests.forking import in_child
 from tests.trees import write
 
 NOBODY = 65534

@@ -16,26 +16,15 @@ from conda_hardlink_plugin.costs import Facts
 from conda_hardlink_plugin.evidence import Terms, Verdict
 from conda_hardlink_plugin.leases import Lease
 from conda_hardlink_plugin.usage import Measure
-from tests.cleaning import clean, plan_of
+from tests.cleaning import RECORD, aside, clean, plan_of
 from tests.oracles import NOBODY
 from tests.small_installation import LATER, SmallInstallation
-from tests.trees import QUARANTINE, symlink, write
-
-RECORD = "info/repodata_record.json"
+from tests.trees import symlink, write
 
 
 @pytest.fixture
 def made(tmp_path):
     return SmallInstallation(str(tmp_path))
-
-
-def aside(made, path, stage):
-    """Move something of a cache to where a run had put it; return its path."""
-    cache = made.caches[0]
-    moved = f"{cache}/{QUARANTINE}/{stage}-r1-{os.path.relpath(path, cache)}"
-    os.makedirs(f"{cache}/{QUARANTINE}", 0o700, exist_ok=True)
-    os.rename(path, moved)
-    return moved
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from conda_hardlink_plugin.inventory import UnitKind
 from conda_hardlink_plugin.quarantined import QUARANTINE
 from conda_hardlink_plugin.scan import scan
-from tests.oracles import NOBODY, in_child
+from tests.forking import in_child
+from tests.oracles import NOBODY
 from tests.trees import cache_root, package, symlink, write
 
 PACKAGE, TARBALL, QUARANTINED, TRASH, OTHER = (

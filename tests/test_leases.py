@@ -18,8 +18,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.leases import HeldLease, lease_folder, read_leases
-from tests.installers import forked
-from tests.oracles import NOBODY, in_child, open_descriptors
+from tests.forking import forked, in_child
+from tests.oracles import NOBODY, open_descriptors
 from tests.trees import write
 
 ANY = None

@@ -34,7 +34,7 @@ CAUSES = {
     FileRole.LINKABLE: Cause.COPIED,
     FileRole.PREFIX_REWRITTEN: Cause.PREFIX_REWRITTEN,
     FileRole.NO_LINK: Cause.NO_LINK,
-    FileRole.SYMLINK: Cause.SYMLINKS,
+    FileRole.SYMLINK: Cause.NO_LINK,
     FileRole.BYTECODE: Cause.BYTECODE,
     FileRole.ENTRY_POINT: Cause.CONDA_OWN,
 }
@@ -256,9 +256,9 @@ def test_a_path_of_two_packages_is_one_file(tmp_path):
     assert (figures.size_bytes, figures.freed_bytes) == (private + linked, private)
 
 
-@pytest.mark.parametrize(("number", "cause"), [(0, Cause.SYMLINKS), (1, Cause.COPIED)])
+@pytest.mark.parametrize(("number", "cause"), [(0, Cause.NO_LINK), (1, Cause.COPIED)])
 def test_what_should_have_been_a_symbolic_link_and_is_none(tmp_path, number, cause):
-    """All of a softlinked package should, and conda copies its executables."""
+    """Conda copies what an absolute one leads to, and the executables of a softlinked package."""
     tree = Tree(str(tmp_path))
     path = write(f"{tree.prefix}/bin/tool", b"x" * 5_000)
     tree.files[number].append("bin/tool")

@@ -16,26 +16,15 @@ from conda_hardlink_plugin.clean.outcome import Outcome, new_run
 from conda_hardlink_plugin.clean.quarantine import opened
 from conda_hardlink_plugin.clean.refused import RefusedError
 from conda_hardlink_plugin.mounts import read_mount_table
-from tests.cleaning import carried_out, clean, plan_of
+from tests.cleaning import aside, carried_out, clean, plan_of
 from tests.faults import at_look, fail
 from tests.small_installation import SmallInstallation
 from tests.trees import QUARANTINE, link, symlink, write
-
-RECORD = "info/repodata_record.json"
 
 
 @pytest.fixture
 def made(tmp_path):
     return SmallInstallation(str(tmp_path))
-
-
-def aside(made, path, stage):
-    """Move something of a cache to where a run had put it; return its path."""
-    cache = made.caches[0]
-    moved = f"{cache}/{QUARANTINE}/{stage}-r1-{os.path.relpath(path, cache)}"
-    os.makedirs(f"{cache}/{QUARANTINE}", 0o700, exist_ok=True)
-    os.rename(path, moved)
-    return moved
 
 
 def checked(made, removal):

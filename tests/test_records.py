@@ -23,7 +23,8 @@ from conda_hardlink_plugin.records import (
     read_record,
     read_urls_txt,
 )
-from tests.oracles import NOBODY, in_child
+from tests.forking import in_child
+from tests.oracles import NOBODY
 from tests.trees import write
 
 

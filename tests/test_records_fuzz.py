@@ -31,7 +31,8 @@ from conda_hardlink_plugin.records import (
 )
 from tests.cleaning import clean, plan_of
 from tests.e2e.disk import snapshot
-from tests.oracles import NOBODY, in_child
+from tests.forking import in_child
+from tests.oracles import NOBODY
 from tests.small_installation import SmallInstallation
 from tests.trees import write
 

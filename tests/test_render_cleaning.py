@@ -6,7 +6,6 @@ import dataclasses
 import io
 import json
 import os
-import time
 
 import pytest
 
@@ -26,15 +25,7 @@ NOON_NS = NOON * 1_000_000_000
 ODD = os.fsdecode(b"esc\x1b[31m\nnew\xff")
 SHOWN = "esc\\x1b[31m\\nnew\\xff"
 
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch):
-    """Have the local time be that of Greenwich."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 @pytest.fixture

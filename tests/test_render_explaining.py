@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import time
 
 import pytest
 
@@ -19,15 +18,7 @@ NOON_NS = 1_600_000_000 * 1_000_000_000  # 2020-09-13, at 12:26:40 UTC
 ODD = os.fsdecode(b"esc\x1b[31m\nnew\xff")
 SHOWN = "esc\\x1b[31m\\nnew\\xff"
 
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch):
-    """Have the local time be that of Greenwich."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 def witness(use, path, name="work"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import time
 
 import pytest
 
@@ -23,15 +22,7 @@ RUNS = [
     HeldRun("r2", "/other", ("a-1-0", "b-1-0", "c-1-0", "d-1-0", ODD), NOON + 3600, 7),
 ]
 
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch):
-    """Have the local time be that of Greenwich."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 def of_held(runs, problems=(), columns=None):

@@ -17,7 +17,8 @@ from conda_hardlink_plugin.inventory import ProblemKind, UnitKind
 from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Usage
 
-from .oracles import NOBODY, du, in_child, open_descriptors
+from .forking import in_child
+from .oracles import NOBODY, du, open_descriptors
 from .trees import (
     cache_root,
     environment_root,

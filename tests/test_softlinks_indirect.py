@@ -15,7 +15,8 @@ from conda_hardlink_plugin.evidence import Evidence, Terms, Verdict
 from conda_hardlink_plugin.quarantined import QUARANTINE, Quarantined, Stage
 from conda_hardlink_plugin.softlinks import follow_softlinks, softlinks_through
 from conda_hardlink_plugin.usage import Usage
-from tests.oracles import NOBODY, in_child
+from tests.forking import in_child
+from tests.oracles import NOBODY
 from tests.small_installation import SmallInstallation
 from tests.trees import symlink, write
 

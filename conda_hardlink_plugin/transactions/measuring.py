@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..causes import Cause, cause_of_recorded
-from ..records import FileRole
+from ..causes import Cause, cause_of_recorded, role_on_disk
 from ..tally import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    from ..records import FileRole
 
 Identity = tuple[int, int]
 _FILES_BETWEEN_LOOKS = 256
@@ -155,9 +156,12 @@ def measure_linked(
                 if figures.links[identity] == 1:
                     figures.hardlinked_bytes += disk_bytes
                 continue
-            cause = Cause.SYMLINKS
-            if not stat.S_ISLNK(status.st_mode):
-                cause = cause_of_recorded(_role_of_file(package, index), in_cache=True)
+            role = role_on_disk(
+                package.role_of(index),
+                is_symlink=stat.S_ISLNK(status.st_mode),
+                hard_link_asked_for=package.hard_link_asked_for,
+            )
+            cause = cause_of_recorded(role, in_cache=True)
             is_copied |= cause is Cause.COPIED
             figures.by_cause[cause] = figures.by_cause.get(cause, 0) + disk_bytes
         if is_copied:
@@ -265,17 +269,6 @@ def held_by_nobody(packages: Iterable[InstalledPackage], budget: Budget) -> int:
         if all(seen == link_count for seen, link_count, _ in links.values()):
             figure += folders_bytes + sum(disk_bytes for _, _, disk_bytes in links.values())
     return figure
-
-
-def _role_of_file(package: InstalledPackage, index: int) -> FileRole:
-    """Return the role of what is no symbolic link.
-
-    All of a softlinked package is recorded as symbolic links, yet conda copies its executables.
-    """
-    role = package.role_of(index)
-    if role is FileRole.SYMLINK and not package.hard_link_asked_for:
-        return FileRole.LINKABLE
-    return role
 
 
 def _stats(

@@ -13,7 +13,8 @@ import pytest
 from tests.e2e.asking import package_of, plant, report_of, row_of
 from tests.e2e.disk import size_of
 
-SITE_PACKAGES = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+SITE_PACKAGES = f"lib/python{VERSION}/site-packages"
 TAG = sys.implementation.cache_tag
 
 
@@ -79,7 +80,8 @@ def test_a_real_environment_has_its_bytes_where_its_files_say(installation):
         for name in names
     ]
     assert causes["pip"] == sum(map(size_of, piped)) > 30_000
-    for none in ("copied", "not_in_cache", "no_link", "unowned"):
+    assert causes["no_link"] == size_of(f"{prefix}/bin/python{VERSION}")  # an absolute link, copied
+    for none in ("copied", "not_in_cache", "unowned"):
         assert causes[none] == 0
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
-import termios
 
 import pytest
 
 from tests.e2e.asking import make_prefix, plant, report_of, row_of
+from tests.e2e.cleaning import on_terminal
 from tests.oracles import du
 
 FIGURE = re.compile(r"\d[\d,.]* (?:B|[KMGT]iB|%|inodes?|files?)(?![\w])")
@@ -21,31 +18,13 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*[349]\d(?:;\d+)*m")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
-def on_terminal(installation, *options, columns=80, lines=24, env=None):
+def report_on_terminal(installation, *options, columns=80, lines=24, env=None):
     """What the report prints on a terminal of this size."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    process = subprocess.Popen(
-        [f"{installation.root_prefix}/bin/conda", "hardlinks", "report", *options],
-        env={**installation.environ, "TERM": "xterm-256color", **(env or {})},
-        cwd=installation.directory,
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-    )
-    os.close(slave)
-    printed = b""
-    while True:
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:  # Linux says so when the other side is closed
-            break
-        if not chunk:
-            break
-        printed += chunk
-    os.close(master)
-    assert process.wait() == 0
-    return printed.decode().replace("\r\n", "\n")
+    command = (f"{installation.root_prefix}/bin/conda", "hardlinks", "report", *options)
+    env = {"TERM": "xterm-256color", **(env or {})}
+    code, printed = on_terminal(installation, *command, columns=columns, lines=lines, env=env)
+    assert code == 0
+    return printed
 
 
 @pytest.fixture
@@ -114,15 +93,15 @@ def test_a_pipe_gets_no_escape_sequence(installation, options):
 
 
 def test_no_color_gets_no_colour_on_a_terminal(installation):
-    coloured = on_terminal(installation)
-    plain = on_terminal(installation, env={"NO_COLOR": "1"})
+    coloured = report_on_terminal(installation)
+    plain = report_on_terminal(installation, env={"NO_COLOR": "1"})
     assert COLOUR.search(coloured)
     assert not COLOUR.search(plain)
     assert CONTROL.sub("", coloured) == CONTROL.sub("", plain)
 
 
 def test_a_dumb_terminal_gets_no_escape_sequence(installation):
-    assert "\x1b" not in on_terminal(installation, env={"TERM": "dumb"})
+    assert "\x1b" not in report_on_terminal(installation, env={"TERM": "dumb"})
 
 
 @pytest.mark.parametrize("columns", [40, 80])
@@ -133,7 +112,9 @@ def test_a_dumb_terminal_gets_no_escape_sequence(installation):
 )
 def test_a_narrow_terminal_cuts_no_figure(installation, columns, options):
     wide = installation.hardlinks("report", *options).stdout
-    narrow = CONTROL.sub("", on_terminal(installation, *options, columns=columns, lines=1000))
+    narrow = CONTROL.sub(
+        "", report_on_terminal(installation, *options, columns=columns, lines=1000)
+    )
     figures, seen = FIGURE.findall(wide), FIGURE.findall(" ".join(narrow.split()))
     assert figures
     assert sorted(seen) == sorted(figures)
@@ -144,7 +125,7 @@ def test_a_narrow_terminal_cuts_no_figure(installation, columns, options):
 
 
 def test_columns_limits_the_width_where_the_terminal_does_not_say(installation):
-    text = CONTROL.sub("", on_terminal(installation, columns=200, env={"COLUMNS": "40"}))
+    text = CONTROL.sub("", report_on_terminal(installation, columns=200, env={"COLUMNS": "40"}))
     lines = [line for line in text.split("\n") if FIGURE.search(line)]
     assert lines
     assert max(map(len, lines)) <= 40
@@ -153,11 +134,11 @@ def test_columns_limits_the_width_where_the_terminal_does_not_say(installation):
 def test_the_tables_fit_on_a_screen(changing):
     for number in range(30):
         make_prefix(f"{changing.envs_dir}/more{number}")
-    text = on_terminal(changing, columns=100, lines=30)
+    text = report_on_terminal(changing, columns=100, lines=30)
     assert text.count("\n") <= 30
     assert "more: -v shows all" in text
     assert text.count("more2") < 11
-    everything = on_terminal(changing, "-v", columns=100, lines=30)
+    everything = report_on_terminal(changing, "-v", columns=100, lines=30)
     assert all(f"more{number} " in everything for number in range(30))
 
 

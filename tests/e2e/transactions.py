@@ -32,7 +32,7 @@ _EXCEPTIONS = (Exception, KeyboardInterrupt, MemoryError, SystemExit)
 _CALLS = 8  # of one function that fail, and the last
 _REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 _SAYS = "hardlinks: "
-_CAUSES = ("prefix", "bytecode", "copies", "entry points", "symbolic links")  # as they are told
+_CAUSES = ("prefix", "bytecode", "copies", "entry points", "symbolic links", "not to be linked")
 _REWRITTEN = ("bin/placeholder", "etc/placeholder.conf", "share/kernels/kernel.json")
 _ENTRY_POINTS = ("bin/entry",)
 _MOMENT = re.compile(rb"(?m)^==> .* <==$")  # in a history
@@ -133,10 +133,11 @@ def _record(prefix, package):
 
 
 def _cause(prefix, package, name):
-    # conda copies the interpreter that a link of a package leads to, and calls that a link.
-    is_called_so = name.startswith("bin/python") and _record(prefix, package)["link"]["type"] == 1
-    if os.path.islink(f"{prefix}/{name}") or is_called_so:
+    if os.path.islink(f"{prefix}/{name}"):
         return "symbolic links"
+    # conda copies the interpreter that an absolute link of a package leads to.
+    if name.startswith("bin/python") and _record(prefix, package)["link"]["type"] == 1:
+        return "not to be linked"
     if name.endswith(".pyc"):
         return "bytecode"
     if name in _ENTRY_POINTS:
