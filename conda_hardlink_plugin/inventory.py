@@ -87,6 +87,14 @@ class PrivateSums:
     directory_disk_bytes: int = 0
     directory_apparent_bytes: int = 0
 
+    def add(self, other: PrivateSums) -> None:
+        """Add the sums over other inodes."""
+        self.disk_bytes += other.disk_bytes
+        self.apparent_bytes += other.apparent_bytes
+        self.inodes += other.inodes
+        self.directory_disk_bytes += other.directory_disk_bytes
+        self.directory_apparent_bytes += other.directory_apparent_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class InodeGroup:

@@ -19,7 +19,7 @@ class Place:
             every level open would exhaust the descriptors it is borrowed from an ancestor, below
             which `relative` leads here; as far as a path may be long.
         unit: The unit that its content belongs to.
-        device: Its `st_dev`.
+        identity: Its device and inode.
         parent: The directory it was found in, `None` for a root.
         name: Its name there; a root's path.
         relative: The path from `descriptor` to here, ending in `/`; empty for the directory itself.
@@ -31,7 +31,7 @@ class Place:
     """
 
     __slots__ = (
-        "children", "descriptor", "device", "name", "parent", "plain", "relative", "sums", "unit",
+        "children", "descriptor", "identity", "name", "parent", "plain", "relative", "sums", "unit",
     )  # fmt: skip
 
     def __init__(
@@ -40,7 +40,7 @@ class Place:
         name: str,
         unit: int,
         sums: PrivateSums,
-        device: int,
+        identity: tuple[int, int],
         children: list[str],
         *,
         plain: bool,
@@ -50,7 +50,7 @@ class Place:
         self.name = name
         self.unit = unit
         self.sums = sums
-        self.device = device
+        self.identity = identity
         self.children = children
         self.plain = plain
         self.descriptor = -1
@@ -59,12 +59,21 @@ class Place:
     @property
     def path(self) -> str:
         """The path of the directory, the root's path first."""
+        return "/".join(self._names())
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        """The names that lead from the root to the directory."""
+        return tuple(self._names()[1:])
+
+    def _names(self) -> list[str]:
         names = []
         place: Place | None = self
         while place is not None:
             names.append(place.name)
             place = place.parent
-        return "/".join(reversed(names))
+        names.reverse()
+        return names
 
     def may_lend_descriptor(self) -> bool:
         """Tell whether a path from the descriptor through here is not too long yet."""

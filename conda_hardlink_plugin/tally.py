@@ -4,50 +4,77 @@ from __future__ import annotations
 
 import os
 import stat
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .inventory import (
-    EscapingSymlink,
-    GroupSums,
-    InodeGroup,
-    Inventory,
-    OwnFile,
-    PrivateSums,
-    Problem,
-    ProblemKind,
-    Root,
-    RootKind,
-    Unit,
-    UnitKind,
-)
-from .links import InodeTable, State, States, Step
-from .mounts import is_within, real_path
+from .inventory import OwnFile, PrivateSums, Problem, ProblemKind, Root, RootKind, Unit, UnitKind
+from .link_text import escapes
+from .links import InodeTable, Rows, State, States, Step
+from .mounts import is_within
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from .mounts import MountTable
+    from collections.abc import Collection, Mapping, Sequence
 
 BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
 GONE = (FileNotFoundError, NotADirectoryError)
 
 
 @dataclass(frozen=True, slots=True)
-class _NotedFile:
-    """A file met first in the root that is read in detail, and where its inode is counted.
+class NotedFile:
+    """A file met first in the root that is read in detail.
 
-    `table` is `None` for an inode with a single link.
+    Attributes:
+        file: The file.
+        identity: Device and inode, by which to know whether all links lie in the root; `None` for
+            an inode with a single link.
+        is_symlink: It is among the symbolic links.
+        link_count: Its links, mounts over other files included.
+
     """
 
     file: OwnFile
-    table: InodeTable | None
-    number: int
+    identity: tuple[int, int] | None
+    is_symlink: bool
     link_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found of some part of the roots, to be put together with the rest (`merge`).
+
+    Attributes:
+        links: Entries counted in each root.
+        identities: Device and inode of each root that was opened.
+        units: Units of the roots, as far as they were met.
+        private: (unit, `st_dev`) to the sums of its single-link inodes.
+        states: What the numbers in `Rows.states` mean; their units are indexes into `units`.
+        listed: The inodes with several links on each device, symbolic links apart.
+        symbolic: The symbolic links with several links on each device.
+        staying: For each environment, the symbolic links that stay in it by their text.
+        leaving: Those that may leave it by their text.
+        holding: Units that other roots lie in.
+        own_files: For each root read in detail, the files met first in it.
+        problems: What could not be counted as it stands.
+
+    """
+
+    links: list[int]
+    identities: dict[int, tuple[int, int]]
+    units: list[Unit]
+    private: dict[tuple[int, int], PrivateSums]
+    states: list[State]
+    listed: dict[int, Rows]
+    symbolic: dict[int, Rows]
+    staying: dict[int, dict[str, str]]
+    leaving: dict[int, dict[str, str]]
+    holding: set[int]
+    own_files: dict[int, list[NotedFile]]
+    problems: list[Problem]
+
+
 class Tally:
-    """Counts entries root by root, and hands over the inventory in the end.
+    """Counts entries of one root after another, and hands over what was found in the end.
 
     Attributes:
         roots: The roots; `begin_root` makes one of them the current one.
@@ -61,10 +88,16 @@ class Tally:
 
     """
 
-    def __init__(self, roots: Sequence[Root], mounts: MountTable) -> None:
-        """Begin with nothing found."""
+    def __init__(self, roots: Sequence[Root], inside: Sequence[Collection[str]]) -> None:
+        """Begin with nothing found.
+
+        Args:
+            roots: The roots of the scan.
+            inside: For each root, where other roots are seen inside it.
+
+        """
         self.roots = roots
-        self._mounts = mounts
+        self._inside = inside
         self.root = 0
         self.in_cache = False
         self.links = [0] * len(roots)
@@ -73,62 +106,54 @@ class Tally:
         self._states = States()
         self._step = (-1, Step(self._states, 0, None))
         self._symbolic: dict[int, InodeTable] = {}
-        self._root_devices = [-1] * len(roots)
-        self._root_inodes = [0] * len(roots)
+        self._identities: dict[int, tuple[int, int]] = {}
         self._units: list[Unit] = []
+        self._unit_of_root: dict[int, int] = {}
         self._private: dict[tuple[int, int], PrivateSums] = {}
-        self._devices: dict[int, int] = {}
-        self._records: dict[int, frozenset[str]] = {}
-        self._symlinks: list[EscapingSymlink] = []
+        self._staying: dict[int, dict[str, str]] = {}
+        self._leaving: dict[int, dict[str, str]] = {}
         self._holding: set[int] = set()
-        self._own_files: dict[int, list[_NotedFile]] = {}
+        self._own_files: dict[int, list[NotedFile]] = {}
         self._problems: list[Problem] = []
-        self._inside: list[str] = []
-        self._staying: dict[str, str] = {}
-        self._leaving: set[str] = set()
-        self._real_paths = [real_path(root.path) for root in roots]
 
-    def inventory(self, aliases: dict[str, str]) -> Inventory:
+    def findings(self) -> Findings:
         """Return what was found; nothing may be counted afterwards."""
-        return Inventory(
-            roots=tuple(self.roots),
-            root_devices=tuple(self._root_devices),
-            root_inodes=tuple(self._root_inodes),
-            links=tuple(self.links),
-            units=tuple(self._units),
+        return Findings(
+            links=self.links,
+            identities=self._identities,
+            units=self._units,
             private=self._private,
-            groups=self._groups(),
-            devices=tuple(self._devices),
-            records=self._records,
-            symlinks=tuple(self._symlinks),
-            holding=frozenset(self._holding),
-            own_files={root: self._exclusive(root) for root in self._own_files},
-            problems=tuple(self._problems),
-            aliases=aliases,
+            states=self._states.all(),
+            listed={device: table.rows() for device, table in self.listed.items()},
+            symbolic={device: table.rows() for device, table in self._symbolic.items()},
+            staying=self._staying,
+            leaving=self._leaving,
+            holding=self._holding,
+            own_files=self._own_files,
+            problems=self._problems,
         )
 
-    def begin_root(self, root: int, *, detailed: bool) -> int:
-        """Make a root the current one; return the unit for what is not a unit of its own in it.
+    def known(self) -> dict[int, array[int]]:
+        """Return the numbers of the inodes that listings name and that were met, by device."""
+        return {device: array("Q", table.states) for device, table in self.listed.items()}
 
-        `end_root` is called when everything in it was counted.
-        """
+    def learn(self, known: Mapping[int, array[int]]) -> None:
+        """Take note of inodes with several links that somebody else counts the bytes of."""
+        for device, numbers in known.items():
+            self.meet_device(device)
+            self.listed[device].learn(numbers)
+
+    def begin_root(self, root: int, *, detailed: bool) -> int:
+        """Make a root the current one; return the unit for what is not a unit of its own in it."""
         self.root = root
         self.in_cache = self.roots[root].kind is RootKind.CACHE
         self.keeps_own = detailed
-        self._inside = [] if self.in_cache else self._places_inside(root)
         if detailed:
-            self._own_files[root] = []
-        kind = UnitKind.OTHER if self.in_cache else UnitKind.ENVIRONMENT
-        return self.add_unit(kind, self.roots[root].path)
-
-    def end_root(self) -> None:
-        """Keep the symbolic links of the current root that may lead out of it."""
-        links = self._staying.keys() | self._leaving
-        for path, target in self._staying.items():
-            if passes_link(path, target, links):
-                self._symlinks.append(EscapingSymlink(self.root, path, target))
-        self._staying.clear()
-        self._leaving.clear()
+            self._own_files.setdefault(root, [])
+        if root not in self._unit_of_root:
+            kind = UnitKind.OTHER if self.in_cache else UnitKind.ENVIRONMENT
+            self._unit_of_root[root] = self.add_unit(kind, self.roots[root].path)
+        return self._unit_of_root[root]
 
     def note_holding(self, unit: int) -> None:
         """Note that another root lies in a unit."""
@@ -136,30 +161,13 @@ class Tally:
 
     def note_root(self, status: os.stat_result) -> None:
         """Note what the current root is, from its `stat`."""
-        self._root_devices[self.root] = self.device_index(status.st_dev)
-        self._root_inodes[self.root] = status.st_ino
-
-    def note_records(self, names: Collection[str]) -> None:
-        """Note the names of the files in the current environment's `conda-meta`."""
-        self._records[self.root] = frozenset(name for name in names if name.endswith(".json"))
-
-    def _places_inside(self, root: int) -> list[str]:
-        """Return where other roots are seen inside a root, by the path by which it is scanned."""
-        real = self._real_paths[root]
-        if real is None:
-            return []
-        return [
-            self.roots[root].path + seen[len(real) :]
-            for other, path in enumerate(self._real_paths)
-            if path is not None and other != root
-            for seen in (path, *(view for view, _ in self._mounts.views(path)))
-            if seen != real and is_within(seen, real)
-        ]
+        self._identities[self.root] = (status.st_dev, status.st_ino)
 
     def _leads_inside(self, directory: str, target: str) -> bool:
         """Tell whether a symbolic link leads into a root inside the current one, by its text."""
-        return bool(self._inside) and any(
-            is_within(os.path.normpath(f"{directory}/{target}"), place) for place in self._inside
+        places = self._inside[self.root]
+        return bool(places) and any(
+            is_within(os.path.normpath(f"{directory}/{target}"), place) for place in places
         )
 
     def add_file(
@@ -190,7 +198,7 @@ class Tally:
             self._note_symlink(directory, name, descriptor)
         table = None
         link_count = status.st_nlink + mounts
-        if link_count == 1:
+        if link_count <= 1:  # some filesystems say 0
             sums = self.sums(unit, status.st_dev)
             sums.disk_bytes += status.st_blocks * BLOCK_BYTES
             sums.apparent_bytes += status.st_size
@@ -203,8 +211,8 @@ class Tally:
             relative = f"{directory}/{name}"[len(self.roots[self.root].path) + 1 :]
             disk_bytes = status.st_blocks * BLOCK_BYTES
             file = OwnFile(relative, disk_bytes, status.st_size, is_symlink)
-            noted = _NotedFile(file, table, status.st_ino, link_count)
-            self._own_files[self.root].append(noted)
+            identity = None if table is None else (status.st_dev, status.st_ino)
+            self._own_files[self.root].append(NotedFile(file, identity, is_symlink, link_count))
 
     def add_directory(self, unit: int, status: os.stat_result) -> None:
         """Count a directory itself, from its `stat`."""
@@ -244,26 +252,27 @@ class Tally:
         reason = "seen before, through another mount"
         self._problems.append(Problem(ProblemKind.REPEATED, self.root, path, reason))
 
+    def unit_of(self, unit: int) -> Unit:
+        """Return what a unit is."""
+        return self._units[unit]
+
     def sums(self, unit: int, device: int) -> PrivateSums:
         """Return where the single-link inodes of a unit on a device are added up."""
-        key = (unit, self.device_index(device))
-        sums = self._private.get(key)
+        sums = self._private.get((unit, device))
         if sums is None:
-            sums = self._private[key] = PrivateSums()
+            self.meet_device(device)
+            sums = self._private[unit, device] = PrivateSums()
         return sums
 
-    def device_index(self, device: int) -> int:
-        """Return the index of a device by its `st_dev`, a new one if it was not met before."""
-        index = self._devices.get(device)
-        if index is None:
-            index = self._devices[device] = len(self._devices)
+    def meet_device(self, device: int) -> None:
+        """Make room for the inodes of a device, if it was not met before."""
+        if device not in self.listed:
             self.listed[device] = InodeTable()
             self._symbolic[device] = InodeTable()
-        return index
 
     def _table_of(self, status: os.stat_result, *, is_symlink: bool) -> InodeTable:
         """Return the table that an inode with several links is in, or is to be put in."""
-        self.device_index(status.st_dev)
+        self.meet_device(status.st_dev)
         return (self._symbolic if is_symlink else self.listed)[status.st_dev]
 
     def _add_multilink(
@@ -281,48 +290,6 @@ class Tally:
         table.link_counts.append(link_count)
         return True
 
-    def _groups(self) -> dict[InodeGroup, GroupSums]:
-        groups: dict[InodeGroup, GroupSums] = {}
-        for tables in (self.listed, self._symbolic):
-            for device, table in tables.items():
-                self._add_groups(groups, self._devices[device], table)
-        return groups
-
-    def _add_groups(
-        self, groups: dict[InodeGroup, GroupSums], device: int, table: InodeTable
-    ) -> None:
-        """Sum up a table by what its inodes have alike."""
-        alike: dict[tuple[int, int], GroupSums] = {}
-        columns = zip(
-            table.states.values(),
-            table.link_counts,
-            table.disk_bytes,
-            table.apparent_bytes,
-            strict=True,
-        )
-        for number, link_count, disk_bytes, apparent_bytes in columns:
-            sums = alike.get((number, link_count))
-            if sums is None:
-                group = _group(self._states[number], link_count, device)
-                sums = alike[number, link_count] = groups.setdefault(group, GroupSums())
-            sums.inodes += 1
-            sums.disk_bytes += disk_bytes
-            sums.apparent_bytes += apparent_bytes
-            sums.outside_links += max(link_count - self._states[number].links_seen, 0)
-
-    def _exclusive(self, root: int) -> list[OwnFile]:
-        """Return the files noted in a root whose links all lie in it."""
-        return [
-            noted.file
-            for noted in self._own_files[root]
-            if noted.table is None
-            or self._is_exclusive(noted.table.states[noted.number], noted.link_count, root)
-        ]
-
-    def _is_exclusive(self, number: int, link_count: int, root: int) -> bool:
-        state = self._states[number]
-        return state.roots == (root,) and state.links_seen >= link_count
-
     def _note_symlink(self, directory: str, name: str, descriptor: int) -> None:
         """Note a symbolic link of an environment."""
         path = f"{directory}/{name}"
@@ -332,60 +299,5 @@ class Tally:
             self.add_problem(path, error)
             return
         inside = directory[len(self.roots[self.root].path) + 1 :]
-        if escapes(target, inside) or self._leads_inside(directory, target):
-            self._leaving.add(path)
-            self._symlinks.append(EscapingSymlink(self.root, path, target))
-        else:
-            self._staying[path] = target
-
-
-def _group(state: State, link_count: int, device: int) -> InodeGroup:
-    return InodeGroup(
-        roots=state.roots,
-        cache_units=state.cache_units,
-        device=device,
-        complete=state.links_seen >= link_count,
-        surplus=state.links_seen > link_count,
-    )
-
-
-def escapes(target: str, directory: str) -> bool:
-    """Tell whether a symbolic link's text leads out of its tree, judged by its text alone.
-
-    Args:
-        target: What `readlink` gives.
-        directory: Where the link lies, relative to the top of the tree; `""` for the top itself.
-
-    """
-    if target.startswith("/"):
-        return True
-    depth = directory.count("/") + 1 if directory else 0
-    for component in target.split("/"):
-        if component == "..":
-            depth -= 1
-            if depth < 0:
-                return True
-        elif component not in ("", "."):
-            depth += 1
-    return False
-
-
-def passes_link(path: str, target: str, links: Collection[str]) -> bool:
-    """Tell whether a symbolic link goes on from another one on its way, which may lead anywhere.
-
-    One that ends at another one does not: that is looked at itself.
-
-    Args:
-        path: Absolute path of the link.
-        target: What `readlink` gives; it does not lead out of the tree by its text.
-        links: Absolute paths of all symbolic links of the tree.
-
-    """
-    current = os.path.dirname(path)
-    for name in target.split("/"):
-        if name in ("", "."):
-            continue
-        if current in links:
-            return True
-        current = os.path.dirname(current) if name == ".." else f"{current}/{name}"
-    return False
+        leaves = escapes(target, inside) or self._leads_inside(directory, target)
+        (self._leaving if leaves else self._staying).setdefault(self.root, {})[path] = target

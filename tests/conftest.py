@@ -13,6 +13,7 @@ from importlib.util import find_spec
 import hypothesis
 import pytest
 
+from tests import scanning
 from tests.realconda.finder import other_conda_origin
 from tests.realconda.installation import Installation
 
@@ -62,6 +63,14 @@ def isolated(tmp_path_factory, monkeypatch):
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     return home
+
+
+@pytest.fixture(params=[1, 3], ids=["alone", "together"], scope="module")
+def processes(request):
+    """By how many processes `tests.scanning.scan` reads."""
+    scanning.use(request.param)
+    yield request.param
+    scanning.use(1)
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import pytest
 
 from conda_hardlink_plugin.inventory import UnitKind
 from conda_hardlink_plugin.quarantined import QUARANTINE
-from conda_hardlink_plugin.scan import scan
 from tests.forking import in_child
 from tests.oracles import NOBODY
+from tests.scanning import scan
 from tests.trees import cache_root, package, symlink, write
+
+pytestmark = pytest.mark.usefixtures("processes")
 
 PACKAGE, TARBALL, QUARANTINED, TRASH, OTHER = (
     UnitKind.PACKAGE,

@@ -8,10 +8,10 @@ import stat
 import pytest
 
 from conda_hardlink_plugin.inventory import OwnFile, ProblemKind, RootKind, UnitKind
-from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Measure, Usage
 
 from .oracles import Model, du
+from .scanning import scan
 from .trees import (
     ODD_NAMES,
     cache_root,
@@ -24,6 +24,8 @@ from .trees import (
     symlink,
     write,
 )
+
+pytestmark = pytest.mark.usefixtures("processes")
 
 measures = pytest.mark.parametrize("measure", list(Measure))
 

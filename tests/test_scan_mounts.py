@@ -11,10 +11,10 @@ from hypothesis import given, settings
 
 from conda_hardlink_plugin.inventory import ProblemKind
 from conda_hardlink_plugin.mounts import MountTable
-from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Measure, Usage
 
 from .oracles import Model, du, open_descriptors
+from .scanning import scan
 from .trees import (
     cache_root,
     environment_root,
@@ -27,6 +27,8 @@ from .trees import (
     symlink,
     write,
 )
+
+pytestmark = pytest.mark.usefixtures("processes")
 
 NOTHING_MOUNTED = MountTable((), known=True)
 NOTHING_KNOWN = MountTable((), known=False)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conda_hardlink_plugin.inventory import ProblemKind, UnitKind
-from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Usage
 
 from .forking import in_child
 from .oracles import NOBODY, du, open_descriptors
+from .scanning import scan
 from .trees import (
     cache_root,
     environment_root,
@@ -30,6 +30,8 @@ from .trees import (
     symlink,
     write,
 )
+
+pytestmark = pytest.mark.usefixtures("processes")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,7 +154,7 @@ def scan_while(roots: Sequence[Root], change: Callable[[], None]) -> Inventory:
             done.append(links)
             change()
 
-    inventory = scan(roots, on_progress=on_progress)
+    inventory = scan(roots, on_progress=on_progress, processes=1)  # it tells how far it is often
     assert done, "the scan told no progress"
     return inventory
 
@@ -250,7 +252,7 @@ def test_a_file_that_vanishes_between_listing_and_stat_is_named(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", listed_then_gone)
-        inventory = scan(made.roots, detailed=made.paths if detailed else ())
+        inventory = scan(made.roots, detailed=made.paths if detailed else (), processes=1)
     assert problems(inventory) == [(ProblemKind.VANISHED, doomed)]
     assert Usage(inventory).added([0, 1, 2]) == du(*made.paths)
 
@@ -273,7 +275,7 @@ def test_a_file_replaced_between_listing_and_stat_is_counted_once_as_it_is_now(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", listed_then_replaced)
-        inventory = scan(made.roots)
+        inventory = scan(made.roots, processes=1)
     assert replaced
     assert problems(inventory) == []
     assert Usage(inventory).added([0, 1, 2]) == du(*made.paths)

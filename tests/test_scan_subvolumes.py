@@ -8,11 +8,13 @@ import subprocess
 
 import pytest
 
-from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Usage
 
 from .oracles import du
+from .scanning import scan
 from .trees import environment_root, link, write, write_sparse
+
+pytestmark = pytest.mark.usefixtures("processes")
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.inventory import RootKind
+from conda_hardlink_plugin.link_text import escapes
 from conda_hardlink_plugin.records import PathProblem
-from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.softlinks import SoftlinksOfEnvironment, follow_softlinks
-from conda_hardlink_plugin.tally import escapes
 from conda_hardlink_plugin.usage import Measure
 
 from .forking import in_child
 from .oracles import NOBODY
+from .scanning import scan
 from .trees import (
     cache_root,
     environment_root,
@@ -32,6 +32,8 @@ from .trees import (
     symlink,
     write,
 )
+
+pytestmark = pytest.mark.usefixtures("processes")
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.inventory import RootKind, UnitKind
-from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import CachePart, Measure, Usage
 
 from .oracles import Model, du
+from .scanning import scan
 from .trees import (
     cache_root,
     environment_root,
@@ -28,6 +28,8 @@ from .trees import (
     write,
     write_sparse,
 )
+
+pytestmark = pytest.mark.usefixtures("processes")
 
 if TYPE_CHECKING:
     from conda_hardlink_plugin.inventory import Inventory

@@ -1,0 +1,147 @@
+"""The ground a scan covers: what is known of the roots before any of them is read."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .inventory import Root, RootKind
+from .mounts import SUBVOLUME_FILESYSTEMS, MountTable, is_within, real_path
+from .tally import GONE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+Identity = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every process that reads a part of the roots must know.
+
+    Attributes:
+        roots: Package caches, then prefixes; each directory once.
+        detailed: Paths of roots whose own files are kept one by one.
+        aliases: Path of a root that is the same directory as an earlier one, to that root's path.
+        identities: Device and inode of each root that is there.
+        unknown: Roots of which it cannot be told what they are, and why: they are not read.
+        inside: For each root, where other roots are seen inside it, by its own path.
+        careful: Directories whose listing may name other inodes than are there: a file is mounted
+            in them.
+        mounted_files: How often each file is mounted over another one.
+        has_subvolumes: A directory may be listed with the inode number of some file.
+        may_meet_twice: A mount inside a root may show a directory that is also elsewhere.
+
+    """
+
+    roots: tuple[Root, ...]
+    detailed: frozenset[str]
+    aliases: dict[str, str]
+    identities: frozenset[Identity]
+    unknown: dict[str, OSError]
+    inside: tuple[tuple[str, ...], ...]
+    careful: frozenset[Identity]
+    mounted_files: Counter[Identity]
+    has_subvolumes: bool
+    may_meet_twice: bool
+
+
+def survey_ground(roots: Iterable[Root], detailed: Collection[str], mounts: MountTable) -> Ground:
+    """Look at the roots themselves, and at what is mounted where."""
+    ordered = sorted(dict.fromkeys(roots), key=lambda root: root.kind is not RootKind.CACHE)
+    aliases: dict[str, str] = {}
+    identities: dict[Identity, str] = {}
+    unknown: dict[str, OSError] = {}
+    kept = [root for root in ordered if _is_new(root, aliases, identities, unknown)]
+    paths = [real_path(root.path) for root in kept]
+    mounted_files = [
+        mount.mount_point for mount in mounts.mounts if not os.path.isdir(mount.mount_point)
+    ]
+    return Ground(
+        roots=tuple(kept),
+        detailed=frozenset(detailed),
+        aliases=aliases,
+        identities=frozenset(identities),
+        unknown=unknown,
+        inside=tuple(
+            () if root.kind is RootKind.CACHE else _places_inside(index, root, paths, mounts)
+            for index, root in enumerate(kept)
+        ),
+        # The listing of a directory in which a mount covers a file names the covered inode.
+        careful=frozenset(_identities(os.path.dirname(path) for path in mounted_files)),
+        mounted_files=Counter(_identities(mounted_files)),
+        has_subvolumes=_may_have_subvolumes(paths, mounts),
+        may_meet_twice=not mounts.known or _may_meet_twice(paths, mounts, identities),
+    )
+
+
+def _is_new(
+    root: Root,
+    aliases: dict[str, str],
+    identities: dict[Identity, str],
+    unknown: dict[str, OSError],
+) -> bool:
+    """Tell whether a root is not the same directory as an earlier one, and note what it is.
+
+    One of which that cannot be told is not read: it could be counted twice.
+    """
+    try:
+        status = os.stat(root.path)
+    except OSError as error:
+        if not isinstance(error, GONE):
+            unknown[root.path] = error
+        return True
+    identity = (status.st_dev, status.st_ino)
+    known = identities.get(identity)
+    if known is None:
+        identities[identity] = root.path
+    elif known != root.path:
+        aliases[root.path] = known
+    return known is None
+
+
+def _places_inside(
+    root: int, place: Root, paths: Sequence[str | None], mounts: MountTable
+) -> tuple[str, ...]:
+    """Return where other roots are seen inside a root, by the path by which it is scanned."""
+    real = paths[root]
+    if real is None:
+        return ()
+    return tuple(
+        place.path + seen[len(real) :]
+        for other, path in enumerate(paths)
+        if path is not None and other != root
+        for seen in (path, *(view for view, _ in mounts.views(path)))
+        if seen != real and is_within(seen, real)
+    )
+
+
+def _may_meet_twice(
+    paths: Collection[str | None], mounts: MountTable, identities: Collection[Identity]
+) -> bool:
+    return None in paths or any(
+        _identity(mount_point) not in identities
+        for path in paths
+        for mount_point in mounts.below(path or "/")
+    )
+
+
+def _may_have_subvolumes(paths: Collection[str | None], mounts: MountTable) -> bool:
+    filesystems = {mounts.filesystem(path) for path in paths if path is not None}
+    return not mounts.known or None in paths or not filesystems.isdisjoint(SUBVOLUME_FILESYSTEMS)
+
+
+def _identities(paths: Iterable[str]) -> list[Identity]:
+    """Return the identity of each of the paths that lead somewhere."""
+    return [identity for path in paths if (identity := _identity(path))]
+
+
+def _identity(path: str) -> Identity | None:
+    """Return device and inode of what the path leads to, `None` if it leads nowhere."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,205 @@
+"""A process that reads a share of the roots: it does what it is told on stdin, answers on stdout.
+
+Each request but `Learn` has one answer, and none is sent before the last one is answered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import pickle
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .tally import Findings
+from .walk import Share, UntrustedDeviceError, Walk
+
+if TYPE_CHECKING:
+    from array import array
+    from typing import BinaryIO
+
+    from .ground import Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The first request: what to know before anything is read. Answered by `Progress`."""
+
+    ground: Ground
+    untrusted: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRoot:
+    """Begin to read a root. Answered by `Progress`, as are `TakeOver` and `GoOn`.
+
+    Attributes:
+        root: Its index.
+        directories: After about how many to answer.
+
+    """
+
+    root: int
+    directories: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Begin to read what another process parts with."""
+
+    shares: list[Share]
+    directories: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Read on."""
+
+    directories: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartWith:
+    """Part with about half of what is still to be read. Answered by a list of `Share`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TellKnown:
+    """Tell which inodes were met. Answered by `Known`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The numbers of inodes with several links, by device."""
+
+    numbers: dict[int, array[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """Inodes that others have met: they need no `stat` any more. Not answered."""
+
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Hand over what was found. Answered by `Findings`; the process ends."""
+
+
+Request = Begin | OpenRoot | TakeOver | GoOn | PartWith | TellKnown | Learn | Finish
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a process is.
+
+    Attributes:
+        links: Entries it has counted so far.
+        idle: It has nothing to read any more.
+
+    """
+
+    links: int
+    idle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """What a process gives away; it does not read it."""
+
+    shares: list[Share]
+
+
+@dataclass(frozen=True, slots=True)
+class Untrusted:
+    """A device's listings name other inode numbers than it holds: all is to be read anew."""
+
+    device: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An error that is none of the files'; the process ends."""
+
+    reason: str
+
+
+Answer = Progress | Parted | Known | Findings | Untrusted | Failed
+
+
+class Worker:
+    """Reads what it is told to."""
+
+    def __init__(self, begin: Begin) -> None:
+        """Begin with nothing to read."""
+        self._walk = Walk(begin.ground, begin.untrusted)
+        self._shares: list[Share] = []
+
+    def answer(self, request: Request) -> Answer | None:
+        """Do what is asked for."""
+        walk = self._walk
+        answer: Answer | None = None
+        match request:
+            case Begin():
+                answer = self._read(0)
+            case OpenRoot(root, directories):
+                walk.open_root(root)
+                answer = self._read(directories)
+            case TakeOver(shares, directories):
+                self._shares += shares
+                answer = self._read(directories)
+            case GoOn(directories):
+                answer = self._read(directories)
+            case PartWith():
+                answer = self._part_with()
+            case TellKnown():
+                answer = Known(walk.tally.known())
+            case Learn(known):
+                walk.tally.learn(known.numbers)
+            case Finish():
+                answer = walk.tally.findings()
+        return answer
+
+    def _part_with(self) -> Parted:
+        half = len(self._shares) // 2
+        given, self._shares = self._shares[half:], self._shares[:half]
+        return Parted(given + self._walk.part_with())
+
+    def _read(self, directories: int) -> Progress:
+        walk = self._walk
+        walk.read(directories)
+        while not walk.stack and self._shares and walk.directories_left > 0:
+            walk.take_over(self._shares.pop())
+            walk.read(walk.directories_left)
+        idle = not walk.stack and not self._shares
+        return Progress(sum(walk.tally.links), idle)
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer requests until the last one, or until whoever asks is gone."""
+    request = pickle.load(requests)  # noqa: S301  # from the process that started this one
+    worker = Worker(request)
+    while True:
+        try:
+            answer = worker.answer(request)
+        except UntrustedDeviceError as error:
+            answer = Untrusted(error.device)
+        except Exception as error:  # noqa: BLE001  # told to whoever asked
+            answer = Failed(f"{type(error).__name__}: {error}")
+        if answer is not None:
+            pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+        if isinstance(answer, (Findings, Untrusted, Failed)):
+            return
+        request = pickle.load(requests)  # noqa: S301
+
+
+def main() -> None:
+    """Serve the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is stopped by whoever started it
+    gc.disable()
+    with contextlib.suppress(EOFError, BrokenPipeError):  # whoever asks is gone
+        serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,421 @@
+"""Walks through the roots: every directory below them is read once, and counted in a tally.
+
+The kernel tells the inode number of an entry when it lists the directory (`d_ino`), so an inode
+already met on the same device needs no `stat`: with caches first, most entries of an environment
+cost nothing more. `stat` results are checked against those numbers on the way; a device whose
+numbers do not hold (overlayfs with `xino=off`) is to be read again with a `stat` for every entry.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from .inventory import Unit, UnitKind
+from .kinds import kind_of_directory, kind_of_file
+from .place import Place
+from .tally import BLOCK_BYTES, GONE, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from .ground import Ground
+
+_OPEN_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_OPEN_CHILD = _OPEN_ROOT | getattr(os, "O_NOFOLLOW", 0)
+_LINKS_PER_PROGRESS = 5000
+_MAX_OPEN_DIRECTORIES = 200
+_WORTH_SHARING = 2  # directories
+
+
+class UntrustedDeviceError(Exception):
+    """The inode numbers in directory listings of a device are not those of its files.
+
+    Attributes:
+        device: The `st_dev` of the directories on it.
+
+    """
+
+    def __init__(self, device: int) -> None:
+        """Name the device by its `st_dev`."""
+        super().__init__(device)
+        self.device = device
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Directories that one walk hands over to another: some of those in one directory.
+
+    Attributes:
+        root: Index of the root.
+        unit: What the directory's content belongs to.
+        way: The names that lead from the root to the directory.
+        identity: Device and inode of the directory.
+        children: Names of the directories in it that are to be read.
+
+    """
+
+    root: int
+    unit: Unit
+    way: tuple[str, ...]
+    identity: tuple[int, int]
+    children: list[str]
+
+
+class Walk:
+    """Reads roots, or parts of them that somebody else has begun, into a tally.
+
+    Attributes:
+        tally: What was found so far.
+        stack: The open directories whose own directories are still to be read, one in another.
+        directories_left: How many more `read` would have read, had there been more.
+
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        untrusted: Collection[int],
+        on_progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Begin with nothing read.
+
+        Args:
+            ground: The roots.
+            untrusted: Devices whose listings name other inode numbers than they hold.
+            on_progress: Called now and then with the number of entries read so far.
+
+        """
+        self.ground = ground
+        self.untrusted = untrusted
+        self.on_progress = on_progress
+        self.tally = Tally(ground.roots, ground.inside)
+        self.stack: list[Place] = []
+        self.links_told = 0
+        self.max_open = _open_directories_allowed()
+        self.apart = {number for _, number in (*ground.identities, *ground.careful)}
+        self.visited: set[tuple[int, int]] | None = set() if ground.may_meet_twice else None
+        self.directories_left = 0
+
+    def close(self) -> None:
+        """Close what is open; what was not read remains unread."""
+        for place in self.stack:
+            place.close()
+        self.stack.clear()
+
+    def open_root(self, index: int) -> None:
+        """Read a root itself; what is below it is read by `read`."""
+        tally, root = self.tally, self.ground.roots[index]
+        unit = tally.begin_root(index, detailed=root.path in self.ground.detailed)
+        try:
+            if root.path in self.ground.unknown:
+                raise self.ground.unknown[root.path]
+            descriptor = os.open(root.path, _OPEN_ROOT)
+        except OSError as error:
+            tally.add_problem(root.path, error)
+            with contextlib.suppress(OSError):
+                tally.add_directory(unit, os.stat(root.path))
+            return
+        try:
+            status = os.fstat(descriptor)
+            tally.note_root(status)
+            top = self._read_apart(None, root.path, unit, descriptor, status)
+        except OSError as error:
+            os.close(descriptor)
+            tally.add_problem(root.path, error)
+            return
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._enter(self.stack, top, descriptor)
+
+    def read(self, directories: int) -> None:
+        """Read directories below the current root; stop after about so many."""
+        self.directories_left = directories
+        while self.stack and self.directories_left > 0:
+            self._read_below(self.stack)
+
+    def part_with(self) -> list[Share]:
+        """Hand over about half of what is still to be read of the current root.
+
+        Nothing of a root that is read in detail: an inode in it is told by its first place.
+        """
+        if (
+            self.tally.keeps_own
+            or sum(len(place.children) for place in self.stack) < _WORTH_SHARING
+        ):
+            return []
+        shares = []
+        for place in self.stack:
+            given, place.children = place.children[::2], place.children[1::2]
+            if given:
+                unit = self.tally.unit_of(place.unit)
+                shares.append(Share(self.tally.root, unit, place.way, place.identity, given))
+        return shares
+
+    def take_over(self, share: Share) -> None:
+        """Open the directory of a share; what is below it is read by `read`."""
+        tally, root = self.tally, self.ground.roots[share.root]
+        unit = tally.begin_root(share.root, detailed=False)
+        if share.unit != tally.unit_of(unit):
+            unit = tally.add_unit(share.unit.kind, share.unit.path)
+        try:
+            descriptor, place = self._reopen(share, unit)
+        except OSError as error:
+            tally.add_problem("/".join([root.path, *share.way]), error)
+            return
+        place.children = share.children
+        self._enter(self.stack, place, descriptor)
+
+    def _reopen(self, share: Share, unit: int) -> tuple[int, Place]:
+        """Open the directory of a share, name by name; no symbolic link is followed."""
+        tally, device = self.tally, share.identity[0]
+        trusted = device not in self.untrusted and share.identity not in self.ground.careful
+        plain = trusted and not tally.is_outside_packages(unit)
+        sums = tally.sums(unit, device)
+        path = self.ground.roots[share.root].path
+        place = Place(None, path, unit, sums, share.identity, [], plain=plain)
+        descriptor = os.open(path, _OPEN_ROOT)
+        try:
+            for name in share.way:
+                above = descriptor
+                descriptor = os.open(name, _OPEN_CHILD, dir_fd=above)
+                os.close(above)
+                place = Place(place, name, unit, sums, share.identity, [], plain=plain)
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) != share.identity:
+                raise FileNotFoundError(errno.ENOENT, "replaced while scanning")  # noqa: TRY301
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor, place
+
+    def _enter(self, stack: list[Place], place: Place, descriptor: int) -> None:
+        """Put a directory that was listed on the stack if it has directories, else close it."""
+        if not place.children:
+            os.close(descriptor)
+            return
+        place.descriptor = descriptor
+        if len(stack) >= self.max_open and stack[-1].may_lend_descriptor():
+            place.borrow_descriptor(stack[-1])
+        stack.append(place)
+
+    def _read_below(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry costs more
+        self, stack: list[Place]
+    ) -> None:
+        """Read the directories below those on the stack, as far as they are of one unit.
+
+        What stands here is done for each entry of every environment: it is the cost of a scan.
+        Where a listing's numbers may not be taken as they are, `_read_apart` does it slowly.
+        """
+        tally, apart = self.tally, self.apart
+        unit, sums = stack[-1].unit, stack[-1].sums
+        table = tally.listed[stack[-1].identity[0]]
+        states, step = table.states, tally.step_in(unit)
+        first_state = step[0]
+        state_of = states.get
+        add_disk_bytes, add_apparent_bytes, add_link_count = (
+            table.disk_bytes.append, table.apparent_bytes.append, table.link_counts.append
+        )  # fmt: skip
+        keeps_own, subvolumes = tally.keeps_own, self.ground.has_subvolumes
+        limit = self.directories_left
+        blocks = size = inodes = directory_blocks = directory_size = directories = linked = 0
+        try:
+            while stack and stack[-1].sums is sums and directories < limit:
+                parent = stack[-1]
+                if not parent.children:
+                    stack.pop().close()
+                    continue
+                if self.on_progress is not None:
+                    self._tell_progress(directories + inodes + linked)
+                device = parent.identity[0] if parent.plain else None
+                name = parent.children.pop()
+                try:
+                    descriptor = os.open(
+                        parent.relative + name, _OPEN_CHILD, dir_fd=parent.descriptor
+                    )
+                except OSError as error:
+                    self._add_unopened(parent, name, error)
+                    continue
+                children: list[str] = []
+                try:
+                    status = os.fstat(descriptor)
+                    if status.st_dev != device or status.st_ino in apart:
+                        place = self._read_apart(parent, name, unit, descriptor, status)
+                        self._enter(stack, place, descriptor)
+                        continue
+                    inode = status.st_ino
+                    directory_blocks += status.st_blocks
+                    directory_size += status.st_size
+                    directories += 1
+                    with os.scandir(descriptor) as entries:
+                        for entry in entries:
+                            number = entry.inode()
+                            state = state_of(number)
+                            if state is not None and not (
+                                subvolumes and entry.is_dir(follow_symlinks=False)
+                            ):
+                                states[number] = step[state]
+                                linked += 1
+                                continue
+                            try:
+                                if entry.is_dir(follow_symlinks=False):
+                                    children.append(entry.name)
+                                    continue
+                                status = entry.stat(follow_symlinks=False)
+                            except OSError as error:
+                                tally.add_problem(f"{parent.path}/{name}/{entry.name}", error)
+                                continue
+                            if status.st_ino != number or status.st_dev != device:
+                                raise UntrustedDeviceError(parent.identity[0])  # noqa: TRY301
+                            if keeps_own or entry.is_symlink():
+                                path = f"{parent.path}/{name}"
+                                tally.add_file(unit, path, entry.name, descriptor, status)
+                            elif status.st_nlink > 1:
+                                states[number] = first_state
+                                add_disk_bytes(status.st_blocks * BLOCK_BYTES)
+                                add_apparent_bytes(status.st_size)
+                                add_link_count(status.st_nlink)
+                                linked += 1
+                            else:
+                                blocks += status.st_blocks
+                                size += status.st_size
+                                inodes += 1
+                except OSError as error:
+                    tally.add_problem(f"{parent.path}/{name}", error)
+                except BaseException:
+                    os.close(descriptor)
+                    raise
+                if children:
+                    identity = (parent.identity[0], inode)
+                    place = Place(parent, name, unit, sums, identity, children, plain=True)
+                    self._enter(stack, place, descriptor)
+                else:
+                    os.close(descriptor)
+        finally:
+            self.directories_left -= directories
+            tally.links[tally.root] += inodes + linked + directories
+            sums.disk_bytes += (blocks + directory_blocks) * BLOCK_BYTES
+            sums.apparent_bytes += size + directory_size
+            sums.inodes += inodes + directories
+            sums.directory_disk_bytes += directory_blocks * BLOCK_BYTES
+            sums.directory_apparent_bytes += directory_size
+
+    def _read_apart(
+        self,
+        parent: Place | None,
+        name: str,
+        unit: int,
+        descriptor: int,
+        status: os.stat_result,
+    ) -> Place:
+        """Count a directory that begins something new: a root, a package, a device, a mount."""
+        self.directories_left -= 1
+        tally, device = self.tally, status.st_dev
+        identity = (device, status.st_ino)
+        path = name if parent is None else f"{parent.path}/{name}"
+        searching = tally.is_outside_packages(unit)
+        counted_elsewhere = self._is_counted_elsewhere(identity, path, is_root=parent is None)
+        if searching and parent is not None and not counted_elsewhere:
+            kind = kind_of_directory(parent, name, descriptor)
+            if kind is not UnitKind.OTHER:
+                unit = tally.add_unit(kind, path)
+                searching = False
+        trusted = device not in self.untrusted and identity not in self.ground.careful
+        plain = trusted and not searching and self.visited is None
+        place = Place(parent, name, unit, tally.sums(unit, device), identity, [], plain=plain)
+        if counted_elsewhere:
+            if parent is not None and identity in self.ground.identities:
+                tally.note_holding(unit)
+            return place
+        tally.add_directory(unit, status)
+        try:
+            self._list_with_stat(descriptor, place, searching, device if trusted else None)
+        except OSError as error:
+            tally.add_problem(path, error)
+        return place
+
+    def _is_counted_elsewhere(self, identity: tuple[int, int], path: str, *, is_root: bool) -> bool:
+        """Tell whether a directory is another root, or was met before through another mount."""
+        if not is_root and identity in self.ground.identities:
+            return True
+        if self.visited is None:
+            return False
+        if identity in self.visited:
+            self.tally.add_repeated(path)
+            return True
+        self.visited.add(identity)
+        return False
+
+    def _add_unopened(self, parent: Place, name: str, error: OSError) -> None:
+        """Count a directory that cannot be opened as far as its parent lets it be seen."""
+        tally = self.tally
+        path = f"{parent.path}/{name}"
+        if isinstance(error, GONE):
+            tally.add_problem(path, error)
+            return
+        try:
+            relative = parent.relative + name
+            status = os.stat(relative, dir_fd=parent.descriptor, follow_symlinks=False)
+        except OSError as stat_error:
+            tally.add_problem(path, stat_error)
+            return
+        if not stat.S_ISDIR(status.st_mode):
+            tally.add_problem(path, FileNotFoundError(error.errno, "replaced while scanning"))
+        elif (status.st_dev, status.st_ino) in self.ground.identities:
+            tally.note_holding(parent.unit)
+        else:
+            tally.add_problem(path, error)
+            tally.add_directory(parent.unit, status)
+
+    def _list_with_stat(
+        self, descriptor: int, place: Place, searching: bool, check_device: int | None
+    ) -> None:
+        """Count the entries of a directory with a `stat` for each; note the directories in it.
+
+        Args:
+            descriptor: Opens the directory.
+            place: The directory; its `children` are filled in.
+            searching: Whether a tarball or the like gets a unit of its own here.
+            check_device: If given, the numbers of the listing are checked against `stat`.
+
+        """
+        tally, directory = self.tally, place.path
+        with os.scandir(descriptor) as entries:
+            for entry in sorted(entries, key=attrgetter("name")):
+                name = entry.name
+                try:
+                    status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                except OSError as error:
+                    tally.add_problem(f"{directory}/{name}", error)
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    place.children.append(name)
+                    continue
+                if check_device is not None and (
+                    status.st_dev != check_device or status.st_ino != entry.inode()
+                ):
+                    raise UntrustedDeviceError(check_device)
+                unit = place.unit
+                kind = kind_of_file(place, name) if searching else UnitKind.OTHER
+                if kind is not UnitKind.OTHER:
+                    unit = tally.add_unit(kind, f"{directory}/{name}")
+                mounts = self.ground.mounted_files[status.st_dev, status.st_ino]
+                tally.add_file(unit, directory, name, descriptor, status, mounts=mounts)
+
+    def _tell_progress(self, links_uncounted: int) -> None:
+        links = sum(self.tally.links) + links_uncounted
+        if self.on_progress is not None and links >= self.links_told + _LINKS_PER_PROGRESS:
+            self.links_told = links
+            self.on_progress(links)
+
+
+def _open_directories_allowed() -> int:
+    """Return how many directories may be kept open: a part of what the process is allowed."""
+    allowed = os.sysconf("SC_OPEN_MAX")  # negative where there is no limit
+    return min(_MAX_OPEN_DIRECTORIES, allowed // 4) if allowed > 0 else _MAX_OPEN_DIRECTORIES
