@@ -7,12 +7,12 @@ number of a state, which many share: in which roots and cache units it was met, 
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
-from itertools import filterfalse
+from dataclasses import dataclass, field
+from itertools import compress, islice, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class State(NamedTuple):
@@ -80,33 +80,49 @@ class Step(dict[int, int]):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The inodes with several links of one device; the arrays have the same order.
+class Inodes:
+    """Inodes with several links of one device; the arrays have the same order.
 
     Attributes:
         numbers: Inode numbers, each once.
-        states: Numbers of their states; 0 where an inode is only known of.
-        link_counts: `st_nlink` when the inode was first met; 0 where somebody else has counted it.
-        disk_bytes: `st_blocks * 512`, 0 likewise.
-        apparent_bytes: `st_size`, 0 likewise.
+        link_counts: `st_nlink`.
+        disk_bytes: `st_blocks * 512`.
+        apparent_bytes: `st_size`.
 
     """
 
-    numbers: array[int]
+    numbers: array[int] = field(default_factory=lambda: array("Q"))
+    link_counts: array[int] = field(default_factory=lambda: array("I"))
+    disk_bytes: array[int] = field(default_factory=lambda: array("Q"))
+    apparent_bytes: array[int] = field(default_factory=lambda: array("Q"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one process found of the inodes of one device.
+
+    Attributes:
+        known_states: Numbers of the states of those inodes that all processes were told of, in the
+            order in which they were told; 0 where one was not met.
+        inodes: Those that nobody told of.
+        states: Numbers of their states.
+
+    """
+
+    known_states: array[int]
+    inodes: Inodes
     states: array[int]
-    link_counts: array[int]
-    disk_bytes: array[int]
-    apparent_bytes: array[int]
 
 
 class InodeTable:
-    """The inodes with several links of one device; columns are in the order of `states`.
+    """The inodes with several links of one device.
 
     Attributes:
-        states: Inode number to the number of its state.
-        disk_bytes: `st_blocks * 512`.
-        apparent_bytes: `st_size`.
-        link_counts: `st_nlink` when the inode was first met; 0 where somebody else counts it.
+        states: Inode number to the number of its state. Those that were told of come first, the
+            others are in the order of the columns.
+        disk_bytes: `st_blocks * 512` of those that nobody told of.
+        apparent_bytes: `st_size`, likewise.
+        link_counts: `st_nlink` when the inode was first met, likewise.
 
     """
 
@@ -116,20 +132,48 @@ class InodeTable:
         self.disk_bytes = array("Q")
         self.apparent_bytes = array("Q")
         self.link_counts = array("I")
+        self._told = 0
 
-    def learn(self, numbers: Iterable[int]) -> None:
-        """Take in inodes that somebody else counts the bytes of."""
-        new = dict.fromkeys(filterfalse(self.states.__contains__, numbers), 0)
-        self.states |= new
+    def learn(self, numbers: array[int]) -> None:
+        """Take in that somebody has written down these inodes, all that were met among them."""
+        self.states = dict(zip(numbers, map(self.states.get, numbers, repeat(0)), strict=True))
+        self._told = len(self.states)
         for column in (self.disk_bytes, self.apparent_bytes, self.link_counts):
-            column.frombytes(bytes(len(new) * column.itemsize))
+            del column[:]
+
+    def inodes(self) -> Inodes:
+        """Return the inodes that nobody told of."""
+        numbers = array("Q", islice(self.states, self._told, None))
+        return Inodes(numbers, self.link_counts, self.disk_bytes, self.apparent_bytes)
 
     def rows(self) -> Rows:
         """Return the table as it is handed over."""
-        return Rows(
-            numbers=array("Q", self.states),
-            states=array("I", self.states.values()),
-            link_counts=self.link_counts,
-            disk_bytes=self.disk_bytes,
-            apparent_bytes=self.apparent_bytes,
-        )
+        states = array("I", self.states.values())
+        return Rows(states[: self._told], self.inodes(), states[self._told :])
+
+
+def unite(tables: Sequence[Inodes]) -> Inodes:
+    """Put together the inodes of one device that several processes have met, each once.
+
+    Of two link counts the higher one is taken: one that grew meanwhile, or that includes mounts,
+    must not make an inode exclusive.
+    """
+    if len(tables) == 1:
+        return tables[0]
+    united = Inodes()
+    seen: set[int] = set()
+    for table in tables:
+        again = seen.intersection(table.numbers)
+        new: Iterable[int] = repeat(1)
+        if again:
+            counts = dict(zip(table.numbers, table.link_counts, strict=True))
+            for place, number in enumerate(united.numbers):
+                if number in again:
+                    united.link_counts[place] = max(counts[number], united.link_counts[place])
+            new = bytes(number not in again for number in table.numbers)
+        seen.update(table.numbers)
+        united.numbers.extend(compress(table.numbers, new))
+        united.link_counts.extend(compress(table.link_counts, new))
+        united.disk_bytes.extend(compress(table.disk_bytes, new))
+        united.apparent_bytes.extend(compress(table.apparent_bytes, new))
+    return united

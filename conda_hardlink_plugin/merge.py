@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import chain, compress, repeat
+from array import array
+from dataclasses import dataclass
+from itertools import chain, compress, count, repeat
+from operator import ne
 from typing import TYPE_CHECKING
 
 from .inventory import (
@@ -14,37 +17,52 @@ from .inventory import (
     UnitKind,
 )
 from .link_text import passes_link
-from .links import State
+from .links import State, unite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .ground import Ground
     from .inventory import OwnFile, Unit
-    from .links import Rows
+    from .links import Inodes, Rows
     from .tally import Findings, NotedFile
 
 _ROOT_UNITS = (UnitKind.ENVIRONMENT, UnitKind.OTHER)
 
 
 def merge(
-    parts: Sequence[Findings], ground: Ground, records: dict[int, frozenset[str]]
+    told: Mapping[int, Inodes],
+    parts: Sequence[Findings],
+    ground: Ground,
+    records: dict[int, frozenset[str]],
 ) -> Inventory:
     """Put together what was found of the parts of some roots.
 
     No entry may have been read for two parts. An inode may have been met in several.
 
     Args:
+        told: The inodes of which all parts were told, by `st_dev`.
         parts: What was found, by one process or by several.
         ground: The roots.
         records: For each environment the names of its records (`Inventory.records`).
 
     """
-    return _Merge(parts, ground).inventory(records)
+    return _Merge(told, parts, ground).inventory(records)
+
+
+@dataclass(frozen=True, slots=True)
+class _StatesOfPart:
+    """What the numbers of states mean in a part, and the units of the inventory that are its."""
+
+    states: Sequence[State]
+    units: Sequence[int]
 
 
 class _Merge:
-    def __init__(self, parts: Sequence[Findings], ground: Ground) -> None:
+    def __init__(
+        self, told: Mapping[int, Inodes], parts: Sequence[Findings], ground: Ground
+    ) -> None:
+        self.told = told
         self.parts = parts
         self.ground = ground
         self.units = sorted({unit for part in parts for unit in part.units}, key=_place_of_unit)
@@ -104,39 +122,61 @@ class _Merge:
         return private
 
     def _add_groups(self, device: int, st_dev: int, *, is_symlink: bool) -> None:
-        """Sum up the inodes of a device by what they have alike."""
+        """Add the inodes of a device."""
         holders = [
-            (rows, part.states, units)
+            (rows, _StatesOfPart(part.states, units))
             for part, units in zip(self.parts, self.unit_maps, strict=True)
             if (rows := (part.symbolic if is_symlink else part.listed).get(st_dev))
         ]
-        counted = _counted([rows for rows, _, _ in holders])
-        columns = [_states_of(counted, rows) for rows, _, _ in holders]
-        merged: dict[tuple[int, ...], State] = {}
-        alike: dict[tuple[tuple[int, ...], int], tuple[State, GroupSums]] = {}
-        combinations = list(zip(*columns, strict=True))
-        for combination, (link_count, disk_bytes, apparent_bytes) in zip(
-            combinations, counted.values(), strict=True
-        ):
-            found = alike.get((combination, link_count))
-            if found is None:
-                state = merged.get(combination)
-                if state is None:
-                    met = zip(combination, holders, strict=True)
-                    state = merged[combination] = _together(
-                        [(states[number], units) for number, (_, states, units) in met]
-                    )
+        parts = [part for _, part in holders]
+        own = self.multi_link_own[is_symlink, st_dev] = {}
+        blocks = []
+        if st_dev in self.told and not is_symlink:
+            blocks.append((self.told[st_dev], [rows.known_states for rows, _ in holders]))
+        if holders:
+            inodes = unite([rows.inodes for rows, _ in holders])
+            blocks.append((inodes, [_states_in(inodes, rows) for rows, _ in holders]))
+        for inodes, columns in blocks:
+            for places, state in self._add_alike(device, inodes, columns, parts):
+                if self.ground.detailed:
+                    own.update(dict.fromkeys(inodes.numbers[places], state))
+
+    def _add_alike(
+        self,
+        device: int,
+        inodes: Inodes,
+        columns: Sequence[array[int]],
+        parts: Sequence[_StatesOfPart],
+    ) -> list[tuple[slice, State]]:
+        """Add inodes, those that follow each other and are alike in one go.
+
+        Args:
+            device: Index of their device.
+            inodes: The inodes.
+            columns: For each part the numbers of their states.
+            parts: What these numbers mean.
+
+        Returns:
+            Which places in `inodes` are alike, and their state.
+
+        """
+        alike: dict[tuple[int, ...], tuple[State, GroupSums]] = {}
+        found = []
+        for places in _runs([inodes.link_counts, *columns]):
+            key = (inodes.link_counts[places.start], *(column[places.start] for column in columns))
+            if key not in alike:
+                link_count, *numbers = key
+                state = _together(numbers, parts)
                 group = _group(state, link_count, device)
-                found = state, self.groups.setdefault(group, GroupSums())
-                alike[combination, link_count] = found
-            state, sums = found
-            sums.inodes += 1
-            sums.disk_bytes += disk_bytes
-            sums.apparent_bytes += apparent_bytes
-            sums.outside_links += max(link_count - state.links_seen, 0)
-        if self.ground.detailed:
-            states = map(merged.__getitem__, combinations)
-            self.multi_link_own[is_symlink, st_dev] = dict(zip(counted, states, strict=True))
+                alike[key] = state, self.groups.setdefault(group, GroupSums())
+            state, sums = alike[key]
+            alike_inodes = places.stop - places.start
+            sums.inodes += alike_inodes
+            sums.disk_bytes += sum(inodes.disk_bytes[places])
+            sums.apparent_bytes += sum(inodes.apparent_bytes[places])
+            sums.outside_links += max(key[0] - state.links_seen, 0) * alike_inodes
+            found.append((places, state))
+        return found
 
     def _symlinks(self, root: int) -> Iterator[EscapingSymlink]:
         """Yield the symbolic links of a root that may lead out of it."""
@@ -171,35 +211,29 @@ def _place_of_unit(unit: Unit) -> tuple[int, bool, str]:
     return unit.root, unit.kind not in _ROOT_UNITS, unit.path
 
 
-def _counted(tables: Sequence[Rows]) -> dict[int, tuple[int, int, int]]:
-    """Return link count, disk and apparent bytes of each inode; of two counts the higher one.
-
-    A count that grew meanwhile, or that includes mounts, must not make an inode exclusive.
-    """
-    counted: dict[int, tuple[int, int, int]] = {}
-    for rows in tables:
-        figures = zip(rows.link_counts, rows.disk_bytes, rows.apparent_bytes, strict=True)
-        new = dict(
-            zip(
-                compress(rows.numbers, rows.link_counts),
-                compress(figures, rows.link_counts),
-                strict=True,
-            )
-        )
-        for number in counted.keys() & new.keys():
-            new[number] = max(new[number], counted[number])
-        counted |= new
-    return counted
+def _runs(columns: Sequence[array[int]]) -> Iterator[slice]:
+    """Yield the places at which all columns go on being the same."""
+    rows, following = zip(*columns, strict=True), zip(*columns, strict=True)
+    next(following, None)
+    begin = 0
+    for end in compress(count(1), map(ne, rows, following)):
+        yield slice(begin, end)
+        begin = end
+    if columns[0]:
+        yield slice(begin, len(columns[0]))
 
 
-def _states_of(counted: dict[int, tuple[int, int, int]], rows: Rows) -> Iterator[int]:
-    """Return the number of the state in which each inode was met, 0 where it was not."""
-    states = dict(zip(rows.numbers, rows.states, strict=True))
-    return map(states.get, counted, repeat(0))
+def _states_in(inodes: Inodes, rows: Rows) -> array[int]:
+    """Return the number of the state in which a part met each inode, 0 where it did not."""
+    if inodes is rows.inodes:
+        return rows.states
+    states = dict(zip(rows.inodes.numbers, rows.states, strict=True))
+    return array("I", map(states.get, inodes.numbers, repeat(0)))
 
 
-def _together(met: Sequence[tuple[State, Sequence[int]]]) -> State:
+def _together(numbers: Sequence[int], parts: Sequence[_StatesOfPart]) -> State:
     """Return where an inode was met in all parts, by the units of the inventory."""
+    met = [(part.states[number], part.units) for number, part in zip(numbers, parts, strict=True)]
     return State(
         roots=tuple(sorted({root for state, _ in met for root in state.roots})),
         cache_units=frozenset(units[unit] for state, units in met for unit in state.cache_units),

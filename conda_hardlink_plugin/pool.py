@@ -17,19 +17,20 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from .inventory import RootKind
+from .links import unite
 from .pool_worker import (
     Begin,
     Failed,
     Finish,
     GoOn,
-    Known,
     Learn,
+    Met,
     OpenRoot,
     Parted,
     PartWith,
     Progress,
     TakeOver,
-    TellKnown,
+    TellMet,
     Untrusted,
 )
 from .tally import Findings
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from .ground import Ground
     from .inventory import Root
+    from .links import Inodes
     from .pool_worker import Answer, Request
 
 _MOST_PROCESSES = 4
@@ -96,7 +98,7 @@ def read_together(
     untrusted: Collection[int],
     processes: int,
     on_progress: Callable[[int], None] | None,
-) -> list[Findings]:
+) -> tuple[dict[int, Inodes], list[Findings]]:
     """Read all roots with several processes.
 
     Args:
@@ -106,7 +108,7 @@ def read_together(
         on_progress: Called now and then with the number of entries read so far.
 
     Returns:
-        What each of them found.
+        The inodes of which all were told on the way, by device, and what each has found.
 
     Raises:
         UntrustedDeviceError: One more device is not to be trusted.
@@ -187,7 +189,7 @@ class _Pool:
         self.on_progress = on_progress
         self.idle: list[_Worker] = []
 
-    def run(self, untrusted: frozenset[int]) -> list[Findings]:
+    def run(self, untrusted: frozenset[int]) -> tuple[dict[int, Inodes], list[Findings]]:
         begin = Begin(self.ground, untrusted)
         for worker in self.workers:
             worker.tell(begin)
@@ -196,23 +198,27 @@ class _Pool:
         self.idle = list(self.workers)
         roots = enumerate(self.ground.roots)
         caches = {index for index, root in roots if root.kind is RootKind.CACHE}
-        if caches:
-            self.read(sorted(caches))
-            self.share_knowledge()
+        self.read(sorted(caches))
+        together = self.share_what_was_met()
         self.read(index for index in range(len(self.ground.roots)) if index not in caches)
         for worker in self.workers:
             worker.tell(Finish())
-        return [worker.hear(Findings) for worker in self.workers]
+        return together, [worker.hear(Findings) for worker in self.workers]
 
-    def share_knowledge(self) -> None:
-        """Tell each process which inodes the others have met."""
+    def share_what_was_met(self) -> dict[int, Inodes]:
+        """Write down the inodes that were met, and tell all processes of them."""
         for worker in self.workers:
-            worker.tell(TellKnown())
-        known = [worker.hear(Known) for worker in self.workers]
-        for worker, own in zip(self.workers, known, strict=True):
-            for others in known:
-                if others is not own:
-                    worker.tell(Learn(others))
+            worker.tell(TellMet())
+        met = [worker.hear(Met).inodes for worker in self.workers]
+        devices = dict.fromkeys(device for inodes in met for device in inodes)
+        together = {
+            device: unite([inodes[device] for inodes in met if device in inodes])
+            for device in devices
+        }
+        numbers = {device: inodes.numbers for device, inodes in together.items()}
+        for worker in self.workers:
+            worker.tell(Learn(numbers))
+        return together
 
     def read(self, roots: Iterable[int]) -> None:
         """Have some roots read to their end."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from .ground import Ground
+    from .links import Inodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +67,22 @@ class PartWith:
 
 
 @dataclass(frozen=True, slots=True)
-class TellKnown:
-    """Tell which inodes were met. Answered by `Known`."""
+class TellMet:
+    """Tell which inodes were met. Answered by `Met`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """The numbers of inodes with several links, by device."""
+class Met:
+    """The inodes with several links, by device."""
 
-    numbers: dict[int, array[int]]
+    inodes: dict[int, Inodes]
 
 
 @dataclass(frozen=True, slots=True)
 class Learn:
-    """Inodes that others have met: they need no `stat` any more. Not answered."""
+    """The numbers of all inodes that were met: they need no `stat` any more. Not answered."""
 
-    known: Known
+    numbers: dict[int, array[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Finish:
     """Hand over what was found. Answered by `Findings`; the process ends."""
 
 
-Request = Begin | OpenRoot | TakeOver | GoOn | PartWith | TellKnown | Learn | Finish
+Request = Begin | OpenRoot | TakeOver | GoOn | PartWith | TellMet | Learn | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class Failed:
     reason: str
 
 
-Answer = Progress | Parted | Known | Findings | Untrusted | Failed
+Answer = Progress | Parted | Met | Findings | Untrusted | Failed
 
 
 class Worker:
@@ -155,10 +156,10 @@ class Worker:
                 answer = self._read(directories)
             case PartWith():
                 answer = self._part_with()
-            case TellKnown():
-                answer = Known(walk.tally.known())
-            case Learn(known):
-                walk.tally.learn(known.numbers)
+            case TellMet():
+                answer = Met(walk.tally.inodes())
+            case Learn(numbers):
+                walk.tally.learn(numbers)
             case Finish():
                 answer = walk.tally.findings()
         return answer

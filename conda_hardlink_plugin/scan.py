@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .ground import Ground
     from .inventory import Inventory, Root
+    from .links import Inodes
     from .mounts import MountTable
     from .tally import Findings
 
@@ -60,11 +61,11 @@ def scan(
     try:
         while True:
             try:
-                parts = _read(ground, untrusted, processes, on_progress)
+                told, parts = _read(ground, untrusted, processes, on_progress)
             except UntrustedDeviceError as error:  # noqa: PERF203  # once a device
                 untrusted.add(error.device)
             else:
-                return merge(parts, ground, _records_of(ground, parts))
+                return merge(told, parts, ground, _records_of(ground, parts))
     finally:
         if collecting:
             gc.enable()
@@ -75,14 +76,14 @@ def _read(
     untrusted: Collection[int],
     processes: int,
     on_progress: Callable[[int], None] | None,
-) -> list[Findings]:
-    """Read all roots."""
+) -> tuple[dict[int, Inodes], list[Findings]]:
+    """Read all roots, and return what `merge` puts together."""
     if processes > 1 and not ground.may_meet_twice:
         try:
             return read_together(ground, untrusted, processes, on_progress)
         except WorkerError as error:
             _LOG.warning("a scan is repeated in one process: of several, one failed: %s", error)
-    return [_read_alone(ground, untrusted, on_progress)]
+    return {}, [_read_alone(ground, untrusted, on_progress)]
 
 
 def _read_alone(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
-from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .inventory import OwnFile, PrivateSums, Problem, ProblemKind, Root, RootKind, Unit, UnitKind
 from .link_text import escapes
-from .links import InodeTable, Rows, State, States, Step
+from .links import Inodes, InodeTable, Rows, State, States, Step
 from .mounts import is_within
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Collection, Mapping, Sequence
 
 BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
@@ -133,15 +133,16 @@ class Tally:
             problems=self._problems,
         )
 
-    def known(self) -> dict[int, array[int]]:
-        """Return the numbers of the inodes that listings name and that were met, by device."""
-        return {device: array("Q", table.states) for device, table in self.listed.items()}
+    def inodes(self) -> dict[int, Inodes]:
+        """Return the inodes with several links that listings name and that were met, by device."""
+        return {device: table.inodes() for device, table in self.listed.items()}
 
-    def learn(self, known: Mapping[int, array[int]]) -> None:
-        """Take note of inodes with several links that somebody else counts the bytes of."""
-        for device, numbers in known.items():
+    def learn(self, numbers: Mapping[int, array[int]]) -> None:
+        """Take in that somebody has written down these inodes, all that were met among them."""
+        for device in numbers:
             self.meet_device(device)
-            self.listed[device].learn(numbers)
+        for device, table in self.listed.items():
+            table.learn(numbers[device])
 
     def begin_root(self, root: int, *, detailed: bool) -> int:
         """Make a root the current one; return the unit for what is not a unit of its own in it."""
