@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING
 
 from .inventory import TARBALL_SUFFIXES, ProblemKind, RootKind, UnitKind
@@ -364,6 +365,7 @@ def _is_archive(unit: Unit) -> bool:
     return unit.kind is UnitKind.TARBALL or (entry is not None and entry.stage is Stage.MOVING)
 
 
+@cache
 def dist_of(package_path: str) -> str:
     """Return the `NAME-VERSION-BUILD` of an extracted package by the name of its directory.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from itertools import compress, islice, repeat
+from itertools import compress, islice, pairwise, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -136,7 +136,10 @@ class InodeTable:
 
     def learn(self, numbers: array[int]) -> None:
         """Take in that somebody has written down these inodes, all that were met among them."""
-        self.states = dict(zip(numbers, map(self.states.get, numbers, repeat(0)), strict=True))
+        met, states = array("Q", self.states), list(self.states.values())
+        self.states.clear()  # first, so that there is never memory for two tables
+        self.states.update(zip(numbers, repeat(0)))
+        self.states.update(zip(met, states, strict=True))
         self._told = len(self.states)
         for column in (self.disk_bytes, self.apparent_bytes, self.link_counts):
             del column[:]
@@ -160,9 +163,13 @@ def unite(tables: Sequence[Inodes]) -> Inodes:
     """
     if len(tables) == 1:
         return tables[0]
-    united = Inodes()
+    first = tables[0]
+    united = Inodes(
+        first.numbers[:], first.link_counts[:], first.disk_bytes[:], first.apparent_bytes[:]
+    )
     seen: set[int] = set()
-    for table in tables:
+    for before, table in pairwise(tables):
+        seen.update(before.numbers)
         again = seen.intersection(table.numbers)
         new: Iterable[int] = repeat(1)
         if again:
@@ -171,7 +178,6 @@ def unite(tables: Sequence[Inodes]) -> Inodes:
                 if number in again:
                     united.link_counts[place] = max(counts[number], united.link_counts[place])
             new = bytes(number not in again for number in table.numbers)
-        seen.update(table.numbers)
         united.numbers.extend(compress(table.numbers, new))
         united.link_counts.extend(compress(table.link_counts, new))
         united.disk_bytes.extend(compress(table.disk_bytes, new))

@@ -212,7 +212,7 @@ class _Pool:
         met = [worker.hear(Met).inodes for worker in self.workers]
         devices = dict.fromkeys(device for inodes in met for device in inodes)
         together = {
-            device: unite([inodes[device] for inodes in met if device in inodes])
+            device: unite([inodes.pop(device) for inodes in met if device in inodes])
             for device in devices
         }
         numbers = {device: inodes.numbers for device, inodes in together.items()}

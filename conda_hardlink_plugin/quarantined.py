@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 QUARANTINE = ".conda-hardlinks"
@@ -82,6 +83,7 @@ def entry_of(path: str) -> Quarantined | None:
     return Quarantined.of_name(name) if in_quarantine else None
 
 
+@cache
 def home_of(path: str) -> str:
     """Return where a package belongs: of one that was moved aside, where it was before.
 
