@@ -8,16 +8,18 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from .crew import WorkerError, start_crew, useful_processes
 from .ground import survey_ground
 from .inventory import RootKind
 from .merge import merge
 from .mounts import read_mount_table
-from .pool import WorkerError, read_together, useful_processes
+from .pool import read_together
 from .walk import UntrustedDeviceError, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from .crew import Worker
     from .ground import Ground
     from .inventory import Inventory, Root
     from .links import Inodes
@@ -34,6 +36,7 @@ def scan(
     detailed: Collection[str] = (),
     mounts: MountTable | None = None,
     on_progress: Callable[[int], None] | None = None,
+    crew: Sequence[Worker] = (),
     processes: int | None = None,
 ) -> Inventory:
     """Read every directory below the roots and return what is there.
@@ -46,24 +49,28 @@ def scan(
         detailed: Paths of roots whose own files are to be kept one by one (`own_files`).
         mounts: The mounts of this process; read from the system when not given.
         on_progress: Called now and then with the number of entries read so far.
-        processes: How many processes read; as many as are useful when not given.
+        crew: Processes to read with, started for this scan.
+        processes: How many to start when none are given; when not given, as many as are useful.
 
     Returns:
         The inventory. What could not be read is in its `problems`.
 
     """
     ground = survey_ground(roots, detailed, read_mount_table() if mounts is None else mounts)
-    if processes is None:
-        processes = useful_processes(ground)
+    if ground.may_meet_twice:  # who came first must be known in one place
+        crew, processes = (), 1
+    elif processes is None:
+        processes = useful_processes(map(_packages, ground.roots))
     untrusted: set[int] = set()
     collecting = gc.isenabled()
     gc.disable()
     try:
         while True:
             try:
-                told, parts = _read(ground, untrusted, processes, on_progress)
+                told, parts = _read(ground, untrusted, crew, processes, on_progress)
             except UntrustedDeviceError as error:  # noqa: PERF203  # once a device
                 untrusted.add(error.device)
+                crew = ()  # it has ended
             else:
                 return merge(told, parts, ground, _records_of(ground, parts))
     finally:
@@ -74,15 +81,18 @@ def scan(
 def _read(
     ground: Ground,
     untrusted: Collection[int],
+    crew: Sequence[Worker],
     processes: int,
     on_progress: Callable[[int], None] | None,
 ) -> tuple[dict[int, Inodes], list[Findings]]:
     """Read all roots, and return what `merge` puts together."""
-    if processes > 1 and not ground.may_meet_twice:
-        try:
-            return read_together(ground, untrusted, processes, on_progress)
-        except WorkerError as error:
-            _LOG.warning("a scan is repeated in one process: of several, one failed: %s", error)
+    try:
+        with start_crew(1 if crew else processes) as started:
+            workers = crew or started
+            if workers:
+                return read_together(workers, ground, untrusted, on_progress)
+    except WorkerError as error:
+        _LOG.warning("a scan is repeated in one process: of several, one failed: %s", error)
     return {}, [_read_alone(ground, untrusted, on_progress)]
 
 
@@ -117,3 +127,12 @@ def _records(root: Root) -> frozenset[str] | None:
         removed = not os.path.lexists(root.path)
         return frozenset() if removed else None
     return frozenset(name for name in names if name.endswith(".json"))
+
+
+def _packages(root: Root) -> int:
+    """Return about how many packages are cached or installed in a root."""
+    inside = "" if root.kind is RootKind.CACHE else "/conda-meta"
+    try:
+        return len(os.listdir(root.path + inside))
+    except OSError:  # told of by whoever reads it
+        return 0

@@ -140,6 +140,7 @@ class Prepared(NamedTuple):
 
 def prepare(args: argparse.Namespace) -> Prepared:
     """Scan, weigh the evidence, and plan."""
+    from conda.base.context import context
     from conda.common.path import expand
 
     from ..clean.access import closed_caches, is_named
@@ -147,11 +148,13 @@ def prepare(args: argparse.Namespace) -> Prepared:
     from ..clean.planner import make_plan
     from ..clean.probes import find_probes
     from ..costs import Facts
+    from ..crew import crew_for
     from ..settings import read_only_caches
     from ..usage import Measure
     from .survey import find, take_survey
 
-    survey = take_survey(args, find(args))
+    with crew_for(args.cache_folders or context.pkgs_dirs) as crew:
+        survey = take_survey(args, find(args), crew)
     terms, names = survey.terms, survey.names
     facts = Facts(survey.inventory, names, Measure.DISK, terms)
     read_only = [expand(folder) for folder in read_only_caches()]

@@ -49,6 +49,7 @@ def execute(args: argparse.Namespace) -> int:
     from conda.base.context import context
 
     from ..costs import Facts
+    from ..crew import crew_for
     from ..errors import StoppedError
     from ..explain import explain_file, explain_package, find_archives
     from ..render.explaining import print_file, print_package, render_explanation
@@ -61,7 +62,8 @@ def execute(args: argparse.Namespace) -> int:
         return 1
     place = _path_of(args.subject)
     try:
-        survey = take_survey(args, find(args))
+        with crew_for(context.pkgs_dirs) as crew:
+            survey = take_survey(args, find(args), crew)
         facts = Facts(survey.inventory, survey.names, Measure.DISK, survey.terms)
         archives = find_archives(facts, args.subject) if place is None else []
         place = archives[0] if len(archives) == 1 else place

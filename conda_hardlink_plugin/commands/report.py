@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
+    from ..crew import Worker
     from ..installation import Environment, Installation
     from ..report import Report, Request
 
@@ -97,20 +99,24 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Scan, compute and print. Returns the exit code."""
+    from conda.base.context import context
+
+    from ..crew import crew_for
     from ..errors import StoppedError
     from .output import is_closed, show
 
     if is_closed("the report"):
         return 1
     try:
-        report = make_report(args)
+        with crew_for(context.pkgs_dirs) as crew:
+            report = make_report(args, crew)
         show(lambda: show_report(report, args))
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
     return 0
 
 
-def make_report(args: argparse.Namespace) -> Report:
+def make_report(args: argparse.Namespace, crew: Sequence[Worker]) -> Report:
     """Find the installation, scan it, and compute what the options ask for."""
     from ..report import build_report
     from .survey import find, take_survey
@@ -118,7 +124,8 @@ def make_report(args: argparse.Namespace) -> Report:
     prefix = args.environment_prefix
     installation = find(args, prefixes=[] if prefix is None else [prefix])
     request = request_of(args, installation)
-    survey = take_survey(args, installation, detailed_roots(request, installation))
+    detailed = detailed_roots(request, installation)
+    survey = take_survey(args, installation, crew, detailed)
     return build_report(
         survey.inventory,
         names=survey.names,

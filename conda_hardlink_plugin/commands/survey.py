@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Sequence
 
+    from ..crew import Worker
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:
@@ -69,13 +71,17 @@ def find(args: argparse.Namespace, prefixes: Sequence[str] = ()) -> Installation
 
 
 def take_survey(
-    args: argparse.Namespace, installation: Installation, detailed: Collection[str] = ()
+    args: argparse.Namespace,
+    installation: Installation,
+    crew: Sequence[Worker],
+    detailed: Collection[str] = (),
 ) -> Survey:
     """Scan an installation.
 
     Args:
         args: The options of `arguments.add_evidence_options`.
         installation: What `find` found.
+        crew: Processes to read with.
         detailed: Roots of which the files are wanted one by one.
 
     """
@@ -96,5 +102,7 @@ def take_survey(
     ]
     quiet = context.json or context.quiet
     with progress("files and folders read", quiet=quiet) as on_progress:
-        inventory = scan(roots, detailed=detailed, mounts=mounts, on_progress=on_progress)
+        inventory = scan(
+            roots, detailed=detailed, mounts=mounts, on_progress=on_progress, crew=crew
+        )
     return Survey(installation, inventory, mounts, terms)
