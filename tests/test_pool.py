@@ -1,0 +1,251 @@
+"""Several processes read together: what becomes of the result, and of them, when one fails."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import stat
+import sys
+
+import pytest
+
+from conda_hardlink_plugin import crew
+from conda_hardlink_plugin.ground import survey_ground
+from conda_hardlink_plugin.inventory import ProblemKind
+from conda_hardlink_plugin.mounts import read_mount_table
+from conda_hardlink_plugin.pool import read_together
+from conda_hardlink_plugin.scan import scan
+from conda_hardlink_plugin.usage import Usage
+from tests.forking import forked
+from tests.oracles import du, open_descriptors
+from tests.trees import (
+    cache_root,
+    environment_root,
+    install,
+    link,
+    make_installation,
+    package,
+    write,
+)
+
+SECONDS = 60
+
+
+@pytest.fixture
+def wide(tmp_path):
+    """A cache and two environments with more directories than are read at one go."""
+    cache = f"{tmp_path}/pkgs"
+    files = {f"lib/d{number}/e{number % 7}/f": b"x" * number for number in range(300)}
+    extracted = package(cache, "wide-1-0", files)
+    extracted_too = package(cache, "other-1-0", {"lib/one": b"1" * 9_000})
+    link(f"{extracted}/lib/d1/e1/f", f"{extracted_too}/lib/linked")
+    prefixes = [f"{tmp_path}/envs/{name}" for name in ("first", "second")]
+    for prefix in prefixes:
+        install(extracted, prefix)
+        for number in range(300):
+            write(f"{prefix}/own/d{number}/f", b"y" * number * 10)
+    return [cache_root(cache), *map(environment_root, prefixes)]
+
+
+def children():
+    """The processes that this one has started."""
+    with open(f"/proc/self/task/{os.getpid()}/children") as file:
+        return [int(pid) for pid in file.read().split()]
+
+
+def figures(inventory):
+    usage = Usage(inventory)
+    return usage.unique_by_root, usage.exclusive_by_root, inventory.links, usage.outside_links
+
+
+def once(action):
+    """A callback for progress that does something the first time."""
+    done = []
+
+    def on_progress(links):
+        if not done:
+            done.append(links)
+            action()
+
+    on_progress.done = done
+    return on_progress
+
+
+def assert_ended(pids):
+    """That processes end by themselves, whoever is their parent by now."""
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        readable, _, _ = select.select([descriptor], [], [], SECONDS)
+        os.close(descriptor)
+        assert readable, f"{pid} is still there"
+
+
+@pytest.mark.parametrize("processes", [2, 3, 5])
+def test_several_find_what_one_finds_and_leave_nothing(wide, processes):
+    descriptors = open_descriptors()
+    together = scan(wide, processes=processes)
+    assert figures(together) == figures(scan(wide, processes=1))
+    assert Usage(together).added([0, 1, 2]) == du(*(root.path for root in wide))
+    assert together.problems == ()
+    assert children() == []
+    assert open_descriptors() == descriptors
+
+
+def test_what_several_found_of_a_detailed_environment_is_what_one_found(wide):
+    paths = [root.path for root in wide]
+    together, alone = (scan(wide, detailed=paths, processes=number) for number in (3, 1))
+    own = [
+        {root: sorted(files, key=str) for root, files in inventory.own_files.items()}
+        for inventory in (together, alone)
+    ]
+    assert own[0] == own[1]
+    assert len(own[0][1]) > 300
+
+
+def test_all_of_them_read(wide):
+    ground = survey_ground(wide, (), read_mount_table())
+    with crew.start_crew(3) as workers:
+        _, parts = read_together(workers, ground, (), None)
+    counted = [sum(part.links) for part in parts]
+    assert sum(counted) == sum(scan(wide, processes=1).links)
+    assert min(counted) > 100
+
+
+@pytest.mark.parametrize("how_many", [1, 3])
+def test_where_some_are_killed_all_is_read_again(wide, how_many, caplog):
+    killing = once(lambda: [os.kill(pid, signal.SIGKILL) for pid in children()[:how_many]])
+    inventory = scan(wide, processes=3, on_progress=killing)
+    assert killing.done
+    assert figures(inventory) == figures(scan(wide, processes=1))
+    assert "a scan is repeated in one process" in caplog.text
+    assert children() == []
+
+
+def test_where_one_has_no_memory_all_is_read_again(wide, caplog):
+    def starve():
+        for pid in children():
+            resource.prlimit(pid, resource.RLIMIT_DATA, (1, 1))
+            resource.prlimit(pid, resource.RLIMIT_AS, (1, 1))
+
+    starving = once(starve)
+    for number in range(20_000):  # each takes its place in a table
+        path = write(f"{wide[1].path}/many/{number % 50}/{number}")
+        os.link(path, f"{path}-too")
+    inventory = scan(wide, processes=2, on_progress=starving)
+    assert starving.done
+    assert figures(inventory) == figures(scan(wide, processes=1))
+    assert "a scan is repeated in one process" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "program", ["#!/bin/sh\nexit 3\n", "#!/bin/sh\necho no pickle\n", "#!/nowhere\n", None]
+)
+def test_where_none_can_be_started_one_process_reads(wide, tmp_path, monkeypatch, caplog, program):
+    executable = f"{tmp_path}/python"
+    if program is not None:
+        os.chmod(write(executable, program.encode()), stat.S_IRWXU)
+    monkeypatch.setattr(sys, "executable", executable)
+    inventory = scan(wide, processes=2)
+    monkeypatch.undo()
+    assert figures(inventory) == figures(scan(wide, processes=1))
+    assert "a scan is repeated in one process" in caplog.text
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, MemoryError])
+def test_a_scan_that_is_stopped_leaves_no_process(wide, error):
+    descriptors, there = open_descriptors(), []
+
+    def stop():
+        there.extend(children())
+        raise error
+
+    with pytest.raises(error):
+        scan(wide, processes=3, on_progress=once(stop))
+    assert len(there) == 3
+    assert children() == []
+    assert open_descriptors() == descriptors
+
+
+def test_they_end_when_who_started_them_is_killed(wide, tmp_path):
+    told = f"{tmp_path}/told"
+    os.mkfifo(told)
+
+    def scan_and_wait():
+        def wait():
+            with open(told, "w") as fifo:
+                fifo.write(" ".join(map(str, children())))
+            signal.pause()
+
+        scan(wide, processes=2, on_progress=once(wait))
+
+    with forked(scan_and_wait) as process:
+        with open(told) as fifo:
+            pids = [int(pid) for pid in fifo.read().split()]
+        process.kill()
+    assert len(pids) == 2
+    assert_ended(pids)
+
+
+def test_what_is_changed_between_two_processes_is_named(tmp_path):
+    """A directory that one has listed and another is to read is another one by then."""
+    made = make_installation(str(tmp_path))
+    for number in range(40):
+        write(f"{made.first}/lib/d{number}/f", b"x" * 9_000)
+    ground = survey_ground(made.roots, (), read_mount_table())
+    from conda_hardlink_plugin.walk import Walk  # noqa: PLC0415
+
+    giving, taking = Walk(ground, ()), Walk(ground, ())
+    giving.open_root(1)
+    giving.read(2)
+    shares = giving.part_with()
+    assert shares
+    os.rename(made.first, f"{made.first}-before")
+    os.mkdir(made.first)
+    for share in shares:
+        taking.take_over(share)
+        assert taking.stack == []
+    giving.close()
+    problems = taking.tally.findings().problems
+    assert len(problems) == len(shares)
+    assert {problem.kind for problem in problems} == {ProblemKind.VANISHED}
+
+
+@pytest.mark.parametrize(("packages", "expected"), [([249], 1), ([125, 125], 4), ([], 1)])
+def test_few_packages_are_read_by_one_process(monkeypatch, packages, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert crew.useful_processes(packages) == expected
+
+
+@pytest.mark.parametrize(("processors", "expected"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 4)])
+def test_there_are_not_more_processes_than_processors(monkeypatch, processors, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
+    assert crew.useful_processes([10_000]) == expected
+
+
+def test_a_frozen_conda_has_no_interpreter_to_start(monkeypatch):
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert crew.useful_processes([10_000]) == 1
+
+
+def test_processes_are_started_ahead_for_a_big_cache_and_used(wide, tmp_path):
+    for number in range(250):
+        package(f"{tmp_path}/pkgs", f"p{number}-1-0")
+    with crew.crew_for([wide[0].path, f"{tmp_path}/nowhere"]) as workers:
+        assert len(workers) == crew.useful_processes([10_000])
+        before = children()
+        inventory = scan(wide, crew=workers, on_progress=once(lambda: before.extend(children())))
+    if workers:
+        assert sorted(before) == sorted(2 * [*dict.fromkeys(before)])
+    assert figures(inventory) == figures(scan(wide, processes=1))
+    assert children() == []
+
+
+def test_none_are_started_ahead_for_a_small_cache(wide):
+    with crew.crew_for([wide[0].path]) as workers:
+        assert workers == []
+        assert children() == []
