@@ -27,11 +27,14 @@ class Place:
         plain: Its entries' inode numbers are trusted, and it does not belong to the part of a
             cache in which packages are still looked for.
         children: Names of the directories in it that are still to be read.
+        users: How many need its descriptor: those that borrow it, and threads that open a
+            directory in it.
 
     """
 
     __slots__ = (
-        "children", "descriptor", "identity", "name", "parent", "plain", "relative", "sums", "unit",
+        "_lender", "children", "descriptor", "identity", "name", "parent", "plain", "relative",
+        "sums", "unit", "users",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +58,8 @@ class Place:
         self.plain = plain
         self.descriptor = -1
         self.relative = ""
+        self.users = 0
+        self._lender: Place | None = None
 
     @property
     def path(self) -> str:
@@ -84,8 +89,12 @@ class Place:
         os.close(self.descriptor)
         self.descriptor = ancestor.descriptor
         self.relative = f"{ancestor.relative}{self.name}/"
+        self._lender = ancestor
+        ancestor.users += 1
 
     def close(self) -> None:
-        """Close the descriptor unless it is borrowed."""
-        if not self.relative:
+        """Close the descriptor, or give it back if it is borrowed."""
+        if self._lender is None:
             os.close(self.descriptor)
+        else:
+            self._lender.users -= 1

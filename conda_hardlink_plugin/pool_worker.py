@@ -158,10 +158,11 @@ class Worker:
 
     def _read(self, directories: int) -> Progress:
         walk = self._walk
+        end = walk.directories + directories
         walk.read(directories)
-        while not walk.stack and self._shares and walk.directories_left > 0:
+        while not walk.stack and self._shares and walk.directories < end:
             walk.take_over(self._shares.pop())
-            walk.read(walk.directories_left)
+            walk.read(end - walk.directories)
         idle = not walk.stack and not self._shares
         return Progress(sum(walk.tally.links), idle)
 

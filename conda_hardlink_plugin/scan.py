@@ -72,7 +72,7 @@ def scan(
                 untrusted.add(error.device)
                 crew = ()  # it has ended
             else:
-                return merge(told, parts, ground, _records_of(ground, parts))
+                return merge(told, parts, ground, list_records(ground, parts))
     finally:
         if collecting:
             gc.enable()
@@ -110,7 +110,7 @@ def _read_alone(
     return walk.tally.findings()
 
 
-def _records_of(ground: Ground, parts: Iterable[Findings]) -> dict[int, frozenset[str]]:
+def list_records(ground: Ground, parts: Iterable[Findings]) -> dict[int, frozenset[str]]:
     """List the records of each environment that was opened."""
     opened = sorted({root for part in parts for root in part.identities})
     found = ((root, _records(ground.roots[root])) for root in opened)

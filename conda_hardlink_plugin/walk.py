@@ -13,11 +13,13 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from .inventory import Unit, UnitKind
 from .kinds import kind_of_directory, kind_of_file
+from .listing import Listing, list_all, list_plain
+from .pace import Pace, read_with_threads
 from .place import Place
 from .tally import BLOCK_BYTES, GONE, Tally
 
@@ -73,7 +75,7 @@ class Walk:
     Attributes:
         tally: What was found so far.
         stack: The open directories whose own directories are still to be read, one in another.
-        directories_left: How many more `read` would have read, had there been more.
+        directories: How many were read so far.
 
     """
 
@@ -100,7 +102,8 @@ class Walk:
         self.max_open = _open_directories_allowed()
         self.apart = {number for _, number in (*ground.identities, *ground.careful)}
         self.visited: set[tuple[int, int]] | None = set() if ground.may_meet_twice else None
-        self.directories_left = 0
+        self.directories = 0
+        self.pace = Pace()
 
     def close(self) -> None:
         """Close what is open; what was not read remains unread."""
@@ -136,9 +139,14 @@ class Walk:
 
     def read(self, directories: int) -> None:
         """Read directories below the current root; stop after about so many."""
-        self.directories_left = directories
-        while self.stack and self.directories_left > 0:
-            self._read_below(self.stack)
+        end = self.directories + directories
+        while self.stack and self.directories < end:
+            part = min(end, self.directories + self.pace.directories)
+            if self.pace.waits:
+                read_with_threads(self, part)
+            else:
+                self._read_below(self.stack, part)
+            self.pace.look(self.directories)
 
     def part_with(self) -> list[Share]:
         """Hand over about half of what is still to be read of the current root.
@@ -201,14 +209,72 @@ class Walk:
             os.close(descriptor)
             return
         place.descriptor = descriptor
-        if len(stack) >= self.max_open and stack[-1].may_lend_descriptor():
-            place.borrow_descriptor(stack[-1])
+        if len(stack) >= self.max_open and place.parent and place.parent.may_lend_descriptor():
+            place.borrow_descriptor(place.parent)
         stack.append(place)
 
+    def list_below(self, parent: Place, name: str) -> Listing | OSError:
+        """List a directory, and look at what is in it as far as that has to be; count nothing.
+
+        Several threads may do so at once.
+        """
+        try:
+            descriptor = os.open(parent.relative + name, _OPEN_CHILD, dir_fd=parent.descriptor)
+        except OSError as error:
+            return error
+        device = parent.identity[0] if parent.plain else None
+        try:
+            status = os.fstat(descriptor)
+            plain = status.st_dev == device and status.st_ino not in self.apart
+            if not plain:
+                return list_all(descriptor, status)
+            known = self.tally.listed[status.st_dev].states
+            return list_plain(descriptor, status, known, has_subvolumes=self.ground.has_subvolumes)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def count_listing(self, parent: Place, name: str, listing: Listing | OSError) -> None:
+        """Count what `list_below` found; one thread at a time may do so."""
+        if isinstance(listing, OSError):
+            self._add_unopened(parent, name, listing)
+            return
+        try:
+            place = self._count_listed(parent, name, listing)
+        except BaseException:
+            os.close(listing.descriptor)
+            raise
+        self._enter(self.stack, place, listing.descriptor)
+
+    def _count_listed(self, parent: Place, name: str, listing: Listing) -> Place:
+        tally, unit, status = self.tally, parent.unit, listing.status
+        if not listing.plain:
+            return self._read_apart(parent, name, unit, listing.descriptor, status, listing)
+        self.directories += 1
+        identity = (status.st_dev, status.st_ino)
+        place = Place(parent, name, unit, parent.sums, identity, listing.children, plain=True)
+        tally.add_directory(unit, status)
+        if listing.problem is not None:
+            tally.add_problem(place.path, listing.problem)
+        states, step = tally.listed[status.st_dev].states, tally.step_in(unit)
+        for entry_name, number, found in listing.entries:
+            if number in states:
+                states[number] = step[states[number]]
+                tally.links[tally.root] += 1
+            elif isinstance(found, OSError):
+                tally.add_problem(f"{place.path}/{entry_name}", found)
+            elif found is not None:
+                if (found.st_dev, found.st_ino) != (status.st_dev, number):
+                    raise UntrustedDeviceError(status.st_dev)
+                tally.add_file(unit, place.path, entry_name, listing.descriptor, found)
+        return place
+
     def _read_below(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry costs more
-        self, stack: list[Place]
+        self, stack: list[Place], end: int
     ) -> None:
         """Read the directories below those on the stack, as far as they are of one unit.
+
+        It stops when so many directories as `end` were read in all.
 
         What stands here is done for each entry of every environment: it is the cost of a scan.
         Where a listing's numbers may not be taken as they are, `_read_apart` does it slowly.
@@ -223,7 +289,7 @@ class Walk:
             table.disk_bytes.append, table.apparent_bytes.append, table.link_counts.append
         )  # fmt: skip
         keeps_own, subvolumes = tally.keeps_own, self.ground.has_subvolumes
-        limit = self.directories_left
+        limit = end - self.directories
         blocks = size = inodes = directory_blocks = directory_size = directories = linked = 0
         try:
             while stack and stack[-1].sums is sums and directories < limit:
@@ -232,7 +298,7 @@ class Walk:
                     stack.pop().close()
                     continue
                 if self.on_progress is not None:
-                    self._tell_progress(directories + inodes + linked)
+                    self.tell_progress(directories + inodes + linked)
                 device = parent.identity[0] if parent.plain else None
                 name = parent.children.pop()
                 try:
@@ -298,7 +364,7 @@ class Walk:
                 else:
                     os.close(descriptor)
         finally:
-            self.directories_left -= directories
+            self.directories += directories
             tally.links[tally.root] += inodes + linked + directories
             sums.disk_bytes += (blocks + directory_blocks) * BLOCK_BYTES
             sums.apparent_bytes += size + directory_size
@@ -313,9 +379,10 @@ class Walk:
         unit: int,
         descriptor: int,
         status: os.stat_result,
+        listing: Listing | None = None,
     ) -> Place:
         """Count a directory that begins something new: a root, a package, a device, a mount."""
-        self.directories_left -= 1
+        self.directories += 1
         tally, device = self.tally, status.st_dev
         identity = (device, status.st_ino)
         path = name if parent is None else f"{parent.path}/{name}"
@@ -334,10 +401,11 @@ class Walk:
                 tally.note_holding(unit)
             return place
         tally.add_directory(unit, status)
-        try:
-            self._list_with_stat(descriptor, place, searching, device if trusted else None)
-        except OSError as error:
-            tally.add_problem(path, error)
+        if listing is None:
+            listing = list_all(descriptor, status)
+        if listing.problem is not None:
+            tally.add_problem(path, listing.problem)
+        self._count_all(listing, place, searching, device if trusted else None)
         return place
 
     def _is_counted_elsewhere(self, identity: tuple[int, int], path: str, *, is_root: bool) -> bool:
@@ -373,42 +441,41 @@ class Walk:
             tally.add_problem(path, error)
             tally.add_directory(parent.unit, status)
 
-    def _list_with_stat(
-        self, descriptor: int, place: Place, searching: bool, check_device: int | None
+    def _count_all(
+        self, listing: Listing, place: Place, searching: bool, check_device: int | None
     ) -> None:
-        """Count the entries of a directory with a `stat` for each; note the directories in it.
+        """Count the entries of a directory that were all looked at; note the directories in it.
 
         Args:
-            descriptor: Opens the directory.
+            listing: The entries.
             place: The directory; its `children` are filled in.
             searching: Whether a tarball or the like gets a unit of its own here.
             check_device: If given, the numbers of the listing are checked against `stat`.
 
         """
         tally, directory = self.tally, place.path
-        with os.scandir(descriptor) as entries:
-            for entry in sorted(entries, key=attrgetter("name")):
-                name = entry.name
-                try:
-                    status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                except OSError as error:
-                    tally.add_problem(f"{directory}/{name}", error)
-                    continue
-                if stat.S_ISDIR(status.st_mode):
-                    place.children.append(name)
-                    continue
-                if check_device is not None and (
-                    status.st_dev != check_device or status.st_ino != entry.inode()
-                ):
-                    raise UntrustedDeviceError(check_device)
-                unit = place.unit
-                kind = kind_of_file(place, name) if searching else UnitKind.OTHER
-                if kind is not UnitKind.OTHER:
-                    unit = tally.add_unit(kind, f"{directory}/{name}")
-                mounts = self.ground.mounted_files[status.st_dev, status.st_ino]
-                tally.add_file(unit, directory, name, descriptor, status, mounts=mounts)
+        for name, number, status in sorted(listing.entries, key=itemgetter(0)):
+            if status is None or isinstance(status, OSError):
+                if status is not None:
+                    tally.add_problem(f"{directory}/{name}", status)
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                place.children.append(name)
+                continue
+            if check_device is not None and (status.st_dev, status.st_ino) != (
+                check_device,
+                number,
+            ):
+                raise UntrustedDeviceError(check_device)
+            unit = place.unit
+            kind = kind_of_file(place, name) if searching else UnitKind.OTHER
+            if kind is not UnitKind.OTHER:
+                unit = tally.add_unit(kind, f"{directory}/{name}")
+            mounts = self.ground.mounted_files[status.st_dev, status.st_ino]
+            tally.add_file(unit, directory, name, listing.descriptor, status, mounts=mounts)
 
-    def _tell_progress(self, links_uncounted: int) -> None:
+    def tell_progress(self, links_uncounted: int) -> None:
+        """Tell how many entries were read, if there are many more than when it was told last."""
         links = sum(self.tally.links) + links_uncounted
         if self.on_progress is not None and links >= self.links_told + _LINKS_PER_PROGRESS:
             self.links_told = links

@@ -65,12 +65,12 @@ def isolated(tmp_path_factory, monkeypatch):
     return home
 
 
-@pytest.fixture(params=[1, 3], ids=["alone", "together"], scope="module")
-def processes(request):
-    """By how many processes `tests.scanning.scan` reads."""
+@pytest.fixture(params=scanning.Way, ids=lambda way: way.value, scope="module")
+def each_way(request):
+    """In which way `tests.scanning.scan` reads."""
     scanning.use(request.param)
     yield request.param
-    scanning.use(1)
+    scanning.use(scanning.Way.ALONE)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.oracles import NOBODY
 from tests.scanning import scan
 from tests.trees import cache_root, package, symlink, write
 
-pytestmark = pytest.mark.usefixtures("processes")
+pytestmark = pytest.mark.usefixtures("each_way")
 
 PACKAGE, TARBALL, QUARANTINED, TRASH, OTHER = (
     UnitKind.PACKAGE,

@@ -25,7 +25,7 @@ from .trees import (
     write,
 )
 
-pytestmark = pytest.mark.usefixtures("processes")
+pytestmark = pytest.mark.usefixtures("each_way")
 
 measures = pytest.mark.parametrize("measure", list(Measure))
 

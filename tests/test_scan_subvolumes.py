@@ -14,7 +14,7 @@ from .oracles import du
 from .scanning import scan
 from .trees import environment_root, link, write, write_sparse
 
-pytestmark = pytest.mark.usefixtures("processes")
+pytestmark = pytest.mark.usefixtures("each_way")
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from .trees import (
     write,
 )
 
-pytestmark = pytest.mark.usefixtures("processes")
+pytestmark = pytest.mark.usefixtures("each_way")
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -29,7 +29,7 @@ from .trees import (
     write_sparse,
 )
 
-pytestmark = pytest.mark.usefixtures("processes")
+pytestmark = pytest.mark.usefixtures("each_way")
 
 if TYPE_CHECKING:
     from conda_hardlink_plugin.inventory import Inventory

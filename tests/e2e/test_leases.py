@@ -37,6 +37,7 @@ from tests.e2e.test_clean_race import (
 )
 from tests.e2e.test_honest import as_ordinary_user
 from tests.realconda.packages import PackageSpec
+from tests.trees import write
 
 FORGOTTEN = "forgotten-1.0-0"
 OTHER = "other-1.0-0"
@@ -314,8 +315,7 @@ def cannot_be_had(installation, way):
     """Make a cache folder in which there can be no lease; return the variables that lead there."""
     folder = f"{installation.directory}/no-cache"
     if way == "it is a file":
-        with open(folder, "x", encoding="utf-8"):
-            pass
+        write(folder)
     elif way == "it may not be written":
         os.mkdir(folder, 0o555)
     elif way == "it may not be entered":
@@ -323,7 +323,8 @@ def cannot_be_had(installation, way):
     elif way == "it leads in a circle":
         os.symlink("no-cache", folder)
     elif way == "there is no home":
-        return {"HOME": "/nonexistent", "XDG_CACHE_HOME": ""}
+        write(folder)
+        return {"HOME": f"{folder}/home", "XDG_CACHE_HOME": ""}
     return {"XDG_CACHE_HOME": folder}
 
 

@@ -1,0 +1,159 @@
+"""Whether calls to the filesystem wait, and what to do then: have many of them wait at once.
+
+On a local disk whose directories are in memory threads only hinder each other. On a network
+filesystem each call is a round trip, during which nothing else happens unless threads make others.
+"""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .place import Place
+    from .walk import Walk
+
+_THREADS = 16
+_WAITS_RATIO = 3  # of time to computing
+_LOOKED_AT_NS = 2_000_000  # less tells nothing
+_DIRECTORIES_TO_TRY = 10
+_DIRECTORIES_AT_ONCE = 200
+_ROUNDS_WITH_THREADS = 20  # before it is tried without them
+_SECONDS_BETWEEN_PROGRESS = 0.1
+_USAGE_OF = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+
+
+class Pace:
+    """Tells whether calls wait, from what the last ones without threads took.
+
+    Attributes:
+        waits: They do: most of the time is spent waiting, and not for the processor.
+        directories: After how many to look again.
+
+    """
+
+    def __init__(self) -> None:
+        """Begin without threads."""
+        self.waits = False
+        self.directories = _DIRECTORIES_TO_TRY
+        self._rounds = 0
+        self._begin(0)
+
+    def look(self, directories: int) -> None:
+        """Judge the time since the last look.
+
+        Args:
+            directories: How many were read in all.
+
+        """
+        if self.waits:
+            self._rounds -= 1
+            if not self._rounds:
+                self.waits, self.directories = False, _DIRECTORIES_TO_TRY
+            self._begin(directories)
+            return
+        time_ns = time.monotonic_ns() - self._time_ns
+        if time_ns < _LOOKED_AT_NS:
+            return
+        computing_ns = time.thread_time_ns() - self._computing_ns
+        # Who waits for the processor is switched out, too, but does not ask for it.
+        asked = resource.getrusage(_USAGE_OF).ru_nvcsw - self._switches
+        self.waits = (
+            time_ns > _WAITS_RATIO * computing_ns and asked >= directories - self._directories
+        )
+        self.directories, self._rounds = _DIRECTORIES_AT_ONCE, _ROUNDS_WITH_THREADS
+        self._begin(directories)
+
+    def _begin(self, directories: int) -> None:
+        self._directories = directories
+        self._time_ns = time.monotonic_ns()
+        self._computing_ns = time.thread_time_ns()
+        self._switches = resource.getrusage(_USAGE_OF).ru_nvcsw
+
+
+def read_with_threads(walk: Walk, end: int) -> None:
+    """Read directories below those on the stack of a walk with several threads.
+
+    Args:
+        walk: What is read, and what counts it.
+        end: When so many directories were read in all, no more is begun.
+
+    """
+    _Threads(walk, end).run()
+
+
+class _Threads:
+    """Threads list directories; they count one at a time, and each has an end."""
+
+    def __init__(self, walk: Walk, end: int) -> None:
+        self.walk = walk
+        self.end = end
+        self.changed = threading.Condition()
+        self.busy = 0
+        self.idle = 0
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        threads = [threading.Thread(target=self.work) for _ in range(_THREADS)]
+        for thread in threads:
+            thread.start()
+        try:
+            with self.changed:
+                while self.busy or self.next_place():
+                    self.walk.tell_progress(0)
+                    self.changed.wait(_SECONDS_BETWEEN_PROGRESS)
+                self.walk.tell_progress(0)
+        except BaseException as error:
+            self.failure = error
+            raise
+        finally:
+            with self.changed:
+                self.end = 0
+                self.changed.notify_all()
+            for thread in threads:
+                thread.join()
+        if self.failure is not None:
+            raise self.failure
+
+    def next_place(self) -> Place | None:
+        """Return the deepest directory in which others are still to be read."""
+        if self.failure is not None or self.walk.directories + self.busy >= self.end:
+            return None
+        return next((place for place in reversed(self.walk.stack) if place.children), None)
+
+    def work(self) -> None:
+        """Read one directory after another until there is none."""
+        while True:
+            with self.changed:
+                place = self.next_place()
+                while place is None:
+                    if not self.busy:
+                        self.changed.notify_all()
+                        return
+                    self.idle += 1
+                    self.changed.wait()
+                    self.idle -= 1
+                    place = self.next_place()
+                name = place.children.pop()
+                place.users += 1
+                self.busy += 1
+            try:
+                listing = self.walk.list_below(place, name)
+                with self.changed:
+                    self.walk.count_listing(place, name, listing)
+            except BaseException as error:  # noqa: BLE001  # raised by `run`
+                self.failure = error
+            with self.changed:
+                place.users -= 1
+                self.drop_read()
+                self.busy -= 1
+                if self.idle:
+                    self.changed.notify_all()
+
+    def drop_read(self) -> None:
+        """Close the directories of which nothing is needed any more."""
+        stack = self.walk.stack
+        while stack and not stack[-1].children and not stack[-1].users:
+            stack.pop().close()

@@ -1,0 +1,86 @@
+"""Where calls wait, several are made at once; where they do not, one after the other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.oracles import du
+from tests.trees import link, package, write
+
+PROJECT = Path(__file__).parent.parent
+SLOW_SOURCE = PROJECT / "benchmarks" / "slow.c"
+DELAY_US = 3_000
+FILES = 600
+
+# Prints what du would, how long it took, and at how many moments threads were seen.
+SCAN = """\
+import sys, threading, time
+from conda_hardlink_plugin.inventory import Root, RootKind
+from conda_hardlink_plugin.scan import scan
+from conda_hardlink_plugin.usage import Usage
+cache, prefix, processes = sys.argv[1:]
+roots = [Root(RootKind.CACHE, cache), Root(RootKind.ENVIRONMENT, prefix)]
+started = []
+start = threading.Thread.start
+def counting(thread):
+    started.append(thread)
+    start(thread)
+threading.Thread.start = counting
+before = time.monotonic()
+usage = Usage(scan(roots, processes=int(processes)))
+print(*usage.added([0, 1]), time.monotonic() - before, len(started))
+"""
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """A library that makes each call to the filesystem wait."""
+    library = tmp_path_factory.mktemp("slow") / "slow.so"
+    built = ["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(SLOW_SOURCE), "-ldl"]
+    try:
+        subprocess.run(built, check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("there is no C compiler")
+    return {"LD_PRELOAD": str(library), "SLOW_MICROSECONDS": str(DELAY_US)}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    cache, prefix = f"{tmp_path}/pkgs", f"{tmp_path}/env"
+    files = {f"lib/d{number % 60}/f{number}": b"x" * number for number in range(FILES)}
+    extracted = package(cache, "p-1-0", files)
+    for number in range(FILES):
+        link(f"{extracted}/lib/d{number % 60}/f{number}", f"{prefix}/lib/d{number % 60}/f{number}")
+        write(f"{prefix}/own/d{number % 60}/f{number}", b"y" * number)
+    return cache, prefix
+
+
+def scanned(tree, processes, env):
+    command = [sys.executable, "-c", SCAN, *tree, str(processes)]
+    done = subprocess.run(
+        command, env=os.environ | env, capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    *sizes, seconds, threads = done.stdout.split()
+    return [int(size) for size in sizes], float(seconds), int(threads)
+
+
+def test_where_calls_wait_threads_make_many_at_once(tree, slow):
+    sizes, seconds, threads = scanned(tree, 1, slow)
+    assert sizes == du(*tree)
+    assert threads > 0
+    assert seconds < 2 * FILES * DELAY_US / 1e6 / 2  # one after the other: at least twice that
+
+
+def test_several_processes_wait_too(tree, slow):
+    sizes, _, _ = scanned(tree, 2, slow)
+    assert sizes == du(*tree)
+
+
+def test_where_they_do_not_wait_there_are_no_threads(tree):
+    sizes, _, threads = scanned(tree, 1, {})
+    assert (sizes, threads) == (du(*tree), 0)
