@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 Entry = tuple[str, int, "os.stat_result | OSError | None"]
 
 
+class UntrustedDeviceError(Exception):
+    """The inode numbers in directory listings of a device are not those of its files.
+
+    Attributes:
+        device: The `st_dev` of the directories on it.
+
+    """
+
+    def __init__(self, device: int) -> None:
+        """Name the device by its `st_dev`."""
+        super().__init__(device)
+        self.device = device
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The entries of a directory.

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .inventory import PrivateSums
 
+OPEN_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+OPEN_CHILD = OPEN_ROOT | getattr(os, "O_NOFOLLOW", 0)
+_MAX_OPEN_DIRECTORIES = 200
 _MAX_RELATIVE_BYTES = 3500  # with two more names of at most 255 bytes still below PATH_MAX
 
 
@@ -98,3 +101,9 @@ class Place:
             os.close(self.descriptor)
         else:
             self._lender.users -= 1
+
+
+def open_directories_allowed() -> int:
+    """Return how many directories may be kept open: a part of what the process is allowed."""
+    allowed = os.sysconf("SC_OPEN_MAX")  # negative where there is no limit
+    return min(_MAX_OPEN_DIRECTORIES, allowed // 4) if allowed > 0 else _MAX_OPEN_DIRECTORIES

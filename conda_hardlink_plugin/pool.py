@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from .crew import WorkerError
 from .inventory import RootKind
 from .links import unite
+from .listing import UntrustedDeviceError
 from .pool_worker import (
     Begin,
     Failed,
@@ -30,7 +31,6 @@ from .pool_worker import (
     Untrusted,
 )
 from .tally import Findings
-from .walk import UntrustedDeviceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence

@@ -13,8 +13,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from .listing import UntrustedDeviceError
 from .tally import Findings
-from .walk import Share, UntrustedDeviceError, Walk
+from .walk import Walk
 
 if TYPE_CHECKING:
     from array import array
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from .ground import Ground
     from .links import Inodes
+    from .share import Share
 
 
 class Begin(NamedTuple):

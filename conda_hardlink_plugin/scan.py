@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from .crew import WorkerError, start_crew, useful_processes
 from .ground import survey_ground
 from .inventory import RootKind
+from .listing import UntrustedDeviceError
 from .merge import merge
 from .mounts import read_mount_table
 from .pool import read_together
-from .walk import UntrustedDeviceError, Walk
+from .walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence

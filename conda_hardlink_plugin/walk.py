@@ -9,18 +9,17 @@ numbers do not hold (overlayfs with `xino=off`) is to be read again with a `stat
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from .inventory import Unit, UnitKind
+from .inventory import UnitKind
 from .kinds import kind_of_directory, kind_of_file
-from .listing import Listing, list_all, list_plain
+from .listing import Listing, UntrustedDeviceError, list_all, list_plain
 from .pace import Pace, read_with_threads
-from .place import Place
+from .place import OPEN_CHILD, OPEN_ROOT, Place, open_directories_allowed
+from .share import Share, reopen
 from .tally import BLOCK_BYTES, GONE, Tally
 
 if TYPE_CHECKING:
@@ -28,45 +27,8 @@ if TYPE_CHECKING:
 
     from .ground import Ground
 
-_OPEN_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-_OPEN_CHILD = _OPEN_ROOT | getattr(os, "O_NOFOLLOW", 0)
 _LINKS_PER_PROGRESS = 5000
-_MAX_OPEN_DIRECTORIES = 200
 _WORTH_SHARING = 2  # directories
-
-
-class UntrustedDeviceError(Exception):
-    """The inode numbers in directory listings of a device are not those of its files.
-
-    Attributes:
-        device: The `st_dev` of the directories on it.
-
-    """
-
-    def __init__(self, device: int) -> None:
-        """Name the device by its `st_dev`."""
-        super().__init__(device)
-        self.device = device
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Directories that one walk hands over to another: some of those in one directory.
-
-    Attributes:
-        root: Index of the root.
-        unit: What the directory's content belongs to.
-        way: The names that lead from the root to the directory.
-        identity: Device and inode of the directory.
-        children: Names of the directories in it that are to be read.
-
-    """
-
-    root: int
-    unit: Unit
-    way: tuple[str, ...]
-    identity: tuple[int, int]
-    children: list[str]
 
 
 class Walk:
@@ -99,7 +61,7 @@ class Walk:
         self.tally = Tally(ground.roots, ground.inside)
         self.stack: list[Place] = []
         self.links_told = 0
-        self.max_open = _open_directories_allowed()
+        self.max_open = open_directories_allowed()
         self.apart = {number for _, number in (*ground.identities, *ground.careful)}
         self.visited: set[tuple[int, int]] | None = set() if ground.may_meet_twice else None
         self.directories = 0
@@ -118,7 +80,7 @@ class Walk:
         try:
             if root.path in self.ground.unknown:
                 raise self.ground.unknown[root.path]
-            descriptor = os.open(root.path, _OPEN_ROOT)
+            descriptor = os.open(root.path, OPEN_ROOT)
         except OSError as error:
             tally.add_problem(root.path, error)
             with contextlib.suppress(OSError):
@@ -173,35 +135,19 @@ class Walk:
         if share.unit != tally.unit_of(unit):
             unit = tally.add_unit(share.unit.kind, share.unit.path)
         try:
-            descriptor, place = self._reopen(share, unit)
+            descriptor = reopen(share, root.path)
         except OSError as error:
             tally.add_problem("/".join([root.path, *share.way]), error)
             return
-        place.children = share.children
-        self._enter(self.stack, place, descriptor)
-
-    def _reopen(self, share: Share, unit: int) -> tuple[int, Place]:
-        """Open the directory of a share, name by name; no symbolic link is followed."""
-        tally, device = self.tally, share.identity[0]
+        device = share.identity[0]
         trusted = device not in self.untrusted and share.identity not in self.ground.careful
         plain = trusted and not tally.is_outside_packages(unit)
         sums = tally.sums(unit, device)
-        path = self.ground.roots[share.root].path
-        place = Place(None, path, unit, sums, share.identity, [], plain=plain)
-        descriptor = os.open(path, _OPEN_ROOT)
-        try:
-            for name in share.way:
-                above = descriptor
-                descriptor = os.open(name, _OPEN_CHILD, dir_fd=above)
-                os.close(above)
-                place = Place(place, name, unit, sums, share.identity, [], plain=plain)
-            status = os.fstat(descriptor)
-            if (status.st_dev, status.st_ino) != share.identity:
-                raise FileNotFoundError(errno.ENOENT, "replaced while scanning")  # noqa: TRY301
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return descriptor, place
+        place = Place(None, root.path, unit, sums, share.identity, [], plain=plain)
+        for name in share.way:
+            place = Place(place, name, unit, sums, share.identity, [], plain=plain)
+        place.children = share.children
+        self._enter(self.stack, place, descriptor)
 
     def _enter(self, stack: list[Place], place: Place, descriptor: int) -> None:
         """Put a directory that was listed on the stack if it has directories, else close it."""
@@ -219,7 +165,7 @@ class Walk:
         Several threads may do so at once.
         """
         try:
-            descriptor = os.open(parent.relative + name, _OPEN_CHILD, dir_fd=parent.descriptor)
+            descriptor = os.open(parent.relative + name, OPEN_CHILD, dir_fd=parent.descriptor)
         except OSError as error:
             return error
         device = parent.identity[0] if parent.plain else None
@@ -303,7 +249,7 @@ class Walk:
                 name = parent.children.pop()
                 try:
                     descriptor = os.open(
-                        parent.relative + name, _OPEN_CHILD, dir_fd=parent.descriptor
+                        parent.relative + name, OPEN_CHILD, dir_fd=parent.descriptor
                     )
                 except OSError as error:
                     self._add_unopened(parent, name, error)
@@ -480,9 +426,3 @@ class Walk:
         if self.on_progress is not None and links >= self.links_told + _LINKS_PER_PROGRESS:
             self.links_told = links
             self.on_progress(links)
-
-
-def _open_directories_allowed() -> int:
-    """Return how many directories may be kept open: a part of what the process is allowed."""
-    allowed = os.sysconf("SC_OPEN_MAX")  # negative where there is no limit
-    return min(_MAX_OPEN_DIRECTORIES, allowed // 4) if allowed > 0 else _MAX_OPEN_DIRECTORIES

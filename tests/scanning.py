@@ -7,10 +7,11 @@ from enum import Enum
 
 from conda_hardlink_plugin import scan as module
 from conda_hardlink_plugin.ground import survey_ground
+from conda_hardlink_plugin.listing import UntrustedDeviceError
 from conda_hardlink_plugin.merge import merge
 from conda_hardlink_plugin.mounts import read_mount_table
 from conda_hardlink_plugin.pace import read_with_threads
-from conda_hardlink_plugin.walk import UntrustedDeviceError, Walk
+from conda_hardlink_plugin.walk import Walk
 
 
 class Way(Enum):
