@@ -4,14 +4,16 @@ import glob
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from summary import Run
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DU = "du"
-SCAN, PLAN = "scan + accounting", "scan + plan of a clean"
+FLOOR = "the same in C"
+SCAN, ALONE, PLAN = "scan + accounting", "scan, one process", "scan + plan of a clean"
 REPORT, CLEAN, STARTUP = "report --json", "clean --dry-run --json", "conda --version"
 
 # The figures of every root, in the order of the arguments, caches first.
@@ -21,9 +23,10 @@ sys.path.insert(0, sys.argv[1])
 from conda_hardlink_plugin.inventory import Root, RootKind
 from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Usage
-roots = [Root(RootKind.CACHE, sys.argv[2])]
-roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[3:]]
-usage = Usage(scan(roots))
+processes = int(sys.argv[2]) or None
+roots = [Root(RootKind.CACHE, sys.argv[3])]
+roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[4:]]
+usage = Usage(scan(roots, processes=processes))
 print(usage.on_disk, usage.as_copies, sum(usage.exclusive_by_root))
 for alone, added in zip(usage.unique_by_root, usage.added(range(len(roots)))):
     print(alone, added)
@@ -88,6 +91,17 @@ class Command:
             )
         return ended.stdout
 
+    def summed_peak(self) -> int:
+        """Run it unmeasured and return the peak memory of all its processes added up, in bytes."""
+        nowhere = subprocess.DEVNULL
+        peaks: dict[int, int] = {}
+        with subprocess.Popen(self.arguments, env=self.environment, stdout=nowhere) as process:
+            while process.poll() is None:
+                for pid in _descendants(process.pid):
+                    peaks[pid] = max(peaks.get(pid, 0), _peak_kib(pid))
+                time.sleep(0.002)
+        return 1024 * sum(peaks.values())
+
     def measure(self) -> Run:
         """Run it once, its output thrown away, and return what it took."""
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER_CODE, *self.arguments]
@@ -99,6 +113,27 @@ class Command:
         wall, user, system = map(float, answer[1:4])
         peak, floor = (1024 * int(field) for field in answer[4:])
         return Run(wall, user, system, peak, floor)
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """Yield a process and those it has started."""
+    yield pid
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+    except OSError:  # it ended
+        return
+    for child in children:
+        yield from _descendants(int(child))
+
+
+def _peak_kib(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+            lines = [line.split() for line in status]
+    except OSError:
+        return 0
+    return next((int(fields[1]) for fields in lines if fields[0] == "VmHWM:"), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +180,22 @@ def conda_environment(roots: Roots, home: str) -> dict[str, str]:
     }
 
 
-def scan_command(roots: Roots) -> Command:
-    """Ours (a): the scan and its accounting alone, without conda and without drawing."""
-    code = [sys.executable, "-I", "-c", _SCAN_CODE, CHECKOUT, *roots.all]
-    return Command(SCAN, code, plain_environment())
+def scan_command(roots: Roots, processes: int = 0) -> Command:
+    """Ours (a): the scan and its accounting alone, without conda and without drawing.
+
+    With as many processes as it takes by itself, if not told how many.
+    """
+    code = [sys.executable, "-I", "-c", _SCAN_CODE, CHECKOUT, str(processes), *roots.all]
+    return Command(ALONE if processes == 1 else SCAN, code, plain_environment())
+
+
+def floor_command(roots: Roots, folder: str, threads: int) -> Command:
+    """What it must cost: the same trick in C, compiled now, one total and nothing else."""
+    program = os.path.join(folder, "floor")
+    source = os.path.join(CHECKOUT, "benchmarks", "floor.c")
+    subprocess.run(["cc", "-O2", "-pthread", "-o", program, source], check=True)
+    label = f"{FLOOR}, {threads} thread{'s' * (threads > 1)}"
+    return Command(label, [program, str(threads), *roots.all], plain_environment())
 
 
 def plan_command(roots: Roots) -> Command:

@@ -71,8 +71,15 @@ def peak_bytes(runs: Sequence[Run]) -> int:
     return max(run.peak for run in runs)
 
 
-def draw_table(runs: Mapping[str, Sequence[Run]], base: str) -> str:
-    """A row for each program: medians, and in brackets the quartiles, over the rounds."""
+def draw_table(runs: Mapping[str, Sequence[Run]], base: str, summed: Mapping[str, int]) -> str:
+    """A row for each program: medians, and in brackets the quartiles, over the rounds.
+
+    Args:
+        runs: What each program took.
+        base: The program that the others are compared with.
+        summed: The peak memory of all processes of each program, added up, in bytes.
+
+    """
     heading = (
         "",
         "wall s",
@@ -82,6 +89,7 @@ def draw_table(runs: Mapping[str, Sequence[Run]], base: str) -> str:
         "user s",
         "sys s",
         "peak MB",
+        "all processes MB",
     )
     rows = [heading]
     for label, taken in runs.items():
@@ -98,6 +106,7 @@ def draw_table(runs: Mapping[str, Sequence[Run]], base: str) -> str:
                 f"{statistics.median(run.user for run in taken):.3f}",
                 f"{statistics.median(run.system for run in taken):.3f}",
                 f"{hidden}{peak / MEGABYTE:.1f}",
+                f"{summed[label] / MEGABYTE:.1f}",
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
