@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,8 @@ def pytest_configure(config):
     for name in _not_for_tests():
         del os.environ[name]
     os.environ["HOME"] = nobodys_home.name
+    # A shell has its background jobs ignore Ctrl-C, and what they start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header():

@@ -324,7 +324,8 @@ def cannot_be_had(installation, way):
         os.symlink("no-cache", folder)
     elif way == "there is no home":
         write(folder)
-        return {"HOME": f"{folder}/home", "XDG_CACHE_HOME": ""}
+        nowhere = {"HOME": f"{folder}/home", "XDG_CACHE_HOME": ""}
+        return {**nowhere, "CONDA_REGISTER_ENVS": "false"}  # conda itself would want one
     return {"XDG_CACHE_HOME": folder}
 
 
