@@ -98,7 +98,7 @@ class Command:
         with subprocess.Popen(self.arguments, env=self.environment, stdout=nowhere) as process:
             while process.poll() is None:
                 for pid in _descendants(process.pid):
-                    peaks[pid] = max(peaks.get(pid, 0), _peak_kib(pid))
+                    peaks[pid] = _peak_kib(pid) or peaks.get(pid, 0)  # before exec: its parent's
                 time.sleep(0.002)
         return 1024 * sum(peaks.values())
 
