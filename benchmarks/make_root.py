@@ -256,9 +256,9 @@ def parser() -> argparse.ArgumentParser:
 def add_sizes(to: argparse.ArgumentParser) -> None:
     """Add the options that say how big the root is."""
     group = to.add_argument_group("the generated root")
-    group.add_argument("--cache-files", type=int, default=100_000, metavar="N")
+    group.add_argument("--cache-files", type=int, default=130_000, metavar="N")
     group.add_argument("--environments", type=int, default=12, metavar="N")
-    group.add_argument("--paths", type=int, default=600_000, metavar="N", help="in all, about")
+    group.add_argument("--paths", type=int, default=1_030_000, metavar="N", help="in all, about")
     group.add_argument("--seed", type=int, default=1, metavar="N")
 
 

@@ -71,13 +71,16 @@ def peak_bytes(runs: Sequence[Run]) -> int:
     return max(run.peak for run in runs)
 
 
-def draw_table(runs: Mapping[str, Sequence[Run]], base: str, summed: Mapping[str, int]) -> str:
+def draw_table(
+    runs: Mapping[str, Sequence[Run]], base: str, summed: Mapping[str, int] | None = None
+) -> str:
     """A row for each program: medians, and in brackets the quartiles, over the rounds.
 
     Args:
         runs: What each program took.
         base: The program that the others are compared with.
-        summed: The peak memory of all processes of each program, added up, in bytes.
+        summed: The peak memory of all processes of each program, added up, in bytes; where it
+            was not measured, there is no column for it.
 
     """
     heading = (
@@ -89,9 +92,9 @@ def draw_table(runs: Mapping[str, Sequence[Run]], base: str, summed: Mapping[str
         "user s",
         "sys s",
         "peak MB",
-        "all processes MB",
+        *(["all processes MB"] if summed else []),
     )
-    rows = [heading]
+    rows: list[tuple[str, ...]] = [heading]
     for label, taken in runs.items():
         peak = peak_bytes(taken)
         # Within a tenth of the launcher's own memory the peak may be the launcher's.
@@ -106,7 +109,7 @@ def draw_table(runs: Mapping[str, Sequence[Run]], base: str, summed: Mapping[str
                 f"{statistics.median(run.user for run in taken):.3f}",
                 f"{statistics.median(run.system for run in taken):.3f}",
                 f"{hidden}{peak / MEGABYTE:.1f}",
-                f"{summed[label] / MEGABYTE:.1f}",
+                *([f"{summed[label] / MEGABYTE:.1f}"] if summed else []),
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
