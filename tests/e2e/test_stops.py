@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import select
 import signal
 import subprocess
 
 import pytest
 
 from tests.e2e.disk import snapshot
+from tests.oracles import du
+from tests.trees import package
 
 # Presses Ctrl-C at the given one of the folders that the scan lists: nobody else does it by
 # descriptor.
@@ -77,6 +81,45 @@ def test_ctrl_c_while_printing_ends_with_130(installation):
     assert len(printed) > room
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+@pytest.fixture
+def big(changing):
+    """The installation with so many packages that several processes read it."""
+    for number in range(250):
+        package(changing.pkgs_dir, f"many-{number}-0", {"lib/file": b"x" * number})
+    return changing
+
+
+def children_of(process, number):
+    """The processes that another one starts, as soon as there are so many."""
+    children = []
+    while len(children) < number and process.poll() is None:
+        with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+            children = [int(pid) for pid in file.read().split()]
+    return children
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor, one process")
+def test_ctrl_c_while_several_processes_read_leaves_none(big):
+    before = snapshot(big.directory)
+    process = start(big, "--json", stdout=subprocess.PIPE, start_new_session=True)
+    children = children_of(process, 2)
+    descriptors = [os.pidfd_open(child) for child in children]
+    os.kill(children[0], signal.SIGSTOP)  # so that the report cannot end before
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    printed, errors = process.communicate()
+    for descriptor in descriptors:
+        assert select.select([descriptor], [], [], 60)[0], "a process is still there"
+        os.close(descriptor)
+    assert process.returncode == 130
+    assert "Traceback" not in printed + errors
+    assert snapshot(big.directory) == before
+
+
+def test_what_several_processes_find_is_what_du_prints(big):
+    rows = json.loads(big.hardlinks("report", "--json", "--du").stdout)["du"]
+    assert [row["added_bytes"] for row in rows] == du(*(row["path"] for row in rows))
 
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--packages",), ("--why",)], ids=" ".join)
