@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from itertools import compress, islice, pairwise, repeat
+from itertools import chain, compress, filterfalse, islice, pairwise, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -96,31 +96,42 @@ class Inodes:
     disk_bytes: array[int] = field(default_factory=lambda: array("Q"))
     apparent_bytes: array[int] = field(default_factory=lambda: array("Q"))
 
+    def __getitem__(self, places: slice) -> Inodes:
+        """Return those at some places."""
+        return Inodes(
+            self.numbers[places],
+            self.link_counts[places],
+            self.disk_bytes[places],
+            self.apparent_bytes[places],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What one process found of the inodes of one device.
 
     Attributes:
-        known_states: Numbers of the states of those inodes that all processes were told of, in the
-            order in which they were told; 0 where one was not met.
-        inodes: Those that nobody told of.
+        inodes: Those that it looked at itself.
         states: Numbers of their states.
+        met: How many of them it had met when it was told of those that others had met by then.
+        told_states: Numbers of the states of those, in the order in which they were told and
+            without those that it had met itself; 0 where it has not met one since.
 
     """
 
-    known_states: array[int]
     inodes: Inodes
     states: array[int]
+    met: int
+    told_states: array[int]
 
 
 class InodeTable:
     """The inodes with several links of one device.
 
     Attributes:
-        states: Inode number to the number of its state. Those that were told of come first, the
-            others are in the order of the columns.
-        disk_bytes: `st_blocks * 512` of those that nobody told of.
+        states: Inode number to the number of its state. First come those that were met before
+            others were told, then those, then those that were met afterwards.
+        disk_bytes: `st_blocks * 512` of those that were met and not told.
         apparent_bytes: `st_size`, likewise.
         link_counts: `st_nlink` when the inode was first met, likewise.
 
@@ -132,27 +143,31 @@ class InodeTable:
         self.disk_bytes = array("Q")
         self.apparent_bytes = array("Q")
         self.link_counts = array("I")
-        self._told = 0
+        self._met = self._told = 0
 
-    def learn(self, numbers: array[int]) -> None:
-        """Take in that somebody has written down these inodes, all that were met among them."""
-        met, states = array("Q", self.states), list(self.states.values())
-        self.states.clear()  # first, so that there is never memory for two tables
-        self.states.update(zip(numbers, repeat(0)))
-        self.states.update(zip(met, states, strict=True))
-        self._told = len(self.states)
-        for column in (self.disk_bytes, self.apparent_bytes, self.link_counts):
-            del column[:]
+    def learn(self, numbers: Iterable[int]) -> None:
+        """Take in, once, which inodes others have met, so that they need not be looked at."""
+        states = self.states
+        self._met = len(states)
+        states.update(zip(filterfalse(states.__contains__, numbers), repeat(0)))
+        self._told = len(states) - self._met
 
-    def inodes(self) -> Inodes:
-        """Return the inodes that nobody told of."""
-        numbers = array("Q", islice(self.states, self._told, None))
-        return Inodes(numbers, self.link_counts, self.disk_bytes, self.apparent_bytes)
+    def numbers(self) -> array[int]:
+        """Return the numbers of the inodes that were looked at here."""
+        met, told = self._met, self._told
+        return array("Q", chain(islice(self.states, met), islice(self.states, met + told, None)))
 
     def rows(self) -> Rows:
         """Return the table as it is handed over."""
+        met, after = self._met, self._met + self._told
         states = array("I", self.states.values())
-        return Rows(states[: self._told], self.inodes(), states[self._told :])
+        columns = (self.link_counts, self.disk_bytes, self.apparent_bytes)
+        return Rows(
+            inodes=Inodes(self.numbers(), *columns),
+            states=states[:met] + states[after:],
+            met=met,
+            told_states=states[met:after],
+        )
 
 
 def unite(tables: Sequence[Inodes]) -> Inodes:

@@ -20,7 +20,7 @@ from .link_text import passes_link
 from .links import State, unite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from .ground import Ground
     from .inventory import OwnFile, Unit
@@ -31,7 +31,6 @@ _ROOT_UNITS = (UnitKind.ENVIRONMENT, UnitKind.OTHER)
 
 
 def merge(
-    told: Mapping[int, Inodes],
     parts: Sequence[Findings],
     ground: Ground,
     records: dict[int, frozenset[str]],
@@ -41,13 +40,13 @@ def merge(
     No entry may have been read for two parts. An inode may have been met in several.
 
     Args:
-        told: The inodes of which all parts were told, by `st_dev`.
-        parts: What was found, by one process or by several.
+        parts: What was found, by one process or by several; then each was told once what the
+            others had met, in the order given here (`InodeTable.learn`).
         ground: The roots.
         records: For each environment the names of its records (`Inventory.records`).
 
     """
-    return _Merge(told, parts, ground).inventory(records)
+    return _Merge(parts, ground).inventory(records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +58,7 @@ class _StatesOfPart:
 
 
 class _Merge:
-    def __init__(
-        self, told: Mapping[int, Inodes], parts: Sequence[Findings], ground: Ground
-    ) -> None:
-        self.told = told
+    def __init__(self, parts: Sequence[Findings], ground: Ground) -> None:
         self.parts = parts
         self.ground = ground
         self.units = sorted({unit for part in parts for unit in part.units}, key=_place_of_unit)
@@ -130,13 +126,7 @@ class _Merge:
         ]
         parts = [part for _, part in holders]
         own = self.multi_link_own[is_symlink, st_dev] = {}
-        blocks = []
-        if st_dev in self.told and not is_symlink:
-            blocks.append((self.told[st_dev], [rows.known_states for rows, _ in holders]))
-        if holders:
-            inodes = unite([rows.inodes for rows, _ in holders])
-            blocks.append((inodes, [_states_in(inodes, rows) for rows, _ in holders]))
-        for inodes, columns in blocks:
+        for inodes, columns in _blocks([rows for rows, _ in holders]):
             for places, state in self._add_alike(device, inodes, columns, parts):
                 if self.ground.detailed:
                     own.update(dict.fromkeys(inodes.numbers[places], state))
@@ -223,12 +213,51 @@ def _runs(columns: Sequence[array[int]]) -> Iterator[slice]:
         yield slice(begin, len(columns[0]))
 
 
-def _states_in(inodes: Inodes, rows: Rows) -> array[int]:
-    """Return the number of the state in which a part met each inode, 0 where it did not."""
-    if inodes is rows.inodes:
-        return rows.states
-    states = dict(zip(rows.inodes.numbers, rows.states, strict=True))
-    return array("I", map(states.get, inodes.numbers, repeat(0)))
+def _blocks(tables: Sequence[Rows]) -> Iterator[tuple[Inodes, list[array[int]]]]:
+    """Yield the inodes that were met, each once, and the numbers of their states in each table.
+
+    What one process had met before the others were told of it stands in their tables in the same
+    order, unless two of them had met an inode: then all are looked for by number.
+    """
+    if len(tables) == 1:
+        yield tables[0].inodes, [tables[0].states]
+        return
+    met_by_others = [sum(rows.met for rows in tables) - rows.met for rows in tables]
+    in_order = [len(rows.told_states) for rows in tables] == met_by_others
+    if in_order:
+        for owner, rows in enumerate(tables):
+            yield rows.inodes[: rows.met], list(_states_of_met(tables, owner))
+    begins = [rows.met if in_order else 0 for rows in tables]
+    inodes = unite([rows.inodes[begin:] for rows, begin in zip(tables, begins, strict=True)])
+    columns = []
+    for index, (rows, begin) in enumerate(zip(tables, begins, strict=True)):
+        states = dict(zip(rows.inodes.numbers[begin:], rows.states[begin:], strict=True))
+        if not in_order:
+            states.update(zip(_told(tables, index), rows.told_states, strict=True))
+        columns.append(array("I", map(states.get, inodes.numbers, repeat(0))))
+    yield inodes, columns
+
+
+def _states_of_met(tables: Sequence[Rows], owner: int) -> Iterator[array[int]]:
+    """Yield the numbers of the states, in each table, of what one process had met by itself."""
+    met = tables[owner].met
+    for index, rows in enumerate(tables):
+        if index == owner:
+            yield rows.states[:met]
+        else:
+            begin = sum(other.met for place, other in enumerate(tables[:owner]) if place != index)
+            yield rows.told_states[begin : begin + met]
+
+
+def _told(tables: Sequence[Rows], index: int) -> list[int]:
+    """Return the inodes that a process was told of and had not met, in that order."""
+    own = frozenset(tables[index].inodes.numbers[: tables[index].met])
+    others = (
+        rows.inodes.numbers[: rows.met] for place, rows in enumerate(tables) if place != index
+    )
+    return list(
+        dict.fromkeys(number for numbers in others for number in numbers if number not in own)
+    )
 
 
 def _together(numbers: Sequence[int], parts: Sequence[_StatesOfPart]) -> State:

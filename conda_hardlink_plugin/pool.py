@@ -8,12 +8,12 @@ what another one has still before it.
 from __future__ import annotations
 
 import selectors
+from array import array
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
 from .crew import WorkerError
 from .inventory import RootKind
-from .links import unite
 from .listing import UntrustedDeviceError
 from .pool_worker import (
     Begin,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from .crew import Worker
     from .ground import Ground
-    from .links import Inodes
 
 _DIRECTORIES_AT_ONCE = 400
 _DIRECTORIES_WHILE_OTHERS_WAIT = 1
@@ -50,7 +49,7 @@ def read_together(
     ground: Ground,
     untrusted: Collection[int],
     on_progress: Callable[[int], None] | None,
-) -> tuple[dict[int, Inodes], list[Findings]]:
+) -> list[Findings]:
     """Read all roots with several processes.
 
     Args:
@@ -60,7 +59,7 @@ def read_together(
         on_progress: Called now and then with the number of entries read so far.
 
     Returns:
-        The inodes of which all were told on the way, by device, and what each has found.
+        What each of them found, in the order of the processes.
 
     Raises:
         UntrustedDeviceError: One more device is not to be trusted.
@@ -95,7 +94,7 @@ class _Pool:
         self.on_progress = on_progress
         self.idle: list[Worker] = []
 
-    def run(self, untrusted: frozenset[int]) -> tuple[dict[int, Inodes], list[Findings]]:
+    def run(self, untrusted: frozenset[int]) -> list[Findings]:
         begin = Begin(self.ground, untrusted)
         for worker in self.workers:
             worker.tell(begin)
@@ -105,26 +104,26 @@ class _Pool:
         roots = enumerate(self.ground.roots)
         caches = {index for index, root in roots if root.kind is RootKind.CACHE}
         self.read(sorted(caches))
-        together = self.share_what_was_met()
+        self.share_what_was_met()
         self.read(index for index in range(len(self.ground.roots)) if index not in caches)
         for worker in self.workers:
             worker.tell(Finish())
-        return together, [_hear(worker, Findings) for worker in self.workers]
+        return [_hear(worker, Findings) for worker in self.workers]
 
-    def share_what_was_met(self) -> dict[int, Inodes]:
-        """Write down the inodes that were met, and tell all processes of them."""
+    def share_what_was_met(self) -> None:
+        """Tell each process which inodes the others have met, in the order of the processes."""
         for worker in self.workers:
             worker.tell(TellMet())
-        met = [_hear(worker, Met).inodes for worker in self.workers]
-        devices = dict.fromkeys(device for inodes in met for device in inodes)
-        together = {
-            device: unite([inodes.pop(device) for inodes in met if device in inodes])
-            for device in devices
-        }
-        numbers = {device: inodes.numbers for device, inodes in together.items()}
-        for worker in self.workers:
-            worker.tell(Learn(numbers))
-        return together
+        met = [_hear(worker, Met).numbers for worker in self.workers]
+        devices = {device for numbers in met for device in numbers}
+        for worker, own in zip(self.workers, met, strict=True):
+            others: dict[int, array[int]] = {}
+            for device in devices:
+                others[device] = array("Q")
+                for numbers in met:
+                    if numbers is not own:
+                        others[device] += numbers.get(device, array("Q"))
+            worker.tell(Learn(others))
 
     def read(self, roots: Iterable[int]) -> None:
         """Have some roots read to their end."""

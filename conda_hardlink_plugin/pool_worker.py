@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from .ground import Ground
-    from .links import Inodes
     from .share import Share
 
 
@@ -68,13 +67,13 @@ class TellMet(NamedTuple):
 
 
 class Met(NamedTuple):
-    """The inodes with several links, by device."""
+    """The numbers of the inodes with several links, by device."""
 
-    inodes: dict[int, Inodes]
+    numbers: dict[int, array[int]]
 
 
 class Learn(NamedTuple):
-    """The numbers of all inodes that were met: they need no `stat` any more. Not answered."""
+    """The inodes that others have met: they need no `stat` any more. Not answered."""
 
     numbers: dict[int, array[int]]
 
@@ -146,7 +145,7 @@ class Worker:
             case PartWith():
                 answer = self._part_with()
             case TellMet():
-                answer = Met(walk.tally.inodes())
+                answer = Met(walk.tally.met())
             case Learn(numbers):
                 walk.tally.learn(numbers)
             case Finish():

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .crew import Worker
     from .ground import Ground
     from .inventory import Inventory, Root
-    from .links import Inodes
     from .mounts import MountTable
     from .tally import Findings
 
@@ -68,12 +67,12 @@ def scan(
     try:
         while True:
             try:
-                told, parts = _read(ground, untrusted, crew, processes, on_progress)
+                parts = _read(ground, untrusted, crew, processes, on_progress)
             except UntrustedDeviceError as error:  # noqa: PERF203  # once a device
                 untrusted.add(error.device)
                 crew = ()  # it has ended
             else:
-                return merge(told, parts, ground, list_records(ground, parts))
+                return merge(parts, ground, list_records(ground, parts))
     finally:
         if collecting:
             gc.enable()
@@ -85,7 +84,7 @@ def _read(
     crew: Sequence[Worker],
     processes: int,
     on_progress: Callable[[int], None] | None,
-) -> tuple[dict[int, Inodes], list[Findings]]:
+) -> list[Findings]:
     """Read all roots, and return what `merge` puts together."""
     try:
         with start_crew(1 if crew else processes) as started:
@@ -94,7 +93,7 @@ def _read(
                 return read_together(workers, ground, untrusted, on_progress)
     except WorkerError as error:
         _LOG.warning("a scan is repeated in one process: of several, one failed: %s", error)
-    return {}, [_read_alone(ground, untrusted, on_progress)]
+    return [_read_alone(ground, untrusted, on_progress)]
 
 
 def _read_alone(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .inventory import OwnFile, PrivateSums, Problem, ProblemKind, Root, RootKind, Unit, UnitKind
 from .link_text import escapes
-from .links import Inodes, InodeTable, Rows, State, States, Step
+from .links import InodeTable, Rows, State, States, Step
 from .mounts import is_within
 
 if TYPE_CHECKING:
@@ -133,16 +133,15 @@ class Tally:
             problems=self._problems,
         )
 
-    def inodes(self) -> dict[int, Inodes]:
+    def met(self) -> dict[int, array[int]]:
         """Return the inodes with several links that listings name and that were met, by device."""
-        return {device: table.inodes() for device, table in self.listed.items()}
+        return {device: table.numbers() for device, table in self.listed.items()}
 
     def learn(self, numbers: Mapping[int, array[int]]) -> None:
-        """Take in that somebody has written down these inodes, all that were met among them."""
-        for device in numbers:
+        """Take in, once, which inodes others have met, by device."""
+        for device, others in numbers.items():
             self.meet_device(device)
-        for device, table in self.listed.items():
-            table.learn(numbers[device])
+            self.listed[device].learn(others)
 
     def begin_root(self, root: int, *, detailed: bool) -> int:
         """Make a root the current one; return the unit for what is not a unit of its own in it."""

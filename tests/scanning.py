@@ -60,4 +60,4 @@ def _scan_with_threads(roots, detailed, mounts, on_progress):
         finally:
             walk.close()
         parts = [walk.tally.findings()]
-        return merge({}, parts, ground, module.list_records(ground, parts))
+        return merge(parts, ground, module.list_records(ground, parts))

@@ -51,16 +51,34 @@ def test_each_inode_is_there_once_with_the_highest_count_told(told):
     assert [rows(inodes) for inodes in tables] == before
 
 
-@given(counted, st.permutations(range(1, 31)), counted)
-def test_what_was_told_comes_first_and_keeps_its_states(met, numbers, later):
-    learned = InodeTable()
-    learned.states |= met
-    learned.learn(array("Q", numbers))
-    assert list(learned.states) == numbers
-    assert learned.states == {number: met.get(number, 0) for number in numbers}
-    for number, state in later.items():
-        learned.states[100 + number] = state
-    handed_over = learned.rows()
-    assert list(handed_over.known_states) == [met.get(number, 0) for number in numbers]
-    assert list(handed_over.inodes.numbers) == [100 + number for number in later]
-    assert list(handed_over.states) == list(later.values())
+numbers = st.lists(st.integers(1, 30), unique=True, max_size=15)
+
+
+@given(numbers, st.lists(st.integers(1, 30), max_size=15), numbers)
+def test_what_was_told_keeps_its_place_and_what_was_met_its_states(met, told, later):
+    table = InodeTable()
+    look_at(table, met)
+    table.learn(array("Q", told))
+    new = [number for number in dict.fromkeys(told) if number not in met]
+    assert list(table.states) == [*met, *new]
+    look_at(table, later)
+    own = [*met, *(number for number in later if number not in {*met, *told})]
+    handed_over = table.rows()
+    assert rows(handed_over.inodes) == [
+        (number, number + 1, 512 * number, 3 * number) for number in own
+    ]
+    times = {number: (number in met) + (number in later) for number in {*own, *new}}
+    assert list(handed_over.states) == [times[number] for number in own]
+    assert list(handed_over.told_states) == [times[number] for number in new]
+    assert handed_over.met == len(met)
+    assert list(table.numbers()) == own
+
+
+def look_at(table, seen):
+    """Meet inodes; the number of a state is how often an inode was met."""
+    for number in seen:
+        if number not in table.states:
+            table.disk_bytes.append(512 * number)
+            table.apparent_bytes.append(3 * number)
+            table.link_counts.append(number + 1)
+        table.states[number] = table.states.get(number, 0) + 1

@@ -110,7 +110,7 @@ def test_what_several_found_of_a_detailed_environment_is_what_one_found(wide):
 def test_all_of_them_read(wide):
     ground = survey_ground(wide, (), read_mount_table())
     with crew.start_crew(3) as workers:
-        _, parts = read_together(workers, ground, (), None)
+        parts = read_together(workers, ground, (), None)
     counted = [sum(part.links) for part in parts]
     assert sum(counted) == sum(scan(wide, processes=1).links)
     assert min(counted) > 100
