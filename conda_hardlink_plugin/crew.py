@@ -17,7 +17,7 @@ _MOST_PROCESSES = 4
 _FEW_PACKAGES = 250  # below, starting processes takes longer than what they save
 _CODE = """\
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path.append(sys.argv[1])
 from conda_hardlink_plugin.pool_worker import main
 main()
 """

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import resource
 import select
+import shutil
 import signal
 import stat
+import subprocess
 import sys
 
 import pytest
@@ -249,3 +251,25 @@ def test_none_are_started_ahead_for_a_small_cache(wide):
     with crew.crew_for([wide[0].path]) as workers:
         assert workers == []
         assert children() == []
+
+
+def test_a_module_beside_the_plugin_hides_none_of_the_standard_library(wide, tmp_path):
+    """Backports of it are installed where the plugin is, in `site-packages`."""
+    copied = f"{tmp_path}/site-packages"
+    shutil.copytree(os.path.dirname(crew.__file__), f"{copied}/conda_hardlink_plugin")
+    for name in ("dataclasses", "typing", "enum", "pickle", "array"):
+        write(f"{copied}/{name}.py", b"raise SystemExit('not this one')")
+    code = (
+        "import sys; sys.path.append(sys.argv[1])\n"
+        "from conda_hardlink_plugin.scan import scan\n"
+        "from conda_hardlink_plugin.inventory import Root, RootKind\n"
+        "print(scan([Root(RootKind.CACHE, sys.argv[2])], processes=2).links[0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, copied, wide[0].path],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""  # where all had to be read again, it would be said
+    assert int(done.stdout) == scan(wide, processes=1).links[0]
