@@ -55,7 +55,7 @@ class Worker:
         """Wait for the answer to the last request."""
         try:
             answer: object = pickle.load(self.answers)  # noqa: S301  # from our own process
-        except (OSError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # pickle raises anything where it is cut off, or is none
             raise WorkerError("it ended early") from error
         return answer
 

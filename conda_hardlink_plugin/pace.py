@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -96,10 +97,15 @@ class _Threads:
         self.failure: BaseException | None = None
 
     def run(self) -> None:
-        threads = [threading.Thread(target=self.work) for _ in range(_THREADS)]
-        for thread in threads:
-            thread.start()
+        threads: list[threading.Thread] = []
         try:
+            with suppress(RuntimeError):  # no more are allowed: those that there are will do
+                for _ in range(_THREADS):
+                    thread = threading.Thread(target=self.work)
+                    thread.start()
+                    threads.append(thread)
+            if not threads:
+                self.work()
             with self.changed:
                 while self.busy or self.next_place():
                     self.walk.tell_progress(0)

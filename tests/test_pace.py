@@ -60,10 +60,15 @@ def tree(tmp_path):
     return cache, prefix
 
 
-def scanned(tree, processes, env):
-    command = [sys.executable, "-c", SCAN, *tree, str(processes)]
+def scanned(tree, processes, env, code=SCAN):
+    command = [sys.executable, "-c", code, *tree, str(processes)]
     done = subprocess.run(
-        command, env=os.environ | env, capture_output=True, text=True, check=True, cwd=PROJECT
+        command,
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT,
     )
     *sizes, seconds, threads = done.stdout.split()
     return [int(size) for size in sizes], float(seconds), int(threads)
@@ -84,3 +89,19 @@ def test_several_processes_wait_too(tree, slow):
 def test_where_they_do_not_wait_there_are_no_threads(tree):
     sizes, _, threads = scanned(tree, 1, {})
     assert (sizes, threads) == (du(*tree), 0)
+
+
+@pytest.mark.parametrize("allowed", [0, 3])
+def test_where_no_more_threads_are_allowed_those_that_there_are_read(tree, slow, allowed):
+    few = (
+        "import threading\n"
+        "begin, left = threading.Thread.start, [" + str(allowed) + "]\n"
+        "def refuse(thread):\n"
+        '    if not left[0]: raise RuntimeError("can\'t start new thread")\n'
+        "    left[0] -= 1\n"
+        "    begin(thread)\n"
+        "threading.Thread.start = refuse\n"
+    )
+    sizes, _, threads = scanned(tree, 1, slow, few + SCAN)
+    assert sizes == du(*tree)
+    assert threads >= allowed
