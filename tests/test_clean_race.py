@@ -140,7 +140,8 @@ def test_nothing_is_lost_however_installs_and_cleans_meet(quick, how, losses, re
     assert installed["installed"] + installed["failed"] == INSTALLS
     assert cleaned["removed"], "there was no race"
     assert set(lost(installed)) <= losses
-    assert set(cleaned) <= {"removed", "spared", COMES_AGAIN}
+    told = {reason.partition(";")[0] for reason in cleaned}  # the next run says where the other is
+    assert told <= {"removed", "spared", COMES_AGAIN}
     clean(race.made)
     assert set(os.listdir(race.cache)) <= {"pkgs.lock", ".cache.lock", QUARANTINE}
     assert waiting(race) == []
