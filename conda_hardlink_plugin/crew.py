@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,6 +22,8 @@ sys.path.append(sys.argv[1])
 from conda_hardlink_plugin.pool_worker import main
 main()
 """
+MARKER = b"hardlink"  # a wrapper around the interpreter may print something first
+HEADER = struct.Struct("=8sQ")
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -54,10 +57,22 @@ class Worker:
     def hear(self) -> object:
         """Wait for the answer to the last request."""
         try:
-            answer: object = pickle.load(self.answers)  # noqa: S301  # from our own process
-        except Exception as error:  # pickle raises anything where it is cut off, or is none
+            marker, length = HEADER.unpack(self.answers.read(HEADER.size))
+            if marker != MARKER:
+                raise WorkerError("it says something of its own")
+            pickled = self.answers.read(length)
+            answer: object = pickle.loads(pickled)  # noqa: S301  # from our own process
+        except (OSError, struct.error, EOFError, pickle.UnpicklingError, MemoryError) as error:
             raise WorkerError("it ended early") from error
         return answer
+
+
+def put(answer: object, answers: IO[bytes]) -> None:
+    """Write an answer as `Worker.hear` reads it."""
+    pickled = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
+    answers.write(HEADER.pack(MARKER, len(pickled)))
+    answers.write(pickled)
+    answers.flush()
 
 
 @contextmanager
@@ -96,7 +111,7 @@ def useful_processes(packages: Iterable[int]) -> int:
         packages: About how many packages there are, in each of some folders.
 
     """
-    if getattr(sys, "frozen", False):  # there is no interpreter to be started
+    if getattr(sys, "frozen", False) or not sys.executable:  # no interpreter to be started
         return 1
     if sum(packages) < _FEW_PACKAGES:
         return 1
@@ -118,7 +133,7 @@ def _entries(folder: str) -> int:
 
 @contextmanager
 def _started() -> Iterator[Worker]:
-    command = [sys.executable, "-I", "-S", "-c", _CODE, _HOME]
+    command = [sys.executable, "-I", "-S", *_options(), "-c", _CODE, _HOME]
     pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
     try:
         process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere)  # noqa: S603  # ourselves
@@ -130,5 +145,18 @@ def _started() -> Iterator[Worker]:
             yield Worker(requests, answers)
     finally:
         process.kill()
-        with suppress(OSError):  # of what could not be sent any more
-            process.communicate()
+        for stream in (requests, answers):
+            with suppress(OSError):  # of what could not be sent any more
+                if stream is not None:
+                    stream.close()
+        process.wait()
+
+
+def _options() -> list[str]:
+    """Return what an isolated interpreter would not take from the variables of this one."""
+    options = ["-X", f"utf8={sys.flags.utf8_mode}"]  # names of files are to be the same text
+    if sys.dont_write_bytecode:
+        options.append("-B")
+    if sys.pycache_prefix is not None:
+        options += ["-X", f"pycache_prefix={sys.pycache_prefix}"]
+    return options

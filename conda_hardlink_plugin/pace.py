@@ -6,13 +6,15 @@ filesystem each call is a round trip, during which nothing else happens unless t
 
 from __future__ import annotations
 
-import resource
+import errno
+import os
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .listing import Listing
     from .place import Place
     from .walk import Walk
 
@@ -23,7 +25,6 @@ _DIRECTORIES_TO_TRY = 10
 _DIRECTORIES_AT_ONCE = 200
 _ROUNDS_WITH_THREADS = 20  # before it is tried without them
 _SECONDS_BETWEEN_PROGRESS = 0.1
-_USAGE_OF = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
 
 class Pace:
@@ -40,7 +41,8 @@ class Pace:
         self.waits = False
         self.directories = _DIRECTORIES_TO_TRY
         self._rounds = 0
-        self._begin(0)
+        self._forbidden = False
+        self.begin(0)
 
     def look(self, directories: int) -> None:
         """Judge the time since the last look.
@@ -53,25 +55,44 @@ class Pace:
             self._rounds -= 1
             if not self._rounds:
                 self.waits, self.directories = False, _DIRECTORIES_TO_TRY
-            self._begin(directories)
+            self.begin(directories)
             return
         time_ns = time.monotonic_ns() - self._time_ns
         if time_ns < _LOOKED_AT_NS:
             return
         computing_ns = time.thread_time_ns() - self._computing_ns
         # Who waits for the processor is switched out, too, but does not ask for it.
-        asked = resource.getrusage(_USAGE_OF).ru_nvcsw - self._switches
+        asked = _switches() - self._switches
         self.waits = (
-            time_ns > _WAITS_RATIO * computing_ns and asked >= directories - self._directories
+            not self._forbidden
+            and time_ns > _WAITS_RATIO * computing_ns
+            and asked >= directories - self._directories
         )
         self.directories, self._rounds = _DIRECTORIES_AT_ONCE, _ROUNDS_WITH_THREADS
-        self._begin(directories)
+        self.begin(directories)
 
-    def _begin(self, directories: int) -> None:
+    def forbid(self) -> None:
+        """Have no threads any more: there are too few descriptors for them."""
+        self.waits, self._forbidden = False, True
+
+    def begin(self, directories: int) -> None:
+        """Judge the time from now on.
+
+        Args:
+            directories: How many were read in all.
+
+        """
         self._directories = directories
         self._time_ns = time.monotonic_ns()
         self._computing_ns = time.thread_time_ns()
-        self._switches = resource.getrusage(_USAGE_OF).ru_nvcsw
+        self._switches = _switches()
+
+
+def _switches() -> int:
+    """Return how often this thread, or where that is not told this process, gave way by itself."""
+    import resource  # noqa: PLC0415  # not on Windows
+
+    return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_nvcsw
 
 
 def read_with_threads(walk: Walk, end: int) -> None:
@@ -100,7 +121,7 @@ class _Threads:
         threads: list[threading.Thread] = []
         try:
             with suppress(RuntimeError):  # no more are allowed: those that there are will do
-                for _ in range(_THREADS):
+                for _ in range(_threads_allowed()):
                     thread = threading.Thread(target=self.work)
                     thread.start()
                     threads.append(thread)
@@ -148,7 +169,10 @@ class _Threads:
             try:
                 listing = self.walk.list_below(place, name)
                 with self.changed:
-                    self.walk.count_listing(place, name, listing)
+                    if _lacks_descriptors(listing):
+                        self.read_later(place, name, listing)
+                    else:
+                        self.walk.count_listing(place, name, listing)
             except BaseException as error:  # noqa: BLE001  # raised by `run`
                 self.failure = error
             with self.changed:
@@ -158,8 +182,28 @@ class _Threads:
                 if self.idle:
                     self.changed.notify_all()
 
+    def read_later(self, place: Place, name: str, listing: Listing | OSError) -> None:
+        """Leave a directory, and all others, to be read without threads."""
+        if not isinstance(listing, OSError):
+            os.close(listing.descriptor)
+        place.children.append(name)
+        self.end = 0
+        self.walk.pace.forbid()
+
     def drop_read(self) -> None:
         """Close the directories of which nothing is needed any more."""
         stack = self.walk.stack
         while stack and not stack[-1].children and not stack[-1].users:
             stack.pop().close()
+
+
+def _threads_allowed() -> int:
+    """Return how many threads there may be; each has two descriptors open."""
+    allowed = os.sysconf("SC_OPEN_MAX")  # negative where there is no limit
+    return min(_THREADS, max(allowed // 8, 1)) if allowed > 0 else _THREADS
+
+
+def _lacks_descriptors(listing: Listing | OSError) -> bool:
+    """Tell whether a directory could not be listed because too many are open."""
+    problem = listing if isinstance(listing, OSError) else listing.problem
+    return problem is not None and problem.errno in (errno.EMFILE, errno.ENFILE)

@@ -29,6 +29,7 @@ from .pool_worker import (
     TakeOver,
     TellMet,
     Untrusted,
+    encoding_of_names,
 )
 from .tally import Findings
 
@@ -95,7 +96,7 @@ class _Pool:
         self.idle: list[Worker] = []
 
     def run(self, untrusted: frozenset[int]) -> list[Findings]:
-        begin = Begin(self.ground, untrusted)
+        begin = Begin(self.ground, untrusted, encoding_of_names())
         for worker in self.workers:
             worker.tell(begin)
         for worker in self.workers:

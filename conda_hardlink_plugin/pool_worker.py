@@ -13,6 +13,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from .crew import put
 from .listing import UntrustedDeviceError
 from .tally import Findings
 from .walk import Walk
@@ -26,10 +27,18 @@ if TYPE_CHECKING:
 
 
 class Begin(NamedTuple):
-    """The first request: what to know before anything is read. Answered by `Progress`."""
+    """The first request: what to know before anything is read. Answered by `Progress`.
+
+    Attributes:
+        ground: The roots.
+        untrusted: Devices whose listings name other inode numbers than they hold.
+        encoding: How names of files become text (`encoding_of_names`).
+
+    """
 
     ground: Ground
     untrusted: frozenset[int]
+    encoding: tuple[str, str]
 
 
 class OpenRoot(NamedTuple):
@@ -132,8 +141,10 @@ class Worker:
         walk = self._walk
         answer: Answer | None = None
         match request:
-            case Begin():
-                answer = self._read(0)
+            case Begin(_, _, encoding):
+                own = encoding_of_names()
+                reason = f"its file names are in {own[0]}, and here in {encoding[0]}"
+                answer = self._read(0) if own == encoding else Failed(reason)
             case OpenRoot(root, directories):
                 walk.open_root(root)
                 answer = self._read(directories)
@@ -168,6 +179,11 @@ class Worker:
         return Progress(sum(walk.tally.links), idle)
 
 
+def encoding_of_names() -> tuple[str, str]:
+    """Return in which encoding this process has the names of files, and what it does of others."""
+    return sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+
+
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests until the last one, or until whoever asks is gone."""
     request = pickle.load(requests)  # noqa: S301  # from the process that started this one
@@ -180,8 +196,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         except Exception as error:  # noqa: BLE001  # told to whoever asked
             answer = Failed(f"{type(error).__name__}: {error}")
         if answer is not None:
-            pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
-            answers.flush()
+            put(answer, answers)
         if isinstance(answer, (Findings, Untrusted, Failed)):
             return
         request = pickle.load(requests)  # noqa: S301

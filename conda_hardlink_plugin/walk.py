@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _LINKS_PER_PROGRESS = 5000
 _WORTH_SHARING = 2  # directories
+_LONGEST_WAY = 64  # who takes over opens each directory on the way
 
 
 class Walk:
@@ -102,7 +103,11 @@ class Walk:
     def read(self, directories: int) -> None:
         """Read directories below the current root; stop after about so many."""
         end = self.directories + directories
+        self.pace.begin(self.directories)
         while self.stack and self.directories < end:
+            if not self.stack[-1].children:
+                self.stack.pop().close()
+                continue
             part = min(end, self.directories + self.pace.directories)
             if self.pace.waits:
                 read_with_threads(self, part)
@@ -122,10 +127,13 @@ class Walk:
             return []
         shares = []
         for place in self.stack:
+            way = place.way
+            if len(way) > _LONGEST_WAY:
+                break
             given, place.children = place.children[::2], place.children[1::2]
             if given:
                 unit = self.tally.unit_of(place.unit)
-                shares.append(Share(self.tally.root, unit, place.way, place.identity, given))
+                shares.append(Share(self.tally.root, unit, way, place.identity, given))
         return shares
 
     def take_over(self, share: Share) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from conda_hardlink_plugin.ground import survey_ground
+from conda_hardlink_plugin.mounts import read_mount_table
+from conda_hardlink_plugin.walk import Walk
 from tests.oracles import du
-from tests.trees import link, package, write
+from tests.trees import cache_root, link, package, write
 
 PROJECT = Path(__file__).parent.parent
 SLOW_SOURCE = PROJECT / "benchmarks" / "slow.c"
@@ -105,3 +109,24 @@ def test_where_no_more_threads_are_allowed_those_that_there_are_read(tree, slow,
     sizes, _, threads = scanned(tree, 1, slow, few + SCAN)
     assert sizes == du(*tree)
     assert threads >= allowed
+
+
+@pytest.mark.parametrize("descriptors", [24, 40])
+def test_where_few_descriptors_are_allowed_there_are_few_threads(tree, slow, descriptors):
+    few = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2)\n"
+    sizes, _, threads = scanned(tree, 1, slow, few + SCAN)
+    assert sizes == du(*tree)
+    assert threads > 0
+
+
+def test_the_time_between_two_reads_is_not_taken_for_waiting(tree):
+    ground = survey_ground([cache_root(tree[0])], (), read_mount_table())
+    walk = Walk(ground, ())
+    walk.open_root(0)
+    for _ in range(5):
+        walk.read(1)
+        for _ in range(4):
+            select.select([], [], [], 0.002)
+    waited = walk.pace.waits
+    walk.close()
+    assert not waited

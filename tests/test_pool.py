@@ -145,7 +145,15 @@ def test_where_one_has_no_memory_all_is_read_again(wide, caplog):
 
 
 @pytest.mark.parametrize(
-    "program", ["#!/bin/sh\nexit 3\n", "#!/bin/sh\necho no pickle\n", "#!/nowhere\n", None]
+    "program",
+    [
+        "#!/bin/sh\nexit 3\n",
+        "#!/bin/sh\necho no pickle\n",
+        f'#!/bin/sh\necho Using python; exec {sys.executable} "$@"\n',
+        f'#!/bin/sh\necho Loading modules; {sys.executable} "$@"\n',
+        "#!/nowhere\n",
+        None,
+    ],
 )
 def test_where_none_can_be_started_one_process_reads(wide, tmp_path, monkeypatch, caplog, program):
     executable = f"{tmp_path}/python"
@@ -229,6 +237,12 @@ def test_there_are_not_more_processes_than_processors(monkeypatch, processors, e
     assert crew.useful_processes([10_000]) == expected
 
 
+@pytest.mark.parametrize("executable", [None, ""])
+def test_where_no_interpreter_is_known_none_is_started(monkeypatch, executable):
+    monkeypatch.setattr(sys, "executable", executable)
+    assert crew.useful_processes([10_000]) == 1
+
+
 def test_a_frozen_conda_has_no_interpreter_to_start(monkeypatch):
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert crew.useful_processes([10_000]) == 1
@@ -253,23 +267,78 @@ def test_none_are_started_ahead_for_a_small_cache(wide):
         assert children() == []
 
 
-def test_a_module_beside_the_plugin_hides_none_of_the_standard_library(wide, tmp_path):
-    """Backports of it are installed where the plugin is, in `site-packages`."""
-    copied = f"{tmp_path}/site-packages"
-    shutil.copytree(os.path.dirname(crew.__file__), f"{copied}/conda_hardlink_plugin")
-    for name in ("dataclasses", "typing", "enum", "pickle", "array"):
-        write(f"{copied}/{name}.py", b"raise SystemExit('not this one')")
-    code = (
-        "import sys; sys.path.append(sys.argv[1])\n"
-        "from conda_hardlink_plugin.scan import scan\n"
-        "from conda_hardlink_plugin.inventory import Root, RootKind\n"
-        "print(scan([Root(RootKind.CACHE, sys.argv[2])], processes=2).links[0])"
-    )
+SCAN = """\
+import sys; sys.path.append(sys.argv[1])
+from conda_hardlink_plugin.scan import scan
+from conda_hardlink_plugin.softlinks import follow_softlinks
+from conda_hardlink_plugin.inventory import Root, RootKind
+cache, processes, *prefixes = sys.argv[2:]
+roots = [Root(RootKind.CACHE, cache)] + [Root(RootKind.ENVIRONMENT, path) for path in prefixes]
+inventory = scan(roots, processes=int(processes))
+links = {root: sorted(found.links) for root, found in follow_softlinks(inventory).items()}
+print(inventory.links, links, ascii([unit.path for unit in inventory.units]))
+"""
+
+
+def scanned(package_folder, processes, *paths, options=("-I", "-S"), **env):
+    """What a scan in a fresh interpreter prints; it says nothing else."""
+    cache, *prefixes = paths
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, copied, wide[0].path],
+        [sys.executable, *options, "-c", SCAN, package_folder, cache, str(processes), *prefixes],
+        env={"PATH": os.environ["PATH"], **env},
         capture_output=True,
-        text=True,
         check=True,
     )
-    assert done.stderr == ""  # where all had to be read again, it would be said
-    assert int(done.stdout) == scan(wide, processes=1).links[0]
+    assert done.stderr == b""  # where all had to be read again, it would be said
+    return done.stdout
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """The package alone in a folder, with no bytecode."""
+    folder = f"{tmp_path}/site-packages"
+    shutil.copytree(
+        os.path.dirname(crew.__file__),
+        f"{folder}/conda_hardlink_plugin",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"LC_ALL": "C", "PYTHONUTF8": "1"},
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"},
+    ],
+    ids=str,
+)
+def test_names_are_the_same_text_in_every_process(tmp_path, copied, env):
+    cache, prefix = os.fsencode(f"{tmp_path}/pkgs-\u00fc"), os.fsencode(f"{tmp_path}/env-\u00e4")
+    for folder in (cache + b"/a-\xff-1-0/info", prefix + b"/conda-meta", prefix + b"/lib"):
+        os.makedirs(folder)
+    write(os.fsdecode(cache + b"/a-\xff-1-0/info/index.json"), b"{}")
+    write(os.fsdecode(cache + b"/a-\xff-1-0/f"), b"x")
+    os.symlink(b"../../" + os.path.basename(cache) + b"/a-\xff-1-0/f", prefix + b"/lib/f")
+    one, three = (scanned(copied, number, cache, prefix, options=(), **env) for number in (1, 3))
+    assert one == three
+    assert b"{1: [" in one
+
+
+@pytest.mark.parametrize("forbidden", [True, False])
+def test_bytecode_is_written_only_where_it_may_be(wide, tmp_path, copied, forbidden):
+    env = {"PYTHONPYCACHEPREFIX": f"{tmp_path}/elsewhere"}
+    if forbidden:
+        env["PYTHONDONTWRITEBYTECODE"] = "1"
+    scanned(copied, 2, wide[0].path, options=(), **env)
+    assert not os.path.exists(f"{copied}/conda_hardlink_plugin/__pycache__")
+    assert os.path.exists(f"{tmp_path}/elsewhere") is not forbidden
+
+
+def test_a_module_beside_the_plugin_hides_none_of_the_standard_library(wide, copied):
+    """Backports of it are installed where the plugin is, in `site-packages`."""
+    for name in ("dataclasses", "typing", "enum", "pickle", "array"):
+        write(f"{copied}/{name}.py", b"raise SystemExit('not this one')")
+    assert scanned(copied, 2, wide[0].path) == scanned(copied, 1, wide[0].path)
