@@ -322,7 +322,7 @@ def test_names_are_the_same_text_in_every_process(tmp_path, copied, env):
     write(os.fsdecode(cache + b"/a-\xff-1-0/info/index.json"), b"{}")
     write(os.fsdecode(cache + b"/a-\xff-1-0/f"), b"x")
     os.symlink(b"../../" + os.path.basename(cache) + b"/a-\xff-1-0/f", prefix + b"/lib/f")
-    one, three = (scanned(copied, number, cache, prefix, options=(), **env) for number in (1, 3))
+    one, three = (scanned(copied, number, cache, prefix, options=("-S",), **env) for number in (1, 3))
     assert one == three
     assert b"{1: [" in one
 
@@ -332,7 +332,7 @@ def test_bytecode_is_written_only_where_it_may_be(wide, tmp_path, copied, forbid
     env = {"PYTHONPYCACHEPREFIX": f"{tmp_path}/elsewhere"}
     if forbidden:
         env["PYTHONDONTWRITEBYTECODE"] = "1"
-    scanned(copied, 2, wide[0].path, options=(), **env)
+    scanned(copied, 2, wide[0].path, options=("-S",), **env)
     assert not os.path.exists(f"{copied}/conda_hardlink_plugin/__pycache__")
     assert os.path.exists(f"{tmp_path}/elsewhere") is not forbidden
 
