@@ -286,6 +286,7 @@ def scanned(package_folder, processes, *paths, options=("-I", "-S"), **env):
     done = subprocess.run(
         [sys.executable, *options, "-c", SCAN, package_folder, cache, str(processes), *prefixes],
         env={"PATH": os.environ["PATH"], **env},
+        cwd=package_folder,  # what is in the current folder comes first
         capture_output=True,
         check=True,
     )
