@@ -323,7 +323,8 @@ def test_names_are_the_same_text_in_every_process(tmp_path, copied, env):
     write(os.fsdecode(cache + b"/a-\xff-1-0/info/index.json"), b"{}")
     write(os.fsdecode(cache + b"/a-\xff-1-0/f"), b"x")
     os.symlink(b"../../" + os.path.basename(cache) + b"/a-\xff-1-0/f", prefix + b"/lib/f")
-    one, three = (scanned(copied, number, cache, prefix, options=("-S",), **env) for number in (1, 3))
+    roots = (cache, prefix)
+    one, three = (scanned(copied, number, *roots, options=("-S",), **env) for number in (1, 3))
     assert one == three
     assert b"{1: [" in one
 
