@@ -21,10 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from machine import describe_machine
-from make_root import add_sizes, census
+from make_root import add_sizes, census, sizes_of
 from programs import (
     ALONE,
-    CHECKOUT,
     DU,
     PLAN,
     REPORT,
@@ -256,17 +255,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hardlinks-bench-") as made:
         home = os.path.join(made, "home")
         os.mkdir(home)
-        directory = options.root
-        if directory is None:
-            directory = os.path.join(made, "root")
-            sizes = ("cache_files", "environments", "paths", "seed")
-            words = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in sizes]
-            maker = os.path.join(CHECKOUT, "benchmarks", "make_root.py")
-            if subprocess.run([sys.executable, maker, directory, *words], check=False).returncode:
-                return 2
-            print()
         try:
-            roots = Roots.below(os.path.abspath(directory))
+            roots = Roots.given_or_generated(options.root, sizes_of(options), made)
             return bench(roots, options.rounds, options.conda_python, home)
         except BenchmarkError as error:
             print(f"bench: {error}", file=sys.stderr)

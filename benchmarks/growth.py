@@ -10,7 +10,6 @@ unmeasured.
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from bench import check_scan, race
 from machine import describe_machine
 from make_root import census
 from programs import (
-    CHECKOUT,
     DU,
     BenchmarkError,
     Command,
@@ -30,8 +28,7 @@ from programs import (
 )
 from summary import quartiles
 
-MOST_ENVIRONMENTS = 32
-PATHS, CACHE_FILES = 2_500_000, 130_000
+SIZES = {"environments": 32, "paths": 2_500_000, "cache_files": 130_000}
 Point = tuple[int, int, int, dict[str, float]]  # environments, paths, inodes, label to seconds
 
 
@@ -99,19 +96,9 @@ def main() -> int:
     parser.add_argument("--svg", metavar="FILE", help="write a plot (needs matplotlib)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hardlinks-growth-") as made:
-        directory = options.root
-        if directory is None:
-            directory = os.path.join(made, "root")
-            sizes = {
-                "environments": MOST_ENVIRONMENTS, "paths": PATHS, "cache-files": CACHE_FILES,
-            }  # fmt: skip
-            words = [f"--{name}={value}" for name, value in sizes.items()]
-            maker = os.path.join(CHECKOUT, "benchmarks", "make_root.py")
-            if subprocess.run([sys.executable, maker, directory, *words], check=False).returncode:
-                return 2
         try:
-            every = Roots.below(os.path.abspath(directory))
-            print(describe_machine(directory, {}))
+            every = Roots.given_or_generated(options.root, SIZES, made)
+            print(describe_machine(every.directory, {}))
             points = []
             number = 1
             while number <= len(every.environments):

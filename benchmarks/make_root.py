@@ -262,6 +262,12 @@ def add_sizes(to: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int, default=1, metavar="N")
 
 
+def sizes_of(options: argparse.Namespace) -> dict[str, int]:
+    """The sizes that the options of `add_sizes` say."""
+    names = ("cache_files", "environments", "paths", "seed")
+    return {name: getattr(options, name) for name in names}
+
+
 def main() -> int:
     """Run the command line."""
     options = parser().parse_args()

@@ -153,6 +153,27 @@ class Roots:
             raise BenchmarkError(f"{directory} has no pkgs and envs/*: write it with make_root.py")
         return cls(directory, cache, environments)
 
+    @classmethod
+    def given_or_generated(
+        cls, given: str | None, sizes: Mapping[str, int], folder: str
+    ) -> "Roots":
+        """Find them in a directory that was named, or write one with make_root.py.
+
+        Args:
+            given: The directory; `None` to write one.
+            sizes: The options of make_root.py.
+            folder: Where to write it.
+
+        """
+        if given is not None:
+            return cls.below(os.path.abspath(given))
+        directory = os.path.join(folder, "root")
+        words = [f"--{name.replace('_', '-')}={size}" for name, size in sizes.items()]
+        maker = os.path.join(CHECKOUT, "benchmarks", "make_root.py")
+        if subprocess.run([sys.executable, maker, directory, *words], check=False).returncode:
+            raise BenchmarkError("no root could be generated")
+        return cls.below(directory)
+
     @property
     def all(self) -> tuple[str, ...]:
         """Every root, the cache first."""

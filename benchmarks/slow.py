@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from bench import race
 from machine import describe_machine
-from make_root import add_sizes, census
+from make_root import add_sizes, census, sizes_of
 from programs import (
     CHECKOUT,
     DU,
@@ -46,17 +46,9 @@ def main() -> int:
         library = os.path.join(made, "slow.so")
         source = os.path.join(CHECKOUT, "benchmarks", "slow.c")
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-        directory = options.root
-        if directory is None:
-            directory = os.path.join(made, "root")
-            sizes = ("cache_files", "environments", "paths", "seed")
-            words = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in sizes]
-            maker = os.path.join(CHECKOUT, "benchmarks", "make_root.py")
-            if subprocess.run([sys.executable, maker, directory, *words], check=False).returncode:
-                return 2
         try:
-            roots = Roots.below(os.path.abspath(directory))
-            print(describe_machine(directory, {}))
+            roots = Roots.given_or_generated(options.root, sizes_of(options), made)
+            print(describe_machine(roots.directory, {}))
             print(census(roots.all).lines())
             slow = {"LD_PRELOAD": library, "SLOW_MICROSECONDS": str(options.microseconds)}
             environment = plain_environment() | slow

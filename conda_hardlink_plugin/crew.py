@@ -84,7 +84,7 @@ def crew_for(caches: Iterable[str]) -> Iterator[list[Worker]]:
     with ExitStack() as stack:
         workers: list[Worker] = []
         with suppress(WorkerError):
-            workers = stack.enter_context(start_crew(useful_processes(map(_entries, caches))))
+            workers = stack.enter_context(start_crew(useful_processes(map(count_entries, caches))))
         yield workers
 
 
@@ -124,7 +124,8 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _entries(folder: str) -> int:
+def count_entries(folder: str) -> int:
+    """Return how many entries a folder has, 0 where it cannot be listed."""
     try:
         return len(os.listdir(folder))
     except OSError:  # told of by whoever reads it

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from .crew import WorkerError, start_crew, useful_processes
+from .crew import WorkerError, count_entries, start_crew, useful_processes
 from .ground import survey_ground
 from .inventory import RootKind
 from .listing import UntrustedDeviceError
@@ -131,8 +131,4 @@ def _records(root: Root) -> frozenset[str] | None:
 
 def _packages(root: Root) -> int:
     """Return about how many packages are cached or installed in a root."""
-    inside = "" if root.kind is RootKind.CACHE else "/conda-meta"
-    try:
-        return len(os.listdir(root.path + inside))
-    except OSError:  # told of by whoever reads it
-        return 0
+    return count_entries(root.path + ("" if root.kind is RootKind.CACHE else "/conda-meta"))

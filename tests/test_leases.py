@@ -171,16 +171,24 @@ def test_what_a_killed_process_started_does_not_hold_its_lease(folder):
 def test_one_that_is_taken_for_a_dead_ones_before_it_is_locked_is_had_all_the_same(
     folder, monkeypatch
 ):
+    def another_begins(descriptor, operation, flock):
+        HeldLease(folder, "create").release()
+        assert os.listdir(folder) == []
+
+    assert_had_although(another_begins, folder, monkeypatch)
+
+
+def assert_had_although(meanwhile, folder, monkeypatch):
+    """That a process has its lease whatever happens just before it is locked for the first time."""
     flock, times = fcntl.flock, []
 
-    def meanwhile(descriptor, operation):
+    def interrupted(descriptor, operation):
         if operation & fcntl.LOCK_EX and not times:
             times.append(1)
-            HeldLease(folder, "create").release()  # another conda that begins
-            assert os.listdir(folder) == []
+            meanwhile(descriptor, operation, flock)
         return flock(descriptor, operation)
 
-    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    monkeypatch.setattr(fcntl, "flock", interrupted)
     lease = HeldLease(folder, "install")
     assert read(folder) == [(ME, ANY)]
     lease.release()
@@ -190,24 +198,17 @@ def test_whoever_looks_at_one_before_it_is_locked_does_not_keep_a_process_from_i
     folder, monkeypatch
 ):
     """A clean: it holds a lock of its own for that moment."""
-    flock, times = fcntl.flock, []
 
-    def meanwhile(descriptor, operation):
-        if operation & fcntl.LOCK_EX and not times:
-            times.append(1)
-            looking = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
-            flock(looking, fcntl.LOCK_SH)
-            try:
-                if operation & fcntl.LOCK_NB:
-                    flock(descriptor, operation)
-            finally:
-                os.close(looking)
-        return flock(descriptor, operation)
+    def somebody_looks(descriptor, operation, flock):
+        looking = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
+        flock(looking, fcntl.LOCK_SH)
+        try:
+            if operation & fcntl.LOCK_NB:
+                flock(descriptor, operation)
+        finally:
+            os.close(looking)
 
-    monkeypatch.setattr(fcntl, "flock", meanwhile)
-    lease = HeldLease(folder, "install")
-    assert read(folder) == [(ME, ANY)]
-    lease.release()
+    assert_had_although(somebody_looks, folder, monkeypatch)
 
 
 def test_what_does_not_fit_on_the_disk_may_be_any(folder):

@@ -187,24 +187,26 @@ def test_what_is_unlinked_frees_what_du_loses(made):
         assert all(os.path.isdir(folder) for folder in figures.folders)
 
 
+def assert_freed_as_told(tree):
+    """That du loses what removing the environment is said to free."""
+    figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=True)
+    before = du(tree.top)[0]
+    shutil.rmtree(tree.prefix)
+    assert figures.freed_bytes + figures.rest_bytes == before - du(tree.top)[0]
+
+
 @given(inodes)
 def test_an_environment_that_goes_frees_what_du_loses(made):
     with tree_of(made, link_in_rest=False) as tree:
         write(f"{tree.prefix}/conda-meta/history", b"x" * 5_000)
-        figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=True)
-        before = du(tree.top)[0]
-        shutil.rmtree(tree.prefix)
-        assert figures.freed_bytes + figures.rest_bytes == before - du(tree.top)[0]
+        assert_freed_as_told(tree)
 
 
 @given(inodes)
 def test_hard_links_of_an_environment_to_itself_go_with_it(made):
     """Also those that no package has, or only one of two."""
     with tree_of(made) as tree:
-        figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=True)
-        before = du(tree.top)[0]
-        shutil.rmtree(tree.prefix)
-        assert figures.freed_bytes + figures.rest_bytes == before - du(tree.top)[0]
+        assert_freed_as_told(tree)
 
 
 @given(inodes)
