@@ -10,6 +10,8 @@ import sys
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from .crew_member import HEADER, MARKER, Prepare
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import IO
@@ -19,11 +21,9 @@ _FEW_PACKAGES = 250  # below, starting processes takes longer than what they sav
 _CODE = """\
 import sys
 sys.path.append(sys.argv[1])
-from conda_hardlink_plugin.pool_worker import main
+from conda_hardlink_plugin.crew_member import main
 main()
 """
-MARKER = b"hardlink"  # a wrapper around the interpreter may print something first
-HEADER = struct.Struct("=8sQ")
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -32,7 +32,7 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """A process that does what `pool_worker` says.
+    """A process that does what `crew_member` says.
 
     Attributes:
         answers: Where its answers come from.
@@ -67,25 +67,35 @@ class Worker:
         return answer
 
 
-def put(answer: object, answers: IO[bytes]) -> None:
-    """Write an answer as `Worker.hear` reads it."""
-    pickled = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
-    answers.write(HEADER.pack(MARKER, len(pickled)))
-    answers.write(pickled)
-    answers.flush()
-
-
 @contextmanager
-def crew_for(caches: Iterable[str]) -> Iterator[list[Worker]]:
+def crew_for(caches: Iterable[str], *, ready: bool = True) -> Iterator[list[Worker]]:
     """Start processes if there is enough in some package caches; stop them at the end.
 
     Raises no error: where none can be started, there are none.
+
+    Args:
+        caches: Package caches.
+        ready: They import what they need to read.
+
     """
     with ExitStack() as stack:
         workers: list[Worker] = []
         with suppress(WorkerError):
             workers = stack.enter_context(start_crew(useful_processes(map(count_entries, caches))))
+            if ready:
+                prepare(workers)
         yield workers
+
+
+def prepare(workers: Iterable[Worker]) -> None:
+    """Have processes import what they need to read.
+
+    Raises:
+        WorkerError: One has ended.
+
+    """
+    for worker in workers:
+        worker.tell(Prepare())
 
 
 @contextmanager

@@ -46,6 +46,10 @@ class NotHeldError(HardlinksError):
     """Nothing is held by that name."""
 
 
+class IndexNotClearedError(HardlinksError):
+    """The index cannot be removed."""
+
+
 class SubjectNotFoundError(HardlinksError):
     """What is to be explained is not there, or not one thing."""
 

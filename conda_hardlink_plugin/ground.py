@@ -47,6 +47,11 @@ class Ground:
     has_subvolumes: bool
     may_meet_twice: bool
 
+    @property
+    def can_be_indexed(self) -> bool:
+        """What is in a directory depends on nothing but the directory and the other roots in it."""
+        return not (self.may_meet_twice or self.careful or self.mounted_files or self.unknown)
+
 
 def survey_ground(roots: Iterable[Root], detailed: Collection[str], mounts: MountTable) -> Ground:
     """Look at the roots themselves, and at what is mounted where."""
@@ -65,10 +70,7 @@ def survey_ground(roots: Iterable[Root], detailed: Collection[str], mounts: Moun
         aliases=aliases,
         identities=frozenset(identities),
         unknown=unknown,
-        inside=tuple(
-            () if root.kind is RootKind.CACHE else _places_inside(index, root, paths, mounts)
-            for index, root in enumerate(kept)
-        ),
+        inside=tuple(_places_inside(index, root, paths, mounts) for index, root in enumerate(kept)),
         # The listing of a directory in which a mount covers a file names the covered inode.
         careful=frozenset(_identities(os.path.dirname(path) for path in mounted_files)),
         mounted_files=Counter(_identities(mounted_files)),

@@ -197,6 +197,38 @@ class Problem:
     reason: str
 
 
+class ReadingMode(Enum):
+    """How it was found out what there is.
+
+    Attributes:
+        FULL: Everything was read.
+        EXACT: Each directory, and each inode by one of its names, was looked at again; what had
+            changed was read again, and the rest is as an index says.
+        QUICK: Each directory was looked at again, nothing in them had come or gone, and everything
+            is as an index says.
+
+    """
+
+    FULL = "full"
+    EXACT = "exact"
+    QUICK = "quick"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How it was found out what there is.
+
+    Attributes:
+        mode: By reading, or from an index.
+        taken_s: Since when nothing is known of what a quick look does not see, in seconds since the
+            epoch; `None` in the other modes.
+
+    """
+
+    mode: ReadingMode
+    taken_s: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """Everything one scan found.
@@ -216,6 +248,7 @@ class Inventory:
         own_files: For each root asked for in detail, the files that it alone holds.
         problems: What could not be counted as it stands.
         aliases: Path of a root that is the same directory as an earlier root, to that root's path.
+        reading: How all that was found out.
 
     """
 
@@ -233,6 +266,7 @@ class Inventory:
     own_files: dict[int, list[OwnFile]]
     problems: tuple[Problem, ...]
     aliases: dict[str, str]
+    reading: Reading = Reading(ReadingMode.FULL)  # it is immutable
 
     def identity(self, root: int) -> tuple[int, int] | None:
         """Return device and inode of a root; `None` if it could not be opened."""

@@ -145,6 +145,20 @@ class InodeTable:
         self.link_counts = array("I")
         self._met = self._told = 0
 
+    def add(
+        self, number: int, link_count: int, disk_bytes: int, apparent_bytes: int, step: Step
+    ) -> bool:
+        """Count one link to an inode that was looked at; tell whether it is the first one met."""
+        state = self.states.get(number)
+        if state is not None:
+            self.states[number] = step[state]
+            return False
+        self.states[number] = step[0]
+        self.disk_bytes.append(disk_bytes)
+        self.apparent_bytes.append(apparent_bytes)
+        self.link_counts.append(link_count)
+        return True
+
     def learn(self, numbers: Iterable[int]) -> None:
         """Take in, once, which inodes others have met, so that they need not be looked at."""
         states = self.states

@@ -121,7 +121,7 @@ class _Threads:
         threads: list[threading.Thread] = []
         try:
             with suppress(RuntimeError):  # no more are allowed: those that there are will do
-                for _ in range(_threads_allowed()):
+                for _ in range(threads_allowed()):
                     thread = threading.Thread(target=self.work)
                     thread.start()
                     threads.append(thread)
@@ -197,7 +197,7 @@ class _Threads:
             stack.pop().close()
 
 
-def _threads_allowed() -> int:
+def threads_allowed() -> int:
     """Return how many threads there may be; each has two descriptors open."""
     allowed = os.sysconf("SC_OPEN_MAX")  # negative where there is no limit
     return min(_THREADS, max(allowed // 8, 1)) if allowed > 0 else _THREADS

@@ -25,6 +25,7 @@ class Place:
         identity: Its device and inode.
         parent: The directory it was found in, `None` for a root.
         name: Its name there; a root's path.
+        inside: The path from the root to here, ending in `/`; empty for the root.
         relative: The path from `descriptor` to here, ending in `/`; empty for the directory itself.
         sums: Where its single-link inodes are added up.
         plain: Its entries' inode numbers are trusted, and it does not belong to the part of a
@@ -36,8 +37,8 @@ class Place:
     """
 
     __slots__ = (
-        "_lender", "children", "descriptor", "identity", "name", "parent", "plain", "relative",
-        "sums", "unit", "users",
+        "_lender", "children", "descriptor", "identity", "inside", "name", "parent", "plain",
+        "relative", "sums", "unit", "users",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +61,7 @@ class Place:
         self.children = children
         self.plain = plain
         self.descriptor = -1
+        self.inside: str = "" if parent is None else f"{parent.inside}{name}/"
         self.relative = ""
         self.users = 0
         self._lender: Place | None = None

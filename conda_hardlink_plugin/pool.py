@@ -50,6 +50,7 @@ def read_together(
     ground: Ground,
     untrusted: Collection[int],
     on_progress: Callable[[int], None] | None,
+    record_to: str | None = None,
 ) -> list[Findings]:
     """Read all roots with several processes.
 
@@ -58,6 +59,7 @@ def read_together(
         ground: The roots.
         untrusted: Devices whose listings name other inode numbers than they hold.
         on_progress: Called now and then with the number of entries read so far.
+        record_to: The file of the index that is being written, if one is.
 
     Returns:
         What each of them found, in the order of the processes.
@@ -67,7 +69,7 @@ def read_together(
         WorkerError: One failed, or was killed.
 
     """
-    return _Pool(ground, workers, on_progress).run(frozenset(untrusted))
+    return _Pool(ground, workers, on_progress).run(frozenset(untrusted), record_to)
 
 
 def _hear(worker: Worker, expected: type[Expected]) -> Expected:
@@ -95,8 +97,8 @@ class _Pool:
         self.on_progress = on_progress
         self.idle: list[Worker] = []
 
-    def run(self, untrusted: frozenset[int]) -> list[Findings]:
-        begin = Begin(self.ground, untrusted, encoding_of_names())
+    def run(self, untrusted: frozenset[int], record_to: str | None) -> list[Findings]:
+        begin = Begin(self.ground, untrusted, encoding_of_names(), record_to)
         for worker in self.workers:
             worker.tell(begin)
         for worker in self.workers:

@@ -6,21 +6,19 @@ named tuples, which take a seventh of the time of data classes to be made.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import pickle
-import signal
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from .crew import put
+from .crew_member import put
+from .index.recorder import Recorder
 from .listing import UntrustedDeviceError
 from .tally import Findings
 from .walk import Walk
 
 if TYPE_CHECKING:
     from array import array
-    from typing import BinaryIO
+    from typing import IO
 
     from .ground import Ground
     from .share import Share
@@ -33,12 +31,14 @@ class Begin(NamedTuple):
         ground: The roots.
         untrusted: Devices whose listings name other inode numbers than they hold.
         encoding: How names of files become text (`encoding_of_names`).
+        record_to: The file of the index that is being written, if one is.
 
     """
 
     ground: Ground
     untrusted: frozenset[int]
     encoding: tuple[str, str]
+    record_to: str | None
 
 
 class OpenRoot(NamedTuple):
@@ -133,7 +133,8 @@ class Worker:
 
     def __init__(self, begin: Begin) -> None:
         """Begin with nothing to read."""
-        self._walk = Walk(begin.ground, begin.untrusted)
+        recorder = None if begin.record_to is None else Recorder(begin.record_to)
+        self._walk = Walk(begin.ground, begin.untrusted, recorder=recorder)
         self._shares: list[Share] = []
 
     def answer(self, request: Request) -> Answer | None:
@@ -141,7 +142,7 @@ class Worker:
         walk = self._walk
         answer: Answer | None = None
         match request:
-            case Begin(_, _, encoding):
+            case Begin(_, _, encoding, _):
                 own = encoding_of_names()
                 reason = f"its file names are in {own[0]}, and here in {encoding[0]}"
                 answer = self._read(0) if own == encoding else Failed(reason)
@@ -160,7 +161,7 @@ class Worker:
             case Learn(numbers):
                 walk.tally.learn(numbers)
             case Finish():
-                answer = walk.tally.findings()
+                answer = walk.findings()
         return answer
 
     def _part_with(self) -> Parted:
@@ -184,9 +185,8 @@ def encoding_of_names() -> tuple[str, str]:
     return sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until the last one, or until whoever asks is gone."""
-    request = pickle.load(requests)  # noqa: S301  # from the process that started this one
+def serve_scan(request: Begin, requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests from the first one of a scan until the last one."""
     worker = Worker(request)
     while True:
         try:
@@ -199,12 +199,4 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             put(answer, answers)
         if isinstance(answer, (Findings, Untrusted, Failed)):
             return
-        request = pickle.load(requests)  # noqa: S301
-
-
-def main() -> None:
-    """Serve the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is stopped by whoever started it
-    gc.disable()
-    with contextlib.suppress(EOFError, BrokenPipeError):  # whoever asks is gone
-        serve(sys.stdin.buffer, sys.stdout.buffer)
+        request = pickle.load(requests)  # noqa: S301  # from the process that started this one

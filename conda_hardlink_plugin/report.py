@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from .costs import CacheFigures, DeviceFigures, EnvironmentFigures, Totals
     from .evidence import Terms
-    from .inventory import Inventory
+    from .inventory import Inventory, Reading
     from .records import PathProblem
     from .usage import Usage
 
@@ -100,6 +100,7 @@ class Report:
     """Everything a report says. Parts that were not asked for are `None`.
 
     `incomplete` says that something below the roots could not be read: sizes are at least so much.
+    `reading` says how it was found out what there is.
     """
 
     measure: Measure
@@ -113,6 +114,7 @@ class Report:
     aliases: Mapping[str, str]
     incomplete: bool
     warnings: tuple[str, ...]
+    reading: Reading
     packages: tuple[PackageFigures, ...] | None = None
     du: tuple[DuRow, ...] | None = None
     if_removed: IfRemoved | None = None
@@ -186,6 +188,7 @@ def build_report(
         aliases=dict(inventory.aliases),
         incomplete=bool(notes.unreadable),
         warnings=(*notes.warnings, *_about_records(unread_records)),
+        reading=inventory.reading,
         packages=tuple(_packages(facts)) if request.packages else None,
         du=tuple(_du(facts.usage, inventory)) if request.du else None,
         if_removed=_if_removed(facts, request.if_removed, root_of) if request.if_removed else None,

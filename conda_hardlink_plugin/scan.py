@@ -1,4 +1,4 @@
-"""Roots to inventory: every directory below the roots is read once."""
+"""Roots to inventory: every directory below the roots is read once, or is as an index says."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import gc
 import logging
 import os
 import sys
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .crew import WorkerError, count_entries, start_crew, useful_processes
 from .ground import survey_ground
-from .inventory import RootKind
+from .index.file import new_index
+from .index.recorder import Recorder
+from .index.remembered import Remembered
+from .index.store import store
+from .index.stored import inventory_of
+from .inventory import Reading, ReadingMode, RootKind
 from .listing import UntrustedDeviceError
 from .merge import merge
 from .mounts import read_mount_table
@@ -22,6 +29,8 @@ if TYPE_CHECKING:
 
     from .crew import Worker
     from .ground import Ground
+    from .index.file import NewIndex
+    from .index.lookup import Lookup, Unchanged
     from .inventory import Inventory, Root
     from .mounts import MountTable
     from .tally import Findings
@@ -38,11 +47,13 @@ def scan(
     on_progress: Callable[[int], None] | None = None,
     crew: Sequence[Worker] = (),
     processes: int | None = None,
+    lookup: Lookup | None = None,
 ) -> Inventory:
-    """Read every directory below the roots and return what is there.
+    """Look at every directory below the roots and return what is there.
 
-    Nothing is written and nothing is followed out of a root. A root that lies inside another one
-    is counted for itself alone; one that is the same directory as an earlier one is an alias.
+    Nothing but the index is written, and nothing is followed out of a root. A root that lies inside
+    another one is counted for itself alone; one that is the same directory as an earlier one is an
+    alias.
 
     Args:
         roots: Package caches and prefixes. Caches are read first, whatever their place.
@@ -51,6 +62,8 @@ def scan(
         on_progress: Called now and then with the number of entries read so far.
         crew: Processes to read with, started for this scan.
         processes: How many to start when none are given; when not given, as many as are useful.
+        lookup: The index: what is as it says is not read again, and the next one is written. When
+            not given, everything is read.
 
     Returns:
         The inventory. What could not be read is in its `problems`.
@@ -61,58 +74,145 @@ def scan(
         crew, processes = (), 1
     elif processes is None:
         processes = useful_processes(map(_packages, ground.roots))
-    untrusted: set[int] = set()
     collecting = gc.isenabled()
     gc.disable()
     try:
-        while True:
-            try:
-                parts = _read(ground, untrusted, crew, processes, on_progress)
-            except UntrustedDeviceError as error:  # noqa: PERF203  # once a device
-                untrusted.add(error.device)
-                crew = ()  # it has ended
-            else:
-                return merge(parts, ground, list_records(ground, parts))
+        with ExitStack() as stack:
+            scanning = _Scanning(ground, crew, processes, on_progress, stack)
+            if lookup is None:
+                return scanning.read_all()
+            return scanning.read_with_index(lookup)
     finally:
         if collecting:
             gc.enable()
 
 
-def _read(
-    ground: Ground,
-    untrusted: Collection[int],
-    crew: Sequence[Worker],
-    processes: int,
-    on_progress: Callable[[int], None] | None,
-) -> list[Findings]:
-    """Read all roots, and return what `merge` puts together."""
-    try:
-        with start_crew(1 if crew else processes) as started:
-            workers = crew or started
-            if workers:
-                return read_together(workers, ground, untrusted, on_progress)
-    except WorkerError as error:
-        _LOG.warning("a scan is repeated in one process: of several, one failed: %s", error)
-    return [_read_alone(ground, untrusted, on_progress)]
+class _Scanning:
+    """One scan of some roots.
+
+    Attributes:
+        crew: The processes to read with; those that have ended are not among them.
+        untrusted: Devices whose listings name other inode numbers than they hold.
+
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        crew: Sequence[Worker],
+        processes: int,
+        on_progress: Callable[[int], None] | None,
+        stack: ExitStack,
+    ) -> None:
+        self.ground = ground
+        self.processes = processes
+        self.on_progress = on_progress
+        self.stack = stack
+        self.untrusted: set[int] = set()
+        self.crew = crew
+        if not crew:
+            self.start_crew()
+
+    def start_crew(self) -> None:
+        """Start processes; where that cannot be done there are none."""
+        self.crew = ()
+        try:
+            self.crew = self.stack.enter_context(start_crew(self.processes))
+        except WorkerError as error:
+            _LOG.warning("one process reads alone: %s", error)
+
+    def read_with_index(self, lookup: Lookup) -> Inventory:
+        """Read what is not as the index says, and write the next index."""
+        unchanged = None
+        try:
+            unchanged = lookup.unchanged(self.ground, self.on_progress)
+        except WorkerError as error:
+            _LOG.warning("the index is not used: of several processes, one failed: %s", error)
+            self.crew = ()
+        if not self.ground.can_be_indexed:
+            return self.read_all()
+        if unchanged is not None and unchanged.is_all:
+            return self.inventory_as_stored(unchanged)
+        with new_index(lookup.folder) as new:
+            if unchanged is not None and unchanged.is_most:
+                with suppress(UntrustedDeviceError):
+                    return self.read_rest(unchanged, new)
+            return self.read_all(new)
+
+    def inventory_as_stored(self, unchanged: Unchanged) -> Inventory:
+        """Return what is in the index, all of it."""
+        stored = unchanged.index.stored
+        if unchanged.quick:
+            reading = Reading(ReadingMode.QUICK, unchanged.index.taken_s)
+        else:
+            unchanged.index.confirm()
+            reading = Reading(ReadingMode.EXACT)
+        opened = (root for root, device in enumerate(stored.root_devices) if device >= 0)
+        return inventory_of(stored, self.ground, list_records(self.ground, opened), reading)
+
+    def read_rest(self, unchanged: Unchanged, new: NewIndex | None) -> Inventory:
+        """Read what has changed, by this process."""
+        remembered = Remembered(unchanged)
+        parts = [self.read_alone(new, remembered)]
+        return self.finish(parts, new, remembered)
+
+    def read_all(self, new: NewIndex | None = None) -> Inventory:
+        """Read everything."""
+        while True:
+            try:
+                return self.finish(self.read_together(new) or [self.read_alone(new)], new)
+            except UntrustedDeviceError as error:  # noqa: PERF203  # once a device
+                self.untrusted.add(error.device)
+                new = None
+                self.start_crew()  # the last one has ended
+
+    def finish(
+        self, parts: list[Findings], new: NewIndex | None, remembered: Remembered | None = None
+    ) -> Inventory:
+        """Put together what was read, and write it to the index."""
+        opened = {root for part in parts for root in part.identities}
+        mode = ReadingMode.FULL if remembered is None else ReadingMode.EXACT
+        records = list_records(self.ground, sorted(opened))
+        inventory = replace(merge(parts, self.ground, records), reading=Reading(mode))
+        if new is not None and not self.untrusted:
+            store(new, inventory, self.ground, parts, remembered)
+        return inventory
+
+    def read_together(self, new: NewIndex | None) -> list[Findings]:
+        """Read all roots with the other processes; return nothing if that does not work."""
+        if not self.crew:
+            return []
+        record_to = None if new is None else new.path
+        try:
+            return read_together(
+                self.crew, self.ground, self.untrusted, self.on_progress, record_to
+            )
+        except WorkerError as error:
+            _LOG.warning("a scan is repeated in one process: of several, one failed: %s", error)
+            self.crew = ()
+            return []
+
+    def read_alone(self, new: NewIndex | None, remembered: Remembered | None = None) -> Findings:
+        """Read all roots in this process."""
+        recorder = None if new is None else Recorder(new.path)
+        walk = Walk(
+            self.ground,
+            self.untrusted,
+            self.on_progress,
+            recorder=recorder,
+            remembered=remembered,
+        )
+        try:
+            for index in range(len(self.ground.roots)):
+                walk.open_root(index)
+                walk.read(sys.maxsize)
+            return walk.findings()
+        finally:
+            walk.close()
 
 
-def _read_alone(
-    ground: Ground, untrusted: Collection[int], on_progress: Callable[[int], None] | None
-) -> Findings:
-    """Read all roots in this process."""
-    walk = Walk(ground, untrusted, on_progress)
-    try:
-        for index in range(len(ground.roots)):
-            walk.open_root(index)
-            walk.read(sys.maxsize)
-    finally:
-        walk.close()
-    return walk.tally.findings()
-
-
-def list_records(ground: Ground, parts: Iterable[Findings]) -> dict[int, frozenset[str]]:
+def list_records(ground: Ground, opened: Iterable[int]) -> dict[int, frozenset[str]]:
     """List the records of each environment that was opened."""
-    opened = sorted({root for part in parts for root in part.identities})
     found = ((root, _records(ground.roots[root])) for root in opened)
     return {root: names for root, names in found if names is not None}
 

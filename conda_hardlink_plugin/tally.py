@@ -14,7 +14,9 @@ from .mounts import is_within
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from .index.page import Page, Row
 
 BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
 GONE = (FileNotFoundError, NotADirectoryError)
@@ -56,6 +58,7 @@ class Findings:
         holding: Units that other roots lie in.
         own_files: For each root read in detail, the files met first in it.
         problems: What could not be counted as it stands.
+        pages: What was written for the index, by units of `units`; `None` if not all could be.
 
     """
 
@@ -71,6 +74,7 @@ class Findings:
     holding: set[int]
     own_files: dict[int, list[NotedFile]]
     problems: list[Problem]
+    pages: list[Page] | None
 
 
 class Tally:
@@ -116,8 +120,13 @@ class Tally:
         self._own_files: dict[int, list[NotedFile]] = {}
         self._problems: list[Problem] = []
 
-    def findings(self) -> Findings:
-        """Return what was found; nothing may be counted afterwards."""
+    def findings(self, pages: list[Page] | None = None) -> Findings:
+        """Return what was found; nothing may be counted afterwards.
+
+        Args:
+            pages: What was written of it for the index.
+
+        """
         return Findings(
             links=self.links,
             identities=self._identities,
@@ -131,6 +140,7 @@ class Tally:
             holding=self._holding,
             own_files=self._own_files,
             problems=self._problems,
+            pages=pages,
         )
 
     def met(self) -> dict[int, array[int]]:
@@ -204,8 +214,10 @@ class Tally:
             sums.apparent_bytes += status.st_size
             sums.inodes += 1
         else:
-            table = self._table_of(status, is_symlink=is_symlink)
-            if not self._add_multilink(table, unit, status, link_count):
+            table = self._table_of(status.st_dev, is_symlink=is_symlink)
+            disk_bytes = status.st_blocks * BLOCK_BYTES
+            row = (status.st_ino, link_count, disk_bytes, status.st_size)
+            if not table.add(*row, self.step_in(unit)):
                 return
         if self.keeps_own:
             relative = f"{directory}/{name}"[len(self.roots[self.root].path) + 1 :]
@@ -270,25 +282,10 @@ class Tally:
             self.listed[device] = InodeTable()
             self._symbolic[device] = InodeTable()
 
-    def _table_of(self, status: os.stat_result, *, is_symlink: bool) -> InodeTable:
+    def _table_of(self, device: int, *, is_symlink: bool) -> InodeTable:
         """Return the table that an inode with several links is in, or is to be put in."""
-        self.meet_device(status.st_dev)
-        return (self._symbolic if is_symlink else self.listed)[status.st_dev]
-
-    def _add_multilink(
-        self, table: InodeTable, unit: int, status: os.stat_result, link_count: int
-    ) -> bool:
-        """Count one link to an inode that has several; tell whether it is the first one met."""
-        number, step = status.st_ino, self.step_in(unit)
-        state = table.states.get(number)
-        if state is not None:
-            table.states[number] = step[state]
-            return False
-        table.states[number] = step[0]
-        table.disk_bytes.append(status.st_blocks * BLOCK_BYTES)
-        table.apparent_bytes.append(status.st_size)
-        table.link_counts.append(link_count)
-        return True
+        self.meet_device(device)
+        return (self._symbolic if is_symlink else self.listed)[device]
 
     def _note_symlink(self, directory: str, name: str, descriptor: int) -> None:
         """Note a symbolic link of an environment."""
@@ -297,7 +294,33 @@ class Tally:
             target = os.readlink(name, dir_fd=descriptor)
         except OSError as error:
             self.add_problem(path, error)
-            return
+        else:
+            self.add_symlink(path, target)
+
+    def add_symlink(self, path: str, target: str) -> None:
+        """Note a symbolic link of an environment by its path and its text."""
+        directory = os.path.dirname(path)
         inside = directory[len(self.roots[self.root].path) + 1 :]
         leaves = escapes(target, inside) or self._leads_inside(directory, target)
         (self._leaving if leaves else self._staying).setdefault(self.root, {})[path] = target
+
+    def add_remembered(
+        self, unit: int, device: int, rows: Iterable[Row], linked: Iterable[int]
+    ) -> None:
+        """Count links to inodes with several, as they were found before.
+
+        Args:
+            unit: What they belong to.
+            device: What they are on.
+            rows: Inodes that were looked at.
+            linked: Inodes that were not: they are in the table, or among the rows.
+
+        """
+        step = self.step_in(unit)
+        tables = [self._table_of(device, is_symlink=is_symlink) for is_symlink in (False, True)]
+        for number, link_count, blocks, apparent_bytes, is_symlink in rows:
+            table = tables[is_symlink]
+            table.add(number, link_count, blocks * BLOCK_BYTES, apparent_bytes, step)
+        states = tables[False].states
+        for number in linked:
+            states[number] = step[states[number]]

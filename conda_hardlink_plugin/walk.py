@@ -19,13 +19,17 @@ from .kinds import kind_of_directory, kind_of_file
 from .listing import Listing, UntrustedDeviceError, list_all, list_plain
 from .pace import Pace, read_with_threads
 from .place import OPEN_CHILD, OPEN_ROOT, Place, open_directories_allowed
+from .plain import read_plain
 from .share import Share, reopen
-from .tally import BLOCK_BYTES, GONE, Tally
+from .tally import GONE, Findings, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from .ground import Ground
+    from .index.page import Draft
+    from .index.recorder import Recorder
+    from .index.remembered import Remembered
 
 _LINKS_PER_PROGRESS = 5000
 _WORTH_SHARING = 2  # directories
@@ -47,6 +51,9 @@ class Walk:
         ground: Ground,
         untrusted: Collection[int],
         on_progress: Callable[[int], None] | None = None,
+        *,
+        recorder: Recorder | None = None,
+        remembered: Remembered | None = None,
     ) -> None:
         """Begin with nothing read.
 
@@ -54,6 +61,8 @@ class Walk:
             ground: The roots.
             untrusted: Devices whose listings name other inode numbers than they hold.
             on_progress: Called now and then with the number of entries read so far.
+            recorder: Notes what is read for the index.
+            remembered: What need not be read again.
 
         """
         self.ground = ground
@@ -67,12 +76,16 @@ class Walk:
         self.visited: set[tuple[int, int]] | None = set() if ground.may_meet_twice else None
         self.directories = 0
         self.pace = Pace()
+        self._recorder = recorder
+        self._remembered = remembered
 
     def close(self) -> None:
         """Close what is open; what was not read remains unread."""
         for place in self.stack:
             place.close()
         self.stack.clear()
+        if self._recorder is not None:
+            self._recorder.close()
 
     def open_root(self, index: int) -> None:
         """Read a root itself; what is below it is read by `read`."""
@@ -90,7 +103,7 @@ class Walk:
         try:
             status = os.fstat(descriptor)
             tally.note_root(status)
-            top = self._read_apart(None, root.path, unit, descriptor, status)
+            top = self.read_apart(None, root.path, unit, descriptor, status)
         except OSError as error:
             os.close(descriptor)
             tally.add_problem(root.path, error)
@@ -98,7 +111,7 @@ class Walk:
         except BaseException:
             os.close(descriptor)
             raise
-        self._enter(self.stack, top, descriptor)
+        self.enter(top, descriptor)
 
     def read(self, directories: int) -> None:
         """Read directories below the current root; stop after about so many."""
@@ -112,7 +125,7 @@ class Walk:
             if self.pace.waits:
                 read_with_threads(self, part)
             else:
-                self._read_below(self.stack, part)
+                read_plain(self, part)
             self.pace.look(self.directories)
 
     def part_with(self) -> list[Share]:
@@ -155,17 +168,18 @@ class Walk:
         for name in share.way:
             place = Place(place, name, unit, sums, share.identity, [], plain=plain)
         place.children = share.children
-        self._enter(self.stack, place, descriptor)
+        self.enter(place, descriptor)
 
-    def _enter(self, stack: list[Place], place: Place, descriptor: int) -> None:
+    def enter(self, place: Place, descriptor: int) -> None:
         """Put a directory that was listed on the stack if it has directories, else close it."""
         if not place.children:
             os.close(descriptor)
             return
         place.descriptor = descriptor
-        if len(stack) >= self.max_open and place.parent and place.parent.may_lend_descriptor():
+        is_full = len(self.stack) >= self.max_open
+        if is_full and place.parent and place.parent.may_lend_descriptor():
             place.borrow_descriptor(place.parent)
-        stack.append(place)
+        self.stack.append(place)
 
     def list_below(self, parent: Place, name: str) -> Listing | OSError:
         """List a directory, and look at what is in it as far as that has to be; count nothing.
@@ -191,23 +205,24 @@ class Walk:
     def count_listing(self, parent: Place, name: str, listing: Listing | OSError) -> None:
         """Count what `list_below` found; one thread at a time may do so."""
         if isinstance(listing, OSError):
-            self._add_unopened(parent, name, listing)
+            self.add_unopened(parent, name, listing)
             return
         try:
             place = self._count_listed(parent, name, listing)
         except BaseException:
             os.close(listing.descriptor)
             raise
-        self._enter(self.stack, place, listing.descriptor)
+        self.enter(place, listing.descriptor)
 
     def _count_listed(self, parent: Place, name: str, listing: Listing) -> Place:
         tally, unit, status = self.tally, parent.unit, listing.status
         if not listing.plain:
-            return self._read_apart(parent, name, unit, listing.descriptor, status, listing)
+            return self.read_apart(parent, name, unit, listing.descriptor, status, listing)
         self.directories += 1
         identity = (status.st_dev, status.st_ino)
         place = Place(parent, name, unit, parent.sums, identity, listing.children, plain=True)
         tally.add_directory(unit, status)
+        draft = self._begin_directory(place, status)
         if listing.problem is not None:
             tally.add_problem(place.path, listing.problem)
         states, step = tally.listed[status.st_dev].states, tally.step_in(unit)
@@ -215,118 +230,19 @@ class Walk:
             if number in states:
                 states[number] = step[states[number]]
                 tally.links[tally.root] += 1
+                if draft is not None:
+                    draft.linked.append(number)
             elif isinstance(found, OSError):
                 tally.add_problem(f"{place.path}/{entry_name}", found)
             elif found is not None:
                 if (found.st_dev, found.st_ino) != (status.st_dev, number):
                     raise UntrustedDeviceError(status.st_dev)
                 tally.add_file(unit, place.path, entry_name, listing.descriptor, found)
+                if draft is not None:
+                    draft.add_name(entry_name, found)
         return place
 
-    def _read_below(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry costs more
-        self, stack: list[Place], end: int
-    ) -> None:
-        """Read the directories below those on the stack, as far as they are of one unit.
-
-        It stops when so many directories as `end` were read in all.
-
-        What stands here is done for each entry of every environment: it is the cost of a scan.
-        Where a listing's numbers may not be taken as they are, `_read_apart` does it slowly.
-        """
-        tally, apart = self.tally, self.apart
-        unit, sums = stack[-1].unit, stack[-1].sums
-        table = tally.listed[stack[-1].identity[0]]
-        states, step = table.states, tally.step_in(unit)
-        first_state = step[0]
-        state_of = states.get
-        add_disk_bytes, add_apparent_bytes, add_link_count = (
-            table.disk_bytes.append, table.apparent_bytes.append, table.link_counts.append
-        )  # fmt: skip
-        keeps_own, subvolumes = tally.keeps_own, self.ground.has_subvolumes
-        limit = end - self.directories
-        blocks = size = inodes = directory_blocks = directory_size = directories = linked = 0
-        try:
-            while stack and stack[-1].sums is sums and directories < limit:
-                parent = stack[-1]
-                if not parent.children:
-                    stack.pop().close()
-                    continue
-                if self.on_progress is not None:
-                    self.tell_progress(directories + inodes + linked)
-                device = parent.identity[0] if parent.plain else None
-                name = parent.children.pop()
-                try:
-                    descriptor = os.open(
-                        parent.relative + name, OPEN_CHILD, dir_fd=parent.descriptor
-                    )
-                except OSError as error:
-                    self._add_unopened(parent, name, error)
-                    continue
-                children: list[str] = []
-                try:
-                    status = os.fstat(descriptor)
-                    if status.st_dev != device or status.st_ino in apart:
-                        place = self._read_apart(parent, name, unit, descriptor, status)
-                        self._enter(stack, place, descriptor)
-                        continue
-                    inode = status.st_ino
-                    directory_blocks += status.st_blocks
-                    directory_size += status.st_size
-                    directories += 1
-                    with os.scandir(descriptor) as entries:
-                        for entry in entries:
-                            number = entry.inode()
-                            state = state_of(number)
-                            if state is not None and not (
-                                subvolumes and entry.is_dir(follow_symlinks=False)
-                            ):
-                                states[number] = step[state]
-                                linked += 1
-                                continue
-                            try:
-                                if entry.is_dir(follow_symlinks=False):
-                                    children.append(entry.name)
-                                    continue
-                                status = entry.stat(follow_symlinks=False)
-                            except OSError as error:
-                                tally.add_problem(f"{parent.path}/{name}/{entry.name}", error)
-                                continue
-                            if status.st_ino != number or status.st_dev != device:
-                                raise UntrustedDeviceError(parent.identity[0])  # noqa: TRY301
-                            if keeps_own or entry.is_symlink():
-                                path = f"{parent.path}/{name}"
-                                tally.add_file(unit, path, entry.name, descriptor, status)
-                            elif status.st_nlink > 1:
-                                states[number] = first_state
-                                add_disk_bytes(status.st_blocks * BLOCK_BYTES)
-                                add_apparent_bytes(status.st_size)
-                                add_link_count(status.st_nlink)
-                                linked += 1
-                            else:
-                                blocks += status.st_blocks
-                                size += status.st_size
-                                inodes += 1
-                except OSError as error:
-                    tally.add_problem(f"{parent.path}/{name}", error)
-                except BaseException:
-                    os.close(descriptor)
-                    raise
-                if children:
-                    identity = (parent.identity[0], inode)
-                    place = Place(parent, name, unit, sums, identity, children, plain=True)
-                    self._enter(stack, place, descriptor)
-                else:
-                    os.close(descriptor)
-        finally:
-            self.directories += directories
-            tally.links[tally.root] += inodes + linked + directories
-            sums.disk_bytes += (blocks + directory_blocks) * BLOCK_BYTES
-            sums.apparent_bytes += size + directory_size
-            sums.inodes += inodes + directories
-            sums.directory_disk_bytes += directory_blocks * BLOCK_BYTES
-            sums.directory_apparent_bytes += directory_size
-
-    def _read_apart(
+    def read_apart(
         self,
         parent: Place | None,
         name: str,
@@ -354,13 +270,33 @@ class Walk:
             if parent is not None and identity in self.ground.identities:
                 tally.note_holding(unit)
             return place
+        begins_unit = parent is None or unit != parent.unit
+        if begins_unit and self._remembered is not None and self._remembered.recall(unit, tally):
+            return place
         tally.add_directory(unit, status)
+        draft = self._begin_directory(place, status)
         if listing is None:
             listing = list_all(descriptor, status)
         if listing.problem is not None:
             tally.add_problem(path, listing.problem)
-        self._count_all(listing, place, searching, device if trusted else None)
+        self._count_all(listing, place, searching, device if trusted else None, draft)
         return place
+
+    def findings(self) -> Findings:
+        """Return what was found; nothing may be read afterwards."""
+        pages = None if self._recorder is None else self._recorder.pages()
+        return self.tally.findings(pages)
+
+    def draft(self, unit: int, device: int) -> Draft | None:
+        """Return where a few directories of a unit are to be noted for the index."""
+        return None if self._recorder is None else self._recorder.draft(unit, device)
+
+    def _begin_directory(self, place: Place, status: os.stat_result) -> Draft | None:
+        """Begin to note a directory for the index, if there is to be one."""
+        draft = self.draft(place.unit, status.st_dev)
+        if draft is not None:
+            draft.begin_directory(place.inside[:-1] or ".", status)
+        return draft
 
     def _is_counted_elsewhere(self, identity: tuple[int, int], path: str, *, is_root: bool) -> bool:
         """Tell whether a directory is another root, or was met before through another mount."""
@@ -374,7 +310,7 @@ class Walk:
         self.visited.add(identity)
         return False
 
-    def _add_unopened(self, parent: Place, name: str, error: OSError) -> None:
+    def add_unopened(self, parent: Place, name: str, error: OSError) -> None:
         """Count a directory that cannot be opened as far as its parent lets it be seen."""
         tally = self.tally
         path = f"{parent.path}/{name}"
@@ -396,7 +332,12 @@ class Walk:
             tally.add_directory(parent.unit, status)
 
     def _count_all(
-        self, listing: Listing, place: Place, searching: bool, check_device: int | None
+        self,
+        listing: Listing,
+        place: Place,
+        searching: bool,
+        check_device: int | None,
+        draft: Draft | None,
     ) -> None:
         """Count the entries of a directory that were all looked at; note the directories in it.
 
@@ -405,6 +346,7 @@ class Walk:
             place: The directory; its `children` are filled in.
             searching: Whether a tarball or the like gets a unit of its own here.
             check_device: If given, the numbers of the listing are checked against `stat`.
+            draft: Where what is in it is noted.
 
         """
         tally, directory = self.tally, place.path
@@ -427,6 +369,8 @@ class Walk:
                 unit = tally.add_unit(kind, f"{directory}/{name}")
             mounts = self.ground.mounted_files[status.st_dev, status.st_ino]
             tally.add_file(unit, directory, name, listing.descriptor, status, mounts=mounts)
+            if draft is not None:
+                draft.add_name(name, status)
 
     def tell_progress(self, links_uncounted: int) -> None:
         """Tell how many entries were read, if there are many more than when it was told last."""

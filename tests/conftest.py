@@ -70,7 +70,15 @@ def isolated(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(params=scanning.Way, ids=lambda way: way.value, scope="module")
 def each_way(request):
-    """In which way `tests.scanning.scan` reads."""
+    """In which way `tests.scanning.scan` finds out what there is."""
+    scanning.use(request.param)
+    yield request.param
+    scanning.use(scanning.Way.ALONE)
+
+
+@pytest.fixture(params=scanning.READING, ids=lambda way: way.value, scope="module")
+def each_reading(request):
+    """In which way `tests.scanning.scan` reads, without an index."""
     scanning.use(request.param)
     yield request.param
     scanning.use(scanning.Way.ALONE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conda_hardlink_plugin.costs import CacheFigures, DeviceFigures, EnvironmentFigures, Totals
+from conda_hardlink_plugin.inventory import Reading, ReadingMode
 from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.report import Report
 from conda_hardlink_plugin.usage import Measure
@@ -47,6 +48,7 @@ def report(*environments: EnvironmentFigures, **more) -> Report:
         "aliases": {},
         "incomplete": False,
         "warnings": (),
+        "reading": Reading(ReadingMode.FULL),
     }
     return Report(**(parts | more))
 

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import tempfile
+from dataclasses import replace
 from enum import Enum
+
+import pytest
 
 from conda_hardlink_plugin import scan as module
 from conda_hardlink_plugin.ground import survey_ground
+from conda_hardlink_plugin.index import page
+from conda_hardlink_plugin.index.lookup import look_up
 from conda_hardlink_plugin.listing import UntrustedDeviceError
 from conda_hardlink_plugin.merge import merge
 from conda_hardlink_plugin.mounts import read_mount_table
 from conda_hardlink_plugin.pace import read_with_threads
 from conda_hardlink_plugin.walk import Walk
 
+NEVER_NS = 10**19
+
 
 class Way(Enum):
-    """How the directories are read."""
+    """How it is found out what there is.
+
+    Attributes:
+        ALONE: Read by one process.
+        TOGETHER: Read by three.
+        THREADS: Read by threads.
+        EXACT: From an index that was just written, each directory and inode looked at again.
+        QUICK: From an index, each directory looked at again.
+        RECALLED: From an index, put together of its parts as if something else had changed.
+
+    """
 
     ALONE = "alone"
     TOGETHER = "together"
     THREADS = "threads"
+    EXACT = "exact"
+    QUICK = "quick"
+    RECALLED = "recalled"
 
 
+READING = (Way.ALONE, Way.TOGETHER, Way.THREADS)
 _way = [Way.ALONE]
 
 
@@ -32,15 +56,72 @@ def use(way):
 
 def scan(roots, *, detailed=(), mounts=None, on_progress=None):
     """Scan in the way that the fixture `each_way` says, in one process where it is not used."""
+    arguments = {"detailed": detailed, "mounts": mounts, "on_progress": on_progress}
     if _way[0] is Way.THREADS:
-        return _scan_with_threads(roots, detailed, mounts, on_progress)
-    return module.scan(
-        roots,
-        detailed=detailed,
-        mounts=mounts,
-        on_progress=on_progress,
-        processes=3 if _way[0] is Way.TOGETHER else 1,
-    )
+        return _scan_with_threads(roots, **arguments)
+    if _way[0] in READING:
+        return module.scan(roots, processes=3 if _way[0] is Way.TOGETHER else 1, **arguments)
+    with tempfile.TemporaryDirectory(prefix="index-") as folder:
+        write_index(folder, roots, mounts=mounts)
+        with look_up(folder, quick=_way[0] is Way.QUICK) as lookup:
+            taken = Partly(lookup) if _way[0] is Way.RECALLED else lookup
+            return module.scan(roots, processes=1, lookup=taken, **arguments)
+
+
+def write_index(folder, roots, **options):
+    """Scan, and write an index in which what was just changed is taken for settled."""
+    with trusting(), look_up(folder, quick=False) as lookup:
+        return module.scan(roots, processes=1, lookup=lookup, **options)
+
+
+@contextlib.contextmanager
+def trusting():
+    """Have this process take what was changed just now for settled: `next_tick` makes it so."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(page, "RACY_NS", -NEVER_NS)
+        yield
+
+
+def next_tick(folder):
+    """Wait until a change bears another time than those before, on the disk of a folder."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        first = os.fstat(file.fileno()).st_ctime_ns
+        while os.fstat(file.fileno()).st_ctime_ns == first:
+            os.utime(file.fileno())
+
+
+def facts(inventory):
+    """All that is in an inventory, so that it can be compared with another one."""
+    return {
+        "roots": inventory.roots,
+        "identities": [inventory.identity(root) for root in range(len(inventory.roots))],
+        "links": inventory.links,
+        "units": inventory.units,
+        "private": {
+            (unit, inventory.devices[device]): sums
+            for (unit, device), sums in inventory.private.items()
+            if sums.inodes
+        },
+        "groups": inventory.groups,
+        "devices": inventory.devices,
+        "records": inventory.records,
+        "symlinks": set(inventory.symlinks),
+        "holding": inventory.holding,
+        "problems": inventory.problems,
+        "aliases": inventory.aliases,
+    }
+
+
+class Partly:
+    """An index of which something is not as it was, though everything is."""
+
+    def __init__(self, lookup):
+        self.lookup = lookup
+        self.folder = lookup.folder
+
+    def unchanged(self, ground, on_progress):
+        unchanged = self.lookup.unchanged(ground, on_progress)
+        return unchanged and replace(unchanged, is_all=False, is_most=True)
 
 
 def _scan_with_threads(roots, detailed, mounts, on_progress):
@@ -60,4 +141,5 @@ def _scan_with_threads(roots, detailed, mounts, on_progress):
         finally:
             walk.close()
         parts = [walk.tally.findings()]
-        return merge(parts, ground, module.list_records(ground, parts))
+        opened = {root for part in parts for root in part.identities}
+        return merge(parts, ground, module.list_records(ground, sorted(opened)))

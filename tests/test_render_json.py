@@ -87,6 +87,7 @@ WHOLE = {
     "aliases": {"/cache": "/conda/pkgs"},
     "incomplete": False,
     "warnings": ["1 file is also linked from outside these trees."],
+    "reading": {"mode": "full", "taken_s": None},
 }
 
 

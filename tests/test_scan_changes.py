@@ -16,7 +16,7 @@ from .oracles import du
 from .scanning import scan
 from .trees import cache_root, environment_root, install, package, write
 
-pytestmark = pytest.mark.usefixtures("each_way")
+pytestmark = pytest.mark.usefixtures("each_reading")
 
 SCANS = 12
 

@@ -32,7 +32,7 @@ from .trees import (
     write,
 )
 
-pytestmark = pytest.mark.usefixtures("each_way")
+pytestmark = pytest.mark.usefixtures("each_reading")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -317,7 +317,7 @@ def test_a_deep_tree_is_counted_with_few_descriptors_allowed(open_top, allowed):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError])
 @pytest.mark.parametrize("depth", [1, 60, 600])
-def test_a_scan_that_is_stopped_leaves_nothing_open(open_top, error, depth, each_way):
+def test_a_scan_that_is_stopped_leaves_nothing_open(open_top, error, depth, each_reading):
     prefix = f"{open_top}/env"
     bottom = prefix + "/d" * depth
     many_links(write(f"{bottom}/file", b"f"), f"{bottom}/many", ENOUGH)
@@ -331,7 +331,7 @@ def test_a_scan_that_is_stopped_leaves_nothing_open(open_top, error, depth, each
     with pytest.raises(error):
         scan([environment_root(prefix)], on_progress=stop)
     assert open_descriptors() == descriptors
-    assert reached[0] > descriptors or each_way is Way.THREADS  # these may be told at the end
+    assert reached[0] > descriptors or each_reading is Way.THREADS  # these may be told at the end
     assert gc.isenabled()
 
 

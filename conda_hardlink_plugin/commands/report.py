@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..crew import Worker
+    from ..index.lookup import Lookup
     from ..installation import Environment, Installation
     from ..report import Report, Request
 
@@ -18,7 +20,8 @@ DESCRIPTION = """
 Walk every package cache and every environment, and print what each costs:
 SIZE is what `du -s` prints for it alone, EXCLUSIVE what removing it frees,
 WITH CLEAN what removing it and then the cached packages that only it used
-frees. Nothing is written anywhere.
+frees. Nothing is written but the index of what was found, so that the next
+report reads only what has changed (`conda hardlinks index`).
 """
 SORT_COLUMNS = ("size", "shared", "exclusive", "with-clean", "name")
 
@@ -81,6 +84,20 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="Take in the package cache DIR too, of mamba, pixi or another conda. Can be repeated.",
     )
+    index = parser.add_argument_group("Whether to read again what has not changed")
+    index = index.add_mutually_exclusive_group()
+    index.add_argument(
+        "--quick",
+        action="store_true",
+        help="Look only at folders, if nothing in them has come or gone since the last report:"
+        " files that have grown, and links made elsewhere, are not seen.",
+    )
+    index.add_argument(
+        "--no-index",
+        action="store_false",
+        dest="uses_index",
+        help="Read everything, and write nothing.",
+    )
     how = parser.add_argument_group("How to count and to sort")
     how.add_argument(
         "--apparent-size",
@@ -103,20 +120,26 @@ def execute(args: argparse.Namespace) -> int:
 
     from ..crew import crew_for
     from ..errors import StoppedError
+    from ..index.file import index_folder
+    from ..index.lookup import look_up
     from .output import is_closed, show
 
     if is_closed("the report"):
         return 1
     try:
-        with crew_for(context.pkgs_dirs) as crew:
-            report = make_report(args, crew)
+        with ExitStack() as stack:
+            crew = stack.enter_context(crew_for(context.pkgs_dirs, ready=not args.uses_index))
+            lookup = None
+            if args.uses_index:
+                lookup = stack.enter_context(look_up(index_folder(), quick=args.quick, crew=crew))
+            report = make_report(args, crew, lookup)
         show(lambda: show_report(report, args))
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
     return 0
 
 
-def make_report(args: argparse.Namespace, crew: Sequence[Worker]) -> Report:
+def make_report(args: argparse.Namespace, crew: Sequence[Worker], lookup: Lookup | None) -> Report:
     """Find the installation, scan it, and compute what the options ask for."""
     from ..report import build_report
     from .survey import find, take_survey
@@ -125,7 +148,7 @@ def make_report(args: argparse.Namespace, crew: Sequence[Worker]) -> Report:
     installation = find(args, prefixes=[] if prefix is None else [prefix])
     request = request_of(args, installation)
     detailed = detailed_roots(request, installation)
-    survey = take_survey(args, installation, crew, detailed)
+    survey = take_survey(args, installation, crew, detailed, lookup)
     return build_report(
         survey.inventory,
         names=survey.names,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from ..crew import Worker
+    from ..index.lookup import Lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def take_survey(
     installation: Installation,
     crew: Sequence[Worker],
     detailed: Collection[str] = (),
+    lookup: Lookup | None = None,
 ) -> Survey:
     """Scan an installation.
 
@@ -83,6 +85,7 @@ def take_survey(
         installation: What `find` found.
         crew: Processes to read with.
         detailed: Roots of which the files are wanted one by one.
+        lookup: The index, if it is to be used.
 
     """
     mounts = read_mount_table()
@@ -103,6 +106,11 @@ def take_survey(
     quiet = context.json or context.quiet
     with progress("files and folders read", quiet=quiet) as on_progress:
         inventory = scan(
-            roots, detailed=detailed, mounts=mounts, on_progress=on_progress, crew=crew
+            roots,
+            detailed=detailed,
+            mounts=mounts,
+            on_progress=on_progress,
+            crew=crew,
+            lookup=lookup,
         )
     return Survey(installation, inventory, mounts, terms)

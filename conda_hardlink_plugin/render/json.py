@@ -41,6 +41,7 @@ def report_object(report: Report) -> dict[str, Any]:
         "aliases": dict(report.aliases),
         "incomplete": report.incomplete,
         "warnings": list(report.warnings),
+        "reading": {"mode": report.reading.mode.value, "taken_s": report.reading.taken_s},
     }
     if report.packages is not None:
         content["packages"] = [asdict(package) for package in report.packages]

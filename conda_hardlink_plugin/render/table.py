@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+from ..inventory import ReadingMode
 from .bar import BLOCKS, LETTERS
 from .terminal import Column, Terminal
 from .units import count, percent, size
 from .views import print_views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ..costs import CacheFigures, EnvironmentFigures
     from ..report import Report
@@ -32,6 +34,9 @@ _NEXT_STEPS = (
     "Next: conda hardlinks report -n NAME (one environment), --packages (who uses what),"
     " --why (private bytes by cause), --if-removed ENV... (what that would free)"
 )
+
+
+_EXACT = "Exact: every folder and inode was looked at again, and read again where it had changed."
 
 
 def print_report(
@@ -61,6 +66,8 @@ def print_report(
         _print_caches(report, terminal)
         _print_totals(report, terminal)
         if not quiet:
+            if report.reading.mode is ReadingMode.EXACT:
+                terminal.say(_EXACT, style="dim")
             terminal.say()
             terminal.say(_NEXT_STEPS, indent="  ")
         _print_notes(report, terminal, verbose=verbose)
@@ -164,7 +171,7 @@ def _print_totals(report: Report, terminal: Terminal) -> None:
 
 
 def _print_notes(report: Report, terminal: Terminal, *, verbose: bool) -> None:
-    notes = list(report.warnings)
+    notes = [*_about_quick(report), *report.warnings]
     unreachable = [
         f"{problem.path}: not looked at, {problem.reason}." for problem in report.unreachable
     ]
@@ -189,6 +196,15 @@ def _print_notes(report: Report, terminal: Terminal, *, verbose: bool) -> None:
         terminal.say()
     for note in notes:
         terminal.say(f"! {note}", style="yellow", indent="  ")
+
+
+def _about_quick(report: Report) -> Iterator[str]:
+    if report.reading.mode is ReadingMode.QUICK:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.reading.taken_s))
+        yield (
+            "Quick: only folders were looked at again. Files that have grown, and links that were"
+            f" made elsewhere, since {since} are not in these figures."
+        )
 
 
 def _begin_small(phrase: str) -> str:

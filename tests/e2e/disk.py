@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import stat
@@ -35,6 +36,25 @@ def snapshot(*trees):
                 path = os.path.join(directory, name)
                 found[path] = _state(path)
     return found
+
+
+def index_folder_of(installation):
+    """Where a report leaves its index."""
+    return os.path.join(installation.environ["HOME"], ".cache", "conda", "hardlinks")
+
+
+def indexes_of(installation):
+    """What reports have left for an index."""
+    found = glob.glob("report.index*", root_dir=index_folder_of(installation))
+    return sorted(found)
+
+
+def snapshot_but_index(installation):
+    """Everything of an installation that a report may not change: all but its own index."""
+    folder = os.fsencode(index_folder_of(installation))
+    os.makedirs(folder, exist_ok=True)
+    found = snapshot(installation.directory)
+    return {path: state for path, state in found.items() if not path.startswith(folder)}
 
 
 def _state(path):

@@ -20,7 +20,7 @@ from tests.e2e.asking import (
     trees_of,
     unused_of,
 )
-from tests.e2e.disk import size_of, snapshot
+from tests.e2e.disk import size_of, snapshot_but_index
 from tests.oracles import du
 
 # A root process that has given up these two is held to permissions like anybody else.
@@ -198,9 +198,9 @@ def test_an_administrator_sees_what_other_users_list_and_nobody_else_does(changi
     with open(f"{home}/.conda/environments.txt", "x", encoding="utf-8") as file:
         file.write(f"{prefix}\n{gone}\n")
     homes = os.pathsep.join([changing.environ["HOME"], home])
-    before = snapshot(changing.directory)
+    before = snapshot_but_index(changing)
     report = report_of(changing, env={"OWN_HOMES": homes})
-    assert snapshot(changing.directory) == before
+    assert snapshot_but_index(changing) == before
     administrator = os.geteuid() == 0
     assert (prefix in trees_of(report)) == administrator
     assert report["stale"] == [gone] * administrator

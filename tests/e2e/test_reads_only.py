@@ -1,4 +1,4 @@
-"""A report changes nothing: no byte, no entry, no time, no mode, anywhere."""
+"""A report changes nothing but its own index: no byte, no entry, no time, no mode, anywhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.e2e.asking import make_prefix
-from tests.e2e.disk import snapshot
+from tests.e2e.disk import index_folder_of, indexes_of, snapshot, snapshot_but_index
 
 OPTIONS = [
     (),
@@ -38,18 +38,39 @@ def with_bad_lines(changing):
 
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 def test_a_report_leaves_everything_as_it_is(with_bad_lines, options):
+    before = snapshot_but_index(with_bad_lines)
+    for _ in range(2):  # the second one has an index
+        with_bad_lines.hardlinks("report", *options, check=False)
+        assert snapshot_but_index(with_bad_lines) == before
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+def test_a_report_without_an_index_leaves_everything_as_it_is(with_bad_lines, options):
     before = snapshot(with_bad_lines.directory)
-    with_bad_lines.hardlinks("report", *options, check=False)
+    with_bad_lines.hardlinks("report", "--no-index", *options, check=False)
     assert snapshot(with_bad_lines.directory) == before
+
+
+def test_nothing_but_the_index_is_in_its_folder(changing):
+    changing.hardlinks("report")
+    assert indexes_of(changing) == ["report.index"]
+    assert set(os.listdir(index_folder_of(changing))) <= {"report.index", "leases"}
+
+
+@pytest.mark.parametrize("command", [("clean", "--dry-run"), ("explain", "forgotten"), ("index",)])
+def test_other_commands_write_no_index(changing, command):
+    changing.hardlinks("index", "--clear")
+    changing.hardlinks(*command)
+    assert indexes_of(changing) == []
 
 
 def test_a_report_on_a_prefix_and_on_searched_folders_leaves_everything_as_it_is(with_bad_lines):
     elsewhere = os.path.join(with_bad_lines.directory, "elsewhere")
     prefix = make_prefix(os.path.join(elsewhere, "unregistered"))
-    before = snapshot(with_bad_lines.directory)
+    before = snapshot_but_index(with_bad_lines)
     places = ("--search", elsewhere, "--cache", with_bad_lines.pkgs_dir)
     with_bad_lines.hardlinks("report", "-p", prefix, "--why", *places)
-    assert snapshot(with_bad_lines.directory) == before
+    assert snapshot_but_index(with_bad_lines) == before
 
 
 def test_conda_itself_would_have_rewritten_the_list(with_bad_lines):

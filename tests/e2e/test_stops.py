@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.disk import snapshot
+from tests.e2e.disk import indexes_of, snapshot, snapshot_but_index
 from tests.oracles import du
 from tests.trees import package
 
@@ -57,13 +57,24 @@ def test_ctrl_c_while_scanning_ends_with_130_and_leaves_nothing(installation, fo
     python = os.path.join(installation.root_prefix, "bin", "python")
     before = snapshot(installation.directory)
     done = installation.run(
-        *(python, "-c", _STOPPED, folder, "hardlinks", "report", *options), check=False
+        *(python, "-c", _STOPPED, folder, "hardlinks", "report", "--no-index", *options),
+        check=False,
     )
     assert done.returncode == 130
     assert "Stopped by Ctrl-C; nothing was changed." in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "on disk" not in done.stdout
     assert snapshot(installation.directory) == before
+
+
+def test_ctrl_c_while_an_index_is_written_leaves_none(changing):
+    python = os.path.join(changing.root_prefix, "bin", "python")
+    changing.hardlinks("index", "--clear")
+    before = snapshot_but_index(changing)
+    command = (python, "-c", _STOPPED, "30", "hardlinks", "report")
+    assert changing.run(*command, check=False).returncode == 130
+    assert indexes_of(changing) == []
+    assert snapshot_but_index(changing) == before
 
 
 @pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="pipes are of one size here")
@@ -102,7 +113,8 @@ def children_of(process, number):
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor, one process")
 def test_ctrl_c_while_several_processes_read_leaves_none(big):
-    before = snapshot(big.directory)
+    big.hardlinks("index", "--clear")
+    before = snapshot_but_index(big)
     process = start(big, "--json", stdout=subprocess.PIPE, start_new_session=True)
     children = children_of(process, 2)
     descriptors = [os.pidfd_open(child) for child in children]
@@ -114,7 +126,8 @@ def test_ctrl_c_while_several_processes_read_leaves_none(big):
         os.close(descriptor)
     assert process.returncode == 130
     assert "Traceback" not in printed + errors
-    assert snapshot(big.directory) == before
+    assert indexes_of(big) == []
+    assert snapshot_but_index(big) == before
 
 
 def test_what_several_processes_find_is_what_du_prints(big):

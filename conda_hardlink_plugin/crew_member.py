@@ -1,0 +1,57 @@
+"""What a process does that was started to help: it answers requests on stdin, on stdout.
+
+Little is imported here: while that is done nothing is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import pickle
+import signal
+import struct
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from .index.check import Check, check
+
+if TYPE_CHECKING:
+    from typing import IO
+
+MARKER = b"hardlink"  # a wrapper around the interpreter may print something first
+HEADER = struct.Struct("=8sQ")
+
+
+class Prepare(NamedTuple):
+    """Import what is needed to read. Not answered."""
+
+
+def put(answer: object, answers: IO[bytes]) -> None:
+    """Write an answer as `crew.Worker.hear` reads it."""
+    pickled = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
+    answers.write(HEADER.pack(MARKER, len(pickled)))
+    answers.write(pickled)
+    answers.flush()
+
+
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until the last one, or until whoever asks is gone."""
+    while True:
+        request = pickle.load(requests)  # noqa: S301  # from the process that started this one
+        if isinstance(request, Check):
+            put(check(request), answers)
+            continue
+        from .pool_worker import serve_scan  # noqa: PLC0415  # a check needs nothing of it
+
+        if isinstance(request, Prepare):
+            continue
+        serve_scan(request, requests, answers)
+        return
+
+
+def main() -> None:
+    """Serve the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is stopped by whoever started it
+    gc.disable()
+    with contextlib.suppress(EOFError, BrokenPipeError):  # whoever asks is gone
+        serve(sys.stdin.buffer, sys.stdout.buffer)

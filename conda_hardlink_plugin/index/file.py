@@ -1,0 +1,231 @@
+"""The file of the index: whose it is, whether it is whole, and how another takes its place.
+
+Pages come first, then their table as JSON, then a trailer that says where the table is. It is
+written beside the last one and renamed over it, so whoever has one open keeps it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import re
+import stat
+import struct
+import sys
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from ..leases import lease_folder
+from .check import OPEN_INDEX, read_at
+from .stored import Stored, from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NAME = "report.index"
+_NEW_NAME = re.compile(r"report\.index-\d+-\d+")
+_WRITE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_APPEND
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAGIC = b"hardlinks index\n"
+_VERSION = 1
+_TRAILER = struct.Struct("<QQII16s")  # offset and length of the table, its checksum, version, magic
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFile:
+    """An index that is open.
+
+    Attributes:
+        path: Where it is.
+        descriptor: Opens it.
+        identity: Device and inode, by which others open the same.
+        taken_s: When all that is in it was looked at for the last time, in seconds since the epoch.
+        stored: Its contents.
+
+    """
+
+    path: str
+    descriptor: int
+    identity: tuple[int, int]
+    taken_s: int
+    stored: Stored
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return a part of the file.
+
+        Raises:
+            OSError: It cannot be read, or is shorter.
+
+        """
+        return read_at(self.descriptor, offset, length)
+
+    def confirm(self) -> None:
+        """Note that all that is in it was looked at now."""
+        os.utime(self.descriptor)
+
+
+@contextmanager
+def open_index(folder: str) -> Iterator[IndexFile | None]:
+    """Open the index in a folder; `None` where there is none that can be taken for what it says."""
+    path = index_path(folder)
+    try:
+        descriptor = os.open(path, OPEN_INDEX)
+    except OSError:
+        yield None
+        return
+    try:
+        yield _read(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: str, descriptor: int) -> IndexFile | None:
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            return None
+        end = status.st_size - _TRAILER.size
+        offset, length, checksum, version, magic = _TRAILER.unpack(
+            read_at(descriptor, max(end, 0), _TRAILER.size)
+        )
+        if magic != _MAGIC or version != _VERSION or offset + length != end:
+            return None
+        table = read_at(descriptor, offset, length)
+        if crc32(table) != checksum:
+            return None
+        data = json.loads(table)
+        if data.pop("encoding") != encoding_of_names():
+            return None
+        stored = from_json(data)
+    except (OSError, struct.error, KeyError, TypeError, ValueError):
+        return None
+    identity = (status.st_dev, status.st_ino)
+    return IndexFile(path, descriptor, identity, int(status.st_mtime), stored)
+
+
+def encoding_of_names() -> list[str]:
+    """Return how the names of files become text, and what becomes of those that are none."""
+    return [sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()]
+
+
+def index_folder() -> str:
+    """Return where the index of this user is: in the cache folder that conda has for a user."""
+    return os.path.dirname(lease_folder())
+
+
+def index_path(folder: str) -> str:
+    """Return the path of the index in a folder."""
+    return os.path.join(folder, _NAME)
+
+
+class NewIndex:
+    """An index that is being written.
+
+    Attributes:
+        path: The file: whatever is to be in it is written at its end.
+
+    """
+
+    def __init__(self, folder: int, folder_path: str) -> None:
+        """Make the file.
+
+        Raises:
+            OSError: It cannot be made.
+
+        """
+        self._folder = folder
+        self._name = f"{_NAME}-{os.getpid()}-{time.time_ns()}"
+        self.path = os.path.join(folder_path, self._name)
+        self._descriptor = os.open(self._name, _WRITE, 0o600, dir_fd=folder)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever tidies up leaves it
+
+    def append(self, content: bytes) -> int:
+        """Write something; return where it begins.
+
+        Raises:
+            OSError: It could not be written.
+
+        """
+        if os.write(self._descriptor, content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(content)
+
+    def commit(self, table: dict[str, Any]) -> None:
+        """Write the table, and take the place of the last index.
+
+        Raises:
+            OSError: It could not be written.
+
+        """
+        packed = json.dumps({"encoding": encoding_of_names(), **table}).encode("ascii")
+        offset = self.append(packed)
+        trailer = _TRAILER.pack(offset, len(packed), crc32(packed), _VERSION, _MAGIC)
+        self.append(trailer)
+        os.rename(self._name, _NAME, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+
+    def close(self) -> None:
+        """Close the file; it is removed if it did not become the index."""
+        with suppress(OSError):
+            os.unlink(self._name, dir_fd=self._folder)
+        os.close(self._descriptor)
+
+
+@contextmanager
+def new_index(folder: str) -> Iterator[NewIndex | None]:
+    """Begin an index in a folder, which is made; `None` where that cannot be."""
+    with suppress(OSError):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    try:
+        descriptor = os.open(folder, _FOLDER)
+    except OSError:
+        yield None
+        return
+    try:
+        new = None
+        with suppress(OSError):
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                _tidy_up(descriptor)
+                new = NewIndex(descriptor, folder)
+        try:
+            yield new
+        finally:
+            if new is not None:
+                new.close()
+    finally:
+        os.close(descriptor)
+
+
+def clear_index(folder: str) -> None:
+    """Remove the index in a folder, and what processes that were killed have left of others.
+
+    Raises:
+        OSError: It cannot be removed.
+
+    """
+    try:
+        descriptor = os.open(folder, _FOLDER)
+    except FileNotFoundError:
+        return
+    try:
+        _tidy_up(descriptor)
+        with suppress(FileNotFoundError):
+            os.unlink(_NAME, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _tidy_up(folder: int) -> None:
+    """Remove what processes that were killed have left."""
+    for name in filter(_NEW_NAME.fullmatch, os.listdir(folder)):
+        with suppress(OSError):
+            descriptor = os.open(name, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=folder)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(descriptor)

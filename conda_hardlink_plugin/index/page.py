@@ -1,0 +1,197 @@
+"""A page of the index: what is remembered of some directories of one unit, on one device.
+
+Directories are remembered by their path below the root and by what changes whenever an entry comes
+or goes: device, inode, and the times of change (`mtime`, `ctime`, inode(7)). Entries that a scan
+looked at are remembered by name and by all that a figure is made of: inode, link count, size and
+blocks. Entries that needed no look are numbers of inodes that were met before.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from array import array
+from hashlib import blake2b
+from itertools import chain, compress
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RACY_NS = 2_000_000_000  # a directory may change again within one tick of the filesystem's clock
+NEXT = "\0"  # what comes is in the next directory
+_FACTS_OF_NAME = 4
+_WORD_BYTES = 8
+
+
+class Row(NamedTuple):
+    """An inode with several links that was looked at.
+
+    Attributes:
+        number: Its inode number.
+        link_count: `st_nlink`.
+        blocks: `st_blocks`.
+        apparent_bytes: `st_size`.
+        is_symlink: 1 if it is a symbolic link, else 0.
+
+    """
+
+    number: int
+    link_count: int
+    blocks: int
+    apparent_bytes: int
+    is_symlink: int
+
+
+class Page(NamedTuple):
+    """Where a page lies in the file of the index, and how it is checked.
+
+    The file has, one after the other, the paths of the directories, the names of the entries that
+    were looked at, the inodes of those that were not, and the inodes with several links, column by
+    column of `Row`.
+
+    Attributes:
+        unit: Index of the unit.
+        device: `st_dev` of its directories.
+        offset: Where it begins.
+        directories_bytes: How long the paths are.
+        names_bytes: How long the names are.
+        linked: How many inodes there are of entries that were not looked at.
+        rows: How many inodes with several links there are.
+        directories: How many directories there are.
+        entries: How many entries of directories it tells of.
+        directories_digest: Of the facts of the directories, `digest_of`.
+        names_digest: Of the facts of the entries that were looked at.
+        checksum: Of the inodes.
+        settled: Nothing in it was changed so shortly before it was read that a later change could
+            bear the same time.
+
+    """
+
+    unit: int
+    device: int
+    offset: int
+    directories_bytes: int
+    names_bytes: int
+    linked: int
+    rows: int
+    directories: int
+    entries: int
+    directories_digest: str
+    names_digest: str
+    checksum: int
+    settled: bool
+
+    @property
+    def bytes(self) -> int:
+        """How long it is."""
+        inodes_bytes = (self.linked + self.rows * len(Row._fields)) * _WORD_BYTES
+        return self.directories_bytes + self.names_bytes + inodes_bytes
+
+
+class Draft:
+    """A page while its directories are read; whoever reads most of them fills it in himself.
+
+    Attributes:
+        directories: Paths below the root, `.` for the root itself.
+        directory_facts: `facts_of_directory` of each.
+        names: For each directory `NEXT`, then the entries that were looked at.
+        name_facts: `facts_of_name` of those entries.
+        linked: Inodes of the entries that were not looked at, one for each entry.
+        symbolic: Inodes of symbolic links.
+
+    """
+
+    __slots__ = (
+        "_begin_ns", "directories", "directory_facts", "linked", "name_facts", "names", "symbolic",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.directories: list[str] = []
+        self.directory_facts: list[int] = []
+        self.names: list[str] = []
+        self.name_facts: list[int] = []
+        self.linked: list[int] = []
+        self.symbolic: set[int] = set()
+        self._begin_ns = time.time_ns()
+
+    def begin_directory(self, path: str, status: os.stat_result) -> None:
+        """Note a directory; what is noted from now on is in it."""
+        self.directories.append(path)
+        self.directory_facts += facts_of_directory(status)
+        self.names.append(NEXT)
+
+    def add_name(self, name: str, status: os.stat_result) -> None:
+        """Note an entry that was looked at."""
+        self.names.append(name)
+        self.name_facts += facts_of_name(status)
+        if stat.S_ISLNK(status.st_mode):
+            self.symbolic.add(status.st_ino)
+
+    def page(self, unit: int, device: int, offset: int) -> tuple[Page, bytes]:
+        """Return the page, and what is to be written for it at an offset."""
+        directories = os.fsencode("\0".join(self.directories))
+        names = os.fsencode("/".join(self.names))
+        rows = self._rows()
+        inodes = b"".join(column.tobytes() for column in (array("Q", self.linked), *rows))
+        looked_at = len(self.name_facts) // _FACTS_OF_NAME
+        newest_ns = max(chain(self.directory_facts[2::4], self.directory_facts[3::4]))
+        page = Page(
+            unit,
+            device,
+            offset,
+            len(directories),
+            len(names),
+            len(self.linked),
+            len(rows[0]),
+            len(self.directories),
+            len(self.directories) + looked_at + len(self.linked),
+            digest_of(self.directory_facts),
+            digest_of(self.name_facts),
+            crc32(inodes),
+            newest_ns < self._begin_ns - RACY_NS,
+        )
+        return page, directories + names + inodes
+
+    def _rows(self) -> list[array[int]]:
+        """Return the columns of the rows of the inodes with several links."""
+        numbers, link_counts, sizes, blocks = (
+            self.name_facts[place::_FACTS_OF_NAME] for place in range(_FACTS_OF_NAME)
+        )
+        several = [count > 1 for count in link_counts]
+        columns = [
+            array("Q", compress(column, several))
+            for column in (numbers, link_counts, blocks, sizes)
+        ]
+        columns.append(array("Q", map(self.symbolic.__contains__, columns[0])))
+        return columns
+
+
+def names_by_directory(content: bytes) -> list[list[bytes]]:
+    """Return the entries that were looked at, directory by directory, as a page has them."""
+    return [
+        of_directory.strip(b"/").split(b"/") if len(of_directory) > 1 else []
+        for of_directory in content.split(NEXT.encode())[1:]
+    ]
+
+
+def facts_of_directory(status: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what is another after any entry of a directory has come, gone or been renamed."""
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+
+
+def facts_of_name(status: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what the figures need to know of an entry."""
+    return status.st_ino, status.st_nlink, status.st_size, status.st_blocks
+
+
+def digest_of(facts: Sequence[int]) -> str:
+    """Return a short text that is another for other facts."""
+    try:
+        packed = array("q", facts).tobytes()
+    except OverflowError:  # inode numbers have no sign
+        packed = repr(facts).encode()
+    return blake2b(packed, digest_size=16).hexdigest()

@@ -1,0 +1,70 @@
+"""Writes pages of the index while directories are read, one unit's after another's."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .page import Draft
+
+if TYPE_CHECKING:
+    from .page import Page
+
+_OPEN = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_DIRECTORIES_OF_PAGE = 256
+_MOST_DRAFTS = 4  # units are read one in another: a package, in what is around it in its cache
+
+
+class Recorder:
+    """Notes what one process reads, and writes it at the end of a file that others write to too."""
+
+    def __init__(self, path: str) -> None:
+        """Open the file; if that cannot be done, it is as if nothing could be written."""
+        self._drafts: dict[tuple[int, int], Draft] = {}
+        self._pages: list[Page] = []
+        self._failed = False
+        self._descriptor = -1
+        try:
+            self._descriptor = os.open(path, _OPEN)
+        except OSError:
+            self._failed = True
+
+    def draft(self, unit: int, device: int) -> Draft:
+        """Return what directories of a unit on a device are to be noted in, for the next few."""
+        draft = self._drafts.pop((unit, device), None)
+        if draft is not None and len(draft.directories) >= _DIRECTORIES_OF_PAGE:
+            self._write(unit, device, draft)
+            draft = None
+        if draft is None and len(self._drafts) >= _MOST_DRAFTS:
+            (oldest_unit, oldest_device), oldest = next(iter(self._drafts.items()))
+            del self._drafts[oldest_unit, oldest_device]
+            self._write(oldest_unit, oldest_device, oldest)
+        self._drafts[unit, device] = draft or Draft()
+        return self._drafts[unit, device]
+
+    def pages(self) -> list[Page] | None:
+        """Write the rest, and return all pages; `None` if not all could be written."""
+        for (unit, device), draft in self._drafts.items():
+            self._write(unit, device, draft)
+        self._drafts.clear()
+        return None if self._failed else self._pages
+
+    def close(self) -> None:
+        """Close the file; what was not written is lost."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _write(self, unit: int, device: int, draft: Draft) -> None:
+        if self._failed or not draft.directories:
+            return
+        page, content = draft.page(unit, device, 0)
+        try:
+            written = os.write(self._descriptor, content)
+            end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        except OSError:
+            written = -1
+        if written != len(content):  # the disk is full, most likely
+            self._failed = True
+            return
+        self._pages.append(page._replace(offset=end - written))

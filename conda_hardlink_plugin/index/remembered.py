@@ -1,0 +1,129 @@
+"""What is remembered of units that are as they were: it is counted without being read again."""
+
+from __future__ import annotations
+
+import errno
+import os
+from array import array
+from itertools import filterfalse
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
+
+from ..inventory import Unit, UnitKind
+from .page import Row
+
+if TYPE_CHECKING:
+    from ..tally import Tally
+    from .lookup import Unchanged
+    from .page import Page
+
+
+class Remembered:
+    """Units of an index that are as they were.
+
+    Attributes:
+        index: The index.
+        recalled: Those that were counted from it: index into its units to the unit as it is now.
+
+    """
+
+    def __init__(self, unchanged: Unchanged) -> None:
+        """Remember the units that are as they were."""
+        self.index = index = unchanged.index
+        self.recalled: dict[int, Unit] = {}
+        stored = index.stored
+        self._numbers = {
+            Unit(unit.kind, unchanged.root_of[unit.root], unit.path): number
+            for number in unchanged.units
+            for unit in [stored.units[number]]
+            if unit.kind is not UnitKind.OTHER
+        }
+        self._pages: dict[int, list[Page]] = {}
+        for page in stored.pages:
+            self._pages.setdefault(page.unit, []).append(page)
+
+    def recall(self, unit: int, tally: Tally) -> bool:
+        """Count a unit that the tally has begun, if it is remembered; tell whether it was."""
+        number = self._numbers.get(tally.unit_of(unit))
+        if number is None or tally.keeps_own:
+            return False
+        try:
+            inodes = [self._inodes_of(page) for page in self._pages[number]]
+            texts = self._texts_of(number)
+        except OSError:
+            return False
+        if not _are_known(inodes, tally):
+            return False
+        self._count(number, unit, inodes, tally)
+        for path, target in zip(texts[::2], texts[1::2], strict=True):
+            tally.add_symlink(path, target)
+        self.recalled[number] = tally.unit_of(unit)
+        return True
+
+    def _count(self, number: int, unit: int, inodes: list[_Inodes], tally: Tally) -> None:
+        stored = self.index.stored
+        for page in inodes:
+            tally.add_remembered(unit, page.device, page.rows, page.linked)
+        tally.links[tally.root] += sum(page.entries for page in self._pages[number])
+        for device, st_dev in enumerate(stored.devices):
+            sums = stored.private.get((number, device))
+            if sums is not None:
+                tally.sums(unit, st_dev).add(sums)
+        if number in stored.holding:
+            tally.note_holding(unit)
+
+    def _inodes_of(self, page: Page) -> _Inodes:
+        """Read the inodes of a page.
+
+        Raises:
+            OSError: They cannot be read, or are damaged.
+
+        """
+        offset = page.offset + page.directories_bytes + page.names_bytes
+        inodes = array("Q")
+        inodes.frombytes(self._checked(offset, page.offset + page.bytes - offset, page.checksum))
+        begins = range(page.linked, len(inodes), page.rows or 1)
+        columns = (inodes[begin : begin + page.rows] for begin in begins)
+        rows = list(map(Row._make, zip(*columns, strict=True)))
+        return _Inodes(page.device, rows, inodes[: page.linked])
+
+    def _texts_of(self, number: int) -> list[str]:
+        """Read the symbolic links of a unit, each one's path and then its text.
+
+        Raises:
+            OSError: They cannot be read, or are damaged.
+
+        """
+        if number not in self.index.stored.texts:
+            return []
+        return os.fsdecode(self._checked(*self.index.stored.texts[number])).split("\0")
+
+    def _checked(self, offset: int, length: int, checksum: int) -> bytes:
+        content = self.index.read(offset, length)
+        if crc32(content) != checksum:
+            raise OSError(errno.EIO, "the index is damaged")
+        return content
+
+
+class _Inodes(NamedTuple):
+    """The inodes of a page."""
+
+    device: int
+    rows: list[Row]
+    linked: array[int]
+
+
+def _are_known(pages: list[_Inodes], tally: Tally) -> bool:
+    """Tell whether all inodes were looked at somewhere: else it is not known what they are."""
+    own: dict[int, set[int]] = {}
+    for page in pages:
+        numbers = (row.number for row in page.rows if not row.is_symlink)
+        own.setdefault(page.device, set()).update(numbers)
+    for page in pages:
+        table = tally.listed.get(page.device)
+        unknown = (
+            page.linked if table is None else filterfalse(table.states.__contains__, page.linked)
+        )
+        if not own[page.device].issuperset(unknown):
+            return False
+    return True

@@ -1,0 +1,93 @@
+"""Findings to index: what a scan has read or recalled, as the next one is to find it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from ..inventory import UnitKind
+from .stored import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ..ground import Ground
+    from ..inventory import Inventory, Unit
+    from ..tally import Findings
+    from .file import NewIndex
+    from .page import Page
+    from .remembered import Remembered
+
+
+def store(
+    new: NewIndex,
+    inventory: Inventory,
+    ground: Ground,
+    parts: Sequence[Findings],
+    remembered: Remembered | None,
+) -> None:
+    """Complete an index, and have it take the place of the last one.
+
+    Where it cannot be written there is none: the next report reads everything again.
+
+    Args:
+        new: What was read is already in it.
+        inventory: What was found.
+        ground: The roots.
+        parts: What it was made of.
+        remembered: What was not read, if anything.
+
+    """
+    if any(part.pages is None for part in parts):
+        return
+    with suppress(OSError):
+        number_of = {unit: number for number, unit in enumerate(inventory.units)}
+        pages = [
+            page._replace(unit=number_of[part.units[page.unit]])
+            for part in parts
+            for page in part.pages or ()
+        ]
+        if remembered is not None:
+            pages += _copied(new, remembered, number_of)
+        texts = {
+            number: (new.append(text), len(text), crc32(text))
+            for number, text in _texts(inventory, parts)
+        }
+        unread = frozenset(_unread(inventory))
+        new.commit(to_json(inventory, ground, pages, texts, unread))
+
+
+def _copied(new: NewIndex, remembered: Remembered, number_of: Mapping[Unit, int]) -> Iterator[Page]:
+    """Copy the pages of what was recalled."""
+    index = remembered.index
+    for page in index.stored.pages:
+        unit = remembered.recalled.get(page.unit)
+        if unit is not None:
+            offset = new.append(index.read(page.offset, page.bytes))
+            yield page._replace(unit=number_of[unit], offset=offset)
+
+
+def _texts(inventory: Inventory, parts: Sequence[Findings]) -> Iterator[tuple[int, bytes]]:
+    """Yield the symbolic links of each environment: path and text, one after the other."""
+    for number, unit in enumerate(inventory.units):
+        if unit.kind is not UnitKind.ENVIRONMENT:
+            continue
+        links = [
+            text
+            for part in parts
+            for found in (part.staying, part.leaving)
+            for link in found.get(unit.root, {}).items()
+            for text in link
+        ]
+        if links:
+            yield number, os.fsencode("\0".join(links))
+
+
+def _unread(inventory: Inventory) -> Iterator[int]:
+    """Yield the units in which something could not be counted as it stands."""
+    for problem in inventory.problems:
+        for number, unit in enumerate(inventory.units):
+            if unit.root == problem.root and f"{problem.path}/".startswith(f"{unit.path}/"):
+                yield number

@@ -1,0 +1,138 @@
+"""Reads directories whose listings may be taken as they are: nearly all there are.
+
+What stands here is done for each entry of every environment: it is the cost of a scan.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .index.page import NEXT
+from .listing import UntrustedDeviceError
+from .place import OPEN_CHILD, Place
+from .tally import BLOCK_BYTES
+
+if TYPE_CHECKING:
+    from .walk import Walk
+
+
+def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry costs more
+    walk: Walk, end: int
+) -> None:
+    """Read the directories below those on the stack of a walk, as far as they are of one unit.
+
+    It stops when so many directories as `end` were read in all. Where a listing's numbers may not
+    be taken as they are, `Walk.read_apart` does it slowly.
+    """
+    tally, apart, stack = walk.tally, walk.apart, walk.stack
+    unit, sums = stack[-1].unit, stack[-1].sums
+    table = tally.listed[stack[-1].identity[0]]
+    states, step = table.states, tally.step_in(unit)
+    first_state = step[0]
+    state_of = states.get
+    add_disk_bytes, add_apparent_bytes, add_link_count = (
+        table.disk_bytes.append, table.apparent_bytes.append, table.link_counts.append
+    )  # fmt: skip
+    keeps_own, subvolumes = tally.keeps_own, walk.ground.has_subvolumes
+    own_device = stack[-1].identity[0]
+    draft = walk.draft(unit, own_device)
+    noting = draft is not None
+    limit = end - walk.directories
+    blocks = size = inodes = directory_blocks = directory_size = directories = linked = 0
+    try:
+        while stack and stack[-1].sums is sums and directories < limit:
+            parent = stack[-1]
+            if not parent.children:
+                stack.pop().close()
+                continue
+            if walk.on_progress is not None:
+                walk.tell_progress(directories + inodes + linked)
+            device = parent.identity[0] if parent.plain else None
+            name = parent.children.pop()
+            try:
+                descriptor = os.open(parent.relative + name, OPEN_CHILD, dir_fd=parent.descriptor)
+            except OSError as error:
+                walk.add_unopened(parent, name, error)
+                continue
+            children: list[str] = []
+            try:
+                status = os.fstat(descriptor)
+                if status.st_dev != device or status.st_ino in apart:
+                    place = walk.read_apart(parent, name, unit, descriptor, status)
+                    walk.enter(place, descriptor)
+                    draft = walk.draft(unit, own_device)  # others may have had to be written
+                    continue
+                inode = status.st_ino
+                directory_blocks += status.st_blocks
+                directory_size += status.st_size
+                directories += 1
+                if draft is not None:
+                    add_known, add_name = draft.linked.append, draft.names.append
+                    facts = draft.name_facts
+                    draft.directories.append(parent.inside + name)
+                    draft.directory_facts += (
+                        status.st_dev, inode, status.st_mtime_ns, status.st_ctime_ns
+                    )  # fmt: skip
+                    add_name(NEXT)
+                with os.scandir(descriptor) as entries:
+                    for entry in entries:
+                        number = entry.inode()
+                        state = state_of(number)
+                        if state is not None and not (
+                            subvolumes and entry.is_dir(follow_symlinks=False)
+                        ):
+                            states[number] = step[state]
+                            linked += 1
+                            if noting:
+                                add_known(number)
+                            continue
+                        try:
+                            if entry.is_dir(follow_symlinks=False):
+                                children.append(entry.name)
+                                continue
+                            status = entry.stat(follow_symlinks=False)
+                        except OSError as error:
+                            tally.add_problem(f"{parent.path}/{name}/{entry.name}", error)
+                            continue
+                        if status.st_ino != number or status.st_dev != device:
+                            raise UntrustedDeviceError(parent.identity[0])  # noqa: TRY301
+                        if noting:
+                            add_name(entry.name)
+                            facts += (
+                                number, status.st_nlink, status.st_size, status.st_blocks
+                            )  # fmt: skip
+                        if keeps_own or entry.is_symlink():
+                            path = f"{parent.path}/{name}"
+                            tally.add_file(unit, path, entry.name, descriptor, status)
+                            if draft is not None and entry.is_symlink():
+                                draft.symbolic.add(number)
+                        elif status.st_nlink > 1:
+                            states[number] = first_state
+                            add_disk_bytes(status.st_blocks * BLOCK_BYTES)
+                            add_apparent_bytes(status.st_size)
+                            add_link_count(status.st_nlink)
+                            linked += 1
+                        else:
+                            blocks += status.st_blocks
+                            size += status.st_size
+                            inodes += 1
+            except OSError as error:
+                tally.add_problem(f"{parent.path}/{name}", error)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if children:
+                identity = (parent.identity[0], inode)
+                place = Place(parent, name, unit, sums, identity, children, plain=True)
+                walk.enter(place, descriptor)
+            else:
+                os.close(descriptor)
+    finally:
+        walk.directories += directories
+        tally.links[tally.root] += inodes + linked + directories
+        sums.disk_bytes += (blocks + directory_blocks) * BLOCK_BYTES
+        sums.apparent_bytes += size + directory_size
+        sums.inodes += inodes + directories
+        sums.directory_disk_bytes += directory_blocks * BLOCK_BYTES
+        sums.directory_apparent_bytes += directory_size
