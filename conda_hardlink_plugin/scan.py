@@ -110,12 +110,9 @@ class _Scanning:
         self.stack = stack
         self.untrusted: set[int] = set()
         self.crew = crew
-        if not crew:
-            self.start_crew()
 
     def start_crew(self) -> None:
         """Start processes; where that cannot be done there are none."""
-        self.crew = ()
         try:
             self.crew = self.stack.enter_context(start_crew(self.processes))
         except WorkerError as error:
@@ -132,20 +129,20 @@ class _Scanning:
         if not self.ground.can_be_indexed:
             return self.read_all()
         if unchanged is not None and unchanged.is_all:
-            return self.inventory_as_stored(unchanged)
-        with new_index(lookup.folder) as new:
+            return self.inventory_as_stored(unchanged, lookup.began_ns)
+        with new_index(lookup.folder, lookup.began_ns) as new:
             if unchanged is not None and unchanged.is_most:
                 with suppress(UntrustedDeviceError):
                     return self.read_rest(unchanged, new)
             return self.read_all(new)
 
-    def inventory_as_stored(self, unchanged: Unchanged) -> Inventory:
+    def inventory_as_stored(self, unchanged: Unchanged, began_ns: int) -> Inventory:
         """Return what is in the index, all of it."""
         stored = unchanged.index.stored
         if unchanged.quick:
             reading = Reading(ReadingMode.QUICK, unchanged.index.taken_s)
         else:
-            unchanged.index.confirm()
+            unchanged.index.confirm(began_ns)
             reading = Reading(ReadingMode.EXACT)
         opened = (root for root, device in enumerate(stored.root_devices) if device >= 0)
         return inventory_of(stored, self.ground, list_records(self.ground, opened), reading)
@@ -159,12 +156,13 @@ class _Scanning:
     def read_all(self, new: NewIndex | None = None) -> Inventory:
         """Read everything."""
         while True:
+            if not self.crew:
+                self.start_crew()
             try:
                 return self.finish(self.read_together(new) or [self.read_alone(new)], new)
-            except UntrustedDeviceError as error:  # noqa: PERF203  # once a device
+            except UntrustedDeviceError as error:  # once a device
                 self.untrusted.add(error.device)
-                new = None
-                self.start_crew()  # the last one has ended
+                self.crew, new = (), None  # the crew has ended
 
     def finish(
         self, parts: list[Findings], new: NewIndex | None, remembered: Remembered | None = None

@@ -118,6 +118,7 @@ class Partly:
     def __init__(self, lookup):
         self.lookup = lookup
         self.folder = lookup.folder
+        self.began_ns = lookup.began_ns
 
     def unchanged(self, ground, on_progress):
         unchanged = self.lookup.unchanged(ground, on_progress)

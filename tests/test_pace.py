@@ -64,6 +64,32 @@ def tree(tmp_path):
     return cache, prefix
 
 
+NO_MORE_THREADS = """\
+import threading
+begin, left = threading.Thread.start, [{}]
+def refuse(thread):
+    if not left[0]: raise RuntimeError("can't start new thread")
+    left[0] -= 1
+    begin(thread)
+threading.Thread.start = refuse
+"""
+
+# The same from an index that it has just written, without the threads that wrote it.
+SCAN_AGAIN = """\
+import tempfile
+from conda_hardlink_plugin.index import page
+from conda_hardlink_plugin.index.lookup import look_up
+page.RACY_NS = -10**19
+folder = tempfile.mkdtemp()
+def read(roots, processes):
+    with look_up(folder, quick=False) as lookup:
+        return scan(roots, processes=processes, lookup=lookup)
+""" + SCAN.replace("before = ", "read(roots, 1); started.clear()\nbefore = ").replace(
+    "usage = Usage(scan(roots, processes=int(processes)))",
+    "again = read(roots, 1)\nassert again.reading.mode.value == 'exact'\nusage = Usage(again)",
+)
+
+
 def scanned(tree, processes, env, code=SCAN):
     command = [sys.executable, "-c", code, *tree, str(processes)]
     done = subprocess.run(
@@ -90,6 +116,14 @@ def test_several_processes_wait_too(tree, slow):
     assert sizes == du(*tree)
 
 
+@pytest.mark.parametrize("few", ["", NO_MORE_THREADS.format(0), NO_MORE_THREADS.format(3)])
+def test_what_is_unchanged_is_looked_at_with_threads_too(tree, slow, few):
+    sizes, seconds, threads = scanned(tree, 1, slow, few + SCAN_AGAIN)
+    assert sizes == du(*tree)
+    assert threads > 0 or few
+    assert seconds < FILES * DELAY_US / 1e6 or few
+
+
 def test_where_they_do_not_wait_there_are_no_threads(tree):
     sizes, _, threads = scanned(tree, 1, {})
     assert (sizes, threads) == (du(*tree), 0)
@@ -97,16 +131,7 @@ def test_where_they_do_not_wait_there_are_no_threads(tree):
 
 @pytest.mark.parametrize("allowed", [0, 3])
 def test_where_no_more_threads_are_allowed_those_that_there_are_read(tree, slow, allowed):
-    few = (
-        "import threading\n"
-        "begin, left = threading.Thread.start, [" + str(allowed) + "]\n"
-        "def refuse(thread):\n"
-        '    if not left[0]: raise RuntimeError("can\'t start new thread")\n'
-        "    left[0] -= 1\n"
-        "    begin(thread)\n"
-        "threading.Thread.start = refuse\n"
-    )
-    sizes, _, threads = scanned(tree, 1, slow, few + SCAN)
+    sizes, _, threads = scanned(tree, 1, slow, NO_MORE_THREADS.format(allowed) + SCAN)
     assert sizes == du(*tree)
     assert threads >= allowed
 

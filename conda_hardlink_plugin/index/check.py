@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..pace import Pace, threads_allowed
@@ -14,9 +14,11 @@ from ..place import OPEN_CHILD, OPEN_ROOT
 from .page import Page, digest_of, facts_of_directory, facts_of_name, names_by_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 OPEN_INDEX = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_DIRECTORIES_OF_LOOK = 32
+_LOOKS_AHEAD = 100
 
 
 class Check(NamedTuple):
@@ -69,79 +71,162 @@ def check(request: Check) -> Checked:
             os.close(opened)
 
 
+class _Look(NamedTuple):
+    """Some directories that are to be looked at again.
+
+    Attributes:
+        number: The page that they are on.
+        root: Opens their root.
+        paths: Their paths below it.
+        names: The entries of each that are to be looked at too; `None` for none.
+
+    """
+
+    number: int
+    root: int
+    paths: list[bytes]
+    names: list[list[bytes]] | None
+
+
+class _Seen(NamedTuple):
+    """What some directories are now; `None` if something is gone."""
+
+    number: int
+    directories: int
+    facts: tuple[list[int], list[int]] | None
+
+
+class _Comparison:
+    """A page, and what was seen of it so far."""
+
+    def __init__(self, page: Page, directories: int) -> None:
+        self.page = page
+        self.directories_left = directories
+        self.directory_facts: list[int] = []
+        self.name_facts: list[int] = []
+
+
 class _Checking:
     def __init__(self, descriptor: int, roots: dict[int, int], request: Check) -> None:
         self.descriptor = descriptor
         self.roots = roots
-        self.exact = request.exact
-        self.waiting = deque(request.pages)
+        self.request = request
+        self.begun: dict[int, _Comparison] = {}
         self.unchanged: list[int] = []
-        self.directories = 0
         self.entries = 0
 
     def run(self) -> Checked:
-        pace = Pace()
-        while self.waiting and not pace.waits:
-            self.check_next()
-            pace.look(self.directories)
-        threads = [threading.Thread(target=self.work) for _ in range(threads_allowed())]
-        if self.waiting:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+        looks, pace, directories = self.looks(), Pace(), 0
+        for look in looks:
+            self.take(_look(look))
+            directories += len(look.paths)
+            pace.look(directories)
+            if pace.waits:
+                for seen in _with_threads(looks):
+                    self.take(seen)
         return Checked(self.unchanged, self.entries)
 
-    def work(self) -> None:
-        with suppress(IndexError):
-            while True:
-                self.check_next()
+    def looks(self) -> Iterator[_Look]:
+        """Yield what is to be looked at, page by page."""
+        for root, number, fields in self.request.pages:
+            page = Page(*fields)
+            try:
+                descriptor = self.roots[root]
+                paths, names = self.content(page)
+            except (KeyError, OSError):
+                continue
+            self.begun[number] = _Comparison(page, len(paths))
+            for begin in range(0, len(paths), _DIRECTORIES_OF_LOOK):
+                some = slice(begin, begin + _DIRECTORIES_OF_LOOK)
+                yield _Look(number, descriptor, paths[some], names and names[some])
 
-    def check_next(self) -> None:
-        root, number, fields = self.waiting.popleft()
-        page = Page(*fields)
-        self.directories += page.directories
-        with suppress(OSError, KeyError, ValueError):  # gone, or damaged
-            if self.is_unchanged(self.roots[root], page):
-                self.unchanged.append(number)
-                self.entries += page.entries
-
-    def is_unchanged(self, root: int, page: Page) -> bool:
-        """Tell whether a page is as it was.
+    def content(self, page: Page) -> tuple[list[bytes], list[list[bytes]] | None]:
+        """Read which directories are on a page, and which of their entries are to be looked at.
 
         Raises:
-            OSError: It cannot be told, or something is gone.
-            ValueError: The page is damaged.
+            OSError: The page cannot be read, or is damaged.
 
         """
-        if not self.exact:
-            content = read_at(self.descriptor, page.offset, page.directories_bytes)
-            return digest_of(_quick(root, content.split(b"\0"))) == page.directories_digest
-        content = read_at(self.descriptor, page.offset, page.directories_bytes + page.names_bytes)
+        length = page.directories_bytes + (page.names_bytes if self.request.exact else 0)
+        content = read_at(self.descriptor, page.offset, length)
         paths = content[: page.directories_bytes].split(b"\0")
+        if not self.request.exact:
+            return paths, None
         names = names_by_directory(content[page.directories_bytes :])
-        directories: list[int] = []
-        entries: list[int] = []
-        for path, of_directory in zip(paths, names, strict=True):
-            descriptor = os.open(path, OPEN_CHILD, dir_fd=root)
+        if len(names) != len(paths):
+            raise OSError(errno.EIO, "the index is damaged")
+        return paths, names
+
+    def take(self, seen: _Seen) -> None:
+        """Compare what was seen, as soon as all of a page was."""
+        comparison = self.begun.get(seen.number)
+        if comparison is None:
+            return
+        if seen.facts is None:
+            del self.begun[seen.number]
+            return
+        directory_facts, name_facts = seen.facts
+        comparison.directory_facts += directory_facts
+        comparison.name_facts += name_facts
+        comparison.directories_left -= seen.directories
+        if not comparison.directories_left:
+            del self.begun[seen.number]
+            if self.is_unchanged(comparison):
+                self.unchanged.append(seen.number)
+                self.entries += comparison.page.entries
+
+    def is_unchanged(self, comparison: _Comparison) -> bool:
+        page = comparison.page
+        if digest_of(comparison.directory_facts) != page.directories_digest:
+            return False
+        return not self.request.exact or digest_of(comparison.name_facts) == page.names_digest
+
+
+def _with_threads(looks: Iterator[_Look]) -> Iterator[_Seen]:
+    """Look at many at once; yield what was seen in the order in which it was asked for."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # only where calls wait
+
+    with ThreadPoolExecutor(threads_allowed()) as pool:
+        asked: deque[Callable[[], _Seen]] = deque()
+        for look in looks:
             try:
-                directories += facts_of_directory(os.fstat(descriptor))
-                for name in of_directory:
-                    status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                    entries += facts_of_name(status)
-            finally:
-                os.close(descriptor)
-        return (digest_of(directories), digest_of(entries)) == (
-            page.directories_digest,
-            page.names_digest,
-        )
+                asked.append(pool.submit(_look, look).result)
+            except RuntimeError:  # no more threads are allowed
+                asked.append(partial(_look, look))
+            if len(asked) > _LOOKS_AHEAD:
+                yield asked.popleft()()
+        while asked:
+            yield asked.popleft()()
 
 
-def _quick(root: int, paths: list[bytes]) -> list[int]:
+def _look(look: _Look) -> _Seen:
+    """Look at directories, and at entries of theirs."""
+    facts = None
+    with suppress(OSError):
+        facts = _quick(look) if look.names is None else _exact(look, look.names)
+    return _Seen(look.number, len(look.paths), facts)
+
+
+def _quick(look: _Look) -> tuple[list[int], list[int]]:
     facts: list[int] = []
-    for path in paths:
-        facts += facts_of_directory(os.stat(path, dir_fd=root))
-    return facts
+    for path in look.paths:
+        facts += facts_of_directory(os.stat(path, dir_fd=look.root))
+    return facts, []
+
+
+def _exact(look: _Look, names: list[list[bytes]]) -> tuple[list[int], list[int]]:
+    directories: list[int] = []
+    entries: list[int] = []
+    for path, of_directory in zip(look.paths, names, strict=True):
+        descriptor = os.open(path, OPEN_CHILD, dir_fd=look.root)
+        try:
+            directories += facts_of_directory(os.fstat(descriptor))
+            for name in of_directory:
+                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                entries += facts_of_name(status)
+        finally:
+            os.close(descriptor)
+    return directories, entries
 
 
 def read_at(descriptor: int, offset: int, length: int) -> bytes:

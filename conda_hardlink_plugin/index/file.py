@@ -44,7 +44,8 @@ class IndexFile:
         path: Where it is.
         descriptor: Opens it.
         identity: Device and inode, by which others open the same.
-        taken_s: When all that is in it was looked at for the last time, in seconds since the epoch.
+        taken_s: When all that is in it was looked at for the last time, in seconds since the epoch:
+            the time of the file.
         stored: Its contents.
 
     """
@@ -64,9 +65,10 @@ class IndexFile:
         """
         return read_at(self.descriptor, offset, length)
 
-    def confirm(self) -> None:
-        """Note that all that is in it was looked at now."""
-        os.utime(self.descriptor)
+    def confirm(self, began_ns: int) -> None:
+        """Note when it was begun to look at all that is in it, and all was found as it says."""
+        with suppress(OSError):
+            os.utime(self.descriptor, ns=(began_ns, began_ns))
 
 
 @contextmanager
@@ -131,14 +133,20 @@ class NewIndex:
 
     """
 
-    def __init__(self, folder: int, folder_path: str) -> None:
+    def __init__(self, folder: int, folder_path: str, began_ns: int) -> None:
         """Make the file.
+
+        Args:
+            folder: Opens the folder.
+            folder_path: Its path.
+            began_ns: When it was begun to look at what will be in it.
 
         Raises:
             OSError: It cannot be made.
 
         """
         self._folder = folder
+        self._began_ns = began_ns
         self._name = f"{_NAME}-{os.getpid()}-{time.time_ns()}"
         self.path = os.path.join(folder_path, self._name)
         self._descriptor = os.open(self._name, _WRITE, 0o600, dir_fd=folder)
@@ -158,6 +166,9 @@ class NewIndex:
     def commit(self, table: dict[str, Any]) -> None:
         """Write the table, and take the place of the last index.
 
+        Args:
+            table: What `stored.from_json` reads.
+
         Raises:
             OSError: It could not be written.
 
@@ -166,6 +177,7 @@ class NewIndex:
         offset = self.append(packed)
         trailer = _TRAILER.pack(offset, len(packed), crc32(packed), _VERSION, _MAGIC)
         self.append(trailer)
+        os.utime(self._descriptor, ns=(self._began_ns, self._began_ns))
         os.rename(self._name, _NAME, src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
     def close(self) -> None:
@@ -176,10 +188,17 @@ class NewIndex:
 
 
 @contextmanager
-def new_index(folder: str) -> Iterator[NewIndex | None]:
-    """Begin an index in a folder, which is made; `None` where that cannot be."""
+def new_index(folder: str, began_ns: int) -> Iterator[NewIndex | None]:
+    """Begin an index in a folder, which is made; `None` where that cannot be.
+
+    Args:
+        folder: Where it is to be.
+        began_ns: When it was begun to look at what will be in it, in nanoseconds since the epoch.
+
+    """
     with suppress(OSError):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if _is_ours(folder):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
     try:
         descriptor = os.open(folder, _FOLDER)
     except OSError:
@@ -190,7 +209,7 @@ def new_index(folder: str) -> Iterator[NewIndex | None]:
         with suppress(OSError):
             if os.fstat(descriptor).st_uid == os.geteuid():
                 _tidy_up(descriptor)
-                new = NewIndex(descriptor, folder)
+                new = NewIndex(descriptor, folder, began_ns)
         try:
             yield new
         finally:
@@ -217,6 +236,16 @@ def clear_index(folder: str) -> None:
             os.unlink(_NAME, dir_fd=descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_ours(folder: str) -> bool:
+    """Tell whether the first folder there is on the way to one belongs to this user.
+
+    What an administrator makes in the home of a user is in that user's way.
+    """
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    return os.stat(folder).st_uid == os.geteuid()
 
 
 def _tidy_up(folder: int) -> None:

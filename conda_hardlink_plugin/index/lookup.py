@@ -6,6 +6,7 @@ Asking begins before it is known which roots there are: finding them takes a whi
 from __future__ import annotations
 
 import selectors
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,6 +61,7 @@ def look_up(folder: str, *, quick: bool, crew: Sequence[Worker] = ()) -> Iterato
         crew: Processes to look with. They have nothing else to do until `Lookup.unchanged`.
 
     """
+    began_ns = time.time_ns()
     with open_index(folder) as index:
         question = None
         with suppress(WorkerError):  # told of by the scan, which needs it too
@@ -67,14 +69,22 @@ def look_up(folder: str, *, quick: bool, crew: Sequence[Worker] = ()) -> Iterato
                 prepare(crew)
             else:
                 question = _Question(index, quick, crew)
-        yield Lookup(folder, question)
+        yield Lookup(folder, began_ns, question)
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """An index, if there is one, and the place where the next one is to be."""
+    """An index, if there is one, and the place where the next one is to be.
+
+    Attributes:
+        folder: That place.
+        began_ns: When it was begun to look what of it is as it was, in nanoseconds since the epoch.
+        question: What was asked, if there is an index.
+
+    """
 
     folder: str
+    began_ns: int
     question: _Question | None
 
     def unchanged(
