@@ -3,7 +3,7 @@
 #   make test-long  the races, attacks, mutants and the model of clean at length: more than half an hour
 #   make demo       a throw-away conda installation and a report on it
 #   make bench-transactions  conda with and without the plugin
-#   make bench      timings against du, ncdu and gdu
+#   make bench      timings against du and the peers of it that are installed
 # PYTHON is any Python from 3.10 to 3.12: make test PYTHON=python3.12
 
 PYTHON ?= $(firstword $(foreach version,3 3.12 3.11 3.10,$(if $(shell \

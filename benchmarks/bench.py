@@ -1,4 +1,4 @@
-"""Race the scan and the report against GNU du, ncdu and gdu on a big conda-like root.
+"""Race the scan and the report against GNU du and its peers on a big conda-like root.
 
     python benchmarks/bench.py [--root DIR] [--rounds N] [--conda-python PYTHON]
 
@@ -25,7 +25,9 @@ from make_root import add_sizes, census, sizes_of
 from programs import (
     ALONE,
     DU,
+    EXACT,
     PLAN,
+    QUICK,
     REPORT,
     SCAN,
     STARTUP,
@@ -37,7 +39,7 @@ from programs import (
     floor_command,
     plain_environment,
     plan_command,
-    report_command,
+    report_commands,
     scan_command,
     startup_command,
 )
@@ -46,6 +48,7 @@ from summary import MEGABYTE, Run, Target, draw_table, median_ratio, peak_bytes,
 MAX_ALONE_RATIO = 1.0
 ENVIRONMENTS_OF_ALONE = 12  # with fewer there is less that need not be looked at
 MAX_REPORT_RATIOS = {1: 0.90, 12: 0.55, 32: 0.47}  # by the number of environments
+MAX_EXACT_RATIO, MAX_QUICK_RATIO = 0.32, 0.10  # from an index, nothing changed
 MAX_REPORT_BYTES = 110 * MEGABYTE  # at a million paths
 MAX_PLAN_RATIO = 1.6
 MAX_PLAN_MEMORY_RATIO = 1.5
@@ -57,12 +60,14 @@ def du_sizes(paths: Sequence[str]) -> list[int]:
     return [int(line.split("\t", 1)[0]) for line in printed.splitlines()]
 
 
-def peers(roots: Roots) -> tuple[list[Command], list[str]]:
+def peers(roots: Roots, home: str) -> tuple[list[Command], list[str]]:
     """The other programs, and the names of those that are absent."""
     environment = plain_environment()
     candidates = [
         Command("ncdu", ["ncdu", "-0", "-o", "/dev/null", roots.directory], environment),
         Command("gdu", ["gdu", "-n", "-s", "-p", roots.directory], environment),
+        # It keeps what it found in the home.
+        Command("diskuse", ["diskuse", "scan", roots.directory], environment | {"HOME": home}),
     ]
     found, absent = [], []
     for command in candidates:
@@ -172,16 +177,22 @@ def targets(
                 " MB",
             )
         )
-        if environments in MAX_REPORT_RATIOS:
-            name = "report without conda's start-up, wall time, median ratio to du"
-            measured = quartiles(ratios(without_startup(runs), runs[DU], "wall"))[1]
-            found.append(Target(name, measured, MAX_REPORT_RATIOS[environments], "x"))
+        allowed = {
+            REPORT: MAX_REPORT_RATIOS.get(environments),
+            EXACT: MAX_EXACT_RATIO if environments >= ENVIRONMENTS_OF_ALONE else None,
+            QUICK: MAX_QUICK_RATIO if environments >= ENVIRONMENTS_OF_ALONE else None,
+        }
+        for label, ratio in allowed.items():
+            if ratio is not None:
+                name = f"{label}, without conda's start-up, wall time, median ratio to du"
+                measured = quartiles(ratios(without_startup(runs, label), runs[DU], "wall"))[1]
+                found.append(Target(name, measured, ratio, "x"))
     return found
 
 
-def without_startup(runs: Mapping[str, Sequence[Run]]) -> list[Run]:
-    """What the report takes beyond what conda takes to start, round for round."""
-    pairs = zip(runs[REPORT], runs[STARTUP], strict=True)
+def without_startup(runs: Mapping[str, Sequence[Run]], label: str) -> list[Run]:
+    """What a report takes beyond what conda takes to start, round for round."""
+    pairs = zip(runs[label], runs[STARTUP], strict=True)
     return [replace(run, wall=run.wall - start.wall) for run, start in pairs]
 
 
@@ -199,14 +210,15 @@ def bench(roots: Roots, rounds: int, conda_python: str, home: str) -> int:
         commands += [floor_command(roots, home, number) for number in threads]
     else:
         absent.append("the same in C (there is no compiler)")
-    others, others_absent = peers(roots)
+    others, others_absent = peers(roots, home)
     commands += others
     absent += others_absent
     lacking = conda_absence(roots, conda_python, home)
+    reports = {} if lacking else report_commands(roots, conda_python, home)
     if lacking:
         absent += [f"{label} ({lacking})" for label in (REPORT, STARTUP)]
     else:
-        commands.append(report_command(roots, conda_python, home))
+        commands += reports.values()
         commands.append(clean_command(roots, conda_python, home))
         commands.append(startup_command(roots, conda_python, home))
     versions = {name: version_of(name) for name in ("du", *(peer.label for peer in others))}
@@ -216,16 +228,18 @@ def bench(roots: Roots, rounds: int, conda_python: str, home: str) -> int:
     print(describe_machine(roots.directory, versions))
     print(counted.lines(), end="\n\n")
     check_scan(roots)
-    if not lacking:
-        check_report(report_command(roots, conda_python, home), roots)
+    for command in reports.values():
+        command.output()  # writes its index, if it has one
+        check_report(command, roots)
     whose = "the scan's" if lacking else "the scan's and the report's"
     print(f"equal to du -B1 -s, each root alone and all together: {whose} figures\n")
     runs = race(commands, rounds)
     summed = {command.label: command.summed_peak() for command in commands}
     print(draw_table(runs, DU, summed))
-    if not lacking:
-        low, middle, high = quartiles(ratios(without_startup(runs), runs[DU], "wall"))
-        print(f"\n{REPORT} without {STARTUP}: {middle:.3f} [{low:.3f}-{high:.3f}] of {DU}")
+    print()
+    for label in reports:
+        low, middle, high = quartiles(ratios(without_startup(runs, label), runs[DU], "wall"))
+        print(f"{label} without {STARTUP}: {middle:.3f} [{low:.3f}-{high:.3f}] of {DU}")
     for name in absent:
         print(f"absent: {name}")
     print()
@@ -237,7 +251,7 @@ def bench(roots: Roots, rounds: int, conda_python: str, home: str) -> int:
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description="Race against du, ncdu and gdu.")
+    parser = argparse.ArgumentParser(description="Race against du, ncdu, gdu and diskuse.")
     parser.add_argument("--root", metavar="DIR", help="of make_root.py; else one is generated")
     parser.add_argument("--rounds", type=int, default=7, metavar="N")
     parser.add_argument(

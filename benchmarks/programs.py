@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from summary import Run
@@ -14,7 +15,9 @@ CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DU = "du"
 FLOOR = "the same in C"
 SCAN, ALONE, PLAN = "scan + accounting", "scan, one process", "scan + plan of a clean"
-REPORT, CLEAN, STARTUP = "report --json", "clean --dry-run --json", "conda --version"
+REPORT, FIRST = "report --json --no-index", "report --json, first"
+EXACT, QUICK = "report --json, exact", "report --json --quick"
+CLEAN, STARTUP = "clean --dry-run --json", "conda --version"
 
 # The figures of every root, in the order of the arguments, caches first.
 _SCAN_CODE = """\
@@ -74,11 +77,12 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program in the race."""
+    """A program in the race; `forgets` is a file that is removed before each run."""
 
     label: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
+    forgets: str | None = None
 
     def output(self) -> str:
         """Run it unmeasured and return what it prints; raise when it fails."""
@@ -104,6 +108,9 @@ class Command:
 
     def measure(self) -> Run:
         """Run it once, its output thrown away, and return what it took."""
+        if self.forgets is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(self.forgets)
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER_CODE, *self.arguments]
         answer = subprocess.run(
             launcher, env=self.environment, stdout=subprocess.PIPE, text=True, check=True
@@ -231,10 +238,30 @@ def clean_command(roots: Roots, conda_python: str, home: str) -> Command:
     return Command(CLEAN, [conda_python, "-m", "conda", *words], conda_environment(roots, home))
 
 
-def report_command(roots: Roots, conda_python: str, home: str) -> Command:
-    """Ours (b): the whole command that a user runs."""
-    arguments = [conda_python, "-m", "conda", "hardlinks", "report", "--json"]
-    return Command(REPORT, arguments, conda_environment(roots, home))
+def report_commands(roots: Roots, conda_python: str, home: str) -> dict[str, Command]:
+    """Ours (b): the whole command that a user runs, in each mode, by its label.
+
+    Each has a home of its own, where its index is: the one that looks exactly is not to be later
+    than the one that looks quickly.
+    """
+    found = {}
+    for label, options in (
+        (REPORT, ["--no-index"]),
+        (FIRST, []),
+        (EXACT, []),
+        (QUICK, ["--quick"]),
+    ):
+        folder = os.path.join(home, label.replace(" ", ""))
+        os.makedirs(folder, exist_ok=True)
+        arguments = [conda_python, "-m", "conda", "hardlinks", "report", "--json", *options]
+        index = os.path.join(folder, ".cache", "conda", "hardlinks", "report.index")
+        found[label] = Command(
+            label,
+            arguments,
+            conda_environment(roots, folder),
+            forgets=index if label == FIRST else None,
+        )
+    return found
 
 
 def startup_command(roots: Roots, conda_python: str, home: str) -> Command:

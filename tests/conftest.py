@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
 import hypothesis
@@ -134,9 +134,11 @@ def installation(tmp_path_factory, channel):
 def changing(installation):
     """The installation for a test that changes it: a copy stands in its place meanwhile.
 
-    At the same path, which symbolic links and records have in them.
+    At the same path, which symbolic links and records have in them. No report was made of it yet.
     """
     with _copy_in_place(installation.directory):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{installation.environ['HOME']}/.cache/conda/hardlinks/report.index")
         yield installation
 
 

@@ -15,12 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.crew import start_crew
-from conda_hardlink_plugin.index.file import clear_index, index_folder, index_path, open_index
+from conda_hardlink_plugin.index.file import clear_index, index_path, open_index
 from conda_hardlink_plugin.index.lookup import look_up
 from conda_hardlink_plugin.index.status import status_of
+from conda_hardlink_plugin.index.trailer import index_folder, read_totals
 from conda_hardlink_plugin.inventory import ReadingMode
 from conda_hardlink_plugin.mounts import MountTable
 from conda_hardlink_plugin.scan import scan
+from conda_hardlink_plugin.usage import Usage
 from tests.forking import forked, in_child
 from tests.oracles import NOBODY, open_descriptors
 from tests.scanning import Partly, facts, next_tick, trusting, write_index
@@ -373,6 +375,25 @@ def test_an_exact_look_is_later_than_the_index_and_a_quick_one_says_when_that_wa
     assert again(folder, indexed.roots, quick=True).reading.taken_s == 1_000
     assert again(folder, indexed.roots).reading.taken_s is None
     assert again(folder, indexed.roots, quick=True).reading.taken_s > 1_000
+
+
+def test_the_totals_are_to_be_had_without_the_rest(indexed, folder):
+    os.utime(index_path(folder), (1_000, 1_000))
+    totals, taken_s = read_totals(folder)
+    usage = Usage(scan(indexed.roots, processes=1))
+    assert (totals.on_disk_bytes, totals.as_copies_bytes) == (usage.on_disk, usage.as_copies)
+    assert (totals.caches, totals.environments, totals.incomplete, taken_s) == (1, 2, 0, 1_000)
+    clear_index(folder)
+    assert read_totals(folder) is None
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(1, 60), st.integers(1, 255))
+def test_totals_of_a_damaged_index_are_none(damaged, place, bits):
+    _, _, content, folder = damaged
+    changed = bytes([content[-place] ^ bits])
+    write(index_path(folder), content[:-place] + changed + content[len(content) - place + 1 :])
+    assert read_totals(folder) is None
 
 
 def test_the_folder_is_where_conda_has_the_cache_of_a_user(monkeypatch):

@@ -31,8 +31,9 @@ def execute(args: argparse.Namespace) -> int:
     from conda.base.context import context
 
     from ..errors import IndexNotClearedError
-    from ..index.file import clear_index, index_folder
+    from ..index.file import clear_index
     from ..index.status import status_of
+    from ..index.trailer import index_folder
     from ..render.indexing import print_status, render_status
     from ..render.terminal import Terminal
     from .output import is_closed, show

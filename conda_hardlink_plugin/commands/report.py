@@ -120,8 +120,8 @@ def execute(args: argparse.Namespace) -> int:
 
     from ..crew import crew_for
     from ..errors import StoppedError
-    from ..index.file import index_folder
     from ..index.lookup import look_up
+    from ..index.trailer import index_folder
     from .output import is_closed, show
 
     if is_closed("the report"):

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..pace import Pace, threads_allowed
 from ..place import OPEN_CHILD, OPEN_ROOT
 from .page import Page, digest_of, facts_of_directory, facts_of_name, names_by_directory
+from .trailer import OPEN_INDEX, read_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-OPEN_INDEX = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _DIRECTORIES_OF_LOOK = 32
 _LOOKS_AHEAD = 100
 
@@ -227,19 +227,6 @@ def _exact(look: _Look, names: list[list[bytes]]) -> tuple[list[int], list[int]]
         finally:
             os.close(descriptor)
     return directories, entries
-
-
-def read_at(descriptor: int, offset: int, length: int) -> bytes:
-    """Return a part of a file.
-
-    Raises:
-        OSError: It cannot be read, or is shorter.
-
-    """
-    content = os.pread(descriptor, length, offset)
-    if len(content) != length:
-        raise OSError(errno.EIO, "the index is shorter than it says")
-    return content
 
 
 def _reopen(path: str, identity: tuple[int, int]) -> int:

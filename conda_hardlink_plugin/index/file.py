@@ -11,8 +11,6 @@ import fcntl
 import json
 import os
 import re
-import stat
-import struct
 import sys
 import time
 from contextlib import contextmanager, suppress
@@ -20,20 +18,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from ..leases import lease_folder
-from .check import OPEN_INDEX, read_at
 from .stored import Stored, from_json
+from .trailer import (
+    INDEX_NAME,
+    OPEN_INDEX,
+    Totals,
+    Trailer,
+    is_own_file,
+    pack_trailer,
+    read_at,
+    read_trailer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NAME = "report.index"
 _NEW_NAME = re.compile(r"report\.index-\d+-\d+")
 _WRITE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_APPEND
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_MAGIC = b"hardlinks index\n"
-_VERSION = 1
-_TRAILER = struct.Struct("<QQII16s")  # offset and length of the table, its checksum, version, magic
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +91,17 @@ def open_index(folder: str) -> Iterator[IndexFile | None]:
 def _read(path: str, descriptor: int) -> IndexFile | None:
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        trailer = read_trailer(descriptor, status.st_size) if is_own_file(status) else None
+        if trailer is None:
             return None
-        end = status.st_size - _TRAILER.size
-        offset, length, checksum, version, magic = _TRAILER.unpack(
-            read_at(descriptor, max(end, 0), _TRAILER.size)
-        )
-        if magic != _MAGIC or version != _VERSION or offset + length != end:
-            return None
-        table = read_at(descriptor, offset, length)
-        if crc32(table) != checksum:
+        table = read_at(descriptor, trailer.offset, trailer.length)
+        if crc32(table) != trailer.checksum:
             return None
         data = json.loads(table)
         if data.pop("encoding") != encoding_of_names():
             return None
         stored = from_json(data)
-    except (OSError, struct.error, KeyError, TypeError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError):
         return None
     identity = (status.st_dev, status.st_ino)
     return IndexFile(path, descriptor, identity, int(status.st_mtime), stored)
@@ -115,14 +112,9 @@ def encoding_of_names() -> list[str]:
     return [sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()]
 
 
-def index_folder() -> str:
-    """Return where the index of this user is: in the cache folder that conda has for a user."""
-    return os.path.dirname(lease_folder())
-
-
 def index_path(folder: str) -> str:
     """Return the path of the index in a folder."""
-    return os.path.join(folder, _NAME)
+    return os.path.join(folder, INDEX_NAME)
 
 
 class NewIndex:
@@ -147,7 +139,7 @@ class NewIndex:
         """
         self._folder = folder
         self._began_ns = began_ns
-        self._name = f"{_NAME}-{os.getpid()}-{time.time_ns()}"
+        self._name = f"{INDEX_NAME}-{os.getpid()}-{time.time_ns()}"
         self.path = os.path.join(folder_path, self._name)
         self._descriptor = os.open(self._name, _WRITE, 0o600, dir_fd=folder)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever tidies up leaves it
@@ -163,11 +155,12 @@ class NewIndex:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(content)
 
-    def commit(self, table: dict[str, Any]) -> None:
+    def commit(self, table: dict[str, Any], totals: Totals) -> None:
         """Write the table, and take the place of the last index.
 
         Args:
             table: What `stored.from_json` reads.
+            totals: What was found in all.
 
         Raises:
             OSError: It could not be written.
@@ -175,10 +168,9 @@ class NewIndex:
         """
         packed = json.dumps({"encoding": encoding_of_names(), **table}).encode("ascii")
         offset = self.append(packed)
-        trailer = _TRAILER.pack(offset, len(packed), crc32(packed), _VERSION, _MAGIC)
-        self.append(trailer)
+        self.append(pack_trailer(Trailer(offset, len(packed), crc32(packed), totals)))
         os.utime(self._descriptor, ns=(self._began_ns, self._began_ns))
-        os.rename(self._name, _NAME, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        os.rename(self._name, INDEX_NAME, src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
     def close(self) -> None:
         """Close the file; it is removed if it did not become the index."""
@@ -233,7 +225,7 @@ def clear_index(folder: str) -> None:
     try:
         _tidy_up(descriptor)
         with suppress(FileNotFoundError):
-            os.unlink(_NAME, dir_fd=descriptor)
+            os.unlink(INDEX_NAME, dir_fd=descriptor)
     finally:
         os.close(descriptor)
 

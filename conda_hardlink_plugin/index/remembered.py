@@ -45,7 +45,7 @@ class Remembered:
     def recall(self, unit: int, tally: Tally) -> bool:
         """Count a unit that the tally has begun, if it is remembered; tell whether it was."""
         number = self._numbers.get(tally.unit_of(unit))
-        if number is None or tally.keeps_own:
+        if number is None:
             return False
         try:
             inodes = [self._inodes_of(page) for page in self._pages[number]]

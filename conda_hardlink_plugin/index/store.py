@@ -7,8 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from ..inventory import UnitKind
+from ..inventory import RootKind, UnitKind
+from ..usage import Usage
 from .stored import to_json
+from .trailer import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +58,19 @@ def store(
             for number, text in _texts(inventory, parts)
         }
         unread = frozenset(_unread(inventory))
-        new.commit(to_json(inventory, ground, pages, texts, unread))
+        new.commit(to_json(inventory, ground, pages, texts, unread), _totals(inventory))
+
+
+def _totals(inventory: Inventory) -> Totals:
+    usage = Usage(inventory)
+    kinds = [root.kind for root in inventory.roots]
+    return Totals(
+        on_disk_bytes=usage.on_disk,
+        as_copies_bytes=usage.as_copies,
+        caches=kinds.count(RootKind.CACHE),
+        environments=kinds.count(RootKind.ENVIRONMENT),
+        incomplete=int(bool(inventory.problems)),
+    )
 
 
 def _copied(new: NewIndex, remembered: Remembered, number_of: Mapping[Unit, int]) -> Iterator[Page]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+import time
 from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
@@ -103,8 +104,18 @@ def _unlinked(summary: Summary) -> Iterator[str]:
 
 
 def _added(summary: Summary) -> Iterator[str]:
-    if summary.added_bytes is not None:
-        yield f"the environment adds {size(summary.added_bytes)} to the disk"
+    if summary.added_bytes is None:
+        return
+    said = f"the environment adds {size(summary.added_bytes)} to the disk"
+    totals = summary.totals
+    if totals is not None and not totals.incomplete:
+        caches = "the cache" if totals.caches == 1 else count(totals.caches, "cache")
+        taken = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.totals_taken_s))
+        said += (
+            f"; in the report of {taken} {count(totals.environments, 'environment')} and {caches}"
+            f" used {size(totals.on_disk_bytes)}, {size(totals.as_copies_bytes)} as copies"
+        )
+    yield said
 
 
 def _warnings(summary: Summary) -> Iterator[str]:

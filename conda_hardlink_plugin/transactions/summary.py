@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..index.trailer import index_folder, read_totals
 from .happening import compare_records, installed_packages
 from .linkable import why_copied
 from .measuring import (
@@ -19,11 +20,13 @@ from .measuring import (
 )
 
 if TYPE_CHECKING:
+    from ..index.trailer import Totals
     from .happening import Running, Transaction
     from .measuring import UnlinkFigures
 
 _MAX_S = 0.3
 _MAX_SHARE = 0.05
+_MAX_AGE_S = 24 * 3600
 
 
 @dataclass(slots=True)
@@ -33,6 +36,8 @@ class Summary:
     Attributes:
         linked: What was linked.
         added_bytes: What new environments add to the disk; `None` if none is new.
+        totals: What the last report found in all, if that was not long ago.
+        totals_taken_s: When that was, in seconds since the epoch.
         unlinked_packages: How many packages were unlinked.
         unlinked_bytes: What they took, with folders that are gone; `None` if it was not measured.
         freed_bytes: What of that the disk has again; the same.
@@ -45,6 +50,8 @@ class Summary:
 
     linked: LinkFigures = field(default_factory=LinkFigures)
     added_bytes: int | None = None
+    totals: Totals | None = None
+    totals_taken_s: float = 0
     unlinked_packages: int = 0
     unlinked_bytes: int | None = None
     freed_bytes: int | None = None
@@ -72,7 +79,17 @@ def summarize(running: Running) -> Summary | None:
         _add_left(summary, done, budget)
     except OverBudgetError:
         summary.over_budget = True
+    if summary.added_bytes is not None:
+        _add_totals(summary, running.began_s)
     return summary
+
+
+def _add_totals(summary: Summary, began_s: float) -> None:
+    """Take the totals of the last report, if it was before the command and not long ago."""
+    found = read_totals(index_folder())
+    age_s = time.time() - found[1] if found is not None else 0
+    if found is not None and time.monotonic() - began_s < age_s < _MAX_AGE_S:
+        summary.totals, summary.totals_taken_s = found
 
 
 def _add_linked(summary: Summary, transaction: Transaction, budget: Budget) -> None:

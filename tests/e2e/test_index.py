@@ -20,7 +20,6 @@ def settled(changing):
     """An installation in which nothing was changed in the last seconds, with its index."""
     while time.time_ns() < newest_ns(changing.root_prefix) + RACE_NS:
         os.sched_yield()
-    changing.hardlinks("index", "--clear")
     report = report_of(changing)
     assert report["reading"] == {"mode": "full", "taken_s": None}
     return changing
@@ -95,7 +94,6 @@ def test_after_each_transaction_reports_say_what_full_ones_say(settled):
 
 
 def test_hooks_write_no_index(changing):
-    changing.hardlinks("index", "--clear")
     changing.conda("create", "-n", "hooked", "library=1.0")
     changing.conda("remove", "-n", "hooked", "library")
     changing.conda("env", "remove", "-n", "hooked")

@@ -59,7 +59,6 @@ def test_nothing_but_the_index_is_in_its_folder(changing):
 
 @pytest.mark.parametrize("command", [("clean", "--dry-run"), ("explain", "forgotten"), ("index",)])
 def test_other_commands_write_no_index(changing, command):
-    changing.hardlinks("index", "--clear")
     changing.hardlinks(*command)
     assert indexes_of(changing) == []
 

@@ -69,7 +69,6 @@ def test_ctrl_c_while_scanning_ends_with_130_and_leaves_nothing(installation, fo
 
 def test_ctrl_c_while_an_index_is_written_leaves_none(changing):
     python = os.path.join(changing.root_prefix, "bin", "python")
-    changing.hardlinks("index", "--clear")
     before = snapshot_but_index(changing)
     command = (python, "-c", _STOPPED, "30", "hardlinks", "report")
     assert changing.run(*command, check=False).returncode == 130
@@ -113,7 +112,6 @@ def children_of(process, number):
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor, one process")
 def test_ctrl_c_while_several_processes_read_leaves_none(big):
-    big.hardlinks("index", "--clear")
     before = snapshot_but_index(big)
     process = start(big, "--json", stdout=subprocess.PIPE, start_new_session=True)
     children = children_of(process, 2)

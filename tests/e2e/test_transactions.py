@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 
 import pytest
 
-from tests.e2e.asking import plant
-from tests.e2e.disk import size_of, whole
+from conda_hardlink_plugin.render.units import size
+from tests.e2e.asking import plant, report_of
+from tests.e2e.disk import index_folder_of, size_of, whole
 from tests.e2e.transactions import (
     added_line,
     conda_after,
@@ -125,6 +127,30 @@ def test_a_new_environment_adds_what_du_says(empty, make):
     assert said(done) == lines_of_new(empty, empty.prefix("new"), *NAMES)
     causes = ("prefix", "bytecode", "entry points", "not to be linked")
     assert all(f"{cause} " in done.stderr for cause in causes)
+
+
+def test_what_the_last_report_found_is_said_of_a_new_environment(changing):
+    totals = report_of(changing)["totals"]
+    environments = len(report_of(changing)["environments"])
+    _, line = said(create(changing, "new", "library=1.0"))
+    line, _, beside = line.partition("; in the report of ")
+    assert line == added_line(changing, changing.prefix("new"))
+    on_disk, copies = size(totals["on_disk_bytes"]), size(totals["as_copies_bytes"])
+    assert beside[len("2026-11-20 14:05 ") :] == (
+        f"{environments} environments and the cache used {on_disk}, {copies} as copies"
+    )
+
+
+@pytest.mark.parametrize("taken_s", [0, 2 * 24 * 3600, -3600], ids=["none", "old", "future"])
+def test_a_report_of_long_ago_is_not_spoken_of(changing, taken_s):
+    path = f"{index_folder_of(changing)}/report.index"
+    changing.hardlinks("report")
+    if taken_s:
+        os.utime(path, (time.time() - taken_s,) * 2)
+    else:
+        os.unlink(path)
+    _, line = said(create(changing, "new", "library=1.0"))
+    assert line == added_line(changing, changing.prefix("new"))
 
 
 def test_what_is_renamed_is_told_and_adds_nothing(empty):
