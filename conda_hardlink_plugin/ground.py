@@ -33,6 +33,7 @@ class Ground:
         mounted_files: How often each file is mounted over another one.
         has_subvolumes: A directory may be listed with the inode number of some file.
         may_meet_twice: A mount inside a root may show a directory that is also elsewhere.
+        mounts_own_file: A file of a root is also mounted over another one.
 
     """
 
@@ -46,11 +47,12 @@ class Ground:
     mounted_files: Counter[Identity]
     has_subvolumes: bool
     may_meet_twice: bool
+    mounts_own_file: bool
 
     @property
     def can_be_indexed(self) -> bool:
         """What is in a directory depends on nothing but the directory and the other roots in it."""
-        return not (self.may_meet_twice or self.careful or self.mounted_files or self.unknown)
+        return not (self.may_meet_twice or self.mounts_own_file or self.unknown)
 
 
 def survey_ground(roots: Iterable[Root], detailed: Collection[str], mounts: MountTable) -> Ground:
@@ -76,6 +78,12 @@ def survey_ground(roots: Iterable[Root], detailed: Collection[str], mounts: Moun
         mounted_files=Counter(_identities(mounted_files)),
         has_subvolumes=_may_have_subvolumes(paths, mounts),
         may_meet_twice=not mounts.known or _may_meet_twice(paths, mounts, identities),
+        mounts_own_file=any(
+            view in mounted_files
+            for path in paths
+            if path is not None
+            for view, _ in mounts.views(path)
+        ),
     )
 
 

@@ -172,7 +172,7 @@ class _Scanning:
         mode = ReadingMode.FULL if remembered is None else ReadingMode.EXACT
         records = list_records(self.ground, sorted(opened))
         inventory = replace(merge(parts, self.ground, records), reading=Reading(mode))
-        if new is not None and not self.untrusted:
+        if new is not None:
             store(new, inventory, self.ground, parts, remembered)
         return inventory
 

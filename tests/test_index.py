@@ -15,14 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.crew import start_crew
-from conda_hardlink_plugin.index.file import clear_index, index_path, open_index
+from conda_hardlink_plugin.ground import survey_ground
+from conda_hardlink_plugin.index.file import clear_index, index_path, new_index, open_index
 from conda_hardlink_plugin.index.lookup import look_up
 from conda_hardlink_plugin.index.status import status_of
+from conda_hardlink_plugin.index.store import store
 from conda_hardlink_plugin.index.trailer import index_folder, read_totals
 from conda_hardlink_plugin.inventory import ReadingMode
-from conda_hardlink_plugin.mounts import MountTable
+from conda_hardlink_plugin.merge import merge
+from conda_hardlink_plugin.mounts import MountTable, read_mount_table
 from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Usage
+from conda_hardlink_plugin.walk import Walk
 from tests.forking import forked, in_child
 from tests.oracles import NOBODY, open_descriptors
 from tests.scanning import Partly, facts, next_tick, trusting, write_index
@@ -197,6 +201,21 @@ def test_the_last_one_stays_where_the_next_one_does_not_fit(indexed, folder):
 
     assert in_child(limited) == facts(scan(indexed.roots, processes=1))
     assert contents(folder) == before
+
+
+def test_where_a_part_was_not_written_there_is_none(made, folder):
+    ground = survey_ground(made.roots, (), read_mount_table())
+    walk = Walk(ground, ())
+    for number in range(len(ground.roots)):
+        walk.open_root(number)
+        walk.read(sys.maxsize)
+    found = walk.findings()
+    walk.close()
+    assert found.pages is None
+    inventory = merge([found], ground, {})
+    with new_index(folder, 0) as new:
+        store(new, inventory, ground, [found], None)
+    assert os.listdir(folder) == []
 
 
 def test_two_at_once_are_both_right(indexed, folder):

@@ -13,9 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conda_hardlink_plugin.index.file import index_path
 from conda_hardlink_plugin.index.lookup import look_up
 from conda_hardlink_plugin.inventory import ReadingMode
 from conda_hardlink_plugin.scan import scan
+from tests.forking import forked, in_child
+from tests.oracles import NOBODY
 from tests.scanning import Partly, facts, next_tick, trusting, write_index
 from tests.trees import (
     cache_root,
@@ -322,3 +325,66 @@ def test_what_could_not_be_read_is_read_again(made, folder, opened, monkeypatch)
 def test_a_cache_and_an_environment_may_change_their_kind(indexed, folder):
     roots = [cache_root(indexed.first), cache_root(indexed.cache), environment_root(indexed.second)]
     assert facts(scan_again(folder, roots)) == facts(scan(roots, processes=1))
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_what_changes_while_it_is_looked_at_is_right_as_soon_as_it_rests(made, folder, quick):
+    """Nothing that was changed in the last two seconds is taken for settled."""
+
+    def write_for_a_while():
+        for number in range(300):
+            write(f"{made.first}/lib/new-{number}", b"n" * number)
+            write(f"{made.first}/lib/own", b"o" * number * 100)
+            os.link(f"{made.shared}/lib/big", f"{made.second}/lib/big-{number}")
+            if number % 3 == 0:
+                os.unlink(f"{made.first}/lib/new-{number}")
+                package(made.cache, f"new-{number}-0", {"lib/file": b"f" * number})
+            if number % 7 == 0:
+                shutil.rmtree(f"{made.cache}/new-{number // 2 * 2}-0", ignore_errors=True)
+
+    with forked(write_for_a_while) as process:
+        for _ in range(20):
+            with look_up(folder, quick=quick) as lookup:
+                scan(made.roots, processes=1, lookup=lookup)
+        process.result()
+    with look_up(folder, quick=quick) as lookup:
+        again = scan(made.roots, processes=1, lookup=lookup)
+    assert facts(again) == facts(scan(made.roots, processes=1))
+
+
+def test_what_was_linked_while_it_was_read_is_looked_at_exactly(made, folder, monkeypatch):
+    """The link count is from before the link."""
+    listed = os.scandir
+
+    def linking(descriptor):
+        late = f"{made.first}/lib/late"
+        if os.readlink(f"/proc/self/fd/{descriptor}") == f"{made.first}/lib":
+            os.link(f"{made.shared}/lib/big", late)
+        return listed(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", linking)
+        assert any(group.surplus for group in write_index(folder, made.roots).groups)
+    next_tick(folder)
+    again = scan_again(folder, made.roots, quick=True)
+    assert facts(again) == facts(scan(made.roots, processes=1))
+    assert not any(group.surplus for group in again.groups)
+
+
+def test_a_root_that_cannot_be_opened_is_told_of_each_time():
+    with tempfile.TemporaryDirectory() as top:
+        made, folder = make_installation(top), f"{top}/index"
+        os.makedirs(folder)
+        for path, mode in ((top, 0o755), (folder, 0o777), (made.second, 0o000)):
+            os.chmod(path, mode)
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+
+        def problems():
+            write_index(folder, made.roots)
+            assert os.path.exists(index_path(folder))
+            return [scan_again(folder, made.roots, quick=quick).problems for quick in (False, True)]
+
+        found = in_child(problems, user=NOBODY)
+        os.chmod(made.second, 0o755)
+    assert [[problem.path for problem in some] for some in found] == [[made.second]] * 2

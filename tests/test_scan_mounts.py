@@ -9,12 +9,14 @@ import subprocess
 import pytest
 from hypothesis import given, settings
 
-from conda_hardlink_plugin.inventory import ProblemKind
+from conda_hardlink_plugin.index.lookup import look_up
+from conda_hardlink_plugin.inventory import ProblemKind, ReadingMode
 from conda_hardlink_plugin.mounts import MountTable
+from conda_hardlink_plugin.scan import scan as scan_alone
 from conda_hardlink_plugin.usage import Measure, Usage
 
 from .oracles import Model, du, open_descriptors
-from .scanning import scan
+from .scanning import scan, write_index
 from .trees import (
     cache_root,
     environment_root,
@@ -237,6 +239,32 @@ def test_a_file_seen_at_several_places_through_mounts_is_counted_once(tmp_path, 
     bind(over, f"{made.unused}/lib/unused")
     usage = Usage(scan(made.roots))
     assert usage.added([0, 1, 2]) == du(*made.paths)
+
+
+def test_a_file_mounted_outside_as_in_every_container_keeps_no_index_away(tmp_path, bind):
+    made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
+    bind(write(f"{tmp_path}/hosts"), write(f"{tmp_path}/etc/hosts"))
+    write_index(folder, made.roots)
+    with look_up(folder, quick=False) as lookup:
+        again = scan_alone(made.roots, processes=1, lookup=lookup)
+    assert again.reading.mode is ReadingMode.EXACT
+
+
+@pytest.mark.parametrize(
+    "inside", ["pkgs/urls.txt", "envs/first/lib/own", "pkgs/mine-1-0/bin/tool"]
+)
+def test_there_is_no_index_of_a_file_that_is_mounted_over_another_one(tmp_path, bind, inside):
+    made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
+    bind(f"{tmp_path}/{inside}", write(f"{tmp_path}/outside/over"))
+    write_index(folder, made.roots)
+    assert not os.path.exists(folder)
+
+
+def test_there_is_no_index_of_what_a_file_is_mounted_over(tmp_path, bind):
+    made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
+    bind(write(f"{tmp_path}/over"), f"{made.first}/lib/own")
+    write_index(folder, made.roots)
+    assert not os.path.exists(folder)
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import subprocess
 
 import pytest
 
+from conda_hardlink_plugin.index.file import open_index
 from conda_hardlink_plugin.usage import Usage
 
 from .oracles import du
-from .scanning import scan
+from .scanning import scan, write_index
 from .trees import environment_root, link, write, write_sparse
 
 pytestmark = pytest.mark.usefixtures("each_way")
@@ -47,3 +48,16 @@ def test_a_subvolume_listed_with_the_number_of_a_known_file_is_read(btrfs):
     usage = Usage(scan([environment_root(prefix)]))
     assert usage.unique_by_root == du(prefix)
     assert usage.surplus_inodes == 0
+
+
+def test_an_index_has_every_directory_also_around_subvolumes(btrfs, tmp_path):
+    prefix = f"{btrfs}/env"
+    for number in range(12):
+        write(f"{prefix}/lib/plain-{number}/below/file", b"p")
+        subvolume = f"{prefix}/lib/subvolume-{number}"
+        subprocess.run(["btrfs", "subvolume", "create", subvolume], check=True, capture_output=True)
+        write(f"{subvolume}/file", b"s")
+    write_index(f"{tmp_path}/index", [environment_root(prefix)])
+    with open_index(f"{tmp_path}/index") as index:
+        noted = sum(page.directories for page in index.stored.pages)
+    assert noted == sum(1 for _ in os.walk(prefix))

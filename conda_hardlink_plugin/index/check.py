@@ -26,7 +26,6 @@ class Check(NamedTuple):
 
     Attributes:
         path: The file of the index.
-        identity: Its device and inode.
         roots: Paths of roots.
         pages: For each page the place of its root in `roots`, its number, and its fields: plain
             tuples, as they are sent in a third of the time.
@@ -35,7 +34,6 @@ class Check(NamedTuple):
     """
 
     path: str
-    identity: tuple[int, int]
     roots: Sequence[str]
     pages: Sequence[tuple[int, int, tuple[Any, ...]]]
     exact: bool
@@ -55,9 +53,13 @@ class Checked(NamedTuple):
 
 
 def check(request: Check) -> Checked:
-    """Check pages; one that cannot be checked is not unchanged."""
+    """Check pages; one that cannot be checked is not unchanged.
+
+    If another index has taken the place of the one that is asked for, its directories are looked
+    at: they are what the page says, or others.
+    """
     try:
-        descriptor = _reopen(request.path, request.identity)
+        descriptor = os.open(request.path, OPEN_INDEX)
     except OSError:
         return Checked([], 0)
     roots: dict[int, int] = {}
@@ -227,18 +229,3 @@ def _exact(look: _Look, names: list[list[bytes]]) -> tuple[list[int], list[int]]
         finally:
             os.close(descriptor)
     return directories, entries
-
-
-def _reopen(path: str, identity: tuple[int, int]) -> int:
-    """Open the file of an index that another process has open.
-
-    Raises:
-        OSError: It is gone, or another is there by now.
-
-    """
-    descriptor = os.open(path, OPEN_INDEX)
-    status = os.fstat(descriptor)
-    if (status.st_dev, status.st_ino) != identity:
-        os.close(descriptor)
-        raise FileNotFoundError(errno.ENOENT, "another index has taken its place")
-    return descriptor

@@ -45,7 +45,6 @@ class IndexFile:
     Attributes:
         path: Where it is.
         descriptor: Opens it.
-        identity: Device and inode, by which others open the same.
         taken_s: When all that is in it was looked at for the last time, in seconds since the epoch:
             the time of the file.
         stored: Its contents.
@@ -54,7 +53,6 @@ class IndexFile:
 
     path: str
     descriptor: int
-    identity: tuple[int, int]
     taken_s: int
     stored: Stored
 
@@ -103,8 +101,7 @@ def _read(path: str, descriptor: int) -> IndexFile | None:
         stored = from_json(data)
     except (OSError, KeyError, TypeError, ValueError):
         return None
-    identity = (status.st_dev, status.st_ino)
-    return IndexFile(path, descriptor, identity, int(status.st_mtime), stored)
+    return IndexFile(path, descriptor, int(status.st_mtime), stored)
 
 
 def encoding_of_names() -> list[str]:

@@ -172,7 +172,7 @@ class _Question:
             for page in [self.pages[number]]
         ]
         roots = [path for _, path, _ in stored.roots]
-        return Check(self.index.path, self.index.identity, roots, pages, not self.quick)
+        return Check(self.index.path, roots, pages, not self.quick)
 
     def finish(self) -> None:
         """Have the rest checked.
