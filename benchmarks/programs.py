@@ -97,6 +97,7 @@ class Command:
 
     def summed_peak(self) -> int:
         """Run it unmeasured and return the peak memory of all its processes added up, in bytes."""
+        self._forget()
         nowhere = subprocess.DEVNULL
         peaks: dict[int, int] = {}
         with subprocess.Popen(self.arguments, env=self.environment, stdout=nowhere) as process:
@@ -106,11 +107,14 @@ class Command:
                 time.sleep(0.002)
         return 1024 * sum(peaks.values())
 
-    def measure(self) -> Run:
-        """Run it once, its output thrown away, and return what it took."""
+    def _forget(self) -> None:
         if self.forgets is not None:
             with suppress(FileNotFoundError):
                 os.unlink(self.forgets)
+
+    def measure(self) -> Run:
+        """Run it once, its output thrown away, and return what it took."""
+        self._forget()
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER_CODE, *self.arguments]
         answer = subprocess.run(
             launcher, env=self.environment, stdout=subprocess.PIPE, text=True, check=True

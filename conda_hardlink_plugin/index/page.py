@@ -12,7 +12,6 @@ import os
 import stat
 import time
 from array import array
-from hashlib import blake2b
 from itertools import chain, compress
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
@@ -190,6 +189,8 @@ def facts_of_name(status: os.stat_result) -> tuple[int, int, int, int]:
 
 def digest_of(facts: Sequence[int]) -> str:
     """Return a short text that is another for other facts."""
+    from hashlib import blake2b  # noqa: PLC0415  # it is large, and not needed without an index
+
     try:
         packed = array("q", facts).tobytes()
     except OverflowError:  # inode numbers have no sign

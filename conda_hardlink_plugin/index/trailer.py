@@ -9,8 +9,6 @@ import struct
 from typing import NamedTuple
 from zlib import crc32
 
-from ..leases import lease_folder
-
 OPEN_INDEX = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 INDEX_NAME = "report.index"
 _MAGIC = b"hardlinks index\n"
@@ -88,6 +86,8 @@ def read_trailer(descriptor: int, size: int) -> Trailer | None:
 
 def index_folder() -> str:
     """Return where the index of this user is: in the cache folder that conda has for a user."""
+    from ..leases import lease_folder  # noqa: PLC0415  # those that only look need nothing of it
+
     return os.path.dirname(lease_folder())
 
 
