@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .evidence import Verdict, dist_of
-from .inventory import TARBALL_SUFFIXES, RootKind, UnitKind
+from .inventory import BLOCK_BYTES, TARBALL_SUFFIXES, RootKind, UnitKind
 from .mounts import is_one_of, is_within
 from .quarantined import Stage, entry_of, home_of
 from .records import CachedPackage
 from .softlinks import softlinks_through
-from .tally import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

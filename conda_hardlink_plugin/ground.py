@@ -7,9 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .inventory import Root, RootKind
+from .inventory import GONE, Root, RootKind
 from .mounts import SUBVOLUME_FILESYSTEMS, MountTable, is_within, real_path
-from .tally import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

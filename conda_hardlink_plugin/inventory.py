@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
+GONE = (FileNotFoundError, NotADirectoryError)
 TARBALL_SUFFIXES = (".conda", ".tar.bz2")
 PARTIAL_SUFFIXES = tuple(  # of downloads that were not finished, in conda of these years
     tarball + partial for tarball in TARBALL_SUFFIXES for partial in (".partial", ".part")

@@ -9,9 +9,9 @@ import os
 from typing import TYPE_CHECKING
 
 from .index.page import NEXT
+from .inventory import BLOCK_BYTES
 from .listing import UntrustedDeviceError
 from .place import OPEN_CHILD, Place
-from .tally import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from .walk import Walk

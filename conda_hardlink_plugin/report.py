@@ -10,7 +10,6 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .breakdown import Breakdown, EnvironmentDetail, break_down, detail_of
 from .costs import (
     Facts,
     cache_figures,
@@ -28,6 +27,7 @@ from .usage import Measure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from .breakdown import Breakdown, EnvironmentDetail
     from .costs import CacheFigures, DeviceFigures, EnvironmentFigures, Totals
     from .evidence import Terms
     from .inventory import Inventory, Reading
@@ -175,7 +175,6 @@ def build_report(
     unread_records = tuple(_unread_records(breakdowns))
     root_of = {root.path: index for index, root in enumerate(inventory.roots)}
     root_of |= {alias: root_of[path] for alias, path in inventory.aliases.items()}
-    detail = request.detail
     return Report(
         measure=request.measure,
         environments=tuple(environment_figures(facts, breakdowns if request.causes else {})),
@@ -192,9 +191,7 @@ def build_report(
         packages=tuple(_packages(facts)) if request.packages else None,
         du=tuple(_du(facts.usage, inventory)) if request.du else None,
         if_removed=_if_removed(facts, request.if_removed, root_of) if request.if_removed else None,
-        detail=detail_of(facts.usage, names, root_of[detail], breakdowns[root_of[detail]])
-        if detail is not None
-        else None,
+        detail=_detail(facts, breakdowns, root_of[request.detail]) if request.detail else None,
     )
 
 
@@ -253,12 +250,18 @@ def _if_removed(facts: Facts, prefixes: Sequence[str], root_of: Mapping[str, int
 
 
 def _breakdowns(facts: Facts, request: Request) -> dict[int, Breakdown]:
+    if not request.causes and request.detail is None:
+        return {}
+    from .breakdown import break_down  # noqa: PLC0415  # most reports need none
+
     cached = {dist_of(facts.inventory.units[unit].path) for unit in facts.evidence.uses}
-    return {
-        root: break_down(facts.usage, root, cached)
-        for root in facts.inventory.own_files
-        if request.causes or request.detail is not None
-    }
+    return {root: break_down(facts.usage, root, cached) for root in facts.inventory.own_files}
+
+
+def _detail(facts: Facts, breakdowns: Mapping[int, Breakdown], root: int) -> EnvironmentDetail:
+    from .breakdown import detail_of  # noqa: PLC0415  # most reports have none
+
+    return detail_of(facts.usage, facts.names, root, breakdowns[root])
 
 
 def _unread_records(breakdowns: Mapping[int, Breakdown]) -> Iterator[PathProblem]:

@@ -12,17 +12,10 @@ from typing import TYPE_CHECKING
 
 from .crew import WorkerError, count_entries, start_crew, useful_processes
 from .ground import survey_ground
-from .index.file import new_index
-from .index.recorder import Recorder
-from .index.remembered import Remembered
-from .index.store import store
 from .index.stored import inventory_of
 from .inventory import Reading, ReadingMode, RootKind
 from .listing import UntrustedDeviceError
-from .merge import merge
 from .mounts import read_mount_table
-from .pool import read_together
-from .walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -31,6 +24,7 @@ if TYPE_CHECKING:
     from .ground import Ground
     from .index.file import NewIndex
     from .index.lookup import Lookup, Unchanged
+    from .index.remembered import Remembered
     from .inventory import Inventory, Root
     from .mounts import MountTable
     from .tally import Findings
@@ -120,6 +114,8 @@ class _Scanning:
 
     def read_with_index(self, lookup: Lookup) -> Inventory:
         """Read what is not as the index says, and write the next index."""
+        from .index.file import new_index
+
         unchanged = None
         try:
             unchanged = lookup.unchanged(self.ground, self.on_progress)
@@ -149,6 +145,8 @@ class _Scanning:
 
     def read_rest(self, unchanged: Unchanged, new: NewIndex | None) -> Inventory:
         """Read what has changed, by this process."""
+        from .index.remembered import Remembered
+
         remembered = Remembered(unchanged)
         parts = [self.read_alone(new, remembered)]
         return self.finish(parts, new, remembered)
@@ -168,11 +166,15 @@ class _Scanning:
         self, parts: list[Findings], new: NewIndex | None, remembered: Remembered | None = None
     ) -> Inventory:
         """Put together what was read, and write it to the index."""
+        from .merge import merge
+
         opened = {root for part in parts for root in part.identities}
         mode = ReadingMode.FULL if remembered is None else ReadingMode.EXACT
         records = list_records(self.ground, sorted(opened))
         inventory = replace(merge(parts, self.ground, records), reading=Reading(mode))
         if new is not None:
+            from .index.store import store
+
             store(new, inventory, self.ground, parts, remembered)
         return inventory
 
@@ -180,6 +182,8 @@ class _Scanning:
         """Read all roots with the other processes; return nothing if that does not work."""
         if not self.crew:
             return []
+        from .pool import read_together
+
         record_to = None if new is None else new.path
         try:
             return read_together(
@@ -192,6 +196,9 @@ class _Scanning:
 
     def read_alone(self, new: NewIndex | None, remembered: Remembered | None = None) -> Findings:
         """Read all roots in this process."""
+        from .index.recorder import Recorder
+        from .walk import Walk
+
         recorder = None if new is None else Recorder(new.path)
         walk = Walk(
             self.ground,

@@ -12,11 +12,10 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .inventory import EscapingSymlink, UnitKind
+from .inventory import BLOCK_BYTES, GONE, EscapingSymlink, UnitKind
 from .mounts import is_within, read_mount_table, real_path
 from .quarantined import home_of
 from .records import PathProblem
-from .tally import BLOCK_BYTES, GONE
 from .usage import Measure
 
 if TYPE_CHECKING:

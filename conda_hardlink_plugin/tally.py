@@ -7,7 +7,18 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .inventory import OwnFile, PrivateSums, Problem, ProblemKind, Root, RootKind, Unit, UnitKind
+from .inventory import (
+    BLOCK_BYTES,
+    GONE,
+    OwnFile,
+    PrivateSums,
+    Problem,
+    ProblemKind,
+    Root,
+    RootKind,
+    Unit,
+    UnitKind,
+)
 from .link_text import escapes
 from .links import InodeTable, Rows, State, States, Step
 from .mounts import is_within
@@ -17,9 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from .index.page import Page, Row
-
-BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
-GONE = (FileNotFoundError, NotADirectoryError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ import stat
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from .inventory import UnitKind
+from .inventory import GONE, UnitKind
 from .kinds import kind_of_directory, kind_of_file
 from .listing import Listing, UntrustedDeviceError, list_all, list_plain
 from .pace import Pace, read_with_threads
 from .place import OPEN_CHILD, OPEN_ROOT, Place, open_directories_allowed
 from .plain import read_plain
 from .share import Share, reopen
-from .tally import GONE, Findings, Tally
+from .tally import Findings, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -8,7 +8,7 @@ import stat
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ..tally import BLOCK_BYTES
+from ..inventory import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

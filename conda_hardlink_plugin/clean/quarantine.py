@@ -16,8 +16,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..inventory import BLOCK_BYTES
 from ..quarantined import OUR_LOCK, QUARANTINE, Quarantined, Stage
-from ..tally import BLOCK_BYTES
 from .refused import RefusedError
 from .removal import Remover, mount_of
 

@@ -8,8 +8,8 @@ import secrets
 import stat
 from functools import cached_property
 
+from ..inventory import BLOCK_BYTES
 from ..quarantined import Quarantined, Stage
-from ..tally import BLOCK_BYTES
 
 _OPEN = (
     os.O_RDONLY

@@ -6,11 +6,10 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..inventory import Root, RootKind
+from ..inventory import BLOCK_BYTES, Root, RootKind
 from ..quarantined import QUARANTINE, Quarantined, Stage
 from ..records import PathProblem
 from ..scan import scan
-from ..tally import BLOCK_BYTES
 from ..usage import Usage
 from .locks import locked_quarantine
 from .refused import RefusedError

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..causes import Cause, cause_of_recorded, role_on_disk
-from ..tally import BLOCK_BYTES
+from ..inventory import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
