@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
-import struct
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from .crew_member import HEADER, MARKER, Prepare
+from .crew_member import MARKER, Prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,12 +56,11 @@ class Worker:
     def hear(self) -> object:
         """Wait for the answer to the last request."""
         try:
-            marker, length = HEADER.unpack(self.answers.read(HEADER.size))
-            if marker != MARKER:
+            marker = self.answers.read(len(MARKER))
+            if marker and marker != MARKER:
                 raise WorkerError("it says something of its own")
-            pickled = self.answers.read(length)
-            answer: object = pickle.loads(pickled)  # noqa: S301  # from our own process
-        except (OSError, struct.error, EOFError, pickle.UnpicklingError, MemoryError) as error:
+            answer: object = pickle.load(self.answers)  # noqa: S301  # from our own process
+        except (OSError, EOFError, pickle.UnpicklingError, MemoryError) as error:
             raise WorkerError("it ended early") from error
         return answer
 

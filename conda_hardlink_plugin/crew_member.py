@@ -9,7 +9,6 @@ import contextlib
 import gc
 import pickle
 import signal
-import struct
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from typing import IO
 
 MARKER = b"hardlink"  # a wrapper around the interpreter may print something first
-HEADER = struct.Struct("=8sQ")
 
 
 class Prepare(NamedTuple):
@@ -28,9 +26,8 @@ class Prepare(NamedTuple):
 
 def put(answer: object, answers: IO[bytes]) -> None:
     """Write an answer as `crew.Worker.hear` reads it."""
-    pickled = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
-    answers.write(HEADER.pack(MARKER, len(pickled)))
-    answers.write(pickled)
+    answers.write(MARKER)
+    pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
     answers.flush()
 
 

@@ -195,8 +195,10 @@ def serve_scan(request: Begin, requests: IO[bytes], answers: IO[bytes]) -> None:
             answer = Untrusted(error.device)
         except Exception as error:  # noqa: BLE001  # told to whoever asked
             answer = Failed(f"{type(error).__name__}: {error}")
+        if isinstance(answer, (Findings, Untrusted, Failed)):
+            del worker  # it has half of the memory, and sending what it found needs some
+            put(answer, answers)
+            return
         if answer is not None:
             put(answer, answers)
-        if isinstance(answer, (Findings, Untrusted, Failed)):
-            return
         request = pickle.load(requests)  # noqa: S301  # from the process that started this one
