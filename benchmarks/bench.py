@@ -46,6 +46,7 @@ from programs import (
 )
 from summary import MEGABYTE, Run, Target, draw_table, median_ratio, peak_bytes, quartiles, ratios
 
+PEERS = ("ncdu", "gdu", "diskuse")
 MAX_ALONE_RATIO = 1.0
 ENVIRONMENTS_OF_ALONE = 12  # with fewer there is less that need not be looked at
 MAX_REPORT_RATIOS = {1: 0.90, 12: 0.55, 32: 0.47}  # by the number of environments
@@ -170,6 +171,8 @@ def drop_caches() -> None:
 
 def cold_targets(runs: Mapping[str, Sequence[Run]]) -> list[Target]:
     """What the project promises where nothing has been read yet."""
+    if REPORT not in runs:
+        return []
     measured = quartiles(ratios(without_startup(runs, REPORT), runs[DU], "wall"))[1]
     name = f"{REPORT}, without conda's start-up, wall time, median ratio to du, cold"
     return [Target(name, measured, MAX_COLD_RATIO, "x")]
@@ -224,10 +227,10 @@ def without_startup(runs: Mapping[str, Sequence[Run]], label: str) -> list[Run]:
     return [replace(run, wall=run.wall - start.wall) for run, start in pairs]
 
 
-def bench(roots: Roots, rounds: int, conda_python: str, home: str, *, cold: bool) -> int:
-    """Check, race and print; answers the exit status."""
-    if cold:
-        drop_caches()
+def contestants(
+    roots: Roots, conda_python: str, home: str
+) -> tuple[list[Command], dict[str, Command], list[str]]:
+    """All that can run, those of them that are reports, by label, and what cannot and why."""
     commands = [
         Command(DU, ["du", "-s", *roots.all], plain_environment()),
         scan_command(roots, processes=1),
@@ -244,15 +247,23 @@ def bench(roots: Roots, rounds: int, conda_python: str, home: str, *, cold: bool
     commands += others
     absent += others_absent
     lacking = conda_absence(roots, conda_python, home)
-    reports = {} if lacking else report_commands(roots, conda_python, home)
     if lacking:
-        absent += [f"{label} ({lacking})" for label in (REPORT, STARTUP)]
-    else:
-        commands += reports.values()
-        commands.append(clean_command(roots, conda_python, home))
-        commands.append(startup_command(roots, conda_python, home))
-    versions = {name: version_of(name) for name in ("du", *(peer.label for peer in others))}
-    if not lacking:
+        return commands, {}, [*absent, f"{REPORT} and the like ({lacking})"]
+    reports = report_commands(roots, conda_python, home)
+    commands += reports.values()
+    commands.append(clean_command(roots, conda_python, home))
+    commands.append(startup_command(roots, conda_python, home))
+    return commands, reports, absent
+
+
+def bench(roots: Roots, rounds: int, conda_python: str, home: str, *, cold: bool) -> int:
+    """Check, race and print; answers the exit status."""
+    if cold:
+        drop_caches()  # or say at once that it cannot be done
+    commands, reports, absent = contestants(roots, conda_python, home)
+    labels = {command.label for command in commands}
+    versions = {name: version_of(name) for name in (DU, *sorted(labels & set(PEERS)))}
+    if reports:
         versions["conda"] = startup_command(roots, conda_python, home).output().strip()
     counted = census(roots.all)  # also reads every directory once, before du does
     print(describe_machine(roots.directory, versions))
@@ -261,24 +272,20 @@ def bench(roots: Roots, rounds: int, conda_python: str, home: str, *, cold: bool
     for command in reports.values():
         command.output()  # writes its index, if it has one
         check_report(command, roots)
-    whose = "the scan's" if lacking else "the scan's and the report's"
+    whose = "the scan's and the reports'" if reports else "the scan's"
     print(f"equal to du -B1 -s, each root alone and all together: {whose} figures\n")
     if cold:
         commands = [command for command in commands if command.label not in (ALONE, PLAN, CLEAN)]
     runs = race(commands, rounds, cold=cold)
     summed = {command.label: command.summed_peak() for command in commands}
-    print(draw_table(runs, DU, summed))
-    print()
+    print(draw_table(runs, DU, summed), end="\n\n")
     for label in reports:
         low, middle, high = quartiles(ratios(without_startup(runs, label), runs[DU], "wall"))
         print(f"{label} without {STARTUP}: {middle:.3f} [{low:.3f}-{high:.3f}] of {DU}")
     for name in absent:
         print(f"absent: {name}")
     print()
-    if cold:
-        checked = cold_targets(runs) if reports else []
-    else:
-        checked = targets(runs, summed, len(roots.environments))
+    checked = cold_targets(runs) if cold else targets(runs, summed, len(roots.environments))
     for target in checked:
         print(target.line())
     return 0 if all(target.met for target in checked) else 1

@@ -10,12 +10,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from .crew_member import MARKER, Prepare
+from .pace import switches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import IO
 
 _MOST_PROCESSES = 4
+_DIRECTORIES_TO_TRY = 16
 _FEW_PACKAGES = 250  # below, starting processes takes longer than what they save
 _CODE = """\
 import sys
@@ -79,7 +81,7 @@ def crew_for(caches: Iterable[str], *, ready: bool = True) -> Iterator[list[Work
     with ExitStack() as stack:
         workers: list[Worker] = []
         with suppress(WorkerError):
-            workers = stack.enter_context(start_crew(useful_processes(map(count_entries, caches))))
+            workers = stack.enter_context(start_crew(useful_processes(caches)))
             if ready:
                 prepare(workers)
         yield workers
@@ -112,32 +114,47 @@ def start_crew(processes: int) -> Iterator[list[Worker]]:
         yield [stack.enter_context(_started()) for _ in range(number)]
 
 
-def useful_processes(packages: Iterable[int]) -> int:
+def useful_processes(folders: Iterable[str]) -> int:
     """Return how many processes are to read: 1 where more would not be faster.
 
+    As many as there are processors, up to four; twice as many where directories are still to be
+    fetched from a disk, so that some compute while others wait.
+
     Args:
-        packages: About how many packages there are, in each of some folders.
+        folders: Package caches, and the folders of records of environments: each entry is about
+            one package.
 
     """
     if getattr(sys, "frozen", False) or not sys.executable:  # no interpreter to be started
         return 1
-    if sum(packages) < _FEW_PACKAGES:
+    entries = [f"{folder}/{name}" for folder in folders for name in _names(folder)]
+    processes = min(_processors(), _MOST_PROCESSES)
+    if processes == 1 or len(entries) < _FEW_PACKAGES:
         return 1
-    return min(_processors(), _MOST_PROCESSES)
+    return processes * 2 if _have_to_be_fetched(entries) else processes
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:  # told of by whoever reads it
+        return []
+
+
+def _have_to_be_fetched(directories: Sequence[str]) -> bool:
+    """Tell by a few of some directories whether listing one makes the kernel wait."""
+    listed, before = 0, switches()
+    for directory in directories[:: len(directories) // _DIRECTORIES_TO_TRY]:
+        with suppress(OSError):  # a tarball or a record
+            os.listdir(directory)
+            listed += 1
+    return switches() - before > listed / 2
 
 
 def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def count_entries(folder: str) -> int:
-    """Return how many entries a folder has, 0 where it cannot be listed."""
-    try:
-        return len(os.listdir(folder))
-    except OSError:  # told of by whoever reads it
-        return 0
 
 
 @contextmanager

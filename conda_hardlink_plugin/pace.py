@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .walk import Walk
 
 _THREADS = 16
-_WAITS_RATIO = 3  # of time to computing
+_WAITS_RATIO = 8  # of time to computing: less is a disk, where more processes are better
 _LOOKED_AT_NS = 2_000_000  # less tells nothing
 _DIRECTORIES_TO_TRY = 10
 _DIRECTORIES_AT_ONCE = 200
@@ -62,7 +62,7 @@ class Pace:
             return
         computing_ns = time.thread_time_ns() - self._computing_ns
         # Who waits for the processor is switched out, too, but does not ask for it.
-        asked = _switches() - self._switches
+        asked = switches() - self._switches
         self.waits = (
             not self._forbidden
             and time_ns > _WAITS_RATIO * computing_ns
@@ -85,10 +85,10 @@ class Pace:
         self._directories = directories
         self._time_ns = time.monotonic_ns()
         self._computing_ns = time.thread_time_ns()
-        self._switches = _switches()
+        self._switches = switches()
 
 
-def _switches() -> int:
+def switches() -> int:
     """Return how often this thread, or where that is not told this process, gave way by itself."""
     import resource  # noqa: PLC0415  # not on Windows
 

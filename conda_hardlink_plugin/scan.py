@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .crew import WorkerError, count_entries, start_crew, useful_processes
+from .crew import WorkerError, start_crew, useful_processes
 from .ground import survey_ground
 from .index.stored import inventory_of
 from .inventory import Reading, ReadingMode, RootKind
@@ -67,7 +67,7 @@ def scan(
     if ground.may_meet_twice:  # who came first must be known in one place
         crew, processes = (), 1
     elif processes is None:
-        processes = useful_processes(map(_packages, ground.roots))
+        processes = useful_processes(map(_folder_of_packages, ground.roots))
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -234,6 +234,6 @@ def _records(root: Root) -> frozenset[str] | None:
     return frozenset(name for name in names if name.endswith(".json"))
 
 
-def _packages(root: Root) -> int:
-    """Return about how many packages are cached or installed in a root."""
-    return count_entries(root.path + ("" if root.kind is RootKind.CACHE else "/conda-meta"))
+def _folder_of_packages(root: Root) -> str:
+    """Return a folder in which each entry is about one package that is cached or installed."""
+    return root.path + ("" if root.kind is RootKind.CACHE else "/conda-meta")

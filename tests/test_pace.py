@@ -124,6 +124,29 @@ def test_what_is_unchanged_is_looked_at_with_threads_too(tree, slow, few):
     assert seconds < FILES * DELAY_US / 1e6 or few
 
 
+@pytest.mark.parametrize(("slowly", "expected"), [(True, 4), (False, 2)])
+def test_where_directories_have_to_be_fetched_there_are_more_processes(
+    tmp_path, slow, slowly, expected
+):
+    for number in range(300):
+        package(f"{tmp_path}", f"p{number}-1-0")
+    code = (
+        "import os, sys\n"
+        "from conda_hardlink_plugin.crew import useful_processes\n"
+        "os.sched_getaffinity = lambda _: {0, 1}\n"
+        "print(useful_processes([sys.argv[1]]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=os.environ | (slow if slowly else {}),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT,
+    )
+    assert int(done.stdout) == expected
+
+
 def test_where_they_do_not_wait_there_are_no_threads(tree):
     sizes, _, threads = scanned(tree, 1, {})
     assert (sizes, threads) == (du(*tree), 0)

@@ -225,34 +225,44 @@ def test_what_is_changed_between_two_processes_is_named(tmp_path):
     assert {problem.kind for problem in problems} == {ProblemKind.VANISHED}
 
 
-@pytest.mark.parametrize(("packages", "expected"), [([249], 1), ([125, 125], 4), ([], 1)])
-def test_few_packages_are_read_by_one_process(monkeypatch, packages, expected):
+def folders(top, *numbers):
+    """Folders with so many packages."""
+    for folder, number in enumerate(numbers):
+        for package_number in range(number):
+            os.makedirs(f"{top}/{folder}/p{package_number}-1-0")
+    return [f"{top}/{folder}" for folder in range(len(numbers))]
+
+
+@pytest.mark.parametrize(("packages", "expected"), [([249], 1), ([125, 125], 4), ([0], 1)])
+def test_few_packages_are_read_by_one_process(monkeypatch, tmp_path, packages, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
-    assert crew.useful_processes(packages) == expected
+    found = folders(tmp_path, *packages)
+    assert crew.useful_processes([*found, f"{tmp_path}/nowhere"]) == expected
 
 
 @pytest.mark.parametrize(("processors", "expected"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 4)])
-def test_there_are_not_more_processes_than_processors(monkeypatch, processors, expected):
+def test_there_are_not_more_processes_than_processors(monkeypatch, tmp_path, processors, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
-    assert crew.useful_processes([10_000]) == expected
+    assert crew.useful_processes(folders(tmp_path, 300)) == expected
 
 
 @pytest.mark.parametrize("executable", [None, ""])
-def test_where_no_interpreter_is_known_none_is_started(monkeypatch, executable):
+def test_where_no_interpreter_is_known_none_is_started(monkeypatch, tmp_path, executable):
     monkeypatch.setattr(sys, "executable", executable)
-    assert crew.useful_processes([10_000]) == 1
+    assert crew.useful_processes(folders(tmp_path, 300)) == 1
 
 
-def test_a_frozen_conda_has_no_interpreter_to_start(monkeypatch):
+def test_a_frozen_conda_has_no_interpreter_to_start(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    assert crew.useful_processes([10_000]) == 1
+    assert crew.useful_processes(folders(tmp_path, 300)) == 1
 
 
 def test_processes_are_started_ahead_for_a_big_cache_and_used(wide, tmp_path):
     for number in range(250):
         package(f"{tmp_path}/pkgs", f"p{number}-1-0")
     with crew.crew_for([wide[0].path, f"{tmp_path}/nowhere"]) as workers:
-        assert len(workers) == crew.useful_processes([10_000])
+        processors = len(os.sched_getaffinity(0))
+        assert len(workers) == (min(processors, 4) if processors > 1 else 0)
         before = children()
         inventory = scan(wide, crew=workers, on_progress=once(lambda: before.extend(children())))
     if workers:
