@@ -31,6 +31,11 @@ def put(answer: object, answers: IO[bytes]) -> None:
     answers.flush()
 
 
+def encoding_of_names() -> tuple[str, str]:
+    """Return in which encoding this process has the names of files, and what it does of others."""
+    return sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+
+
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until the last one, or until whoever asks is gone."""
     while True:

@@ -98,6 +98,8 @@ class Inodes:
 
     def __getitem__(self, places: slice) -> Inodes:
         """Return those at some places."""
+        if places.indices(len(self.numbers)) == (0, len(self.numbers), 1):
+            return self  # to copy all takes as much again
         return Inodes(
             self.numbers[places],
             self.link_counts[places],

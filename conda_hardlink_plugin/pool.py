@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
 from .crew import WorkerError
+from .crew_member import encoding_of_names
 from .inventory import RootKind
 from .listing import UntrustedDeviceError
 from .pool_worker import (
@@ -29,7 +30,6 @@ from .pool_worker import (
     TakeOver,
     TellMet,
     Untrusted,
-    encoding_of_names,
 )
 from .tally import Findings
 

@@ -7,10 +7,9 @@ named tuples, which take a seventh of the time of data classes to be made.
 from __future__ import annotations
 
 import pickle
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from .crew_member import put
+from .crew_member import encoding_of_names, put
 from .index.recorder import Recorder
 from .listing import UntrustedDeviceError
 from .tally import Findings
@@ -178,11 +177,6 @@ class Worker:
             walk.read(end - walk.directories)
         idle = not walk.stack and not self._shares
         return Progress(sum(walk.tally.links), idle)
-
-
-def encoding_of_names() -> tuple[str, str]:
-    """Return in which encoding this process has the names of files, and what it does of others."""
-    return sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
 def serve_scan(request: Begin, requests: IO[bytes], answers: IO[bytes]) -> None:

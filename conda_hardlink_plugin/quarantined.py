@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 QUARANTINE = ".conda-hardlinks"
 OUR_LOCK = "lock"
@@ -62,6 +61,8 @@ class Quarantined:
         stage = self.stage.value
         if self.stage is Stage.HELD:
             stage += f"-{self.expires_s}"
+        from urllib.parse import quote_from_bytes  # noqa: PLC0415  # a scan seldom needs it
+
         return f"{stage}-{self.run}-{quote_from_bytes(os.fsencode(self.relative), safe='')}"
 
     @classmethod
@@ -70,6 +71,8 @@ class Quarantined:
         match = _NAME.fullmatch(name)
         if match is None:
             return None
+        from urllib.parse import unquote_to_bytes  # noqa: PLC0415  # a scan seldom needs it
+
         relative = os.fsdecode(unquote_to_bytes(os.fsencode(match["quoted"])))
         stage = Stage(name.partition("-")[0])
         found = cls(stage, match["run"], relative, int(match["expires"] or 0))

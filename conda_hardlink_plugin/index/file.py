@@ -11,13 +11,13 @@ import fcntl
 import json
 import os
 import re
-import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from ..crew_member import encoding_of_names
 from .stored import Stored, from_json
 from .trailer import (
     INDEX_NAME,
@@ -96,17 +96,12 @@ def _read(path: str, descriptor: int) -> IndexFile | None:
         if crc32(table) != trailer.checksum:
             return None
         data = json.loads(table)
-        if data.pop("encoding") != encoding_of_names():
+        if tuple(data.pop("encoding")) != encoding_of_names():
             return None
         stored = from_json(data)
     except (OSError, KeyError, TypeError, ValueError):
         return None
     return IndexFile(path, descriptor, int(status.st_mtime), stored)
-
-
-def encoding_of_names() -> list[str]:
-    """Return how the names of files become text, and what becomes of those that are none."""
-    return [sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()]
 
 
 def index_path(folder: str) -> str:
@@ -139,7 +134,8 @@ class NewIndex:
         self._name = f"{INDEX_NAME}-{os.getpid()}-{time.time_ns()}"
         self.path = os.path.join(folder_path, self._name)
         self._descriptor = os.open(self._name, _WRITE, 0o600, dir_fd=folder)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever tidies up leaves it
+        with suppress(OSError):  # a filesystem may have no locks; then nobody tidies up
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def append(self, content: bytes) -> int:
         """Write something; return where it begins.

@@ -101,7 +101,11 @@ def _texts(inventory: Inventory, parts: Sequence[Findings]) -> Iterator[tuple[in
 
 def _unread(inventory: Inventory) -> Iterator[int]:
     """Yield the units in which something could not be counted as it stands."""
+    numbers: dict[tuple[int, str], list[int]] = {}
+    for number, unit in enumerate(inventory.units):
+        numbers.setdefault((unit.root, unit.path), []).append(number)
     for problem in inventory.problems:
-        for number, unit in enumerate(inventory.units):
-            if unit.root == problem.root and f"{problem.path}/".startswith(f"{unit.path}/"):
-                yield number
+        path, above = problem.path, ""
+        while path != above:
+            yield from numbers.get((problem.root, path), ())
+            above, path = path, os.path.dirname(path)
