@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import threading
+
     from .listing import Listing
     from .place import Place
     from .walk import Walk
@@ -110,6 +111,8 @@ class _Threads:
     """Threads list directories; they count one at a time, and each has an end."""
 
     def __init__(self, walk: Walk, end: int) -> None:
+        import threading  # noqa: PLC0415  # only where calls wait
+
         self.walk = walk
         self.end = end
         self.changed = threading.Condition()
@@ -118,11 +121,13 @@ class _Threads:
         self.failure: BaseException | None = None
 
     def run(self) -> None:
+        from threading import Thread  # noqa: PLC0415  # only where calls wait
+
         threads: list[threading.Thread] = []
         try:
             with suppress(RuntimeError):  # no more are allowed: those that there are will do
                 for _ in range(threads_allowed()):
-                    thread = threading.Thread(target=self.work)
+                    thread = Thread(target=self.work)
                     thread.start()
                     threads.append(thread)
             if not threads:

@@ -120,8 +120,6 @@ def execute(args: argparse.Namespace) -> int:
 
     from ..crew import crew_for
     from ..errors import StoppedError
-    from ..index.lookup import look_up
-    from ..index.trailer import index_folder
     from .output import is_closed, show
 
     if is_closed("the report"):
@@ -131,6 +129,9 @@ def execute(args: argparse.Namespace) -> int:
             crew = stack.enter_context(crew_for(context.pkgs_dirs, ready=not args.uses_index))
             lookup = None
             if args.uses_index:
+                from ..index.lookup import look_up
+                from ..index.trailer import index_folder
+
                 lookup = stack.enter_context(look_up(index_folder(), quick=args.quick, crew=crew))
             report = make_report(args, crew, lookup)
         show(lambda: show_report(report, args))
