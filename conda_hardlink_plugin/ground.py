@@ -53,6 +53,12 @@ class Ground:
         """What is in a directory depends on nothing but the directory and the other roots in it."""
         return not (self.may_meet_twice or self.mounts_own_file or self.unknown)
 
+    def holds(self, path: str) -> bool:
+        """Tell whether a path is inside a root, or whether that cannot be told."""
+        real = real_path(path)
+        roots = [real_path(root.path) for root in self.roots]
+        return real is None or any(root is None or is_within(real, root) for root in roots)
+
 
 def survey_ground(roots: Iterable[Root], detailed: Collection[str], mounts: MountTable) -> Ground:
     """Look at the roots themselves, and at what is mounted where."""

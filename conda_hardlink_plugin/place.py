@@ -25,7 +25,8 @@ class Place:
         identity: Its device and inode.
         parent: The directory it was found in, `None` for a root.
         name: Its name there; a root's path.
-        inside: The path from the root to here, ending in `/`; empty for the root.
+        inside: The path from the root to here, ending in `/`; empty for the root, and `None` so
+            deep down that no path leads here.
         relative: The path from `descriptor` to here, ending in `/`; empty for the directory itself.
         sums: Where its single-link inodes are added up.
         plain: Its entries' inode numbers are trusted, and it does not belong to the part of a
@@ -61,7 +62,7 @@ class Place:
         self.children = children
         self.plain = plain
         self.descriptor = -1
-        self.inside: str = "" if parent is None else f"{parent.inside}{name}/"
+        self.inside: str | None = "" if parent is None else parent.inside_of(name)
         self.relative = ""
         self.users = 0
         self._lender: Place | None = None
@@ -84,6 +85,12 @@ class Place:
             place = place.parent
         names.reverse()
         return names
+
+    def inside_of(self, name: str) -> str | None:
+        """Return `inside` of a directory in this one."""
+        if self.inside is None or len(os.fsencode(self.inside)) > _MAX_RELATIVE_BYTES:
+            return None
+        return f"{self.inside}{name}/"
 
     def may_lend_descriptor(self) -> bool:
         """Tell whether a path from the descriptor through here is not too long yet."""

@@ -62,17 +62,22 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                     place = walk.read_apart(parent, name, unit, descriptor, status)
                     walk.enter(place, descriptor)
                     draft = walk.draft(unit, own_device)  # others may have had to be written
+                    noting = draft is not None
                     continue
                 inode = status.st_ino
                 directory_blocks += status.st_blocks
                 directory_size += status.st_size
                 directories += 1
-                if draft is not None:
+                if draft is not None and parent.inside is None:
+                    walk.give_up_noting()
+                    draft, noting = None, False
+                elif draft is not None and parent.inside is not None:
                     add_known, add_name = draft.linked.append, draft.names.append
                     facts = draft.name_facts
                     draft.directories.append(parent.inside + name)
                     draft.directory_facts += (
-                        status.st_dev, inode, status.st_mtime_ns, status.st_ctime_ns
+                        status.st_dev, inode, status.st_mtime_ns, status.st_ctime_ns,
+                        status.st_size, status.st_blocks,
                     )  # fmt: skip
                     add_name(NEXT)
                 with os.scandir(descriptor) as entries:

@@ -50,7 +50,7 @@ def read_together(
     ground: Ground,
     untrusted: Collection[int],
     on_progress: Callable[[int], None] | None,
-    record_to: str | None = None,
+    record_to: tuple[str, int] | None = None,
 ) -> list[Findings]:
     """Read all roots with several processes.
 
@@ -59,7 +59,7 @@ def read_together(
         ground: The roots.
         untrusted: Devices whose listings name other inode numbers than they hold.
         on_progress: Called now and then with the number of entries read so far.
-        record_to: The file of the index that is being written, if one is.
+        record_to: What a `Recorder` is made with, if an index is being written.
 
     Returns:
         What each of them found, in the order of the processes.
@@ -97,7 +97,7 @@ class _Pool:
         self.on_progress = on_progress
         self.idle: list[Worker] = []
 
-    def run(self, untrusted: frozenset[int], record_to: str | None) -> list[Findings]:
+    def run(self, untrusted: frozenset[int], record_to: tuple[str, int] | None) -> list[Findings]:
         begin = Begin(self.ground, untrusted, encoding_of_names(), record_to)
         for worker in self.workers:
             worker.tell(begin)

@@ -30,14 +30,14 @@ class Begin(NamedTuple):
         ground: The roots.
         untrusted: Devices whose listings name other inode numbers than they hold.
         encoding: How names of files become text (`encoding_of_names`).
-        record_to: The file of the index that is being written, if one is.
+        record_to: What a `Recorder` is made with, if an index is being written.
 
     """
 
     ground: Ground
     untrusted: frozenset[int]
     encoding: tuple[str, str]
-    record_to: str | None
+    record_to: tuple[str, int] | None
 
 
 class OpenRoot(NamedTuple):
@@ -132,7 +132,7 @@ class Worker:
 
     def __init__(self, begin: Begin) -> None:
         """Begin with nothing to read."""
-        recorder = None if begin.record_to is None else Recorder(begin.record_to)
+        recorder = None if begin.record_to is None else Recorder(*begin.record_to)
         self._walk = Walk(begin.ground, begin.untrusted, recorder=recorder)
         self._shares: list[Share] = []
 

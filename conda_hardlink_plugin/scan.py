@@ -122,7 +122,7 @@ class _Scanning:
         except WorkerError as error:
             _LOG.warning("the index is not used: of several processes, one failed: %s", error)
             self.crew = ()
-        if not self.ground.can_be_indexed:
+        if not self.ground.can_be_indexed or self.ground.holds(lookup.folder):
             return self.read_all()
         if unchanged is not None and unchanged.is_all:
             return self.inventory_as_stored(unchanged, lookup.began_ns)
@@ -184,7 +184,7 @@ class _Scanning:
             return []
         from .pool import read_together
 
-        record_to = None if new is None else new.path
+        record_to = None if new is None else new.recording
         try:
             return read_together(
                 self.crew, self.ground, self.untrusted, self.on_progress, record_to
@@ -199,7 +199,7 @@ class _Scanning:
         from .index.recorder import Recorder
         from .walk import Walk
 
-        recorder = None if new is None else Recorder(new.path)
+        recorder = None if new is None else Recorder(*new.recording)
         walk = Walk(
             self.ground,
             self.untrusted,

@@ -312,16 +312,13 @@ class Tally:
         leaves = escapes(target, inside) or self._leads_inside(directory, target)
         (self._leaving if leaves else self._staying).setdefault(self.root, {})[path] = target
 
-    def add_remembered(
-        self, unit: int, device: int, rows: Iterable[Row], linked: Iterable[int]
-    ) -> None:
-        """Count links to inodes with several, as they were found before.
+    def add_rows(self, unit: int, device: int, rows: Iterable[Row]) -> None:
+        """Count links to inodes with several that were looked at before.
 
         Args:
             unit: What they belong to.
             device: What they are on.
-            rows: Inodes that were looked at.
-            linked: Inodes that were not: they are in the table, or among the rows.
+            rows: The inodes.
 
         """
         step = self.step_in(unit)
@@ -329,6 +326,16 @@ class Tally:
         for number, link_count, blocks, apparent_bytes, is_symlink in rows:
             table = tables[is_symlink]
             table.add(number, link_count, blocks * BLOCK_BYTES, apparent_bytes, step)
-        states = tables[False].states
+
+    def add_known(self, unit: int, device: int, linked: Iterable[int]) -> None:
+        """Count links to inodes that have been met.
+
+        Args:
+            unit: What they belong to.
+            device: What they are on.
+            linked: The numbers of the inodes.
+
+        """
+        step, states = self.step_in(unit), self._table_of(device, is_symlink=False).states
         for number in linked:
             states[number] = step[states[number]]

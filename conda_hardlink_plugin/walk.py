@@ -293,10 +293,18 @@ class Walk:
 
     def _begin_directory(self, place: Place, status: os.stat_result) -> Draft | None:
         """Begin to note a directory for the index, if there is to be one."""
+        if place.inside is None:
+            self.give_up_noting()
         draft = self.draft(place.unit, status.st_dev)
-        if draft is not None:
+        if draft is not None and place.inside is not None:
             draft.begin_directory(place.inside[:-1] or ".", status)
         return draft
+
+    def give_up_noting(self) -> None:
+        """Have no index: there is a directory to which no path leads."""
+        if self._recorder is not None:
+            self._recorder.close()
+            self._recorder = None
 
     def _is_counted_elsewhere(self, identity: tuple[int, int], path: str, *, is_root: bool) -> bool:
         """Tell whether a directory is another root, or was met before through another mount."""

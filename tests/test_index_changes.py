@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conda_hardlink_plugin.ground import survey_ground
+from conda_hardlink_plugin.index import recorder
 from conda_hardlink_plugin.index.file import index_path
 from conda_hardlink_plugin.index.lookup import look_up
+from conda_hardlink_plugin.index.remembered import Remembered
 from conda_hardlink_plugin.inventory import ReadingMode
+from conda_hardlink_plugin.mounts import read_mount_table
+from conda_hardlink_plugin.pace import Pace
 from conda_hardlink_plugin.scan import scan
+from conda_hardlink_plugin.walk import Walk
 from tests.forking import forked, in_child
 from tests.oracles import NOBODY
 from tests.scanning import Partly, facts, next_tick, trusting, write_index
@@ -26,6 +34,7 @@ from tests.trees import (
     install,
     layouts,
     link,
+    make_chain,
     make_installation,
     package,
     random_tree,
@@ -388,3 +397,68 @@ def test_a_root_that_cannot_be_opened_is_told_of_each_time():
         found = in_child(problems, user=NOBODY)
         os.chmod(made.second, 0o755)
     assert [[problem.path for problem in some] for some in found] == [[made.second]] * 2
+
+
+@pytest.mark.parametrize("seconds", [-10, 10])
+def test_nothing_is_settled_that_was_changed_since_the_scan_began(made, folder, seconds):
+    """What was read elsewhere before that does not fit to it."""
+    os.utime(f"{made.first}/lib", (4e9, 4e9))  # that anybody can
+    began_ns = time.time_ns() + seconds * 10**9
+    with look_up(folder, quick=False) as lookup:
+        scan(made.roots, processes=1, lookup=dataclasses.replace(lookup, began_ns=began_ns))
+    with look_up(folder, quick=True) as lookup:
+        again = scan(made.roots, processes=1, lookup=lookup)
+    assert again.reading.mode is (ReadingMode.QUICK if seconds > 0 else ReadingMode.FULL)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_page_may_name_an_inode_that_a_later_one_has_looked_at(tmp_path, folder, step):
+    """So it is where two processes have read one environment."""
+    prefix, other = f"{tmp_path}/env", f"{tmp_path}/other"
+    for number in range(4):
+        path = write(f"{prefix}/d{number}/f", b"f")
+        link(path, f"{prefix}/e{number}/f")
+        link(path, f"{other}/f{number}")
+    roots = [environment_root(prefix), environment_root(other)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(recorder, "_DIRECTORIES_OF_PAGE", 1)
+        patched.setattr(Pace, "directories", 1, raising=False)
+        write_index(folder, roots)
+    with trusting(), look_up(folder, quick=False) as lookup:
+        found = Partly(lookup).unchanged(survey_ground(roots, (), read_mount_table()), None)
+        pages = found.index.stored.pages[::step]
+        stored = dataclasses.replace(found.index.stored, pages=pages)
+        index = dataclasses.replace(found.index, stored=stored)
+        remembered = Remembered(dataclasses.replace(found, index=index))
+        walk = Walk(survey_ground(roots, (), read_mount_table()), (), remembered=remembered)
+        for number in range(len(roots)):
+            walk.open_root(number)
+            walk.read(1_000)
+        walk.close()
+    assert len(remembered.recalled) == len(roots)
+    assert sum(walk.tally.links) == sum(scan(roots, processes=1).links)
+
+
+def test_there_is_no_index_of_what_no_path_leads_to(tmp_path, folder):
+    prefix = f"{tmp_path}/env"
+    os.mkdir(prefix)
+    make_chain(prefix, 60, "n" * 200, write(f"{tmp_path}/linked", b"x"))
+    roots = [environment_root(prefix)]
+    for _ in range(2):
+        with trusting(), look_up(folder, quick=False) as lookup:
+            again = scan(roots, processes=1, lookup=lookup)
+        assert again.reading.mode is ReadingMode.FULL
+        assert facts(again) == facts(scan(roots, processes=1))
+
+
+def test_there_is_no_index_inside_what_it_would_tell_of(made):
+    folder = f"{made.first}/.cache/conda/hardlinks"
+    write_index(folder, made.roots)
+    assert not os.path.exists(folder)
+
+
+def test_where_no_home_is_known_there_is_no_index(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = everything_in(str(tmp_path))
+    assert write_index("~/.cache/conda/hardlinks", made.roots).reading.mode is ReadingMode.FULL
+    assert everything_in(str(tmp_path)) == before

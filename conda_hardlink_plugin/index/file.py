@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from .. import __version__
 from ..crew_member import encoding_of_names
 from .stored import Stored, from_json
 from .trailer import (
@@ -96,7 +97,8 @@ def _read(path: str, descriptor: int) -> IndexFile | None:
         if crc32(table) != trailer.checksum:
             return None
         data = json.loads(table)
-        if tuple(data.pop("encoding")) != encoding_of_names():
+        of_version, encoding = data.pop("version"), tuple(data.pop("encoding"))
+        if (of_version, encoding) != (__version__, encoding_of_names()):
             return None
         stored = from_json(data)
     except (OSError, KeyError, TypeError, ValueError):
@@ -137,6 +139,11 @@ class NewIndex:
         with suppress(OSError):  # a filesystem may have no locks; then nobody tidies up
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    @property
+    def recording(self) -> tuple[str, int]:
+        """What a `Recorder` is made with."""
+        return self.path, self._began_ns
+
     def append(self, content: bytes) -> int:
         """Write something; return where it begins.
 
@@ -159,7 +166,9 @@ class NewIndex:
             OSError: It could not be written.
 
         """
-        packed = json.dumps({"encoding": encoding_of_names(), **table}).encode("ascii")
+        packed = json.dumps(
+            {"version": __version__, "encoding": encoding_of_names(), **table}
+        ).encode("ascii")
         offset = self.append(packed)
         self.append(pack_trailer(Trailer(offset, len(packed), crc32(packed), totals)))
         os.utime(self._descriptor, ns=(self._began_ns, self._began_ns))
@@ -182,11 +191,11 @@ def new_index(folder: str, began_ns: int) -> Iterator[NewIndex | None]:
 
     """
     with suppress(OSError):
-        if _is_ours(folder):
+        if os.path.isabs(folder) and _is_ours(folder):
             os.makedirs(folder, mode=0o700, exist_ok=True)
     try:
         descriptor = os.open(folder, _FOLDER)
-    except OSError:
+    except OSError:  # no home is known, or it cannot be written
         yield None
         return
     try:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from array import array
-from itertools import chain, compress
+from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 RACY_NS = 2_000_000_000  # a directory may change again within one tick of the filesystem's clock
 NEXT = "\0"  # what comes is in the next directory
+_FACTS_OF_DIRECTORY, _CTIME = 6, 3
 _FACTS_OF_NAME = 4
 _WORD_BYTES = 8
 
@@ -64,8 +64,8 @@ class Page(NamedTuple):
         directories_digest: Of the facts of the directories, `digest_of`.
         names_digest: Of the facts of the entries that were looked at.
         checksum: Of the inodes.
-        settled: Nothing in it was changed so shortly before it was read that a later change could
-            bear the same time.
+        settled: No directory of it was changed since shortly before the scan began: a later change
+            bears another time, and what was read elsewhere fits to it.
 
     """
 
@@ -104,18 +104,23 @@ class Draft:
     """
 
     __slots__ = (
-        "_begin_ns", "directories", "directory_facts", "linked", "name_facts", "names", "symbolic",
+        "_began_ns", "directories", "directory_facts", "linked", "name_facts", "names", "symbolic",
     )  # fmt: skip
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, began_ns: int) -> None:
+        """Begin empty.
+
+        Args:
+            began_ns: When the scan began, in nanoseconds since the epoch.
+
+        """
         self.directories: list[str] = []
         self.directory_facts: list[int] = []
         self.names: list[str] = []
         self.name_facts: list[int] = []
         self.linked: list[int] = []
         self.symbolic: set[int] = set()
-        self._begin_ns = time.time_ns()
+        self._began_ns = began_ns
 
     def begin_directory(self, path: str, status: os.stat_result) -> None:
         """Note a directory; what is noted from now on is in it."""
@@ -137,7 +142,8 @@ class Draft:
         rows = self._rows()
         inodes = b"".join(column.tobytes() for column in (array("Q", self.linked), *rows))
         looked_at = len(self.name_facts) // _FACTS_OF_NAME
-        newest_ns = max(chain(self.directory_facts[2::4], self.directory_facts[3::4]))
+        # Not mtime, which anybody can set, also to a day to come.
+        newest_ns = max(self.directory_facts[_CTIME::_FACTS_OF_DIRECTORY])
         page = Page(
             unit,
             device,
@@ -151,7 +157,7 @@ class Draft:
             digest_of(self.directory_facts),
             digest_of(self.name_facts),
             crc32(inodes),
-            newest_ns < self._begin_ns - RACY_NS,
+            newest_ns < self._began_ns - RACY_NS,
         )
         return page, directories + names + inodes
 
@@ -177,9 +183,19 @@ def names_by_directory(content: bytes) -> list[list[bytes]]:
     ]
 
 
-def facts_of_directory(status: os.stat_result) -> tuple[int, int, int, int]:
-    """Return what is another after any entry of a directory has come, gone or been renamed."""
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+def facts_of_directory(status: os.stat_result) -> tuple[int, int, int, int, int, int]:
+    """Return what is another after any entry of a directory has come, gone or been renamed.
+
+    And its own size, which a filesystem may still change afterwards.
+    """
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_size,
+        status.st_blocks,
+    )
 
 
 def facts_of_name(status: os.stat_result) -> tuple[int, int, int, int]:

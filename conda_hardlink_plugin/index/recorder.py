@@ -18,8 +18,15 @@ _MOST_DRAFTS = 4  # units are read one in another: a package, in what is around 
 class Recorder:
     """Notes what one process reads, and writes it at the end of a file that others write to too."""
 
-    def __init__(self, path: str) -> None:
-        """Open the file; if that cannot be done, it is as if nothing could be written."""
+    def __init__(self, path: str, began_ns: int) -> None:
+        """Open the file; if that cannot be done, it is as if nothing could be written.
+
+        Args:
+            path: The file.
+            began_ns: When the scan began, in nanoseconds since the epoch.
+
+        """
+        self._began_ns = began_ns
         self._drafts: dict[tuple[int, int], Draft] = {}
         self._pages: list[Page] = []
         self._failed = False
@@ -39,7 +46,7 @@ class Recorder:
             (oldest_unit, oldest_device), oldest = next(iter(self._drafts.items()))
             del self._drafts[oldest_unit, oldest_device]
             self._write(oldest_unit, oldest_device, oldest)
-        self._drafts[unit, device] = draft or Draft()
+        self._drafts[unit, device] = draft or Draft(self._began_ns)
         return self._drafts[unit, device]
 
     def pages(self) -> list[Page] | None:

@@ -63,7 +63,9 @@ class Remembered:
     def _count(self, number: int, unit: int, inodes: list[_Inodes], tally: Tally) -> None:
         stored = self.index.stored
         for page in inodes:
-            tally.add_remembered(unit, page.device, page.rows, page.linked)
+            tally.add_rows(unit, page.device, page.rows)
+        for page in inodes:  # a page may name what another process has looked at for a later one
+            tally.add_known(unit, page.device, page.linked)
         tally.links[tally.root] += sum(page.entries for page in self._pages[number])
         for device, st_dev in enumerate(stored.devices):
             sums = stored.private.get((number, device))
