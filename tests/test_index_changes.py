@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conda_hardlink_plugin import pace
 from conda_hardlink_plugin.ground import survey_ground
 from conda_hardlink_plugin.index import recorder
 from conda_hardlink_plugin.index.file import index_path
@@ -22,7 +23,6 @@ from conda_hardlink_plugin.index.lookup import look_up
 from conda_hardlink_plugin.index.remembered import Remembered
 from conda_hardlink_plugin.inventory import ReadingMode
 from conda_hardlink_plugin.mounts import read_mount_table
-from conda_hardlink_plugin.pace import Pace
 from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.walk import Walk
 from tests.forking import forked, in_child
@@ -422,7 +422,8 @@ def test_a_page_may_name_an_inode_that_a_later_one_has_looked_at(tmp_path, folde
     roots = [environment_root(prefix), environment_root(other)]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(recorder, "_DIRECTORIES_OF_PAGE", 1)
-        patched.setattr(Pace, "directories", 1, raising=False)
+        patched.setattr(pace, "_DIRECTORIES_TO_TRY", 1)
+        patched.setattr(pace, "_DIRECTORIES_AT_ONCE", 1)
         write_index(folder, roots)
     with trusting(), look_up(folder, quick=False) as lookup:
         found = Partly(lookup).unchanged(survey_ground(roots, (), read_mount_table()), None)

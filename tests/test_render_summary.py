@@ -116,13 +116,13 @@ def test_what_a_new_environment_adds_is_a_line_also_if_it_is_nothing():
 
 @pytest.mark.usefixtures("utc")
 def test_what_the_last_report_found_is_said_beside_it():
-    of_report = {"totals": Totals(3 * MIB, 5 * MIB, 1, 1, 0), "totals_taken_s": 1_000_000_000.9}
+    of_report = {"totals": Totals(3 * MIB, 5 * MIB, 1, 1, 0, 0), "totals_taken_s": 1_000_000_000.9}
     beside = "in the report of 2001-09-09 01:46 1 environment and the cache used 3.0 MiB, 5.0 MiB"
     said = f"hardlinks: the environment adds 5.0 MiB to the disk; {beside} as copies"
     assert lines(added_bytes=5 * MIB, **of_report) == [said]
-    of_report["totals"] = Totals(3 * MIB, 5 * MIB, 2, 1_200, 0)
+    of_report["totals"] = Totals(3 * MIB, 5 * MIB, 2, 1_200, 0, 0)
     assert "1,200 environments and 2 caches used" in lines(added_bytes=5 * MIB, **of_report)[0]
-    of_report["totals"] = Totals(3 * MIB, 5 * MIB, 1, 1, 1)  # what could not be read is missing
+    of_report["totals"] = Totals(3 * MIB, 5 * MIB, 1, 1, 1, 0)  # what could not be read is missing
     assert lines(added_bytes=5 * MIB, **of_report) == lines(added_bytes=5 * MIB)
     assert lines(**of_report) == []
 

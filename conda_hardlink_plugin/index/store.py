@@ -10,7 +10,7 @@ from zlib import crc32
 from ..inventory import RootKind, UnitKind
 from ..usage import Usage
 from .stored import to_json
-from .trailer import Totals
+from .trailer import Totals, checksum_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,6 +70,9 @@ def _totals(inventory: Inventory) -> Totals:
         caches=kinds.count(RootKind.CACHE),
         environments=kinds.count(RootKind.ENVIRONMENT),
         incomplete=int(bool(inventory.problems)),
+        which_caches=checksum_of(
+            root.path for root in inventory.roots if root.kind is RootKind.CACHE
+        ),
     )
 
 

@@ -6,14 +6,17 @@ import errno
 import os
 import stat
 import struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 OPEN_INDEX = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 INDEX_NAME = "report.index"
 _MAGIC = b"hardlinks index\n"
 _VERSION = 1
-_FIELDS = struct.Struct("<QQIQQIII")
+_FIELDS = struct.Struct("<QQIQQIIII")
 _END = struct.Struct("<II16s")  # checksum of the fields, version, magic
 TRAILER_BYTES = _FIELDS.size + _END.size
 
@@ -27,6 +30,7 @@ class Totals(NamedTuple):
         caches: How many package caches there were.
         environments: How many environments.
         incomplete: 1 if something could not be read, else 0.
+        which_caches: `checksum_of` the paths of the caches.
 
     """
 
@@ -35,6 +39,7 @@ class Totals(NamedTuple):
     caches: int
     environments: int
     incomplete: int
+    which_caches: int
 
 
 class Trailer(NamedTuple):
@@ -52,6 +57,11 @@ class Trailer(NamedTuple):
     length: int
     checksum: int
     totals: Totals
+
+
+def checksum_of(caches: Iterable[str]) -> int:
+    """Return a number by which totals of one installation are told from those of another."""
+    return crc32(os.fsencode("\0".join(sorted(caches))))
 
 
 def pack_trailer(trailer: Trailer) -> bytes:

@@ -135,10 +135,12 @@ def _warn(running: Running, linked: list[Any]) -> None:
 
 @never_fails
 def _say_summary(running: Running) -> None:
+    from conda.base.context import context
+
     from ..render.summary import summary_lines, write_lines
     from .summary import summarize
 
-    summary = summarize(running)
+    summary = summarize(running, context.pkgs_dirs)
     if summary is not None:
         write_lines(summary_lines(summary), sys.stderr)
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..index.trailer import index_folder, read_totals
+from ..index.trailer import checksum_of, index_folder, read_totals
 from .happening import compare_records, installed_packages
 from .linkable import why_copied
 from .measuring import (
@@ -20,6 +20,8 @@ from .measuring import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..index.trailer import Totals
     from .happening import Running, Transaction
     from .measuring import UnlinkFigures
@@ -61,8 +63,14 @@ class Summary:
     warned: bool = False
 
 
-def summarize(running: Running) -> Summary | None:
-    """Measure what happened; `None` if nothing was linked or unlinked."""
+def summarize(running: Running, caches: Iterable[str] = ()) -> Summary | None:
+    """Measure what happened; `None` if nothing was linked or unlinked.
+
+    Args:
+        running: What was noted.
+        caches: The package caches of this conda.
+
+    """
     elapsed_s = time.monotonic() - running.began_s
     budget = Budget(min(_MAX_S, _MAX_SHARE * elapsed_s))
     if running.records is not None:
@@ -80,16 +88,20 @@ def summarize(running: Running) -> Summary | None:
     except OverBudgetError:
         summary.over_budget = True
     if summary.added_bytes is not None:
-        _add_totals(summary, running.began_s)
+        _add_totals(summary, running.began_s, caches)
     return summary
 
 
-def _add_totals(summary: Summary, began_s: float) -> None:
-    """Take the totals of the last report, if it was before the command and not long ago."""
+def _add_totals(summary: Summary, began_s: float, caches: Iterable[str]) -> None:
+    """Take the totals of the last report of these caches, if it was not long before the command."""
     found = read_totals(index_folder())
-    age_s = time.time() - found[1] if found is not None else 0
-    if found is not None and time.monotonic() - began_s < age_s < _MAX_AGE_S:
-        summary.totals, summary.totals_taken_s = found
+    if found is None:
+        return
+    totals, taken_s = found
+    is_recent = time.monotonic() - began_s < time.time() - taken_s < _MAX_AGE_S
+    there = [path for path in caches if os.path.isdir(path)]
+    if is_recent and totals.which_caches == checksum_of(there):
+        summary.totals, summary.totals_taken_s = totals, taken_s
 
 
 def _add_linked(summary: Summary, transaction: Transaction, budget: Budget) -> None:

@@ -153,6 +153,13 @@ def test_a_report_of_long_ago_is_not_spoken_of(changing, taken_s):
     assert line == added_line(changing, changing.prefix("new"))
 
 
+def test_a_report_of_other_caches_is_not_spoken_of(changing):
+    other = f"{changing.directory}/other/pkgs"
+    changing.hardlinks("report", env={"CONDA_PKGS_DIRS": other})
+    _, line = said(create(changing, "new", "library=1.0"))
+    assert line == added_line(changing, changing.prefix("new"))
+
+
 def test_what_is_renamed_is_told_and_adds_nothing(empty):
     done = renamed(empty)
     assert said(done) == [linked_line(empty, empty.prefix("new"), *NAMES)]
