@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib  # noqa: F401  # what a scan imports as it goes: another user may not read it here
 import os
 import pickle
+import resource  # noqa: F401
 import signal
+import threading  # noqa: F401
 import traceback
+import urllib.parse  # noqa: F401
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
