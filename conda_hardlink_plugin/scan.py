@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from .crew import WorkerError, start_crew, useful_processes
 from .ground import survey_ground
-from .index.stored import inventory_of
 from .inventory import Reading, ReadingMode, RootKind
 from .listing import UntrustedDeviceError
 from .mounts import read_mount_table
@@ -134,14 +133,15 @@ class _Scanning:
 
     def inventory_as_stored(self, unchanged: Unchanged, began_ns: int) -> Inventory:
         """Return what is in the index, all of it."""
-        stored = unchanged.index.stored
+        stored = unchanged.index.stored.inventory
         if unchanged.quick:
             reading = Reading(ReadingMode.QUICK, unchanged.index.taken_s)
         else:
             unchanged.index.confirm(began_ns)
             reading = Reading(ReadingMode.EXACT)
         opened = (root for root, device in enumerate(stored.root_devices) if device >= 0)
-        return inventory_of(stored, self.ground, list_records(self.ground, opened), reading)
+        records = list_records(self.ground, opened)
+        return replace(stored, records=records, aliases=self.ground.aliases, reading=reading)
 
     def read_rest(self, unchanged: Unchanged, new: NewIndex | None) -> Inventory:
         """Read what has changed, by this process."""

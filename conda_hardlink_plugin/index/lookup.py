@@ -138,7 +138,7 @@ class _Question:
         wanted = {
             number
             for number, page in self.pages.items()
-            for root in [stored.units[page.unit].root]
+            for root in [stored.inventory.units[page.unit].root]
             # What is wanted in detail is read in any case.
             if root in root_of and stored.roots[root][1] not in ground.detailed
         }
@@ -167,7 +167,7 @@ class _Question:
         del self.waiting[-some:]
         stored = self.index.stored
         pages = [
-            (stored.units[page.unit].root, number, tuple(page))
+            (stored.inventory.units[page.unit].root, number, tuple(page))
             for number in taken
             for page in [self.pages[number]]
         ]

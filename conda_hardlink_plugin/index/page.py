@@ -1,7 +1,7 @@
 """A page of the index: what is remembered of some directories of one unit, on one device.
 
 Directories are remembered by their path below the root and by what changes whenever an entry comes
-or goes: device, inode, and the times of change (`mtime`, `ctime`, inode(7)). Entries that a scan
+or goes: device, inode, times of change (`mtime`, `ctime`, inode(7)) and size. Entries that a scan
 looked at are remembered by name and by all that a figure is made of: inode, link count, size and
 blocks. Entries that needed no look are numbers of inodes that were met before.
 """
@@ -14,6 +14,11 @@ from array import array
 from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
+
+try:  # hashlib has it from there, and loads OpenSSL besides: 3.5 MB and 5 ms in each process
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -205,8 +210,6 @@ def facts_of_name(status: os.stat_result) -> tuple[int, int, int, int]:
 
 def digest_of(facts: Sequence[int]) -> str:
     """Return a short text that is another for other facts."""
-    from hashlib import blake2b  # noqa: PLC0415  # it is large, and not needed without an index
-
     try:
         packed = array("q", facts).tobytes()
     except OverflowError:  # inode numbers have no sign

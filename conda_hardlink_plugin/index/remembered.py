@@ -35,7 +35,7 @@ class Remembered:
         self._numbers = {
             Unit(unit.kind, unchanged.root_of[unit.root], unit.path): number
             for number in unchanged.units
-            for unit in [stored.units[number]]
+            for unit in [stored.inventory.units[number]]
             if unit.kind is not UnitKind.OTHER
         }
         self._pages: dict[int, list[Page]] = {}
@@ -61,17 +61,17 @@ class Remembered:
         return True
 
     def _count(self, number: int, unit: int, inodes: list[_Inodes], tally: Tally) -> None:
-        stored = self.index.stored
+        inventory = self.index.stored.inventory
         for page in inodes:
             tally.add_rows(unit, page.device, page.rows)
         for page in inodes:  # a page may name what another process has looked at for a later one
             tally.add_known(unit, page.device, page.linked)
         tally.links[tally.root] += sum(page.entries for page in self._pages[number])
-        for device, st_dev in enumerate(stored.devices):
-            sums = stored.private.get((number, device))
+        for device, st_dev in enumerate(inventory.devices):
+            sums = inventory.private.get((number, device))
             if sums is not None:
                 tally.sums(unit, st_dev).add(sums)
-        if number in stored.holding:
+        if number in inventory.holding:
             tally.note_holding(unit)
 
     def _inodes_of(self, page: Page) -> _Inodes:

@@ -44,7 +44,7 @@ def status_of(folder: str) -> IndexStatus:
     with open_index(folder) as index:
         if index is None:
             return IndexStatus(path, size_bytes)
-        kinds = [RootKind(kind) for kind, _, _ in index.stored.roots]
+        kinds = [root.kind for root in index.stored.inventory.roots]
         return IndexStatus(
             path=path,
             size_bytes=size_bytes,
@@ -52,5 +52,5 @@ def status_of(folder: str) -> IndexStatus:
             taken_s=index.taken_s,
             caches=kinds.count(RootKind.CACHE),
             environments=kinds.count(RootKind.ENVIRONMENT),
-            links=sum(index.stored.links),
+            links=sum(index.stored.inventory.links),
         )

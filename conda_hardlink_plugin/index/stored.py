@@ -11,6 +11,7 @@ from ..inventory import (
     InodeGroup,
     Inventory,
     PrivateSums,
+    Root,
     RootKind,
     Unit,
     UnitKind,
@@ -19,7 +20,6 @@ from .page import Page
 
 if TYPE_CHECKING:
     from ..ground import Ground
-    from ..inventory import Reading
 
 IndexedRoot = tuple[str, str, list[str]]  # kind, path, where other roots are seen inside
 
@@ -29,17 +29,9 @@ class Stored:
     """What is in an index.
 
     Attributes:
-        roots: The roots, in the order of the inventory.
-        devices: `Inventory.devices`.
-        root_devices: `Inventory.root_devices`.
-        root_inodes: `Inventory.root_inodes`.
-        links: `Inventory.links`.
-        units: `Inventory.units`.
-        private: `Inventory.private`.
-        groups: `Inventory.groups`.
-        symlinks: `Inventory.symlinks`.
-        holding: `Inventory.holding`.
-        pages: Its pages; their units are indexes into `units`.
+        roots: The roots of the inventory, and what is seen inside them.
+        inventory: What was found; without records, which are cheap to list again.
+        pages: Its pages; their units are indexes into those of the inventory.
         texts: Unit to where the texts of its symbolic links are: offset, length, checksum.
         unread: Units in which something could not be counted as it stands.
         is_whole: Nothing else than what is in the index was found.
@@ -47,15 +39,7 @@ class Stored:
     """
 
     roots: list[IndexedRoot]
-    devices: tuple[int, ...]
-    root_devices: tuple[int, ...]
-    root_inodes: tuple[int, ...]
-    links: tuple[int, ...]
-    units: tuple[Unit, ...]
-    private: dict[tuple[int, int], PrivateSums]
-    groups: dict[InodeGroup, GroupSums]
-    symlinks: tuple[EscapingSymlink, ...]
-    holding: frozenset[int]
+    inventory: Inventory
     pages: list[Page]
     texts: dict[int, tuple[int, int, int]]
     unread: frozenset[int]
@@ -108,37 +92,6 @@ def to_json(
     }
 
 
-def inventory_of(
-    stored: Stored, ground: Ground, records: dict[int, frozenset[str]], reading: Reading
-) -> Inventory:
-    """Return an inventory as it was stored, on the same ground.
-
-    Args:
-        stored: What was stored, and is as it was.
-        ground: The roots.
-        records: For each environment the names of its records.
-        reading: How it was found out that it is as it was.
-
-    """
-    return Inventory(
-        roots=ground.roots,
-        root_devices=stored.root_devices,
-        root_inodes=stored.root_inodes,
-        links=stored.links,
-        units=stored.units,
-        private=stored.private,
-        groups=stored.groups,
-        devices=stored.devices,
-        records=records,
-        symlinks=stored.symlinks,
-        holding=stored.holding,
-        own_files={},
-        problems=(),
-        aliases=ground.aliases,
-        reading=reading,
-    )
-
-
 def from_json(data: dict[str, Any]) -> Stored:
     """Return what `to_json` was given.
 
@@ -147,21 +100,28 @@ def from_json(data: dict[str, Any]) -> Stored:
 
     """
     kinds = {kind.value: kind for kind in UnitKind}
-    units = tuple(Unit(kinds[kind], root, path) for kind, root, path in data["units"])
-    return Stored(
-        roots=[(RootKind(kind).value, path, inside) for kind, path, inside in data["roots"]],
-        devices=tuple(data["devices"]),
+    inventory = Inventory(
+        roots=tuple(Root(RootKind(kind), path) for kind, path, _ in data["roots"]),
         root_devices=tuple(data["root_devices"]),
         root_inodes=tuple(data["root_inodes"]),
         links=tuple(data["links"]),
-        units=units,
+        units=tuple(Unit(kinds[kind], root, path) for kind, root, path in data["units"]),
         private={(unit, device): PrivateSums(*sums) for unit, device, *sums in data["private"]},
         groups={
             InodeGroup(tuple(roots), frozenset(units), device, complete, surplus): GroupSums(*sums)
             for roots, units, device, complete, surplus, *sums in data["groups"]
         },
+        devices=tuple(data["devices"]),
+        records={},
         symlinks=tuple(EscapingSymlink(*link) for link in data["symlinks"]),
         holding=frozenset(data["holding"]),
+        own_files={},
+        problems=(),
+        aliases={},
+    )
+    return Stored(
+        roots=[(kind, path, inside) for kind, path, inside in data["roots"]],
+        inventory=inventory,
         pages=[Page(*page) for page in data["pages"]],
         texts={unit: (offset, length, crc) for unit, offset, length, crc in data["texts"]},
         unread=frozenset(data["unread"]),
