@@ -7,7 +7,7 @@ import os
 from collections import deque
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..pace import Pace, threads_allowed
 from ..place import OPEN_CHILD, OPEN_ROOT
@@ -15,28 +15,12 @@ from .page import Page, digest_of, facts_of_directory, facts_of_name, names_by_d
 from .trailer import OPEN_INDEX, read_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
+
+    from ..crew_member import Check
 
 _DIRECTORIES_OF_LOOK = 32
 _LOOKS_AHEAD = 100
-
-
-class Check(NamedTuple):
-    """Some pages that are to be checked.
-
-    Attributes:
-        path: The file of the index.
-        roots: Paths of roots.
-        pages: For each page the place of its root in `roots`, its number, and its fields: plain
-            tuples, as they are sent in a third of the time.
-        exact: Look at each entry that was looked at when the page was written, too.
-
-    """
-
-    path: str
-    roots: Sequence[str]
-    pages: Sequence[tuple[int, int, tuple[Any, ...]]]
-    exact: bool
 
 
 class Checked(NamedTuple):

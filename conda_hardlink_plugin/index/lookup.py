@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..crew import WorkerError, prepare
-from .check import Check, Checked, check
+from ..crew_member import Check
+from .check import Checked, check
 from .file import open_index
 from .stored import indexed_roots
 
