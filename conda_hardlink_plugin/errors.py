@@ -46,6 +46,18 @@ class NotHeldError(HardlinksError):
     """Nothing is held by that name."""
 
 
+class FormatError(HardlinksError):
+    """A format has no place for what was asked for, or cannot be written here."""
+
+
+class OutputError(HardlinksError):
+    """A file that was to be written cannot be."""
+
+
+class ReportNotReadError(HardlinksError):
+    """A file is no report, or reports cannot be added up."""
+
+
 class IndexNotClearedError(HardlinksError):
     """The index cannot be removed."""
 

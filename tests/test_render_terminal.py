@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from conda_hardlink_plugin.render.terminal import Column, Terminal
+from conda_hardlink_plugin.render.surface import Column
+from conda_hardlink_plugin.render.terminal import Terminal
 
 
 class Screen(io.TextIOWrapper):

@@ -14,6 +14,7 @@ VERBS = {
     "explain": "Explain why a cached package is kept, or where a file is linked.",
     "clean": "Remove cached packages that no environment uses.",
     "restore": "Bring back what `clean --keep` holds.",
+    "merge": "Add up the reports of several machines.",
     "index": "Say what the index of the last report is, or remove it.",
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from ..index.lookup import Lookup
     from ..installation import Environment, Installation
     from ..report import Report, Request
+    from .survey import Survey
 
 DESCRIPTION = """
 Walk every package cache and every environment, and print what each costs:
@@ -30,7 +30,8 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
     """Add the options of the report."""
     from conda.cli.helpers import add_parser_json
 
-    from .arguments import add_evidence_options
+    from .arguments import add_evidence_options, path
+    from .formats import FORMATS, FormatAction
 
     target = parser.add_argument_group("One environment").add_mutually_exclusive_group()
     # Not conda's add_parser_prefix: for a `name` conda makes a folder to try whether environments
@@ -111,6 +112,20 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         dest="sort_column",
         help="The column to sort the environments by (default: %(default)s).",
     )
+    what = parser.add_argument_group("What to write, and where to")
+    what.add_argument(
+        "--format",
+        action=FormatAction,
+        choices=FORMATS,
+        help="table (the default), json, csv, markdown for an issue or a wiki, ncdu for"
+        " `ncdu -f FILE`, prometheus for node-exporter's textfile collector.",
+    )
+    what.add_argument(
+        "--output",
+        type=path,
+        metavar="FILE",
+        help="Write to FILE, which is there whole or not at all, and not to standard output.",
+    )
     add_parser_json(parser)
 
 
@@ -120,10 +135,12 @@ def execute(args: argparse.Namespace) -> int:
 
     from ..crew import crew_for
     from ..errors import StoppedError
-    from .output import is_closed, show
+    from .formats import format_of, text_of
+    from .output import encoded, is_closed, print_text, show, write_file
 
-    if is_closed("the report"):
+    if args.output is None and is_closed("the report"):
         return 1
+    written_as = format_of(args, json=context.json)
     try:
         with ExitStack() as stack:
             crew = stack.enter_context(crew_for(context.pkgs_dirs, ready=not args.uses_index))
@@ -133,14 +150,24 @@ def execute(args: argparse.Namespace) -> int:
                 from ..index.trailer import index_folder
 
                 lookup = stack.enter_context(look_up(index_folder(), quick=args.quick, crew=crew))
-            report = make_report(args, crew, lookup)
-        show(lambda: show_report(report, args))
+            report, survey = make_report(args, crew, lookup)
+        if args.output is None and written_as == "table":
+            show(lambda: print_table(report, args))
+        else:
+            verbose = context.verbosity > 0
+            text = text_of(written_as, report, survey, sort=args.sort_column, verbose=verbose)
+            if args.output is None:
+                show(lambda: print_text(text))
+            else:
+                write_file(args.output, encoded(text))
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
     return 0
 
 
-def make_report(args: argparse.Namespace, crew: Sequence[Worker], lookup: Lookup | None) -> Report:
+def make_report(
+    args: argparse.Namespace, crew: Sequence[Worker], lookup: Lookup | None
+) -> tuple[Report, Survey]:
     """Find the installation, scan it, and compute what the options ask for."""
     from ..report import build_report
     from .survey import find, take_survey
@@ -150,7 +177,7 @@ def make_report(args: argparse.Namespace, crew: Sequence[Worker], lookup: Lookup
     request = request_of(args, installation)
     detailed = detailed_roots(request, installation)
     survey = take_survey(args, installation, crew, detailed, lookup)
-    return build_report(
+    report = build_report(
         survey.inventory,
         names=survey.names,
         filesystems=survey.filesystems,
@@ -161,6 +188,7 @@ def make_report(args: argparse.Namespace, crew: Sequence[Worker], lookup: Lookup
         unreadable=installation.unreadable,
         stale=installation.stale,
     )
+    return report, survey
 
 
 def detailed_roots(request: Request, installation: Installation) -> list[str]:
@@ -207,22 +235,17 @@ def folder_of(environment: Environment) -> str:
     return environment.prefix
 
 
-def show_report(report: Report, args: argparse.Namespace) -> None:
-    """Write the report to stdout: JSON if asked for, else tables for whatever stdout is."""
+def print_table(report: Report, args: argparse.Namespace) -> None:
+    """Print the tables for whatever stdout is."""
     from conda.base.context import context
 
-    if context.json:
-        from ..render.json import render_json
+    from ..render.table import print_report
+    from ..render.terminal import Terminal
 
-        sys.stdout.write(render_json(report))
-    else:
-        from ..render.table import print_report
-        from ..render.terminal import Terminal
-
-        print_report(
-            report,
-            Terminal(),
-            sort=args.sort_column,
-            quiet=context.quiet,
-            verbose=context.verbosity > 0,
-        )
+    print_report(
+        report,
+        Terminal(),
+        sort=args.sort_column,
+        quiet=context.quiet,
+        verbose=context.verbosity > 0,
+    )

@@ -9,7 +9,7 @@ from ..clean.plan import Action
 from ..evidence import Verdict
 from ..inventory import TARBALL_SUFFIXES
 from ..quarantined import Stage, entry_of
-from .terminal import Column
+from .surface import Column
 from .units import count, size
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .terminal import Column
+from .surface import Column
 from .units import count, size
 
 if TYPE_CHECKING:

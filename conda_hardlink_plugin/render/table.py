@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..inventory import ReadingMode
 from .bar import BLOCKS, LETTERS
-from .terminal import Column, Terminal
+from .surface import Column
 from .units import count, percent, size
 from .views import print_views
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..costs import CacheFigures, EnvironmentFigures
     from ..report import Report
+    from .surface import Surface
 
 SORT_KEYS: dict[str, Callable[[EnvironmentFigures], tuple[int, str]]] = {
     "size": lambda row: (-row.size_bytes, row.name),
@@ -41,7 +42,7 @@ _EXACT = "Exact: every folder and inode was looked at again, and read again wher
 
 def print_report(
     report: Report,
-    terminal: Terminal,
+    terminal: Surface,
     *,
     sort: str = "size",
     quiet: bool = False,
@@ -80,7 +81,7 @@ def print_report(
 
 
 def _print_environments(
-    environments: list[EnvironmentFigures], terminal: Terminal, lines: int | None, *, verbose: bool
+    environments: list[EnvironmentFigures], terminal: Surface, lines: int | None, *, verbose: bool
 ) -> None:
     """Print as many environments as fit in so many lines, all where there is no limit."""
     if not environments:
@@ -121,7 +122,7 @@ def _mark(row: EnvironmentFigures) -> str:
 
 
 def _rows_that_fit(
-    columns: list[Column], rows: list[list[str]], terminal: Terminal, lines: int | None
+    columns: list[Column], rows: list[list[str]], terminal: Surface, lines: int | None
 ) -> int:
     if lines is None:
         return len(rows)
@@ -132,7 +133,7 @@ def _rows_that_fit(
     return max(fit, min(_FEWEST_ENVIRONMENTS, len(rows)))
 
 
-def _print_caches(report: Report, terminal: Terminal) -> None:
+def _print_caches(report: Report, terminal: Surface) -> None:
     terminal.say()
     if not report.caches:
         terminal.say("No package caches were found.")
@@ -156,7 +157,7 @@ def _print_caches(report: Report, terminal: Terminal) -> None:
     terminal.table(columns, rows)
 
 
-def _print_totals(report: Report, terminal: Terminal) -> None:
+def _print_totals(report: Report, terminal: Surface) -> None:
     totals = report.totals
     least = "at least " if report.incomplete else ""
     kind = "on disk" if report.measure.value == "disk" else "apparent size"
@@ -170,7 +171,7 @@ def _print_totals(report: Report, terminal: Terminal) -> None:
     )
 
 
-def _print_notes(report: Report, terminal: Terminal, *, verbose: bool) -> None:
+def _print_notes(report: Report, terminal: Surface, *, verbose: bool) -> None:
     notes = [*_about_quick(report), *report.warnings]
     unreachable = [
         f"{problem.path}: not looked at, {problem.reason}." for problem in report.unreachable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -17,22 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TextIO
 
+    from .surface import Column
+
 _GAP = 2  # between two columns of a table
 _PIPE_COLUMNS = 100_000  # nothing is folded where no terminal limits the line
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        heading: What stands above it.
-        figures: Whether it holds figures, which are set to the right.
-
-    """
-
-    heading: str
-    figures: bool = True
 
 
 class _Console(Console):

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..usage import Measure
-from .terminal import Column, Terminal
+from .surface import Column
 from .units import count, percent, size
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..breakdown import EnvironmentDetail
     from ..costs import EnvironmentFigures
     from ..report import DuRow, IfRemoved, PackageFigures, Report
+    from .surface import Surface
 
 CAUSE_HEADINGS = {
     "prefix_rewritten": "PREFIX REWRITTEN",
@@ -36,7 +37,7 @@ _ROWS_IN_DETAIL = 10
 
 
 def print_views(
-    report: Report, environments: Sequence[EnvironmentFigures], terminal: Terminal
+    report: Report, environments: Sequence[EnvironmentFigures], terminal: Surface
 ) -> bool:
     """Print every part that was asked for; tell whether there was any."""
     parts = 0
@@ -63,7 +64,7 @@ def print_views(
 
 
 def _print_detail(
-    detail: EnvironmentDetail, environments: Sequence[EnvironmentFigures], terminal: Terminal
+    detail: EnvironmentDetail, environments: Sequence[EnvironmentFigures], terminal: Surface
 ) -> None:
     figures = next(row for row in environments if row.prefix == detail.prefix)
     terminal.say(figures.name, style="bold")
@@ -101,7 +102,7 @@ def _print_detail(
         terminal.say(f"... and {count(more, 'more environment')}.")
 
 
-def _print_packages_of(detail: EnvironmentDetail, terminal: Terminal) -> None:
+def _print_packages_of(detail: EnvironmentDetail, terminal: Surface) -> None:
     if not detail.packages:
         return
     terminal.say()
@@ -123,7 +124,7 @@ def _print_packages_of(detail: EnvironmentDetail, terminal: Terminal) -> None:
         )
 
 
-def _print_causes(environments: Sequence[EnvironmentFigures], terminal: Terminal) -> None:
+def _print_causes(environments: Sequence[EnvironmentFigures], terminal: Surface) -> None:
     """Print a row for each environment and a column for each cause that any of them has."""
     causes = [
         cause
@@ -144,7 +145,7 @@ def _print_causes(environments: Sequence[EnvironmentFigures], terminal: Terminal
     )
 
 
-def _print_packages(packages: Sequence[PackageFigures], terminal: Terminal) -> None:
+def _print_packages(packages: Sequence[PackageFigures], terminal: Surface) -> None:
     if not packages:
         terminal.say("There is no extracted package in any cache.")
         return
@@ -190,7 +191,7 @@ def _users(package: PackageFigures) -> str:
     return ", ".join(users)
 
 
-def _print_if_removed(if_removed: IfRemoved, terminal: Terminal) -> None:
+def _print_if_removed(if_removed: IfRemoved, terminal: Surface) -> None:
     users = "it" if len(if_removed.environments) == 1 else "they"
     inside = f", with {', '.join(if_removed.inside)} inside," if if_removed.inside else ""
     terminal.say(
@@ -201,7 +202,7 @@ def _print_if_removed(if_removed: IfRemoved, terminal: Terminal) -> None:
     )
 
 
-def _print_du(rows: Sequence[DuRow], measure: Measure, terminal: Terminal) -> None:
+def _print_du(rows: Sequence[DuRow], measure: Measure, terminal: Surface) -> None:
     option = " --apparent-size" if measure is Measure.APPARENT else ""
     printed = f"WHAT `du -B1 -s{option}` PRINTS"
     terminal.table(

@@ -11,6 +11,7 @@ import signal
 import stat
 import struct
 import termios
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -207,7 +208,9 @@ def mode_of(path, mode):
         os.chmod(path, before)
 
 
-def on_terminal(installation, *command, columns=80, lines=50, env=None, answer=None):
+def on_terminal(
+    installation, *command, columns=80, lines=50, env=None, answer=None, prompt=b"Proceed"
+):
     """Run a command on a terminal of this size; return its exit code and what it prints.
 
     Args:
@@ -216,7 +219,8 @@ def on_terminal(installation, *command, columns=80, lines=50, env=None, answer=N
         columns: The width of the terminal.
         lines: Its height.
         env: Variables on top of the installation's.
-        answer: What is typed at the prompt of conda.
+        answer: What is typed at the prompt of conda, or at each of several.
+        prompt: What the prompt has in it, or what each of several has.
 
     """
     child, master = pty.fork()  # makes it the terminal that Ctrl-C comes from
@@ -229,11 +233,14 @@ def on_terminal(installation, *command, columns=80, lines=50, env=None, answer=N
             os.execvpe(command[0], command, environ)
         finally:
             os._exit(127)
+    prompts = deque(
+        [(prompt, answer)] if isinstance(prompt, bytes) else zip(prompt, answer, strict=True)
+    )
     printed = b""
     while True:
         if not select.select([master], [], [], _PATIENCE_S)[0]:
             os.kill(child, signal.SIGKILL)
-            answer = None
+            prompts.clear()
         try:
             chunk = os.read(master, 65536)
         except OSError:  # Linux says so when the other side is closed
@@ -241,9 +248,8 @@ def on_terminal(installation, *command, columns=80, lines=50, env=None, answer=N
         if not chunk:
             break
         printed += chunk
-        if answer is not None and b"Proceed" in printed:
-            os.write(master, answer)
-            answer = None
+        if prompts and prompts[0][0] in printed and prompts[0][1] is not None:
+            os.write(master, prompts.popleft()[1])
     os.close(master)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status), printed.decode().replace("\r\n", "\n")

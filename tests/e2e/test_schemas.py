@@ -1,4 +1,4 @@
-"""The published schemas of clean, explain and restore describe what is really printed."""
+"""The published schemas of clean, explain, merge and restore describe what is really printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.cleaning import NOW, YES, clean, clean_while, explain, plan, rest
 from tests.e2e.test_schema import descriptions_of, places_in, places_of
 
 REFERENCE = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "reference")
-VERBS = ("clean", "explain", "restore")
+VERBS = ("clean", "explain", "merge", "restore")
 EVERYTHING = ("--tarballs", "--unobtainable", "--copied", "--trash", "--max-size", "1")
 
 

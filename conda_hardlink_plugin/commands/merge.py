@@ -1,0 +1,82 @@
+"""`conda hardlinks merge`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+DESCRIPTION = """
+Add up reports of several machines, each as `conda hardlinks report --json`
+has printed it into a file. Nothing is scanned.
+"""
+
+
+def configure_parser(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the merge."""
+    from conda.cli.helpers import add_parser_json
+
+    parser.add_argument(
+        "reports",
+        nargs="+",
+        metavar="REPORT",
+        help="A file with a report; it is named after the machine: node17.json.",
+    )
+    add_parser_json(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Read the reports, add them up and print. Returns the exit code."""
+    from conda.base.context import context
+
+    from ..errors import ReportNotReadError
+    from ..fleet import NotAReportError, add_up
+    from ..render.fleet import print_fleet, render_fleet
+    from ..render.terminal import Terminal
+    from .output import is_closed, show
+
+    if is_closed("the sums"):
+        return 1
+    try:
+        fleet = add_up(_read(args.reports))
+    except NotAReportError as error:
+        raise ReportNotReadError(f"Nothing was added up: {error}.") from error
+
+    def printing() -> None:
+        if context.json:
+            sys.stdout.write(render_fleet(fleet))
+        else:
+            print_fleet(fleet, Terminal())
+
+    show(printing)
+    return 0
+
+
+def _read(paths: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the report in each file.
+
+    Raises:
+        ReportNotReadError: One cannot be read, is no report, or is given twice.
+
+    """
+    from ..errors import ReportNotReadError
+    from ..fleet import NotAReportError, read_report
+
+    reports: dict[str, Mapping[str, Any]] = {}
+    for path in paths:
+        if path in reports:
+            raise ReportNotReadError(f"{path} is given twice: it would be counted twice.")
+        try:
+            with open(path, encoding="utf-8") as file:
+                reports[path] = read_report(file.read())
+        except OSError as error:
+            raise ReportNotReadError(f"{path} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise ReportNotReadError(f"{path}: it is no text in UTF-8.") from error
+        except NotAReportError as error:
+            raise ReportNotReadError(f"{path}: {error}.") from error
+    return reports

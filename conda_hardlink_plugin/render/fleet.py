@@ -1,0 +1,68 @@
+"""Reports of several machines together: for a person, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from .surface import Column
+from .units import count, percent, size
+
+if TYPE_CHECKING:
+    from ..fleet import Fleet, MachineFigures
+    from .surface import Surface
+
+SCHEMA_VERSION = 1
+_TREES_SAID = 3
+
+
+def print_fleet(fleet: Fleet, surface: Surface) -> None:
+    """Print a row for each machine, what they have together, and what may be counted twice."""
+    columns = [Column("MACHINE", figures=False), Column("ENVIRONMENTS")]
+    columns += map(Column, ("ON DISK", "AS COPIES", "SAVED", "UNUSED", "TARBALLS"))
+    ordered = sorted(fleet.machines, key=lambda machine: (-machine.on_disk_bytes, machine.name))
+    surface.table(columns, [_row(machine) for machine in ordered])
+    together = fleet.together
+    least = "at least " if together.incomplete else ""
+    kind = "on disk" if fleet.measure == "disk" else "apparent size"
+    surface.say()
+    surface.say(
+        f"{count(len(fleet.machines), 'machine')}, {count(together.environments, 'environment')}:"
+        f" {least}{size(together.on_disk_bytes)} {kind}; hard links save"
+        f" {size(together.saved_bytes)}"
+        f" ({percent(together.saved_bytes, together.as_copies_bytes)}). In the caches"
+        f" {size(together.unused_bytes)} are unused, and archives take"
+        f" {size(together.tarball_bytes)}.",
+        style="bold",
+    )
+    if fleet.seen_again:
+        surface.say()
+    for tree in fleet.seen_again[:_TREES_SAID]:
+        surface.say(
+            f"! {tree.path}, {size(tree.size_bytes)}, is the same in {' and '.join(tree.machines)}:"
+            " if that is one filesystem, it is counted for each of them.",
+            style="yellow",
+            indent="  ",
+        )
+    more = len(fleet.seen_again) - _TREES_SAID
+    if more > 0:
+        surface.say(f"! ... and so {'is' if more == 1 else 'are'} {more} more.", style="yellow")
+
+
+def render_fleet(fleet: Fleet) -> str:
+    """Return all of it as JSON text that ends with a newline."""
+    content = {"schema_version": SCHEMA_VERSION, "success": True, **asdict(fleet)}
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _row(machine: MachineFigures) -> list[str]:
+    return [
+        machine.name + (" (incomplete)" if machine.incomplete else ""),
+        f"{machine.environments:,}",
+        size(machine.on_disk_bytes),
+        size(machine.as_copies_bytes),
+        size(machine.saved_bytes),
+        size(machine.unused_bytes),
+        size(machine.tarball_bytes),
+    ]
