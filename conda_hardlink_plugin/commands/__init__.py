@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from types import ModuleType
 
+EXAMPLES = """\
+  conda hardlinks                     this machine in a line, and where to begin
+  conda hardlinks report              what each environment really costs
+  conda hardlinks clean --dry-run     what can be freed without harm
+"""
 VERBS = {
     "report": "Show what environments and package caches cost, alone and together.",
     "explain": "Explain why a cached package is kept, or where a file is linked.",
@@ -20,7 +25,10 @@ VERBS = {
 
 
 def verb(name: str) -> ModuleType:
-    """Return the module of a verb, with `DESCRIPTION`, `configure_parser` and `execute`."""
+    """Return the module of a verb.
+
+    It has `DESCRIPTION`, `EXAMPLES`, `configure_parser` and `execute`.
+    """
     return import_module(f".{name}", __name__)
 
 
@@ -29,22 +37,23 @@ def configure_parser(parser: ArgumentParser) -> None:
     parser.description = (
         "Show what environments really cost on disk, counted by inode, and free what none uses."
     )
+    parser.epilog = f"examples:\n{EXAMPLES}"
     verbs = parser.add_subparsers(
         title="commands", metavar="COMMAND", parser_class=_parser_when_needed(type(parser))
     )
     for name, summary in VERBS.items():
         verbs.add_parser(name, help=summary, allow_abbrev=False).set_defaults(hardlinks_verb=name)
-    parser.set_defaults(print_verbs=parser.print_help)
 
 
 def execute(args: Namespace) -> int:
-    """Run the verb that was asked for; without one print what there is."""
+    """Run the verb that was asked for; without one print where to begin."""
     import gc
 
     name = getattr(args, "hardlinks_verb", None)
     if name is None:
-        args.print_verbs()
-        return 0
+        from .guide import print_where_to_begin
+
+        return print_where_to_begin()
     gc.freeze()  # what conda has loaded stays: to go through it again and again takes 30 ms
     return int(verb(name).execute(args))
 
@@ -63,6 +72,7 @@ def _parser_when_needed(parser_class: type[ArgumentParser]) -> type[ArgumentPars
                 self.is_configured = True
                 module = verb(self.get_default("hardlinks_verb"))
                 self.description = module.DESCRIPTION
+                self.epilog = f"examples:\n{module.EXAMPLES}"
                 module.configure_parser(self)
             return super().parse_known_args(*args, **kwargs)
 

@@ -26,6 +26,13 @@ symbolic link and no record of one leads to them. Each is looked at again at
 the last moment, moved aside, looked at once more, and only then removed. The
 plan is shown first.
 """
+EXAMPLES = """\
+  conda hardlinks clean --dry-run             only show what would go
+  conda hardlinks clean --tarballs            archives as well
+  conda hardlinks clean --older-than 30d --keep 7d
+  conda hardlinks clean --name 'cuda*' --max-size 20GiB
+  conda hardlinks clean --yes --tarballs --grace 0    while an image is built
+"""
 
 
 def configure_parser(parser: argparse.ArgumentParser) -> None:

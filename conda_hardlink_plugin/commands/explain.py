@@ -19,6 +19,11 @@ Everything about one cached package, given by NAME, NAME-VERSION-BUILD or path,
 or about one file: the verdict, the files that witness it, what removing it
 would free, and what would break. Nothing is written anywhere.
 """
+EXAMPLES = """\
+  conda hardlinks explain numpy               every numpy in the caches
+  conda hardlinks explain numpy-1.26.4-py312h_0
+  conda hardlinks explain ~/miniconda3/envs/work/lib/libz.so
+"""
 
 
 def configure_parser(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,10 @@ DESCRIPTION = """
 Say what the index is that the last report has left behind, so that the next one
 reads only what has changed; or remove it.
 """
+EXAMPLES = """\
+  conda hardlinks index
+  conda hardlinks index --clear
+"""
 
 
 def configure_parser(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,10 @@ DESCRIPTION = """
 Add up reports of several machines, each as `conda hardlinks report --json`
 has printed it into a file. Nothing is scanned.
 """
+EXAMPLES = """\
+  conda hardlinks report --json > node17.json     on each machine
+  conda hardlinks merge node*.json
+"""
 
 
 def configure_parser(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,14 @@ WITH CLEAN what removing it and then the cached packages that only it used
 frees. Nothing is written but the index of what was found, so that the next
 report reads only what has changed (`conda hardlinks index`).
 """
+EXAMPLES = """\
+  conda hardlinks report                      every environment and cache
+  conda hardlinks report -n work              where the bytes of one come from
+  conda hardlinks report --if-removed a b     what removing both would free
+  conda hardlinks report --packages --sort name
+  conda hardlinks report --search /home --grace 1h
+  conda hardlinks report --format markdown >> "$GITHUB_STEP_SUMMARY"
+"""
 SORT_COLUMNS = ("size", "shared", "exclusive", "with-clean", "name")
 
 

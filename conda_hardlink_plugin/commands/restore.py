@@ -12,6 +12,10 @@ DESCRIPTION = """
 List what `conda hardlinks clean --keep` moved aside and still holds, or bring
 back what one of those runs took away.
 """
+EXAMPLES = """\
+  conda hardlinks restore                     what is held, and until when
+  conda hardlinks restore ID                  bring back what that run removed
+"""
 
 
 def configure_parser(parser: argparse.ArgumentParser) -> None:

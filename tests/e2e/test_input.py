@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 
 import pytest
+from conda.cli.conda_argparse import ArgumentParser
 
+from conda_hardlink_plugin.commands import VERBS, configure_parser
+from conda_hardlink_plugin.render.units import size
 from tests.e2e.asking import make_prefix, plant, report_of
+from tests.e2e.disk import indexes_of
 
 NOT_THERE = [
     (("-n", "nope"), "No environment named 'nope'"),
@@ -98,9 +104,56 @@ def test_percent_signs_and_braces_in_a_name_are_printed_as_they_are(installation
     assert_one_sentence(done.stderr, "'100%(name)s{x}'")
 
 
-def test_without_a_verb_the_verbs_are_shown(installation):
-    done = installation.hardlinks()
-    assert "report" in done.stdout
+class TestAlone:
+    """`conda hardlinks` without a verb."""
+
+    def test_it_says_where_to_begin(self, changing):
+        done = changing.hardlinks()
+        assert done.stdout.startswith("No report on this conda was made yet")
+        assert "conda hardlinks clean --dry-run" in done.stdout
+        assert done.stderr == ""
+        assert indexes_of(changing) == []
+
+    def test_it_says_what_the_last_report_found(self, changing):
+        totals = report_of(changing)["totals"]
+        (line, *_) = changing.hardlinks().stdout.splitlines()
+        assert line.startswith("4 environments and 1 package cache took ")
+        assert f" took {size(totals['on_disk_bytes'])} on disk on 2" in line
+        assert f"hard links saved {size(totals['saved_bytes'])} (" in line
+
+    def test_a_report_on_other_caches_is_not_this_machine(self, changing):
+        changing.hardlinks("report")
+        done = changing.hardlinks(env={"CONDA_PKGS_DIRS": f"{changing.directory}/other"})
+        assert done.stdout.startswith("No report on this conda was made yet")
+
+    def test_closed_output_is_said(self, installation):
+        conda = f"{installation.root_prefix}/bin/conda"
+        done = installation.run("bash", "-c", f"{conda} hardlinks >&-", check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "nowhere to print the guide" in done.stderr
+
+
+@pytest.mark.parametrize("verb", [None, *VERBS])
+def test_the_examples_of_each_help_are_right(installation, verb):
+    words = [] if verb is None else [verb]
+    text = installation.hardlinks(*words, "--help").stdout
+    lines = text[text.index("\nexamples:\n") :].splitlines()[2:]
+    parser = conda_parser()
+    assert lines
+    for line in lines:
+        command = re.split(r"  +|>", line.strip())[0]
+        _, *arguments = shlex.split(command)
+        parsed = parser.parse_args(arguments)
+        assert [getattr(parsed, "hardlinks_verb", None)] == (arguments[1:2] or [None])
+        assert len(line) <= 80
+    assert verb is None or any(f"conda hardlinks {verb}" in line for line in lines)
+
+
+def conda_parser():
+    """The parser of `conda hardlinks`, as conda makes it."""
+    parser = ArgumentParser(prog="conda")
+    configure_parser(parser.add_subparsers().add_parser("hardlinks"))
+    return parser
 
 
 def test_help_names_every_option(installation):

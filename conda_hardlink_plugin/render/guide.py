@@ -1,0 +1,56 @@
+"""What `conda hardlinks` alone prints: this machine in a line, and the commands to begin with."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from .surface import Column
+from .units import count, percent, size
+
+if TYPE_CHECKING:
+    from ..index.trailer import Totals
+    from .surface import Surface
+
+_BEGIN_WITH = (
+    ("conda hardlinks report", "what each environment costs and would free"),
+    ("conda hardlinks report -n NAME", "where the bytes of one come from"),
+    ("conda hardlinks clean --dry-run", "what can be freed without harm"),
+    ("conda hardlinks explain PACKAGE", "who uses it, and why it stays"),
+)
+_MORE = (
+    "All commands: conda hardlinks --help. Options and examples: conda hardlinks COMMAND --help."
+)
+
+
+def print_guide(found: tuple[Totals, float] | None, surface: Surface) -> None:
+    """Print what the last report has found, where there is one, and where to begin.
+
+    Args:
+        found: Its totals and when it was made, in seconds since the epoch.
+        surface: Where to.
+
+    """
+    surface.say(_summary(found), style="bold")
+    surface.say()
+    surface.table(
+        [Column("BEGIN WITH", figures=False), Column("IT TELLS", figures=False)],
+        [list(row) for row in _BEGIN_WITH],
+    )
+    surface.say()
+    surface.say(_MORE, style="dim")
+
+
+def _summary(found: tuple[Totals, float] | None) -> str:
+    if found is None:
+        return "No report on this conda was made yet: `conda hardlinks report` makes one."
+    totals, taken_s = found
+    taken = time.strftime("%Y-%m-%d %H:%M", time.localtime(taken_s))
+    least = "at least " if totals.incomplete else ""
+    saved_bytes = totals.as_copies_bytes - totals.on_disk_bytes
+    return (
+        f"{count(totals.environments, 'environment')} and"
+        f" {count(totals.caches, 'package cache')} took {least}{size(totals.on_disk_bytes)} on disk"
+        f" on {taken}; hard links saved {size(saved_bytes)}"
+        f" ({percent(saved_bytes, totals.as_copies_bytes)})."
+    )
