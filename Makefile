@@ -1,6 +1,7 @@
 # Everything is set up in .venv by the project's own files.
 #   make test       the whole suite, lint and types included (what CI runs)
 #   make test-long  the races, attacks, mutants and the model of clean at length: more than half an hour
+#   make recipe     the conda package of recipe/, built and tested without a conda channel, into dist/
 #   make demo       a throw-away conda installation and a report on it
 #   make bench-transactions  conda with and without the plugin
 #   make bench      timings against du and the peers of it that are installed
@@ -13,14 +14,14 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup test test-long lint demo bench bench-transactions clean
+.PHONY: setup test test-long lint recipe demo bench bench-transactions clean
 
 setup: $(READY)
 
-$(READY): pyproject.toml tests/realconda/requirements.txt tests/realconda/finder.py tests/realconda/bundled.py
+$(READY): pyproject.toml $(wildcard tests/realconda/*requirements.txt) tests/realconda/finder.py tests/realconda/bundled.py
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.12 found: name one with PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]' -r tests/realconda/requirements.txt
+	$(BIN)/python -m pip install --quiet --use-pep517 --editable '.[dev]' -r tests/realconda/requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps conda-lock==4.0.3
 	$(BIN)/python -m tests.realconda.bundled
 	touch $@
@@ -37,6 +38,9 @@ test-long: setup
 	ALL_MUTANTS=1 MODEL_STEPS=100000 RACE_INSTALLS=100000 RACE_TRANSACTIONS=100 \
 	ATTACK_TRIALS=1000 $(BIN)/python -m pytest tests/test_mutants.py tests/test_clean_model.py \
 	tests/test_clean_race.py tests/e2e/test_clean_race.py tests/test_clean_attack.py
+
+recipe: setup
+	$(BIN)/python -m tests.realconda.recipe
 
 demo: setup
 	$(BIN)/python -m tests.realconda.demo
