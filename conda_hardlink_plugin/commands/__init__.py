@@ -21,6 +21,7 @@ VERBS = {
     "restore": "Bring back what `clean --keep` holds.",
     "merge": "Add up the reports of several machines.",
     "index": "Say what the index of the last report is, or remove it.",
+    "completion": "Print what has a shell complete these commands.",
 }
 
 
