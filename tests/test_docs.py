@@ -11,7 +11,7 @@ import pytest
 
 from conda_hardlink_plugin.causes import Cause
 from conda_hardlink_plugin.commands import VERBS, verb
-from conda_hardlink_plugin.render.views import CAUSE_HEADINGS
+from conda_hardlink_plugin.render.wording import CAUSE_HEADINGS
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DOCUMENTS = [

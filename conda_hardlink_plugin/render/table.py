@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from ..inventory import ReadingMode
 from .bar import BLOCKS, LETTERS
 from .surface import Column
-from .units import count, percent, size
+from .units import size
 from .views import print_views
+from .wording import mark_of, notes_of, totals_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ..costs import CacheFigures, EnvironmentFigures
     from ..report import Report
@@ -30,7 +30,6 @@ _LINES_OF_HEADING = 2  # the headings, and how many more there are
 _LINES_OF_LEGEND = 1
 _LINES_OF_PROMPT = 2  # the command above and the next one below
 _FEWEST_ENVIRONMENTS = 5
-_NOTES_OF_A_KIND = 2
 _NEXT_STEPS = (
     "Next: conda hardlinks report -n NAME (one environment), --packages (who uses what),"
     " --why (private bytes by cause), --if-removed ENV... (what that would free)"
@@ -96,7 +95,7 @@ def _print_environments(
     ]
     rows = [
         [
-            row.name + _mark(row),
+            row.name + mark_of(row),
             size(row.size_bytes),
             size(row.shared_bytes),
             size(row.exclusive_bytes),
@@ -111,14 +110,6 @@ def _print_environments(
     if len(shown) < len(rows):
         terminal.say(f"... and {len(rows) - len(shown)} more: -v shows all.")
     terminal.say(bar.legend(), style="dim")
-
-
-def _mark(row: EnvironmentFigures) -> str:
-    marks = [
-        *(["softlinked"] if row.softlinked else []),
-        *(["incomplete"] if row.incomplete else []),
-    ]
-    return f" ({', '.join(marks)})" if marks else ""
 
 
 def _rows_that_fit(
@@ -158,55 +149,13 @@ def _print_caches(report: Report, terminal: Surface) -> None:
 
 
 def _print_totals(report: Report, terminal: Surface) -> None:
-    totals = report.totals
-    least = "at least " if report.incomplete else ""
-    kind = "on disk" if report.measure.value == "disk" else "apparent size"
     terminal.say()
-    terminal.say(
-        f"{least}{size(totals.on_disk_bytes)} {kind}; {least}{size(totals.as_copies_bytes)} as"
-        f" copies: hard links save {size(totals.saved_bytes)}"
-        f" ({percent(totals.saved_bytes, totals.as_copies_bytes)}) and"
-        f" {count(totals.saved_inodes, 'inode')}.",
-        style="bold",
-    )
+    terminal.say(totals_sentence(report), style="bold")
 
 
 def _print_notes(report: Report, terminal: Surface, *, verbose: bool) -> None:
-    notes = [*_about_quick(report), *report.warnings]
-    unreachable = [
-        f"{problem.path}: not looked at, {problem.reason}." for problem in report.unreachable
-    ]
-    if len(unreachable) > _NOTES_OF_A_KIND and not verbose:
-        more = count(len(unreachable) - 1, "more place")
-        unreachable = [unreachable[0], f"{more} not looked at: -v names them."]
-    notes += unreachable
-    if report.stale:
-        names = report.stale[0] if len(report.stale) == 1 else count(len(report.stale), "place")
-        notes.append(f"{names} in environments.txt: no environment any more, and counted nowhere.")
-    if verbose:
-        notes += [
-            f"{problem.path}: {_begin_small(problem.reason)}." for problem in report.unreadable
-        ]
-    prefixes = {row.prefix for row in report.environments}
-    notes += [
-        f"{path} is the same folder as {same}."
-        for path, same in report.aliases.items()
-        if verbose or same in prefixes
-    ]
+    notes = notes_of(report, verbose=verbose)
     if notes:
         terminal.say()
     for note in notes:
         terminal.say(f"! {note}", style="yellow", indent="  ")
-
-
-def _about_quick(report: Report) -> Iterator[str]:
-    if report.reading.mode is ReadingMode.QUICK:
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.reading.taken_s))
-        yield (
-            "Quick: only folders were looked at again. Files that have grown, and links that were"
-            f" made elsewhere, since {since} are not in these figures."
-        )
-
-
-def _begin_small(phrase: str) -> str:
-    return phrase[:1].lower() + phrase[1:]

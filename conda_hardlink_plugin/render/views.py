@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..usage import Measure
 from .surface import Column
 from .units import count, percent, size
+from .wording import CAUSE_HEADINGS, users_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,18 +18,6 @@ if TYPE_CHECKING:
     from ..report import DuRow, IfRemoved, PackageFigures, Report
     from .surface import Surface
 
-CAUSE_HEADINGS = {
-    "prefix_rewritten": "PREFIX REWRITTEN",
-    "bytecode": "BYTECODE",
-    "entry_points_and_records": "ENTRY POINTS, RECORDS",
-    "pip": "PIP",
-    "copied": "COPIED THOUGH LINKABLE",
-    "not_in_cache": "PACKAGE NOT IN CACHE",
-    "symlinks": "SYMBOLIC LINKS",
-    "no_link": "NO_LINK",
-    "unowned": "UNOWNED",
-    "directories": "DIRECTORIES",
-}
 USE_LEGEND = {
     "softlink": "softlink: by symbolic links",
     "record": "record: installed, but nothing is linked",
@@ -162,7 +151,7 @@ def _print_packages(packages: Sequence[PackageFigures], terminal: Surface) -> No
             [
                 package.name,
                 size(package.size_bytes),
-                _users(package),
+                ", ".join(users_of(package)),
                 *([os.path.dirname(package.path)] if len(caches) > 1 else []),
             ]
             for package in ordered
@@ -174,21 +163,6 @@ def _print_packages(packages: Sequence[PackageFigures], terminal: Surface) -> No
         terminal.say("; ".join([*legend, "else by hard links."]), style="dim")
     unused = sum(package.unused for package in packages)
     terminal.say(f"{count(len(packages), 'package')}, {unused:,} unused.")
-
-
-def _users(package: PackageFigures) -> str:
-    """Name the environments; how they use it where that is not by hard links."""
-    if package.unused:
-        return "unused"
-    if not package.environments and not package.used_outside:
-        return f"nobody, kept: {package.verdict}"
-    users = [
-        user.name if user.use == "hardlink" else f"{user.name} ({user.use})"
-        for user in package.environments
-    ]
-    if package.used_outside:
-        users.append("somebody outside")
-    return ", ".join(users)
 
 
 def _print_if_removed(if_removed: IfRemoved, terminal: Surface) -> None:
