@@ -162,6 +162,7 @@ class Facts:
         softlinks: For each environment, where its symbolic links into caches lead.
         evidence: The verdict on each extracted package.
         roots_of_environments: Indexes of the roots that are environments.
+        packages: The units that are extracted packages, by path.
         with_clean: For each environment, what removing it and its own packages frees.
 
     """
@@ -178,6 +179,7 @@ class Facts:
         self.roots_of_environments = [
             index for index, root in enumerate(inventory.roots) if root.kind is RootKind.ENVIRONMENT
         ]
+        self.packages = sorted(self.evidence.uses, key=lambda unit: inventory.units[unit].path)
         only_user = self.evidence.by_only_user()
         self.with_clean = self.usage.exclusive_with_packages(
             {root: only_user.get(root, set()) for root in self.roots_of_environments}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .costs import CacheFigures, DeviceFigures, EnvironmentFigures, Totals
     from .evidence import Terms
     from .inventory import Inventory, Reading
+    from .picture import Picture
     from .records import PathProblem
     from .usage import Usage
 
@@ -119,6 +120,7 @@ class Report:
     du: tuple[DuRow, ...] | None = None
     if_removed: IfRemoved | None = None
     detail: EnvironmentDetail | None = None
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Request:
     du: bool = False
     if_removed: tuple[str, ...] | None = None
     detail: str | None = None
+    picture: bool = False
 
 
 def build_report(
@@ -161,6 +164,7 @@ def build_report(
     """
     facts = Facts(inventory, names, request.measure, terms)
     breakdowns = _breakdowns(facts, request)
+    packages = tuple(_packages(facts)) if request.packages or request.picture else ()
     notes = find_notes(
         inventory,
         facts.usage,
@@ -188,10 +192,11 @@ def build_report(
         incomplete=bool(notes.unreadable),
         warnings=(*notes.warnings, *_about_records(unread_records)),
         reading=inventory.reading,
-        packages=tuple(_packages(facts)) if request.packages else None,
+        packages=packages if request.packages else None,
         du=tuple(_du(facts.usage, inventory)) if request.du else None,
         if_removed=_if_removed(facts, request.if_removed, root_of) if request.if_removed else None,
         detail=_detail(facts, breakdowns, root_of[request.detail]) if request.detail else None,
+        picture=_picture(facts, breakdowns, packages) if request.picture else None,
     )
 
 
@@ -199,7 +204,7 @@ def _packages(facts: Facts) -> Iterator[PackageFigures]:
     sizes = facts.usage.unique_by_unit
     units = facts.inventory.units
     uses = facts.evidence.uses
-    for unit in sorted(uses, key=lambda unit: units[unit].path):
+    for unit in facts.packages:
         use, path, verdict = uses[unit], units[unit].path, facts.evidence.verdict(unit)
         users = (
             PackageUser(facts.names.get(prefix, prefix), prefix, use.environments[root].value)
@@ -250,7 +255,7 @@ def _if_removed(facts: Facts, prefixes: Sequence[str], root_of: Mapping[str, int
 
 
 def _breakdowns(facts: Facts, request: Request) -> dict[int, Breakdown]:
-    if not request.causes and request.detail is None:
+    if not (request.causes or request.picture) and request.detail is None:
         return {}
     from .breakdown import break_down  # noqa: PLC0415  # most reports need none
 
@@ -262,6 +267,14 @@ def _detail(facts: Facts, breakdowns: Mapping[int, Breakdown], root: int) -> Env
     from .breakdown import detail_of  # noqa: PLC0415  # most reports have none
 
     return detail_of(facts.usage, facts.names, root, breakdowns[root])
+
+
+def _picture(
+    facts: Facts, breakdowns: Mapping[int, Breakdown], packages: Sequence[PackageFigures]
+) -> Picture:
+    from .picture import build_picture  # noqa: PLC0415  # most reports draw none
+
+    return build_picture(facts, breakdowns, packages)
 
 
 def _unread_records(breakdowns: Mapping[int, Breakdown]) -> Iterator[PathProblem]:

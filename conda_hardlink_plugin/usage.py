@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from .inventory import GroupSums, Inventory, OwnFile, PrivateSums, RootKind, UnitKind
@@ -232,6 +233,51 @@ class Usage:
             if root in group.roots and other in group.roots
         )
 
+    def shared_by_pair(self, roots: AbstractSet[int]) -> dict[tuple[int, int], int]:
+        """Return `shared_between` for every two of some roots, the smaller index first.
+
+        Pairs that have nothing in common are left out.
+        """
+        amounts: dict[tuple[int, ...], int] = {}
+        for group, amount, _ in self._groups:
+            held_by = tuple(root for root in group.roots if root in roots)
+            amounts[held_by] = amounts.get(held_by, 0) + amount
+        figures: dict[tuple[int, int], int] = {}
+        for held_by, amount in amounts.items():
+            if amount:
+                for pair in combinations(held_by, 2):
+                    figures[pair] = figures.get(pair, 0) + amount
+        return figures
+
+    def each_inode_once(
+        self, rank: Mapping[int, int]
+    ) -> tuple[list[int], dict[tuple[tuple[int, ...], bool], int]]:
+        """Give each inode to one place: all of these figures add up to `on_disk`.
+
+        An inode with links in caches goes to the unit of the lowest rank that holds it, of several
+        to the first; one that only one environment holds, with all its links, to the unit of that;
+        any other to the environments that hold it together.
+
+        Args:
+            rank: For each unit of a cache, how soon it is given an inode that others hold too.
+
+        Returns:
+            What each unit is given; and for each set of environments (root indexes), and whether
+            all links of those inodes were seen, what is given to it.
+
+        """
+        by_unit = list(self._unit_private)
+        between: dict[tuple[tuple[int, ...], bool], int] = {}
+        for group, amount, _ in self._groups:
+            if group.cache_units:
+                by_unit[min(group.cache_units, key=lambda unit: (rank[unit], unit))] += amount
+            elif group.complete and len(group.roots) == 1:
+                by_unit[self.units_of_root[group.roots[0]][0]] += amount
+            else:
+                place = group.roots, group.complete
+                between[place] = between.get(place, 0) + amount
+        return by_unit, between
+
     def roots_sharing_with(self, unit: int) -> set[int]:
         """Return the roots that hold a link to some inode of a cache unit."""
         groups = (group.roots for group, _, _ in self._groups if unit in group.cache_units)
@@ -309,15 +355,8 @@ class Usage:
                 something keeps them.
 
         """
-        units = self.inventory.units
-        part_of = {
-            unit: CachePart.USED
-            if unit in used
-            else CachePart.UNUSED
-            if unit in unused
-            else _PART_OF_KIND[units[unit].kind]
-            for unit in self.units_of_root[root]
-        }
+        part_of_any = self.parts_of_units(used, unused)
+        part_of = {unit: part_of_any[unit] for unit in self.units_of_root[root]}
         parts = dict.fromkeys(CachePart, 0)
         for unit, part in part_of.items():
             parts[part] += self._unit_private[unit]
@@ -326,6 +365,20 @@ class Usage:
                 here = [part_of[unit] for unit in group.cache_units if unit in part_of]
                 parts[min(here, key=lambda part: part.value)] += amount
         return parts
+
+    def parts_of_units(
+        self, used: Collection[int], unused: Collection[int]
+    ) -> dict[int, CachePart]:
+        """Return what each unit of a cache is there for; the arguments are as in `cache_parts`."""
+        return {
+            index: CachePart.USED
+            if index in used
+            else CachePart.UNUSED
+            if index in unused
+            else _PART_OF_KIND[unit.kind]
+            for index, unit in enumerate(self.inventory.units)
+            if unit.kind is not UnitKind.ENVIRONMENT
+        }
 
     @cached_property
     def _cache_units_sharing(self) -> dict[int, set[int]]:
