@@ -50,16 +50,16 @@ class FormatError(HardlinksError):
     """A format has no place for what was asked for, or cannot be written here."""
 
 
-class OutputError(HardlinksError):
-    """A file that was to be written cannot be."""
-
-
 class ReportNotReadError(HardlinksError):
     """A file is no report, or reports cannot be added up."""
 
 
 class IndexNotClearedError(HardlinksError):
     """The index cannot be removed."""
+
+
+class FileNotWrittenError(HardlinksError):
+    """A file cannot be written where it is wanted."""
 
 
 class SubjectNotFoundError(HardlinksError):

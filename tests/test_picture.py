@@ -253,3 +253,18 @@ def test_each_inode_is_given_to_one_place_by_the_definition(layout, random, meas
         assert by_unit == expected
         assert between == expected_between
         assert sum(by_unit) + sum(between.values()) == usage.on_disk
+
+
+def test_what_two_environments_share_with_others_and_with_a_cache_is_shared_by_the_two(tmp_path):
+    made = SmallInstallation(str(tmp_path))
+    one, two, three = (made.environment(name) for name in ("one", "two", "three"))
+    package = made.package("p-1-0", {"lib/p": b"p" * 5000})
+    for prefix in (one, two):
+        made.install(prefix, package)
+        link_or_write(f"{tmp_path}/by-two", f"{prefix}/by-two", 9000)
+    for prefix in (one, two, three):
+        link_or_write(f"{tmp_path}/by-all", f"{prefix}/by-all", 30_000)
+    sharing = drawn(made).picture.sharing
+    of_all = du(f"{one}/by-all")[0]
+    assert sharing.between(0, 1) == of_all + du(f"{one}/by-two")[0] + du(f"{one}/lib/p")[0]
+    assert sharing.between(0, 2) == sharing.between(1, 2) == of_all

@@ -1,11 +1,9 @@
-"""Where a report goes: standard output, or a file that is there whole or not at all."""
+"""Standard output: text of any encoding, closed, or not read any more."""
 
 from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
@@ -51,48 +49,3 @@ def print_text(text: str) -> None:
 def encoded(text: str) -> bytes:
     """Return text in UTF-8; a byte of a name that was not UTF-8 comes back as it was."""
     return text.encode("utf-8", "surrogateescape")
-
-
-def write_file(path: str, content: bytes) -> None:
-    """Write a file; whoever reads it at that time finds the last one or this one.
-
-    It is written beside its place and renamed. A symbolic link is followed; what is no regular
-    file, as `/dev/stdout`, is written to.
-
-    Raises:
-        OutputError: It cannot be written; what was there is there still.
-
-    """
-    from ..errors import OutputError
-
-    try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            with open(path, "wb") as file:
-                file.write(content)
-        else:
-            _replace(os.path.realpath(path), content)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _replace(path: str, content: bytes) -> None:
-    folder, name = os.path.split(path)
-    descriptor, beside = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-        os.chmod(beside, _mode_of(path))
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(beside)
-        raise
-
-
-def _mode_of(path: str) -> int:
-    """Return the permissions of a file, or those that a new one gets."""
-    with suppress(OSError):
-        return os.stat(path).st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

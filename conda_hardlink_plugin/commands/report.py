@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -20,8 +22,9 @@ DESCRIPTION = """
 Walk every package cache and every environment, and print what each costs:
 SIZE is what `du -s` prints for it alone, EXCLUSIVE what removing it frees,
 WITH CLEAN what removing it and then the cached packages that only it used
-frees. Nothing is written but the index of what was found, so that the next
-report reads only what has changed (`conda hardlinks index`).
+frees. Nothing is written but the files that are asked for, and the index of
+what was found, so that the next report reads only what has changed
+(`conda hardlinks index`).
 """
 EXAMPLES = """\
   conda hardlinks report                      every environment and cache
@@ -83,6 +86,13 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         dest="du_rows",
         help="What `du -s` prints for each alone, and for all in one call, caches first.",
     )
+    more.add_argument(
+        "--html",
+        dest="html_file",
+        metavar="FILE",
+        help="Write a page as well: a map of the disk, what environments share, and tables to sort"
+        " and to search. One file that loads nothing from elsewhere.",
+    )
     where = parser.add_argument_group("Where to look")
     add_evidence_options(where)
     where.add_argument(
@@ -143,12 +153,16 @@ def execute(args: argparse.Namespace) -> int:
 
     from ..crew import crew_for
     from ..errors import StoppedError
+    from ..render.escape import printable
     from .formats import format_of, text_of
-    from .output import encoded, is_closed, print_text, show, write_file
+    from .output import encoded, is_closed, print_text, show
+    from .output_file import check_file, write_file
 
     if args.output is None and is_closed("the report"):
         return 1
     written_as = format_of(args, json=context.json)
+    page = None if args.html_file is None else check_file("--html", args.html_file)
+    output = None if args.output is None else check_file("--output", args.output)
     try:
         with ExitStack() as stack:
             crew = stack.enter_context(crew_for(context.pkgs_dirs, ready=not args.uses_index))
@@ -159,15 +173,21 @@ def execute(args: argparse.Namespace) -> int:
 
                 lookup = stack.enter_context(look_up(index_folder(), quick=args.quick, crew=crew))
             report, survey = make_report(args, crew, lookup)
-        if args.output is None and written_as == "table":
+        if page is not None:
+            from ..render.html import render_html
+
+            write_file(page, encoded(render_html(report, time.time())))
+        if output is None and written_as == "table":
             show(lambda: print_table(report, args))
         else:
             verbose = context.verbosity > 0
             text = text_of(written_as, report, survey, sort=args.sort_column, verbose=verbose)
-            if args.output is None:
+            if output is None:
                 show(lambda: print_text(text))
             else:
-                write_file(args.output, encoded(text))
+                write_file(output, encoded(text))
+        if page is not None and not (context.json or context.quiet) and sys.stderr is not None:
+            sys.stderr.write(f"The page is in {printable(page)}.\n")
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
     return 0
@@ -201,7 +221,7 @@ def make_report(
 
 def detailed_roots(request: Request, installation: Installation) -> list[str]:
     """Return the environments whose files are wanted one by one."""
-    if request.causes:
+    if request.causes or request.picture:
         return [environment.prefix for environment in installation.environments]
     if request.detail is not None:
         return installation.paths_of(installation.environment(request.detail))
@@ -228,6 +248,7 @@ def request_of(args: argparse.Namespace, installation: Installation) -> Request:
         if removed
         else None,
         detail=installation.environment(detail).prefix if detail is not None else None,
+        picture=args.html_file is not None,
     )
 
 

@@ -1,0 +1,225 @@
+"""A report as one page: a map of the disk, tables to sort and to search, nothing from elsewhere.
+
+The template gets the report and what is computed here; every text that it prints is made printable
+and escaped, whoever wrote it. Style and script are constants, and the page allows those two only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from dataclasses import dataclass
+from importlib.resources import files
+from math import isqrt
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ..picture import AreaKind
+from .escape import printable
+from .map_words import (
+    HEADING_CHARACTER,
+    KIND_LABELS,
+    PACKAGE_KINDS,
+    block_title,
+    tile_label,
+    tile_name,
+    tile_title,
+)
+from .treemap import Canvas, lay_out
+from .units import count, percent, size
+from .wording import CAUSE_HEADINGS, mark_of, notes_of, totals_sentence, users_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..picture import Picture
+    from ..report import Report
+    from .treemap import Block
+
+CANVASES = (Canvas("wide", 1160, 560), Canvas("middle", 720, 520), Canvas("narrow", 360, 560))
+_HEAT_LEVELS = 8
+_USERS_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class KindFigures:
+    """All areas of one kind.
+
+    Attributes:
+        kind: Which kind.
+        label: What it is called.
+        amount_bytes: All of them.
+        packages: How many packages; `None` where they are no packages.
+
+    """
+
+    kind: str
+    label: str
+    amount_bytes: int
+    packages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MapFigures:
+    """The map of the disk for screens of some width."""
+
+    canvas: Canvas
+    blocks: Sequence[Block]
+
+
+def render_html(report: Report, written_s: float) -> str:
+    """Return the page.
+
+    Args:
+        report: What to show; its `picture` was asked for.
+        written_s: When, in seconds since the epoch.
+
+    Raises:
+        ValueError: The report has no picture.
+
+    """
+    picture = report.picture
+    if picture is None:
+        raise ValueError("a page needs a report with a picture")
+    style, script = _inlined("page.css"), _inlined("page.js")
+    template = _templates().get_template("page.html.jinja")
+    return template.render(
+        report=report,
+        picture=picture,
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+        written=time.strftime("%Y-%m-%d %H:%M", time.localtime(written_s)),
+        totals_sentence=totals_sentence(report),
+        notes=notes_of(report, verbose=True),
+        kinds=_kinds(picture),
+        maps=[MapFigures(canvas, lay_out(picture.holders, canvas)) for canvas in CANVASES],
+        kind_of_package=_kinds_of_packages(picture),
+        place_of_prefix={row.prefix: place for place, row in enumerate(report.environments)},
+        environments=sorted(
+            enumerate(report.environments), key=lambda item: (-item[1].size_bytes, item[1].name)
+        ),
+        packages=sorted(
+            enumerate(picture.packages), key=lambda item: (-item[1].size_bytes, item[1].path)
+        ),
+        longest_bar_bytes=max(
+            (row.size_bytes + row.softlinked_bytes for row in report.environments), default=0
+        ),
+        causes={
+            cause: heading
+            for cause, heading in CAUSE_HEADINGS.items()
+            if any(private and private[cause] for private in picture.private)
+        },
+        most_private_bytes=max(
+            (amount for private in picture.private if private for amount in private.values()),
+            default=0,
+        ),
+        most_shared_bytes=max(picture.sharing.shared_bytes.values(), default=0),
+        cache_parts=_cache_parts(report),
+        users_shown=_USERS_SHOWN,
+    )
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("conda_hardlink_plugin.render", "templates"),
+        autoescape=True,
+        finalize=_printable,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        "block_title": block_title,
+        "count": count,
+        "heading_character": HEADING_CHARACTER,
+        "heat": _heat,
+        "mark_of": mark_of,
+        "percent": percent,
+        "tile_label": tile_label,
+        "tile_name": tile_name,
+        "tile_title": tile_title,
+        "users_of": users_of,
+    }
+    environment.filters["size"] = size
+    return environment
+
+
+def _printable(value: object) -> object:
+    """Make a text that a template prints printable, but for our own style and script."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _inlined(name: str) -> Markup:
+    """Return a file that is part of the page as it stands."""
+    file = files("conda_hardlink_plugin.render") / "templates" / name
+    return Markup(file.read_text("utf-8"))  # noqa: S704  # a file of this package
+
+
+def _policy(style: str, script: str) -> str:
+    """Return the Content-Security-Policy that allows this style and this script, and nothing."""
+    style_hash, script_hash = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}';"
+        " img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _kinds(picture: Picture) -> list[KindFigures]:
+    """Return what each kind of area adds up to, where there is any."""
+    amounts = dict.fromkeys(AreaKind, 0)
+    packages = dict.fromkeys(AreaKind, 0)
+    for holder in picture.holders:
+        for area in holder.areas:
+            amounts[area.kind] += area.amount_bytes
+            packages[area.kind] += area.package is not None
+    return [
+        KindFigures(
+            kind.value,
+            KIND_LABELS[kind],
+            amount,
+            packages[kind] if kind in PACKAGE_KINDS else None,
+        )
+        for kind, amount in amounts.items()
+        if amount
+    ]
+
+
+def _kinds_of_packages(picture: Picture) -> dict[int, str]:
+    """Return the kind of the area of each package that has one."""
+    return {
+        area.package: area.kind.value
+        for holder in picture.holders
+        for area in holder.areas
+        if area.package is not None
+    }
+
+
+def _cache_parts(report: Report) -> Mapping[str, str]:
+    """Return the columns of the caches: the heading and the field, as the table has them."""
+    parts = {
+        "SIZE": "size_bytes",
+        "USED": "used_bytes",
+        "KEPT": "kept_bytes",
+        "UNUSED": "unused_bytes",
+        "TARBALLS": "tarball_bytes",
+        "QUARANTINE": "quarantine_bytes",
+        "OTHER": "other_bytes",
+    }
+    return {
+        heading: field
+        for heading, field in parts.items()
+        if heading not in ("KEPT", "QUARANTINE")
+        or any(getattr(cache, field) for cache in report.caches)
+    }
+
+
+def _heat(amount: int, most: int) -> int:
+    """Return how strongly a figure is shaded, from 0 for nothing to 8: by its square root."""
+    return 1 + isqrt((_HEAT_LEVELS - 1) ** 2 * amount // most) if amount else 0
