@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from conda_hardlink_plugin.picture import Area, AreaKind, Holder, HolderKind
 from conda_hardlink_plugin.render.html import CANVASES
-from conda_hardlink_plugin.render.map_words import block_title, tile_label
+from conda_hardlink_plugin.render.map_words import block_title, tile_label, tile_name
 from conda_hardlink_plugin.render.treemap import (
     MOST_TILES_OF_A_HOLDER,
     SMALLEST_TILE,
@@ -91,6 +91,19 @@ def test_environments_too_small_to_be_seen_are_gathered_but_no_cache_is():
     ]
 
 
+def test_of_environments_that_are_gathered_each_is_one_rectangle():
+    report = page_report(400, 0)
+    gathered = [b for b in lay_out(report.picture.holders, CANVAS) if len(b.holders) > 1]
+    (block,) = gathered
+    names = {holder.name for holder in block.holders}
+    labels = [tile_name(tile, block, report) for tile in block.tiles]
+    assert {label for label in labels if "smaller" not in label} <= names
+    assert len(labels) > 10
+    for tile in block.tiles[:5]:
+        (place,) = tile.areas[0].environments
+        assert tile.amount_bytes == report.environments[place].exclusive_bytes
+
+
 @pytest.mark.parametrize("canvas", CANVASES, ids=lambda canvas: canvas.name)
 def test_thousands_of_packages_are_some_hundred_rectangles(canvas):
     report = page_report(40, 5000)
@@ -103,7 +116,7 @@ def test_thousands_of_packages_are_some_hundred_rectangles(canvas):
     for block in blocks:
         assert len(block_title(block)) * 8 <= max(block.place.width, 40)
         for tile in block.tiles:
-            assert len(tile_label(tile, report)) * 6.7 <= max(tile.place.width, 40)
+            assert len(tile_label(tile, block, report)) * 6.7 <= max(tile.place.width, 40)
 
 
 def test_equal_packages_are_no_more_rectangles_than_may_be():

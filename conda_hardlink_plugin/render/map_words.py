@@ -48,14 +48,17 @@ def block_title(block: Block) -> str:
     return cut(name, room) if room >= _FEWEST_CHARACTERS else ""
 
 
-def tile_label(tile: Tile, report: Report) -> str:
+def tile_label(tile: Tile, block: Block, report: Report) -> str:
     """Return what stands in a rectangle, as much of it as there is room for."""
     room = int((tile.place.width - LABEL_MARGIN) / LABEL_CHARACTER)
-    return _cut_after(tile_name(tile, report), room) if room >= _FEWEST_CHARACTERS else ""
+    return _cut_after(tile_name(tile, block, report), room) if room >= _FEWEST_CHARACTERS else ""
 
 
-def tile_name(tile: Tile, report: Report) -> str:
+def tile_name(tile: Tile, block: Block, report: Report) -> str:
     """Return what a rectangle stands for."""
+    environments = {place for area in tile.areas for place in area.environments}
+    if len(block.holders) > 1 and len(environments) == 1:
+        return report.environments[environments.pop()].name
     if len(tile.areas) > 1:
         return _how_many(tile)
     return _area_name(tile.areas[0], report)
@@ -66,7 +69,7 @@ def tile_title(tile: Tile, block: Block, report: Report) -> str:
     whole = report.totals.on_disk_bytes
     what = f"{size(tile.amount_bytes)} ({percent(tile.amount_bytes, whole)})"
     kind = KIND_LABELS[tile.kind].lower()
-    name, area = tile_name(tile, report), tile.areas[0]
+    name, area = tile_name(tile, block, report), tile.areas[0]
     if len(tile.areas) > 1:
         return f"{name}: {what}, {kind}, in {_holder_name(block)}."
     if area.package is not None and report.picture is not None:
@@ -81,8 +84,12 @@ def tile_title(tile: Tile, block: Block, report: Report) -> str:
 
 
 def _how_many(tile: Tile) -> str:
-    noun = "smaller package" if tile.areas[0].package is not None else "smaller part"
-    return count(len(tile.areas), noun)
+    if tile.areas[0].package is not None:
+        return count(len(tile.areas), "smaller package")
+    # Of several environments each is one part, whatever its areas are.
+    environments = {area.environments for area in tile.areas}
+    parts = len(environments) if len(environments) > 1 else len(tile.areas)
+    return count(parts, "smaller part")
 
 
 def _area_name(area: Area, report: Report) -> str:

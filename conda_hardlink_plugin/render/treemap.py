@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeVar
 
-    Sized = TypeVar("Sized", Area, Holder)
+    Part = TypeVar("Part")
 
 SMALLEST_HOLDER = 400.0  # of an environment that gets a place of its own, in square units
 SMALLEST_TILE = 30.0
@@ -112,42 +112,68 @@ def lay_out(holders: Sequence[Holder], canvas: Canvas) -> list[Block]:
     whole = Rectangle(0, 0, canvas.width, canvas.height)
     return [
         Block(place, group, amount, tuple(_tiles(group, place, amount)))
-        for group, place, amount in _divide(groups, whole)
+        for group, place, amount in _divide([(group, _bytes_of(group)) for group in groups], whole)
     ]
 
 
 def _tiles(holders: Sequence[Holder], place: Rectangle, total_bytes: int) -> list[Tile]:
-    """Divide the place of some holders among the kinds of their areas, and then the areas."""
-    areas = sorted(
-        (area for holder in holders for area in holder.areas), key=lambda area: -area.amount_bytes
+    """Divide the place of some holders among the kinds of their areas, and then the areas.
+
+    Of several holders, all that one of them has of a kind is drawn as one.
+    """
+    wholes = _wholes(holders)
+    smallest_bytes = max(
+        SMALLEST_TILE * total_bytes / (place.width * place.height),
+        _bytes_of(wholes[:MOST_TILES_OF_A_HOLDER][-1]),
     )
-    smallest_bytes = SMALLEST_TILE * total_bytes / (place.width * place.height)
-    fewest_bytes = areas[:MOST_TILES_OF_A_HOLDER][-1].amount_bytes
-    kinds = [tuple(area for area in areas if area.kind is kind) for kind in AreaKind]
-    tiles = []
-    for of_kind, part, _ in _divide([areas for areas in kinds if areas], place):
-        large = [
-            area
-            for area in of_kind
-            if area.amount_bytes >= smallest_bytes and area.amount_bytes >= fewest_bytes
-        ][:MOST_TILES_OF_A_HOLDER]
-        groups: list[tuple[Area, ...]] = [(area,) for area in large]
-        groups += [of_kind[len(large) :]] if len(large) < len(of_kind) else []
-        tiles += [Tile(where, group, amount) for group, where, amount in _divide(groups, part)]
-    return tiles
+    kinds = [[whole for whole in wholes if whole[0].kind is kind] for kind in AreaKind]
+    parts = [(of_kind, sum(map(_bytes_of, of_kind))) for of_kind in kinds if of_kind]
+    return [
+        Tile(where, areas, amount)
+        for of_kind, part, _ in _divide(parts, place)
+        for areas, where, amount in _divide(_gathered(of_kind, smallest_bytes), part)
+    ]
+
+
+def _wholes(holders: Sequence[Holder]) -> list[tuple[Area, ...]]:
+    """Return what is drawn as one if it is large enough, the largest first."""
+    wholes: list[tuple[Area, ...]]
+    if len(holders) == 1:
+        wholes = [(area,) for area in holders[0].areas]
+    else:
+        of_kinds = (
+            tuple(area for area in holder.areas if area.kind is kind)
+            for holder in holders
+            for kind in AreaKind
+        )
+        wholes = [areas for areas in of_kinds if areas]
+    return sorted(wholes, key=_bytes_of, reverse=True)
+
+
+def _gathered(
+    wholes: Sequence[tuple[Area, ...]], smallest_bytes: float
+) -> list[tuple[tuple[Area, ...], int]]:
+    """Return what is drawn of one kind, with its bytes; what is too small is gathered."""
+    large = [whole for whole in wholes if _bytes_of(whole) >= smallest_bytes]
+    large = large[:MOST_TILES_OF_A_HOLDER]
+    small = tuple(area for whole in wholes[len(large) :] for area in whole)
+    return [(whole, _bytes_of(whole)) for whole in [*large, *([small] if small else [])]]
+
+
+def _bytes_of(parts: Sequence[Area] | Sequence[Holder]) -> int:
+    return sum(part.amount_bytes for part in parts)
 
 
 def _divide(
-    groups: Sequence[tuple[Sized, ...]], place: Rectangle
-) -> list[tuple[tuple[Sized, ...], Rectangle, int]]:
-    """Divide a place among groups by their bytes, the largest first."""
-    amounts = [(group, sum(item.amount_bytes for item in group)) for group in groups]
-    amounts.sort(key=lambda item: -item[1])
-    least = sum(amount for _, amount in amounts) / FINEST
-    sizes = [max(amount, least) for _, amount in amounts]
+    parts: Sequence[tuple[Part, int]], place: Rectangle
+) -> list[tuple[Part, Rectangle, int]]:
+    """Divide a place among parts by their bytes, the largest first."""
+    ordered = sorted(parts, key=lambda part: -part[1])
+    least = sum(amount for _, amount in ordered) / FINEST
+    sizes = [max(amount, least) for _, amount in ordered]
     scaled = squarify.normalize_sizes(sizes, place.width, place.height)
     found = squarify.squarify(scaled, place.x, place.y, place.width, place.height)
     return [
-        (group, Rectangle(where["x"], where["y"], where["dx"], where["dy"]), amount)
-        for (group, amount), where in zip(amounts, found, strict=True)
+        (part, Rectangle(where["x"], where["y"], where["dx"], where["dy"]), amount)
+        for (part, amount), where in zip(ordered, found, strict=True)
     ]

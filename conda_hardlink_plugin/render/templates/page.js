@@ -1,5 +1,6 @@
 "use strict";
 (() => {
+  document.querySelector(".finder").hidden = false;
   const search = document.getElementById("search");
   const matches = document.getElementById("matches");
   const chosen = document.getElementById("chosen");
@@ -176,6 +177,16 @@
         y: y.baseVal.value + height.baseVal.value / 2,
       };
     });
+    // Drawn last, so that no neighbour covers it.
+    const ring = document.createElementNS(map.namespaceURI, "rect");
+    ring.setAttribute("class", "ring");
+    map.append(ring);
+    const frame = (tile) => {
+      const around = tile?.querySelector("rect");
+      for (const name of ["x", "y", "width", "height"]) {
+        ring.setAttribute(name, around ? around.getAttribute(name) : "0");
+      }
+    };
     const placeOf = new Map(places.map((place) => [place.tile, place]));
     const tell = (tile) => { readout.textContent = tile.querySelector("title").textContent; };
     map.setAttribute("role", "group");
@@ -194,7 +205,9 @@
       if (!tile) return;
       for (const { tile: other } of places) other.setAttribute("tabindex", other === tile ? "0" : "-1");
       tell(tile);
+      frame(tile);
     });
+    map.addEventListener("focusout", () => frame(null));
     map.addEventListener("click", (event) => {
       const tile = event.target.closest(".tile");
       if (tile) chooseTile(tile);
