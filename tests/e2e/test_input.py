@@ -161,7 +161,7 @@ def test_help_names_every_option(installation):
     for option in (
         *("--name", "--prefix", "--packages", "--why", "--if-removed", "--du", "--search"),
         *("--cache", "--apparent-size", "--sort", "--json", "--quiet", "--verbose"),
-        *("--grace", "--ignore-env"),
+        *("--grace", "--ignore-env", "--html"),
     ):
         assert option in text
 
