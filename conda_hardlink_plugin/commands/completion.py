@@ -17,7 +17,7 @@ options, and the values of these. Nothing is installed.
 EXAMPLES = """\
   conda hardlinks completion bash > ~/.conda-hardlinks.bash
   conda hardlinks completion zsh > ~/.conda-hardlinks.zsh
-  conda hardlinks completion fish > ~/.config/fish/completions/conda-hardlinks.fish
+  conda hardlinks completion fish > ~/.conda-hardlinks.fish
 """
 SHELLS = ("bash", "zsh", "fish")
 

@@ -8,10 +8,10 @@ import stat
 import time
 
 import pytest
-from conda_hardlink_plugin.commands.page import check_file
 from selenium.webdriver.common.keys import Keys
 
-from conda_hardlink_plugin.errors import PageNotWrittenError
+from conda_hardlink_plugin.commands.output_file import check_file
+from conda_hardlink_plugin.errors import FileNotWrittenError
 from conda_hardlink_plugin.render.html import render_html
 from tests.e2e import browsing
 from tests.e2e.asking import make_prefix, plant, report_of
@@ -109,8 +109,8 @@ def test_where_no_page_can_be_is_an_object_with_json(installation, tmp_path):
 def test_a_folder_in_which_nothing_can_be_written_is_refused_before_anything_is_read():
     def refused():
         try:
-            return check_file("/usr/page.html")
-        except PageNotWrittenError as error:
+            return check_file("--html", "/usr/page.html")
+        except FileNotWrittenError as error:
             return str(error)
 
     said = in_child(refused, user=NOBODY)
