@@ -8,13 +8,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
 import hypothesis
 import pytest
 
 from tests import scanning
+from tests.realconda.copying import copy_in_place
 from tests.realconda.finder import other_conda_origin
 from tests.realconda.installation import Installation
 
@@ -136,19 +136,5 @@ def changing(installation):
 
     At the same path, which symbolic links and records have in them. No report was made of it yet.
     """
-    with _copy_in_place(installation.directory):
-        with suppress(FileNotFoundError):
-            os.unlink(f"{installation.environ['HOME']}/.cache/conda/hardlinks/report.index")
+    with copy_in_place(installation.directory):
         yield installation
-
-
-@contextmanager
-def _copy_in_place(directory):
-    untouched = f"{directory}.untouched"
-    os.rename(directory, untouched)
-    try:
-        subprocess.run(["cp", "-a", untouched, directory], check=True)
-        yield
-    finally:
-        subprocess.run(["rm", "-rf", directory], check=True)
-        os.rename(untouched, directory)
