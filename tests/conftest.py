@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 
 from tests import scanning
-from tests.realconda.copying import copy_in_place
+from tests.realconda.copying import copy_in_place, forget_reports
 from tests.realconda.finder import other_conda_origin
 from tests.realconda.installation import Installation
 
@@ -137,4 +137,5 @@ def changing(installation):
     At the same path, which symbolic links and records have in them. No report was made of it yet.
     """
     with copy_in_place(installation.directory):
+        forget_reports(installation.directory)
         yield installation

@@ -1,4 +1,4 @@
-"""A copy in the place of an installation, for whoever changes it."""
+"""A copy in the place of an installation, or of a part of one, for whoever changes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def copy_in_place(directory: str) -> Iterator[None]:
-    """Have a copy of an installation stand in its place, of which no report was made yet.
+    """Have a copy of a folder stand in its place.
 
     At the same path, which symbolic links and records have in them.
     """
@@ -21,7 +21,6 @@ def copy_in_place(directory: str) -> Iterator[None]:
     os.rename(directory, untouched)
     try:
         subprocess.run(["cp", "-a", untouched, directory], check=True)
-        forget_reports(directory)
         yield
     finally:
         subprocess.run(["rm", "-rf", directory], check=True)
