@@ -3,6 +3,8 @@
 #   make test-long  the races, attacks, mutants and the model of clean at length: more than half an hour
 #   make recipe     the conda package of recipe/, built and tested without a conda channel, into dist/
 #   make demo       a throw-away conda installation and a report on it
+#   make docs       the documentation site, in docs/_build
+#   make figures    what the documents show, outputs and pictures, written anew from real runs
 #   make bench-transactions  conda with and without the plugin
 #   make bench      timings against du and the peers of it that are installed
 # PYTHON is any Python from 3.10 to 3.12: make test PYTHON=python3.12
@@ -14,7 +16,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup test test-long lint recipe demo bench bench-transactions clean
+.PHONY: setup test test-long lint recipe demo docs figures bench bench-transactions clean
 
 setup: $(READY)
 
@@ -45,6 +47,13 @@ recipe: setup
 demo: setup
 	$(BIN)/python -m tests.realconda.demo
 
+docs: setup
+	$(BIN)/python -m sphinx -W --keep-going -n -q docs docs/_build
+	@echo docs/_build/index.html
+
+figures: setup
+	$(BIN)/python -m tests.documents
+
 bench: setup
 	$(BIN)/python benchmarks/bench.py
 
@@ -52,4 +61,4 @@ bench-transactions: setup
 	$(BIN)/python benchmarks/transactions.py
 
 clean:
-	rm -rf $(VENV) .demo dist
+	rm -rf $(VENV) .demo dist docs/_build

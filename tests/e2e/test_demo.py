@@ -1,18 +1,31 @@
-"""`make demo` shows right figures, of the environments that it promises."""
+"""`make demo` shows right figures, of what it promises; the documents show what is printed."""
 
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
+from tests.documents.__main__ import PICTURES
+from tests.documents.blocks import TOP, as_built, documents, place_for_demo, read, run, steps_of
+from tests.documents.comparing import difference, sizes_are_as_documented
+from tests.documents.terminal_picture import text_of_picture
 from tests.oracles import du
 from tests.realconda import demo
+from tests.realconda.finder import other_conda_origin
+
+# Of another one the demo has other records, and conda says other words.
+of_the_bundled_conda = pytest.mark.skipif(
+    other_conda_origin() is not None, reason="the documents show what the bundled conda prints"
+)
+WITH_COMMANDS = [document for document in documents() if steps_of(read(document))]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    return demo.build(str(tmp_path_factory.mktemp("demo")))
+def built():
+    with place_for_demo() as directory:
+        yield demo.build(directory)
 
 
 @pytest.mark.parametrize("option", [(), ("--apparent-size",)])
@@ -41,3 +54,30 @@ def test_what_is_there_and_no_demo_is_not_replaced(tmp_path):
     with pytest.raises(FileExistsError, match="is no demo"):
         demo.build(str(tmp_path))
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_there_are_documents_with_commands():
+    assert len(WITH_COMMANDS) >= 8
+
+
+@of_the_bundled_conda
+@pytest.mark.parametrize("document", WITH_COMMANDS)
+def test_a_document_shows_what_its_commands_print(built, document):
+    steps = steps_of(read(document))
+    figures = sizes_are_as_documented(built.directory)
+    with as_built(built, steps):
+        for step in steps:
+            differs = difference(step.output, run(built, step.command), figures=figures)
+            assert not differs, f"$ {step.command}\n{differs}\n`make figures` writes it anew"
+
+
+@of_the_bundled_conda
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_shows_what_the_command_prints(built, name):
+    command = PICTURES[name]
+    with as_built(built, []):
+        printed = run(built, command)
+    figures = sizes_are_as_documented(built.directory)
+    with open(os.path.join(TOP, "docs", "images", f"{name}.svg"), encoding="utf-8") as file:
+        shown = text_of_picture(file.read())
+    assert difference(shown, f"$ {command}\n{printed}", figures=figures) == ""

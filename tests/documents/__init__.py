@@ -1,0 +1,1 @@
+"""What the documents show: commands that are run, pictures that are drawn from real runs."""

@@ -1,0 +1,106 @@
+"""Whether a document shows what is printed, but for what differs from run to run."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+
+KIB, MIB = 1024, 1024**2
+
+_SLACK_BYTES = 96 * KIB  # of directories, records and bytecode, which name where they are
+# Every environment of the demo with python has a copy of the interpreter, and bytecode of it.
+_ENVIRONMENTS_WITH_PYTHON = 5
+_INTERPRETER_BYTES = 20 * KIB  # the one that the documents were written with
+_PYTHON = (3, 11)
+_OF_ANOTHER_PYTHON_BYTES = 512 * KIB
+
+_UNITS = {"B": 1, "bytes": 1, "KiB": KIB, "MiB": MIB, "GiB": 1024**3}
+_UNITS |= {"K": KIB, "M": MIB, "G": 1024**3}  # as du has them
+_FIGURE = re.compile(
+    r"(?<![\w./:-])(?P<number>\d[\d,]*(?:\.\d+)?)"
+    r"(?:(?: (?P<unit>[KMG]iB|B|bytes|%))|(?P<du>[KMG]))(?!\w)"
+    r"|(?<![\w./:-])(?P<bare>\d{5,})(?![\w./:-])"
+)
+_VARYING = (
+    (re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?"), "DATE"),
+    (re.compile(r"\b\d{8}T\d{6}Z?_?\w*|\b[0-9a-f]{12,}\b"), "ID"),
+    (re.compile("█+"), "█"),
+    (re.compile("▒+"), "▒"),
+    (re.compile("░+"), "░"),
+)
+
+
+def difference(shown: str, printed: str, *, figures: bool = True) -> str:
+    """Say what differs between a text that is shown and one that is printed, `""` if nothing does.
+
+    Lines may be folded elsewhere, and figures may be a little off: see above.
+
+    Args:
+        shown: The one.
+        printed: The other.
+        figures: Whether sizes are compared at all.
+
+    """
+    shown_words, shown_figures = _taken_apart(shown)
+    words, printed_figures = _taken_apart(printed)
+    if shown_words != words:
+        return f"shown:   {shown_words}\nprinted: {words}"
+    if not figures:
+        return ""
+    slack_bytes = _slack_bytes()
+    for expected, figure in zip(shown_figures, printed_figures, strict=True):
+        if not _is_near(expected, figure, slack_bytes):
+            return f"shown: {expected[0]}, printed: {figure[0]}"
+    return ""
+
+
+def sizes_are_as_documented(directory: str) -> bool:
+    """Tell whether a filesystem gives a folder and a small file 4 KiB each, and a link nothing."""
+    with tempfile.TemporaryDirectory(dir=directory) as folder:
+        with open(os.path.join(folder, "file"), "xb") as file:
+            file.write(b"small")
+            file.flush()
+            os.fsync(file.fileno())
+        os.symlink("file", os.path.join(folder, "link"))
+        names = (".", "file", "link")
+        blocks = [os.lstat(os.path.join(folder, name)).st_blocks for name in names]
+    return blocks == [8, 8, 0]
+
+
+def _taken_apart(text: str) -> tuple[str, list[re.Match[str]]]:
+    """Return a text without its figures, and the figures."""
+    for pattern, name in _VARYING:
+        text = pattern.sub(name, text)
+    text = " ".join(text.split())
+    return _FIGURE.sub("#", text), list(_FIGURE.finditer(text))
+
+
+def _is_near(expected: re.Match[str], figure: re.Match[str], slack_bytes: int) -> bool:
+    if "%" in (expected["unit"], figure["unit"]):
+        percents = float(expected["number"]), float(figure["number"])
+        return expected["unit"] == figure["unit"] and (
+            abs(percents[0] - percents[1]) <= 1 + slack_bytes / MIB
+        )
+    (size, step), (other, other_step) = _bytes(expected), _bytes(figure)
+    if size == 0 or other == 0:
+        return size == other
+    return abs(size - other) <= slack_bytes + max(step, other_step)
+
+
+def _bytes(figure: re.Match[str]) -> tuple[float, float]:
+    """Return what a figure says, and the step of its last digit."""
+    if figure["bare"]:
+        return float(figure["bare"]), 1
+    number = figure["number"].replace(",", "")
+    unit = _UNITS[figure["unit"] or figure["du"]]
+    decimals = len(number.partition(".")[2])
+    return float(number) * unit, unit / 10**decimals
+
+
+def _slack_bytes() -> int:
+    interpreter = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+    difference_bytes = abs(os.stat(interpreter).st_blocks * 512 - _INTERPRETER_BYTES)
+    slack_bytes = _SLACK_BYTES + _ENVIRONMENTS_WITH_PYTHON * difference_bytes
+    return slack_bytes + (_OF_ANOTHER_PYTHON_BYTES if sys.version_info[:2] != _PYTHON else 0)
