@@ -83,7 +83,7 @@ def _svg(report: dict[str, Any]) -> Iterator[str]:
         )
     yield _text(40, 48, "set", "environment a")
     yield _text(430, 48, "set", "environment b")
-    yield _text(455, 500, "set", "package cache")
+    yield _text(40, 524, "set", "package cache")
     for name, (x, y) in _PLACES.items():
         size, what = INODES[name]
         yield f'<circle cx="{x}" cy="{y - 24}" r="5" fill="#1d2129"/>'
