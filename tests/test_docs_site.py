@@ -134,3 +134,10 @@ def test_the_fields_of_a_schema_are_named_by_their_path(site, pages):
     page = pages[f"{site}/reference/json.html"].text
     for field in ("environments[].exclusive_bytes", "totals.saved_bytes", "aliases", "file.links"):
         assert field in page
+
+
+def test_every_schema_has_its_fields_on_the_page():
+    names = os.listdir(os.path.join(TOP, "docs", "reference"))
+    schemas = {name for name in names if name.endswith(".schema.json")}
+    shown = re.findall(r"^```\{json-schema\} (.+)$", read("docs/reference/json.md"), re.MULTILINE)
+    assert set(shown) == schemas

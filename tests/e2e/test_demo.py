@@ -9,16 +9,12 @@ import pytest
 
 from tests.documents.__main__ import PICTURES
 from tests.documents.blocks import TOP, as_built, documents, place_for_demo, read, run, steps_of
-from tests.documents.comparing import difference, sizes_are_as_documented
+from tests.documents.comparing import difference, what_is_unlike_the_documents
 from tests.documents.terminal_picture import text_of_picture
 from tests.oracles import du
 from tests.realconda import demo
 from tests.realconda.finder import other_conda_origin
 
-# Of another one the demo has other records, and conda says other words.
-of_the_bundled_conda = pytest.mark.skipif(
-    other_conda_origin() is not None, reason="the documents show what the bundled conda prints"
-)
 WITH_COMMANDS = [document for document in documents() if steps_of(read(document))]
 
 
@@ -60,24 +56,30 @@ def test_there_are_documents_with_commands():
     assert len(WITH_COMMANDS) >= 8
 
 
-@of_the_bundled_conda
+@pytest.fixture(scope="module")
+def documented(built):
+    """The demo, where figures are those of the documents."""
+    if other_conda_origin() is not None:
+        pytest.skip("the documents show what the bundled conda prints")
+    if reason := what_is_unlike_the_documents(built.directory):
+        pytest.skip(reason)
+    return built
+
+
 @pytest.mark.parametrize("document", WITH_COMMANDS)
-def test_a_document_shows_what_its_commands_print(built, document):
+def test_a_document_shows_what_its_commands_print(documented, document):
     steps = steps_of(read(document))
-    figures = sizes_are_as_documented(built.directory)
-    with as_built(built, steps):
+    with as_built(documented, steps):
         for step in steps:
-            differs = difference(step.output, run(built, step.command), figures=figures)
+            differs = difference(step.output, run(documented, step.command))
             assert not differs, f"$ {step.command}\n{differs}\n`make figures` writes it anew"
 
 
-@of_the_bundled_conda
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_shows_what_the_command_prints(built, name):
+def test_a_picture_shows_what_the_command_prints(documented, name):
     command = PICTURES[name]
-    with as_built(built, []):
-        printed = run(built, command)
-    figures = sizes_are_as_documented(built.directory)
+    with as_built(documented, []):
+        printed = run(documented, command)
     with open(os.path.join(TOP, "docs", "images", f"{name}.svg"), encoding="utf-8") as file:
         shown = text_of_picture(file.read())
-    assert difference(shown, f"$ {command}\n{printed}", figures=figures) == ""
+    assert difference(shown, f"$ {command}\n{printed}") == ""
