@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from conda_hardlink_plugin import notes
 from conda_hardlink_plugin.causes import Cause
 from conda_hardlink_plugin.commands import VERBS, verb
 from conda_hardlink_plugin.render.wording import CAUSE_HEADINGS
@@ -67,6 +68,12 @@ def test_every_field_of_the_schema_is_in_the_reference():
     schema = json.loads(text_of("docs/reference/report.schema.json"))
     reference = text_of("docs/reference/report.md")
     assert {name for name in schema["properties"] if f"`{name}" not in reference} == set()
+
+
+def test_what_a_report_says_in_a_container_is_quoted_as_it_is():
+    (sentence,) = notes._filesystems(["overlay"])  # noqa: SLF001  # there is no overlay to scan
+    quoted = re.findall(r"^> (.+)$", text_of("docs/how-to/docker-and-ci.md"), re.MULTILINE)
+    assert " ".join(quoted) == sentence
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
