@@ -98,10 +98,11 @@ def rewritten(text: str, output_of: Callable[[str], str]) -> str:
 
 @contextmanager
 def place_for_demo() -> Iterator[str]:
-    """Give a path for a demo, as long as `SHOWN`: so that lines are folded where they are shown."""
+    """Make a folder for a demo, its path as long as `SHOWN`: lines are folded as they are shown."""
     parent = min(tempfile.gettempdir(), "/tmp", key=len)
     length = len(SHOWN) - len(os.path.join(parent, ""))
     directory = os.path.join(parent, secrets.token_hex(length)[:length])
+    os.mkdir(directory, mode=0o700)  # what is somebody else's is not removed below
     try:
         yield directory
     finally:
