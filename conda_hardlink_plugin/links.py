@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+_FIT_IN_4_BYTES = 2 ** (8 * array("I").itemsize)
+
+
 class State(NamedTuple):
     """Where an inode was met so far.
 
@@ -82,6 +85,8 @@ class Step(dict[int, int]):
 @dataclass(frozen=True, slots=True)
 class Inodes:
     """Inodes with several links of one device; the arrays have the same order.
+
+    They are as narrow as their values allow, as they are sent from process to process.
 
     Attributes:
         numbers: Inode numbers, each once.
@@ -177,13 +182,18 @@ class InodeTable:
         """Return the table as it is handed over."""
         met, after = self._met, self._met + self._told
         states = array("I", self.states.values())
-        columns = (self.link_counts, self.disk_bytes, self.apparent_bytes)
+        columns = (self.link_counts, _narrow(self.disk_bytes), _narrow(self.apparent_bytes))
         return Rows(
-            inodes=Inodes(self.numbers(), *columns),
+            inodes=Inodes(_narrow(self.numbers()), *columns),
             states=states[:met] + states[after:],
             met=met,
             told_states=states[met:after],
         )
+
+
+def _narrow(values: array[int]) -> array[int]:
+    """Return an array of 4 bytes a value where all fit."""
+    return array("I", values) if max(values, default=0) < _FIT_IN_4_BYTES else values
 
 
 def unite(tables: Sequence[Inodes]) -> Inodes:
@@ -196,7 +206,10 @@ def unite(tables: Sequence[Inodes]) -> Inodes:
         return tables[0]
     first = tables[0]
     united = Inodes(
-        first.numbers[:], first.link_counts[:], first.disk_bytes[:], first.apparent_bytes[:]
+        array("Q", first.numbers),
+        first.link_counts[:],
+        array("Q", first.disk_bytes),
+        array("Q", first.apparent_bytes),
     )
     seen: set[int] = set()
     for before, table in pairwise(tables):

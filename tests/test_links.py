@@ -7,7 +7,7 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conda_hardlink_plugin.links import Inodes, InodeTable, unite
+from conda_hardlink_plugin.links import Inodes, InodeTable, States, Step, unite
 
 counted = st.dictionaries(st.integers(1, 20), st.integers(2, 9), max_size=12)
 
@@ -82,3 +82,23 @@ def look_at(table, seen):
             table.apparent_bytes.append(3 * number)
             table.link_counts.append(number + 1)
         table.states[number] = table.states.get(number, 0) + 1
+
+
+def test_numbers_and_sizes_of_any_width_are_kept_and_put_together():
+    states = States()
+    narrow, wide = InodeTable(), InodeTable()
+    narrow.add(7, 2, 512, 100, Step(states, 0, None))
+    wide.add(2**40 + 1, 2, 2**33, 2**34 + 3, Step(states, 0, None))
+    rows = [table.rows().inodes for table in (narrow, wide)]
+    for tables in (rows, rows[::-1]):
+        united = unite(tables)
+        found = set(zip(united.numbers, united.disk_bytes, united.apparent_bytes, strict=True))
+        assert found == {(7, 512, 100), (2**40 + 1, 2**33, 2**34 + 3)}
+
+
+def test_what_is_narrow_is_sent_as_such():
+    states, table = States(), InodeTable()
+    table.add(7, 2, 512, 100, Step(states, 0, None))
+    inodes = table.rows().inodes
+    columns = (inodes.numbers, inodes.disk_bytes, inodes.apparent_bytes)
+    assert {column.itemsize for column in columns} == {4}
