@@ -21,6 +21,7 @@ from tests.documents.blocks import (
     steps_of,
 )
 from tests.documents.comparing import difference
+from tests.documents.map_picture import draw_map
 from tests.documents.sets_picture import build_example, draw_sets
 from tests.documents.terminal_picture import draw_terminal
 from tests.realconda import demo
@@ -36,6 +37,8 @@ def main() -> int:
             with as_built(built, []):
                 printed = run(built, command, colour=True)
             _write(f"docs/images/{name}.svg", draw_terminal(name, command, printed))
+        with as_built(built, []):
+            _write("docs/images/map.svg", draw_map(built))
         for document in documents():
             if steps := steps_of(read(document)):
                 with as_built(built, steps):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
 from tests.documents.__main__ import PICTURES
 from tests.documents.blocks import TOP, as_built, documents, place_for_demo, read, run, steps_of
 from tests.documents.comparing import difference, what_is_unlike_the_documents
+from tests.documents.map_picture import draw_map, text_of_map
 from tests.documents.terminal_picture import text_of_picture
 from tests.oracles import du
 from tests.realconda import demo
@@ -83,3 +85,13 @@ def test_a_picture_shows_what_the_command_prints(documented, name):
     with open(os.path.join(TOP, "docs", "images", f"{name}.svg"), encoding="utf-8") as file:
         shown = text_of_picture(file.read())
     assert difference(shown, f"$ {command}\n{printed}") == ""
+
+
+def test_the_map_is_the_one_that_the_page_draws(documented):
+    with as_built(documented, []):
+        drawn = draw_map(documented)
+    with open(os.path.join(TOP, "docs", "images", "map.svg"), encoding="utf-8") as file:
+        shown = file.read()
+    assert text_of_map(drawn).count("\n") > 50
+    assert difference(text_of_map(shown), text_of_map(drawn)) == ""
+    assert not re.search("href|url\\(|<script", shown)
