@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 from conda.core import package_cache_data
 
-from tests.conftest import _copy_in_place
+from tests.realconda.copying import copy_in_place
 from tests.realconda.installation import Installation
 
 TRANSACTIONS = int(os.environ.get("RACE_TRANSACTIONS", "3"))
@@ -114,7 +114,7 @@ def prepared(tmp_path_factory, channel):
 def racing(prepared):
     """A copy of it to change; at the end its environments are what they were at the beginning."""
     made, _ = prepared
-    with _copy_in_place(made.directory):
+    with copy_in_place(made.directory):
         before = [state(made.prefix(name)) for name in ("work", "softlinked")]
         yield made
         assert [state(made.prefix(name)) for name in ("work", "softlinked")] == before

@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from tests.conftest import _copy_in_place
 from tests.e2e.asking import make_prefix
 from tests.e2e.cleaning import packages_in, read_through
 from tests.e2e.disk import snapshot
 from tests.e2e.test_honest import as_ordinary_user
+from tests.realconda.copying import copy_in_place
 from tests.trees import many_links
 
 LIBRARY = "library-2.0-0"
@@ -66,11 +66,11 @@ def faulty(installation, place, error, *command, env=None):
 
 @pytest.mark.parametrize("command", REMOVING, ids=" ".join)
 def test_a_warning_names_environment_and_packages_and_conda_goes_on(installation, command):
-    with _copy_in_place(installation.directory):
+    with copy_in_place(installation.directory):
         silent = installation.conda(*command, env=OFF)
         left = read_through(installation.directory).keys()
         assert not os.path.exists(f"{installation.pkgs_dir}/{LIBRARY}")
-    with _copy_in_place(installation.directory):
+    with copy_in_place(installation.directory):
         warned = installation.conda(*command)
         assert read_through(installation.directory).keys() == left
     packages = [LIBRARY] if "-f" not in command else ["entry-1.0-0", LIBRARY, PYTHON]

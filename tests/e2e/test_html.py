@@ -29,8 +29,8 @@ in_a_browser = pytest.mark.skipif(not browsing.IS_THERE, reason=browsing.HOW_TO_
 
 def test_the_page_is_written_besides_the_report(installation, tmp_path):
     page = f"{tmp_path}/page.html"
-    plain = installation.hardlinks("report")
-    done = installation.hardlinks("report", "--html", page)
+    plain = installation.hardlinks("report", "--no-index")
+    done = installation.hardlinks("report", "--no-index", "--html", page)
     assert done.stdout == plain.stdout
     assert done.stderr == f"The page is in {page}.\n"
     assert os.listdir(tmp_path) == ["page.html"]
