@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .happening import Running, Transaction
     from .measuring import UnlinkFigures
 
-_MAX_S = 0.3
-_MAX_SHARE = 0.05
+_MAX_S = 0.25
+_MAX_SHARE = 0.04  # what is noted before a command takes the rest of 5 %
 _MAX_AGE_S = 24 * 3600
 
 
