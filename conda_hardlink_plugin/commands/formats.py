@@ -53,7 +53,8 @@ def format_of(args: argparse.Namespace, *, json: bool) -> str:
         json: conda was asked for JSON, by an option, a variable or `.condarc`.
 
     Raises:
-        FormatError: What was asked for has no place in it, or `--json` says another.
+        FormatError: What was asked for has no place in it, `--json` says another, or a library is
+            missing.
 
     """
     name = args.format or ("json" if json else "table")
@@ -78,10 +79,12 @@ def format_of(args: argparse.Namespace, *, json: bool) -> str:
             "--format csv is one table: give --packages for one of packages, or --why for one of"
             " environments."
         )
+    if name == "prometheus":
+        _check_client()
     return name
 
 
-def text_of(name: str, report: Report, survey: Survey, *, sort: str, verbose: bool) -> str:
+def render(name: str, report: Report, survey: Survey, *, sort: str, verbose: bool) -> str:
     """Return a report in a format other than a table for a terminal.
 
     Args:
@@ -90,9 +93,6 @@ def text_of(name: str, report: Report, survey: Survey, *, sort: str, verbose: bo
         survey: What it was made from.
         sort: The column by which environments are sorted, where the format has an order.
         verbose: More figures, where it has room for them.
-
-    Raises:
-        FormatError: A library is missing.
 
     """
     from .. import __version__
@@ -121,13 +121,8 @@ def text_of(name: str, report: Report, survey: Survey, *, sort: str, verbose: bo
             taken_s = int(time.time())
             return render_ncdu(survey.inventory, survey.names, version=__version__, taken_s=taken_s)
         case "prometheus":
-            try:
-                from ..render.prometheus import render_prometheus
-            except ImportError as error:
-                raise FormatError(
-                    "--format prometheus needs the package prometheus_client, which is not"
-                    " installed beside conda: conda install --name base prometheus_client"
-                ) from error
+            from ..render.prometheus import render_prometheus
+
             return render_prometheus(report, version=__version__, taken_s=time.time())
         case _:
             from io import StringIO
@@ -137,3 +132,14 @@ def text_of(name: str, report: Report, survey: Survey, *, sort: str, verbose: bo
             text = StringIO()
             print_report(report, Terminal(text), sort=sort, quiet=True, verbose=verbose)
             return text.getvalue()
+
+
+def _check_client() -> None:
+    """See that there is what makes metrics, before anything is looked at for them."""
+    try:
+        import prometheus_client  # noqa: F401
+    except ImportError as error:
+        raise FormatError(
+            "--format prometheus needs the package prometheus_client, which is not installed beside"
+            " conda: conda install --name base prometheus_client"
+        ) from error

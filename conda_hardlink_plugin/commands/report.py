@@ -153,16 +153,13 @@ def execute(args: argparse.Namespace) -> int:
 
     from ..crew import crew_for
     from ..errors import StoppedError
-    from ..render.escape import printable
-    from .formats import format_of, text_of
-    from .output import encoded, is_closed, print_text, show
-    from .output_file import check_file, write_file
+    from .formats import format_of
+    from .output import is_closed
 
     if args.output is None and is_closed("the report"):
         return 1
     written_as = format_of(args, json=context.json)
-    page = None if args.html_file is None else check_file("--html", args.html_file)
-    output = None if args.output is None else check_file("--output", args.output)
+    page, output = files_of(args)
     try:
         with ExitStack() as stack:
             crew = stack.enter_context(crew_for(context.pkgs_dirs, ready=not args.uses_index))
@@ -174,23 +171,33 @@ def execute(args: argparse.Namespace) -> int:
                 lookup = stack.enter_context(look_up(index_folder(), quick=args.quick, crew=crew))
             report, survey = make_report(args, crew, lookup)
         if page is not None:
-            from ..render.html import render_html
-
-            write_file(page, encoded(render_html(report, time.time())))
+            write_page(report, page)
         if output is None and written_as == "table":
-            show(lambda: print_table(report, args))
+            print_table(report, args)
         else:
-            verbose = context.verbosity > 0
-            text = text_of(written_as, report, survey, sort=args.sort_column, verbose=verbose)
-            if output is None:
-                show(lambda: print_text(text))
-            else:
-                write_file(output, encoded(text))
-        if page is not None and not (context.json or context.quiet) and sys.stderr is not None:
-            sys.stderr.write(f"The page is in {printable(page)}.\n")
+            hand_over(text_of(written_as, report, survey, args), output)
+        if page is not None:
+            say_where(page)
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
     return 0
+
+
+def files_of(args: argparse.Namespace) -> tuple[str | None, str | None]:
+    """Return where the page and the report are to be written; `None` for what is not.
+
+    Raises:
+        FileNotWrittenError: One cannot be, or both are to be the same.
+
+    """
+    from ..errors import FileNotWrittenError
+    from .output_file import check_file
+
+    page = None if args.html_file is None else check_file("--html", args.html_file)
+    output = None if args.output is None else check_file("--output", args.output)
+    if page is not None and page == output:
+        raise FileNotWrittenError(f"--html and --output are both {page}: name two files.")
+    return page, output
 
 
 def make_report(
@@ -264,17 +271,61 @@ def folder_of(environment: Environment) -> str:
     return environment.prefix
 
 
+def text_of(written_as: str, report: Report, survey: Survey, args: argparse.Namespace) -> str:
+    """Return the report in a format, for a pipe or a file."""
+    from conda.base.context import context
+
+    from .formats import render
+
+    verbose = context.verbosity > 0
+    return render(written_as, report, survey, sort=args.sort_column, verbose=verbose)
+
+
+def hand_over(text: str, output: str | None) -> None:
+    """Write a text to a file, or to stdout if there is none."""
+    from .output import encoded, print_text, show
+    from .output_file import write_file
+
+    if output is None:
+        show(lambda: print_text(text))
+    else:
+        write_file(output, encoded(text))
+
+
+def write_page(report: Report, page: str) -> None:
+    """Write a report as a page."""
+    from ..render.html import render_html
+    from .output import encoded
+    from .output_file import write_file
+
+    write_file(page, encoded(render_html(report, time.time())))
+
+
+def say_where(page: str) -> None:
+    """Say on stderr where the page is, which is no part of the report."""
+    from conda.base.context import context
+
+    from ..render.escape import printable
+
+    if not (context.json or context.quiet) and sys.stderr is not None:
+        sys.stderr.write(f"The page is in {printable(page)}.\n")
+
+
 def print_table(report: Report, args: argparse.Namespace) -> None:
     """Print the tables for whatever stdout is."""
     from conda.base.context import context
 
     from ..render.table import print_report
     from ..render.terminal import Terminal
+    from .output import show
 
-    print_report(
-        report,
-        Terminal(),
-        sort=args.sort_column,
-        quiet=context.quiet,
-        verbose=context.verbosity > 0,
-    )
+    def printing() -> None:
+        print_report(
+            report,
+            Terminal(),
+            sort=args.sort_column,
+            quiet=context.quiet,
+            verbose=context.verbosity > 0,
+        )
+
+    show(printing)

@@ -156,6 +156,13 @@ class TestOutput:
         assert [stat.S_IMODE(file.stat().st_mode) for file in (new, old)] == [0o640, 0o640]
         assert old.read_text() == new.read_text()
 
+    def test_it_is_no_place_for_the_page_too(self, installation, tmp_path):
+        (tmp_path / "link").symlink_to("file")
+        files = ("--output", f"{tmp_path}/file", "--html", f"{tmp_path}/link")
+        said = refusal_of(installation, "report", *files)
+        assert f"--html and --output are both {tmp_path}/file: name two files." in said
+        assert os.listdir(tmp_path) == ["link"]
+
     def test_a_link_is_followed(self, installation, tmp_path):
         (tmp_path / "there").mkdir()
         link = tmp_path / "link"
