@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _SCHEMA_VERSION = 1  # of the reports; a field that is added does not change it
+_MOST = 2**63  # bytes and inodes of a filesystem are fewer
 _MEASURES = ("disk", "apparent")
 _HINT = "give what `conda hardlinks report --json` prints"
 
@@ -83,7 +84,23 @@ class Fleet:
     seen_again: tuple[SeenAgain, ...]
 
 
-def read_report(text: str) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class MachineReport:
+    """What is needed of one report.
+
+    Attributes:
+        measure: What its bytes are: `disk` or `apparent`.
+        figures: What it says in all; without a name.
+        trees: Path, size and number of links of each cache and environment.
+
+    """
+
+    measure: str
+    figures: MachineFigures
+    trees: tuple[tuple[str, int, int], ...]
+
+
+def read_report(text: str) -> MachineReport:
     """Return the report that `conda hardlinks report --json` has printed.
 
     Raises:
@@ -102,18 +119,13 @@ def read_report(text: str) -> Mapping[str, Any]:
             f" version {_SCHEMA_VERSION}: use the same version everywhere"
         )
     try:
-        _figures_of("", report)
-        list(_trees_of(report))
-        is_whole = report["measure"] in _MEASURES and isinstance(report["incomplete"], bool)
+        return _machine(report)
     except (KeyError, TypeError, ValueError) as error:
         raise NotAReportError(f"it is no whole report: {_HINT}") from error
-    if not is_whole:
-        raise NotAReportError(f"it is no whole report: {_HINT}")
-    return report
 
 
-def add_up(reports: Mapping[str, Mapping[str, Any]]) -> Fleet:
-    """Add up reports that `read_report` has returned.
+def add_up(reports: Mapping[str, MachineReport]) -> Fleet:
+    """Add up reports.
 
     Args:
         reports: The path of the file of each, and the report.
@@ -122,7 +134,7 @@ def add_up(reports: Mapping[str, Mapping[str, Any]]) -> Fleet:
         NotAReportError: Not all of them count the same.
 
     """
-    measures = {str(report["measure"]) for report in reports.values()}
+    measures = {report.measure for report in reports.values()}
     if len(measures) > 1:
         raise NotAReportError(
             "some of these reports were made with --apparent-size and some without: that cannot be"
@@ -130,7 +142,8 @@ def add_up(reports: Mapping[str, Mapping[str, Any]]) -> Fleet:
         )
     names = _names_of(list(reports))
     machines = [
-        _figures_of(name, report) for name, report in zip(names, reports.values(), strict=True)
+        replace(report.figures, name=name)
+        for name, report in zip(names, reports.values(), strict=True)
     ]
     return Fleet(
         measure=measures.pop(),
@@ -141,53 +154,80 @@ def add_up(reports: Mapping[str, Mapping[str, Any]]) -> Fleet:
 
 
 def _names_of(paths: Sequence[str]) -> list[str]:
-    """Return what reports are called: by their files, or by their paths if those are the same."""
+    """Return what reports are called: by their files; by their paths those of the same name."""
     names = [os.path.basename(path).removesuffix(".json") for path in paths]
-    return names if len(set(names)) == len(names) else list(paths)
+    met = Counter(names)
+    return [name if met[name] == 1 else path for name, path in zip(names, paths, strict=True)]
 
 
-def _figures_of(name: str, report: Mapping[str, Any]) -> MachineFigures:
-    totals = report["totals"]
-    return MachineFigures(
-        name=name,
-        environments=len(report["environments"]),
-        caches=len(report["caches"]),
-        on_disk_bytes=int(totals["on_disk_bytes"]),
-        as_copies_bytes=int(totals["as_copies_bytes"]),
-        saved_bytes=int(totals["saved_bytes"]),
-        unused_bytes=sum(int(cache["unused_bytes"]) for cache in report["caches"]),
-        tarball_bytes=sum(int(cache["tarball_bytes"]) for cache in report["caches"]),
+def _machine(report: Mapping[str, Any]) -> MachineReport:
+    """Return what is needed of a report.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something is of another type.
+        ValueError: Something has a value that no report has.
+
+    """
+    totals, caches, environments = report["totals"], report["caches"], report["environments"]
+    if not all(isinstance(part, list) for part in (caches, environments, report["unreachable"])):
+        raise TypeError("a list is none")
+    if report["measure"] not in _MEASURES or not isinstance(report["incomplete"], bool):
+        raise ValueError("a word is another")
+    figures = MachineFigures(
+        name="",
+        environments=len(environments),
+        caches=len(caches),
+        on_disk_bytes=_amount(totals["on_disk_bytes"]),
+        as_copies_bytes=_amount(totals["as_copies_bytes"]),
+        saved_bytes=_amount(totals["saved_bytes"]),
+        unused_bytes=sum(_amount(cache["unused_bytes"]) for cache in caches),
+        tarball_bytes=sum(_amount(cache["tarball_bytes"]) for cache in caches),
         incomplete=report["incomplete"] or len(report["unreachable"]) > 0,
     )
+    trees = [
+        *((cache["path"], cache) for cache in caches),
+        *((environment["prefix"], environment) for environment in environments),
+    ]
+    return MachineReport(
+        measure=report["measure"],
+        figures=figures,
+        trees=tuple(
+            (_path(path), _amount(tree["size_bytes"]), _amount(tree["links"]))
+            for path, tree in trees
+        ),
+    )
+
+
+def _amount(value: object) -> int:
+    """Return a figure of a report: JSON knows others, too."""
+    if type(value) is not int or not 0 <= value < _MOST:
+        raise ValueError(f"{value!r} is no figure")
+    return value
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no path")
+    return value
 
 
 def _together(machines: Sequence[MachineFigures]) -> MachineFigures:
+    sums = {
+        field.name: sum(getattr(machine, field.name) for machine in machines)
+        for field in fields(MachineFigures)
+        if field.name not in {"name", "incomplete"}
+    }
     return MachineFigures(
-        name="",
-        environments=sum(machine.environments for machine in machines),
-        caches=sum(machine.caches for machine in machines),
-        on_disk_bytes=sum(machine.on_disk_bytes for machine in machines),
-        as_copies_bytes=sum(machine.as_copies_bytes for machine in machines),
-        saved_bytes=sum(machine.saved_bytes for machine in machines),
-        unused_bytes=sum(machine.unused_bytes for machine in machines),
-        tarball_bytes=sum(machine.tarball_bytes for machine in machines),
-        incomplete=any(machine.incomplete for machine in machines),
+        name="", incomplete=any(machine.incomplete for machine in machines), **sums
     )
 
 
-def _seen_again(reports: Mapping[str, Mapping[str, Any]]) -> Iterator[SeenAgain]:
+def _seen_again(reports: Mapping[str, MachineReport]) -> Iterator[SeenAgain]:
     holders: defaultdict[tuple[str, int, int], list[str]] = defaultdict(list)
     for name, report in reports.items():
-        for tree in _trees_of(report):
+        for tree in report.trees:
             holders[tree].append(name)
     for (path, size_bytes, _), names in holders.items():
         if len(names) > 1:
             yield SeenAgain(path, size_bytes, tuple(names))
-
-
-def _trees_of(report: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and number of links of each cache and environment of a report."""
-    for cache in report["caches"]:
-        yield str(cache["path"]), int(cache["size_bytes"]), int(cache["links"])
-    for environment in report["environments"]:
-        yield str(environment["prefix"]), int(environment["size_bytes"]), int(environment["links"])

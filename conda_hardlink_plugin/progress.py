@@ -22,7 +22,7 @@ def progress(what: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None
         quiet: Show nothing, also on a terminal.
 
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     shown = _Progress(what)

@@ -47,8 +47,8 @@ def test_each_machine_has_its_figures_and_together_they_have_the_sums():
 
 
 def test_files_of_one_name_are_told_apart_by_their_folders():
-    fleet = add_up({"one/report.json": machine(), "two/report.json": machine()})
-    assert [row.name for row in fleet.machines] == ["one/report.json", "two/report.json"]
+    fleet = add_up({path: machine() for path in ("one/r.json", "two/r.json", "two/s.json")})
+    assert [row.name for row in fleet.machines] == ["one/r.json", "two/r.json", "s"]
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,24 @@ def test_a_report_that_lacks_something_is_refused_whatever_it_is():
     for name in needed:
         without = {key: part for key, part in whole.items() if key != name}
         for broken in (without, *({**whole, name: value} for value in (None, 5, [5], "x"))):
-            if name == "unreachable" and broken.get(name) in ([5], "x"):
+            if name == "unreachable" and broken.get(name) == [5]:
                 continue
             with pytest.raises(NotAReportError, match="it is no whole report"):
                 read_report(json.dumps(broken))
+
+
+@pytest.mark.parametrize("figure", [-1, 2**63, 1e999, 12.9, "12", True, None, [1]])
+def test_a_figure_that_is_none_is_refused(figure):
+    whole = json.loads(render_json(small_report()))
+    whole["caches"][0]["links"] = figure
+    with pytest.raises(NotAReportError, match="it is no whole report"):
+        read_report(json.dumps(whole))
+
+
+def test_of_many_machines_with_the_same_tree_some_are_named():
+    alike = read_report(render_json(report(environment("x", 100))))
+    text = printed(add_up({f"n{number}": alike for number in range(200)}))
+    assert "is the same in n0, n1, n2 and 197 more: if" in text
 
 
 def test_it_is_printed_by_size_and_in_json_as_it_was_given():

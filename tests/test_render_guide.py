@@ -23,19 +23,25 @@ def printed(found, columns=None):
 @pytest.mark.usefixtures("utc")
 def test_the_last_report_is_one_line():
     assert printed((TOTALS, 1_790_000_000.5)).splitlines()[0] == (
-        "2 environments and 1 package cache took 4.0 MiB on disk on 2026-09-21 14:13; hard links"
-        " saved 2.0 MiB (33 %)."
+        "The last report found 2 environments and 1 package cache, 4.0 MiB on disk, on 2026-09-21"
+        " 14:13: hard links saved 2.0 MiB (33 %)."
     )
 
 
 def test_what_was_not_all_read_is_a_bound():
-    assert "took at least 4.0 MiB" in printed((TOTALS._replace(incomplete=1), 0))
+    assert "at least 4.0 MiB on disk" in printed((TOTALS._replace(incomplete=1), 0))
 
 
 def test_without_a_report_it_says_how_to_make_one():
     first, *rest = printed(None).splitlines()
-    assert first == "No report on this conda was made yet: `conda hardlinks report` makes one."
+    assert first.startswith("No report was made yet, or it left no index: ")
     assert rest == printed((TOTALS, 0)).splitlines()[1:]
+
+
+def test_a_report_on_other_caches_is_none_on_this_conda():
+    text = io.StringIO()
+    print_guide((TOTALS, 0), Terminal(text), elsewhere=True)
+    assert text.getvalue().startswith("The last report was on other package caches: ")
 
 
 @pytest.mark.parametrize("columns", [60, 80])

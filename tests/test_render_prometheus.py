@@ -37,7 +37,7 @@ def test_every_figure_has_its_metric():
     assert samples["warnings",] == 1
     assert samples["report_incomplete",] == 0
     assert samples["report_timestamp_seconds",] == 1_790_000_000.5
-    assert samples["build_info", "disk", "1.2"] == 1
+    assert samples["build_info", "disk", "full", "1.2"] == 1
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_name_stays_in_its_label(name):
     text = render_prometheus(made, version="1", taken_s=0)
     families = list(text_string_to_metric_families(text))
     assert all(family.name.startswith("conda_hardlinks_") for family in families)
-    shown = name.replace("\n", "\\n").replace("\udcff", "\\xff")
+    shown = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\udcff", "\\xff")
     assert ("environment_size_bytes", shown, made.environments[0].prefix.replace(name, shown)) in (
         samples_of(made)
     )
@@ -80,3 +80,11 @@ def test_two_environments_of_one_name_are_two():
     samples = samples_of(made)
     assert samples["environment_size_bytes", "e", "/a/e"] == 1
     assert samples["environment_size_bytes", "e", "/b/e"] == 2
+
+
+def test_two_names_that_the_table_shows_alike_are_two():
+    made = report(environment("e\x1b", 1), environment("e\\x1b", 2))
+    sizes = [
+        size for (name, *_), size in samples_of(made).items() if name.endswith("ment_size_bytes")
+    ]
+    assert sorted(sizes) == [1, 2]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 EXAMPLES = """\
-  conda hardlinks                     this machine in a line, and where to begin
+  conda hardlinks                     what the last report found, where to begin
   conda hardlinks report              what each environment really costs
   conda hardlinks clean --dry-run     what can be freed without harm
 """

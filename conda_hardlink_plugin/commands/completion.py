@@ -70,10 +70,14 @@ def _option(action: argparse.Action) -> Option:
 
     return Option(
         names=tuple(action.option_strings),
-        summary=re.split(r"\. |: |, as | \(", action.help or "")[0].rstrip("."),
+        summary=re.split(r"\. |: |, as ", _without_default(action.help or ""))[0].rstrip("."),
         value=_value(action),
         words=tuple(action.choices or ()),
     )
+
+
+def _without_default(text: str) -> str:
+    return re.sub(r" \(default: %\(default\)s\)", "", text)
 
 
 def _value(action: argparse.Action) -> Value:

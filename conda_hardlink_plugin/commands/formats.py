@@ -34,15 +34,17 @@ class FormatAction(argparse.Action):
 
     def __call__(
         self,
-        parser: argparse.ArgumentParser,  # noqa: ARG002  # argparse's seam
+        parser: argparse.ArgumentParser,
         namespace: argparse.Namespace,
         values: str | Sequence[Any] | None,
         option_string: str | None = None,  # noqa: ARG002  # argparse's seam
     ) -> None:
         """Note the format."""
-        setattr(namespace, self.dest, values)
         if values == "json":
             namespace.json = True
+        elif getattr(namespace, self.dest) == "json":  # it was given twice: the last one counts
+            namespace.json = parser.get_default("json")
+        setattr(namespace, self.dest, values)
 
 
 def format_of(args: argparse.Namespace, *, json: bool) -> str:

@@ -18,7 +18,6 @@ def print_where_to_begin() -> int:
         return 1
     found = read_totals(index_folder())
     caches = [path for path in context.pkgs_dirs if os.path.isdir(path)]
-    if found is not None and found[0].which_caches != checksum_of(caches):
-        found = None
-    show(lambda: print_guide(found, Terminal()))
+    elsewhere = found is not None and found[0].which_caches != checksum_of(caches)
+    show(lambda: print_guide(found, Terminal(), elsewhere=elsewhere))
     return 0

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
-    from typing import Any
+
+    from ..fleet import MachineReport
 
 DESCRIPTION = """
 Add up reports of several machines, each as `conda hardlinks report --json`
@@ -60,7 +63,7 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(paths: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+def _read(paths: Sequence[str]) -> Mapping[str, MachineReport]:
     """Return the report in each file.
 
     Raises:
@@ -68,19 +71,36 @@ def _read(paths: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
 
     """
     from ..errors import ReportNotReadError
+
+    reports: dict[str, MachineReport] = {}
+    met: dict[tuple[int, int], str] = {}
+    for path in paths:
+        status, report = _read_one(path)
+        before = met.setdefault((status.st_dev, status.st_ino), path)
+        if path in reports or (stat.S_ISREG(status.st_mode) and before != path):
+            raise ReportNotReadError(
+                f"{path} is given twice, before as {before}: it would be counted twice."
+            )
+        reports[path] = report
+    return reports
+
+
+def _read_one(path: str) -> tuple[os.stat_result, MachineReport]:
+    """Return what a file is, and the report in it.
+
+    Raises:
+        ReportNotReadError: It cannot be read, or is no report.
+
+    """
+    from ..errors import ReportNotReadError
     from ..fleet import NotAReportError, read_report
 
-    reports: dict[str, Mapping[str, Any]] = {}
-    for path in paths:
-        if path in reports:
-            raise ReportNotReadError(f"{path} is given twice: it would be counted twice.")
-        try:
-            with open(path, encoding="utf-8") as file:
-                reports[path] = read_report(file.read())
-        except OSError as error:
-            raise ReportNotReadError(f"{path} cannot be read: {error.strerror}.") from error
-        except UnicodeDecodeError as error:
-            raise ReportNotReadError(f"{path}: it is no text in UTF-8.") from error
-        except NotAReportError as error:
-            raise ReportNotReadError(f"{path}: {error}.") from error
-    return reports
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return os.fstat(file.fileno()), read_report(file.read())
+    except OSError as error:
+        raise ReportNotReadError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ReportNotReadError(f"{path}: it is no text in UTF-8.") from error
+    except NotAReportError as error:
+        raise ReportNotReadError(f"{path}: {error}.") from error

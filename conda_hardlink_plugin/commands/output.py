@@ -20,7 +20,7 @@ def is_closed(what: str) -> bool:
         what: What is not printed, as `the report`.
 
     """
-    if sys.stdout is None:
+    if sys.stdout is None and sys.stderr is not None:
         sys.stderr.write(f"There is nowhere to print {what}: stdout is closed.\n")
     return sys.stdout is None
 

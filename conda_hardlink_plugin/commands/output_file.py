@@ -9,6 +9,8 @@ from contextlib import suppress
 
 from ..errors import FileNotWrittenError
 
+_MOST_LINKS = 40  # the kernel follows no more, path_resolution(7)
+
 
 def check_file(option: str, path: str) -> str:
     """Return where a file is to be written, before anything is looked at for it.
@@ -23,6 +25,8 @@ def check_file(option: str, path: str) -> str:
     """
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
+    if _leads_to_descriptor(path):
+        raise FileNotWrittenError(f"{option} {path}: this is not a regular file. Name another.")
     if not path or path.endswith(os.sep) or os.path.isdir(target):
         raise FileNotWrittenError(f"{option} {path}: this is a folder. Name a file in it.")
     if not os.path.isdir(folder):
@@ -60,8 +64,7 @@ def write_file(path: str, content: bytes) -> None:
     try:
         try:
             with open(unfinished, "xb") as file:
-                with suppress(FileNotFoundError):
-                    os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
+                _take_over(path, file.fileno())
                 file.write(content)
             os.replace(unfinished, path)
         except BaseException:
@@ -73,6 +76,26 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def _not_written(path: str, error: OSError) -> FileNotWrittenError:
-    return FileNotWrittenError(
-        f"{path} could not be written, and nothing was changed: {error.strerror}."
-    )
+    return FileNotWrittenError(f"{path} could not be written, and is as it was: {error.strerror}.")
+
+
+def _take_over(path: str, descriptor: int) -> None:
+    """Give a file the owner and the permissions of another, where there is one."""
+    with suppress(FileNotFoundError):
+        before = os.stat(path)
+        with suppress(PermissionError):
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+
+
+def _leads_to_descriptor(path: str) -> bool:
+    """Tell whether a path stands for what this process has open, as `/dev/stdout` does."""
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(os.path.dirname(path))
+        if folder.startswith("/proc/") or folder == "/dev/fd":
+            return True
+        try:
+            path = os.path.join(folder, os.readlink(path))
+        except OSError:
+            return False
+    return False

@@ -88,6 +88,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
     )
     more.add_argument(
         "--html",
+        type=path,
         dest="html_file",
         metavar="FILE",
         help="Write a page as well: a map of the disk, what environments share, and tables to sort"
@@ -170,14 +171,12 @@ def execute(args: argparse.Namespace) -> int:
 
                 lookup = stack.enter_context(look_up(index_folder(), quick=args.quick, crew=crew))
             report, survey = make_report(args, crew, lookup)
-        if page is not None:
-            write_page(report, page)
         if output is None and written_as == "table":
             print_table(report, args)
         else:
             hand_over(text_of(written_as, report, survey, args), output)
         if page is not None:
-            say_where(page)
+            write_page(report, page)
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
     return 0
@@ -293,20 +292,15 @@ def hand_over(text: str, output: str | None) -> None:
 
 
 def write_page(report: Report, page: str) -> None:
-    """Write a report as a page."""
+    """Write a report as a page, and say on stderr where it is, which is no part of the report."""
+    from conda.base.context import context
+
+    from ..render.escape import printable
     from ..render.html import render_html
     from .output import encoded
     from .output_file import write_file
 
     write_file(page, encoded(render_html(report, time.time())))
-
-
-def say_where(page: str) -> None:
-    """Say on stderr where the page is, which is no part of the report."""
-    from conda.base.context import context
-
-    from ..render.escape import printable
-
     if not (context.json or context.quiet) and sys.stderr is not None:
         sys.stderr.write(f"The page is in {printable(page)}.\n")
 

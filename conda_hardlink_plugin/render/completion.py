@@ -119,6 +119,10 @@ compdef _conda_hardlinks conda
 """
 # Only plain names: bash would expand others, and run what is in them.
 _NAMES = "$(sed -n 's,.*/\\([A-Za-z0-9._-]*\\)$,\\1,p' \"$environments\" 2>/dev/null)"
+_FISH_NAMES = (
+    "test -r ~/.conda/environments.txt;"
+    ' and string match -r -g ".*/([A-Za-z0-9._-]+)\\$" <~/.conda/environments.txt'
+)
 
 
 def bash_script(verbs: Sequence[Verb]) -> str:
@@ -178,9 +182,9 @@ def _bash_value(value: Value, words: Sequence[str]) -> str:
         case Value.ENVIRONMENT:
             return f'COMPREPLY=($(compgen -W "{_NAMES}" -- "$current")); '
         case Value.FOLDER:
-            return 'COMPREPLY=($(compgen -d -- "$current")); '
+            return 'COMPREPLY=($(compgen -d -- "$current")); compopt -o filenames; '
         case Value.FILE:
-            return 'COMPREPLY=($(compgen -f -- "$current")); '
+            return 'COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames; '
         case _:
             return ""
 
@@ -223,11 +227,11 @@ def _fish_value(value: Value, words: Sequence[str]) -> str:
         case Value.WORDS:
             return f" -x -a {shlex.quote(' '.join(words))}"
         case Value.ENVIRONMENT:
-            return ' -x -a \'(string replace -r ".*/" "" <~/.conda/environments.txt)\''
+            return f" -x -a '({_FISH_NAMES})'"
         case Value.FOLDER:
             return " -x -a '(__fish_complete_directories)'"
         case Value.FILE:
-            return " -F"
+            return " -r -F"
         case Value.ANYTHING:
             return " -x"
         case _:

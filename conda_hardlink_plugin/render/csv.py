@@ -58,7 +58,7 @@ def render_csv(report: Report, environments: Sequence[EnvironmentFigures]) -> st
             "size_bytes": report.totals.on_disk_bytes,
             "inodes": report.totals.inodes,
             "links": report.totals.links,
-            "incomplete": _yes_or_no(report.incomplete),
+            "incomplete": _yes_or_no(report.incomplete or bool(report.unreachable)),
         },
     ]
     return _written((*_COLUMNS, *causes), rows)

@@ -10,11 +10,14 @@ from .surface import Column
 from .units import count, percent, size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..fleet import Fleet, MachineFigures
     from .surface import Surface
 
 SCHEMA_VERSION = 1
 _TREES_SAID = 3
+_MACHINES_SAID = 3
 
 
 def print_fleet(fleet: Fleet, surface: Surface) -> None:
@@ -40,7 +43,7 @@ def print_fleet(fleet: Fleet, surface: Surface) -> None:
         surface.say()
     for tree in fleet.seen_again[:_TREES_SAID]:
         surface.say(
-            f"! {tree.path}, {size(tree.size_bytes)}, is the same in {' and '.join(tree.machines)}:"
+            f"! {tree.path}, {size(tree.size_bytes)}, is the same in {_some(tree.machines)}:"
             " if that is one filesystem, it is counted for each of them.",
             style="yellow",
             indent="  ",
@@ -54,6 +57,13 @@ def render_fleet(fleet: Fleet) -> str:
     """Return all of it as JSON text that ends with a newline."""
     content = {"schema_version": SCHEMA_VERSION, "success": True, **asdict(fleet)}
     return json.dumps(content, indent=2) + "\n"
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name some machines, and say how many more there are."""
+    if len(names) <= _MACHINES_SAID:
+        return " and ".join(names)
+    return f"{', '.join(names[:_MACHINES_SAID])} and {len(names) - _MACHINES_SAID} more"
 
 
 def _row(machine: MachineFigures) -> list[str]:

@@ -23,15 +23,18 @@ _MORE = (
 )
 
 
-def print_guide(found: tuple[Totals, float] | None, surface: Surface) -> None:
+def print_guide(
+    found: tuple[Totals, float] | None, surface: Surface, *, elsewhere: bool = False
+) -> None:
     """Print what the last report has found, where there is one, and where to begin.
 
     Args:
         found: Its totals and when it was made, in seconds since the epoch.
         surface: Where to.
+        elsewhere: That report was on other package caches than those of this conda.
 
     """
-    surface.say(_summary(found), style="bold")
+    surface.say(_summary(found, elsewhere=elsewhere), style="bold")
     surface.say()
     surface.table(
         [Column("BEGIN WITH", figures=False), Column("IT TELLS", figures=False)],
@@ -41,16 +44,20 @@ def print_guide(found: tuple[Totals, float] | None, surface: Surface) -> None:
     surface.say(_MORE, style="dim")
 
 
-def _summary(found: tuple[Totals, float] | None) -> str:
+def _summary(found: tuple[Totals, float] | None, *, elsewhere: bool) -> str:
     if found is None:
-        return "No report on this conda was made yet: `conda hardlinks report` makes one."
+        return "No report was made yet, or it left no index: `conda hardlinks report` makes one."
+    if elsewhere:
+        return (
+            "The last report was on other package caches: `conda hardlinks report` makes another."
+        )
     totals, taken_s = found
     taken = time.strftime("%Y-%m-%d %H:%M", time.localtime(taken_s))
     least = "at least " if totals.incomplete else ""
     saved_bytes = totals.as_copies_bytes - totals.on_disk_bytes
     return (
-        f"{count(totals.environments, 'environment')} and"
-        f" {count(totals.caches, 'package cache')} took {least}{size(totals.on_disk_bytes)} on disk"
-        f" on {taken}; hard links saved {size(saved_bytes)}"
+        f"The last report found {count(totals.environments, 'environment')} and"
+        f" {count(totals.caches, 'package cache')}, {least}{size(totals.on_disk_bytes)} on disk,"
+        f" on {taken}: hard links saved {size(saved_bytes)}"
         f" ({percent(saved_bytes, totals.as_copies_bytes)})."
     )

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PROGRAM = "conda-hardlink-plugin"
-_KINDS_OF_FILES = (UnitKind.TARBALL,)
 
 
 @dataclass(slots=True)
@@ -97,7 +96,7 @@ class _Tree:
     def folder_of(self, number: int) -> _Folder:
         """Return the folder of a unit; of one that is a file, the one that holds it."""
         unit = self.inventory.units[number]
-        path = os.path.dirname(unit.path) if unit.kind in _KINDS_OF_FILES else unit.path
+        path = os.path.dirname(unit.path) if unit.kind is UnitKind.TARBALL else unit.path
         return self.whole.at(os.path.relpath(path, self.top))
 
     def add_private(self, number: int, device: int, sums: PrivateSums) -> None:
@@ -109,7 +108,7 @@ class _Tree:
             "dsize": sums.disk_bytes - own["dsize"],
             "dev": device,
         }
-        if unit.kind in _KINDS_OF_FILES:
+        if unit.kind is UnitKind.TARBALL:
             folder.entries.append({"name": os.path.basename(unit.path), **files})
             return
         for size, amount in own.items():
@@ -143,7 +142,7 @@ class _Tree:
         package = ", ".join(packages[:1]) + (f" and {len(packages) - 1} more" * (len(packages) > 1))
         for number in sorted(group.cache_units):
             unit = inventory.units[number]
-            is_file = unit.kind in _KINDS_OF_FILES
+            is_file = unit.kind is UnitKind.TARBALL
             yield self.folders[number], os.path.basename(unit.path) if is_file else f"in {users}"
         for root in environments:
             yield self.folder_of_root[root], package or f"in {users}"

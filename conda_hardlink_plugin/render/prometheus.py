@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..report import Report
 
 _OF_ENVIRONMENTS = {
-    "size_bytes": "What du -s prints for the environment alone.",
+    "size_bytes": "Unique usage of the environment alone, as du -s has it.",
     "shared_bytes": "Inodes that also have a link elsewhere: they stay when it is removed.",
     "exclusive_bytes": "What removing the environment frees.",
     "with_clean_bytes": "What removing it and then the cached packages only it used frees.",
@@ -25,7 +25,7 @@ _OF_ENVIRONMENTS = {
     "incomplete": "1 if something in it could not be read: its figures are at least so much.",
 }
 _OF_CACHES = {
-    "size_bytes": "What du -s prints for the package cache alone.",
+    "size_bytes": "Unique usage of the package cache alone, as du -s has it.",
     "used_bytes": "Extracted packages that an environment, or somebody unseen, uses.",
     "kept_bytes": "Extracted packages without a known user that are kept for another reason.",
     "unused_bytes": "Extracted packages that conda hardlinks clean removes.",
@@ -77,9 +77,9 @@ def render_prometheus(report: Report, *, version: str, taken_s: float) -> str:
         report.incomplete,
     )
     metrics.set("report_timestamp_seconds", "When the report was made.", taken_s)
-    metrics.gauge("build_info", "The program that wrote this.", ("version", "measure")).labels(
-        version, report.measure.value
-    ).set(1)
+    metrics.gauge(
+        "build_info", "The program that wrote this.", ("version", "measure", "reading")
+    ).labels(version, report.measure.value, report.reading.mode.value).set(1)
     return generate_latest(metrics.registry).decode()
 
 
@@ -104,7 +104,7 @@ class _Metrics:
         for field, meaning in meanings.items():
             gauge = self.gauge(f"{of}_{field}" if of else field, meaning, labels)
             for values, row in rows.items():
-                labelled = gauge.labels(*map(printable, values)) if labels else gauge
+                labelled = gauge.labels(*map(_label, values)) if labels else gauge
                 labelled.set(getattr(row, field))
 
     def add_causes(self, environments: Iterable[EnvironmentFigures]) -> None:
@@ -116,4 +116,9 @@ class _Metrics:
         gauge = self.gauge("environment_private_bytes", "Private bytes by their cause.", labels)
         for row in rows:
             for cause, amount in (row.private or {}).items():
-                gauge.labels(printable(row.name), printable(row.prefix), cause).set(amount)
+                gauge.labels(_label(row.name), _label(row.prefix), cause).set(amount)
+
+
+def _label(name: str) -> str:
+    """Return a name as the table shows it, but that no two names are shown alike."""
+    return printable(name.replace("\\", "\\\\"))

@@ -33,8 +33,17 @@ class Terminal:
 
     def __init__(self, file: TextIO | None = None, columns: int | None = None) -> None:
         """Print on `file` (stdout by default), in `columns` (found out by default)."""
-        console = _Console(file=file, highlight=False, markup=False, emoji=False)
-        if columns is None and not console.is_terminal:
+        # A variable may ask for colour in a pipe; nothing is folded, cut or coloured for a file.
+        is_a_file = file is not None and not file.isatty()
+        console = _Console(
+            file=file,
+            force_terminal=False if is_a_file else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+        self._is_terminal = console.file.isatty()
+        if columns is None and not self._is_terminal:
             columns = _PIPE_COLUMNS
         if columns is not None:
             console.width = columns
@@ -43,7 +52,7 @@ class Terminal:
     @property
     def lines(self) -> int | None:
         """The height of the terminal; `None` for a pipe."""
-        return self.console.height if self.console.is_terminal else None
+        return self.console.height if self._is_terminal else None
 
     @property
     def draws_blocks(self) -> bool:
@@ -106,7 +115,7 @@ class Terminal:
 
     def _print_unpadded(self, table: Table) -> None:
         """Print a table without the spaces after the last column where lines may be very long."""
-        if self.console.is_terminal:
+        if self._is_terminal:
             self.console.print(table)
             return
         for line in self.console.render_lines(table, pad=False):

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e.asking import make_prefix, plant, report_of, row_of
 from tests.e2e.cleaning import on_terminal
 from tests.e2e.test_schemas import schema_of
-from tests.oracles import du
+from tests.oracles import NOBODY, du
 
 EXACT = ("--grace", "0", "--no-index")
 needs_ncdu = pytest.mark.skipif(shutil.which("ncdu") is None, reason="there is no ncdu here")
@@ -171,6 +171,35 @@ class TestOutput:
         assert link.is_symlink()
         assert (tmp_path / "there" / "file").read_text().startswith("kind,")
 
+    def test_what_is_open_already_is_no_file_to_be_replaced(self, installation, tmp_path):
+        log = tmp_path / "log"
+        log.write_text("kept\n")
+        conda = f"{installation.root_prefix}/bin/conda"
+        for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+            command = f"'{conda}' hardlinks report --output {name} >> '{log}'"
+            done = installation.run("bash", "-c", command, check=False)
+            assert done.returncode == 1
+            assert f"--output {name}: this is not a regular file" in done.stderr
+        assert log.read_text() == "kept\n"
+
+    def test_a_variable_that_asks_for_colour_changes_no_file(self, installation, tmp_path):
+        plain, coloured = tmp_path / "plain", tmp_path / "coloured"
+        written(installation, "table", "--output", str(plain))
+        for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+            options = ("report", *EXACT, "--output", str(coloured))
+            installation.hardlinks(*options, env={name: "1", "COLUMNS": "40", "LINES": "5"})
+            assert coloured.read_text() == plain.read_text()
+
+    def test_an_old_file_keeps_its_owner(self, installation, tmp_path):
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a file away")
+        file = tmp_path / "report"
+        file.write_text("")
+        os.chown(file, NOBODY, NOBODY)
+        file.chmod(0o600)
+        written(installation, "csv", "--output", str(file))
+        assert (file.stat().st_uid, stat.S_IMODE(file.stat().st_mode)) == (NOBODY, 0o600)
+
     @pytest.mark.parametrize(
         ("place", "why"), [("no/file", "there is no folder"), ("", "this is a folder")]
     )
@@ -190,7 +219,7 @@ class TestOutput:
             "bash", "-c", f"{command} --format prometheus", check=False, env=no_bytecode
         )
         assert done.returncode == 1
-        assert "could not be written, and nothing was changed: File too large" in done.stderr
+        assert "could not be written, and is as it was: File too large" in done.stderr
         assert file.read_text() == "last\n"
         assert os.listdir(tmp_path) == ["report.prom"]
 
@@ -217,6 +246,10 @@ class TestRefused:
         done = installation.conda("hardlinks", "report", "--json", "--format", "csv", check=False)
         assert done.returncode == 1
         assert "contradict each other" in json.loads(done.stdout)["message"]
+
+    def test_of_two_formats_the_last_one_counts(self, installation):
+        done = installation.hardlinks("report", *EXACT, "--format", "json", "--format", "csv")
+        assert done.stdout.startswith("kind,")
 
     def test_json_by_configuration_gives_way(self, installation):
         done = installation.hardlinks(
@@ -266,11 +299,13 @@ class TestMerge:
     def test_what_is_no_report_is_named(self, installation, reports, tmp_path):
         (tmp_path / "text.json").write_text("text")
         (tmp_path / "latin.json").write_bytes(b'"\xff"')
+        (tmp_path / "link.json").symlink_to("node1.json")
         for bad, why in (
             (str(tmp_path / "text.json"), "it is no JSON"),
             (str(tmp_path / "latin.json"), "it is no text in UTF-8"),
             (str(tmp_path / "gone.json"), "cannot be read: No such file or directory"),
             (reports[0], "is given twice"),
+            (str(tmp_path / "link.json"), "is given twice, before as "),
         ):
             said = refusal_of(installation, "merge", *reports, bad)
             assert bad in said
@@ -288,3 +323,19 @@ def test_whoever_stops_reading_is_no_error(installation):
     assert done.stdout.startswith("kind,")
     assert done.stderr == ""
     assert done.returncode in {0, 128 + signal.SIGPIPE}
+
+
+@pytest.mark.parametrize("verb", [("report",), ("explain", "forgotten"), ("clean", "--dry-run")])
+def test_closed_stderr_changes_nothing(installation, verb):
+    conda = f"{installation.root_prefix}/bin/conda"
+    command = f"'{conda}' hardlinks {' '.join(verb)} --grace 0"
+    plain = installation.run("bash", "-c", command)
+    done = installation.run("bash", "-c", f"{command} 2>&-", check=False)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0] == plain.stdout.splitlines()[0] != ""
+
+
+def test_a_pipe_is_not_cut_by_a_variable_that_asks_for_colour(installation):
+    done = installation.hardlinks("report", *EXACT, env={"FORCE_COLOR": "1", "LINES": "5"})
+    plain = installation.hardlinks("report", *EXACT)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", done.stdout) == plain.stdout

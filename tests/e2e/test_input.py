@@ -109,7 +109,7 @@ class TestAlone:
 
     def test_it_says_where_to_begin(self, changing):
         done = changing.hardlinks()
-        assert done.stdout.startswith("No report on this conda was made yet")
+        assert done.stdout.startswith("No report was made yet")
         assert "conda hardlinks clean --dry-run" in done.stdout
         assert done.stderr == ""
         assert indexes_of(changing) == []
@@ -117,14 +117,14 @@ class TestAlone:
     def test_it_says_what_the_last_report_found(self, changing):
         totals = report_of(changing)["totals"]
         (line, *_) = changing.hardlinks().stdout.splitlines()
-        assert line.startswith("4 environments and 1 package cache took ")
-        assert f" took {size(totals['on_disk_bytes'])} on disk on 2" in line
+        assert line.startswith("The last report found 4 environments and 1 package cache, ")
+        assert f", {size(totals['on_disk_bytes'])} on disk, on 2" in line
         assert f"hard links saved {size(totals['saved_bytes'])} (" in line
 
     def test_a_report_on_other_caches_is_not_this_machine(self, changing):
         changing.hardlinks("report")
         done = changing.hardlinks(env={"CONDA_PKGS_DIRS": f"{changing.directory}/other"})
-        assert done.stdout.startswith("No report on this conda was made yet")
+        assert done.stdout.startswith("The last report was on other package caches: ")
 
     def test_closed_output_is_said(self, installation):
         conda = f"{installation.root_prefix}/bin/conda"
