@@ -175,6 +175,9 @@ class _Scanning:
         if new is not None:
             from .index.store import store
 
+            for part in parts:  # in the inventory by now; storing needs as much memory again
+                part.listed.clear()
+                part.symbolic.clear()
             store(new, inventory, self.ground, parts, remembered)
         return inventory
 

@@ -171,12 +171,14 @@ def execute(args: argparse.Namespace) -> int:
 
                 lookup = stack.enter_context(look_up(index_folder(), quick=args.quick, crew=crew))
             report, survey = make_report(args, crew, lookup)
+        if page is not None:
+            write_page(report, page)
         if output is None and written_as == "table":
             print_table(report, args)
         else:
             hand_over(text_of(written_as, report, survey, args), output)
         if page is not None:
-            write_page(report, page)
+            say_where(page)
     except KeyboardInterrupt:
         raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
     return 0
@@ -292,15 +294,20 @@ def hand_over(text: str, output: str | None) -> None:
 
 
 def write_page(report: Report, page: str) -> None:
-    """Write a report as a page, and say on stderr where it is, which is no part of the report."""
-    from conda.base.context import context
-
-    from ..render.escape import printable
+    """Write a report as a page."""
     from ..render.html import render_html
     from .output import encoded
     from .output_file import write_file
 
     write_file(page, encoded(render_html(report, time.time())))
+
+
+def say_where(page: str) -> None:
+    """Say on stderr where the page is, which is no part of the report."""
+    from conda.base.context import context
+
+    from ..render.escape import printable
+
     if not (context.json or context.quiet) and sys.stderr is not None:
         sys.stderr.write(f"The page is in {printable(page)}.\n")
 

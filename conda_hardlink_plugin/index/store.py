@@ -38,7 +38,7 @@ def store(
         new: What was read is already in it.
         inventory: What was found.
         ground: The roots.
-        parts: What it was made of.
+        parts: What it was made of; of their inodes nothing is needed any more.
         remembered: What was not read, if anything.
 
     """

@@ -76,7 +76,6 @@ def test_a_page_takes_the_place_of_a_file_and_has_its_mode(installation, tmp_pat
     ("name", "sentence"),
     [
         ("none/page.html", "there is no folder"),
-        ("", "this is a folder"),
         (".", "this is a folder"),
         ("folder", "this is a folder"),
         ("new/", "this is a folder"),
@@ -91,7 +90,7 @@ def test_where_no_page_can_be_is_one_sentence_and_exit_code_1(
 ):
     os.mkdir(tmp_path / "folder")
     os.mkfifo(tmp_path / "pipe")
-    page = name and os.path.join(tmp_path, name)
+    page = os.path.join(tmp_path, name)
     done = installation.hardlinks("report", "--html", page, check=False)
     assert done.returncode == 1
     assert done.stdout == ""
