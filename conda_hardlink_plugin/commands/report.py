@@ -180,7 +180,8 @@ def execute(args: argparse.Namespace) -> int:
         if page is not None:
             say_where(page)
     except KeyboardInterrupt:
-        raise StoppedError("Stopped by Ctrl-C; nothing was changed.") from None
+        files = "each file is whole" if page or output else "nothing was changed"
+        raise StoppedError(f"Stopped by Ctrl-C; {files}.") from None
     return 0
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class Value(Enum):
@@ -123,24 +123,40 @@ _FISH_NAMES = (
     "test -r ~/.conda/environments.txt;"
     ' and string match -r -g ".*/([A-Za-z0-9._-]+)\\$" <~/.conda/environments.txt'
 )
+# What completes a value; {words} are the words that it may be.
+_BASH_VALUES = {
+    Value.WORDS: 'COMPREPLY=($(compgen -W {words} -- "$current")); ',
+    Value.ENVIRONMENT: f'COMPREPLY=($(compgen -W "{_NAMES}" -- "$current")); ',
+    Value.FOLDER: 'COMPREPLY=($(compgen -d -- "$current")); compopt -o filenames; ',
+    Value.FILE: 'COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames; ',
+}
+_ZSH_VALUES = {
+    Value.WORDS: "compadd -- {words}; ",
+    Value.ENVIRONMENT: 'compadd -- ${(f)"' + _NAMES + '"}; ',
+    Value.FOLDER: "_files -/; ",
+    Value.FILE: "_files; ",
+}
+_FISH_VALUES = {
+    Value.WORDS: " -x -a '{words}'",
+    Value.ENVIRONMENT: f" -x -a '({_FISH_NAMES})'",
+    Value.FOLDER: " -x -a '(__fish_complete_directories)'",
+    Value.FILE: " -r -F",
+    Value.ANYTHING: " -x",
+}
 
 
 def bash_script(verbs: Sequence[Verb]) -> str:
     """Return what bash is to source."""
-    return _BASH.format(
-        verbs=_lines([verb.name for verb in verbs]),
-        values="\n".join(_cases(verbs, _bash_value)),
-        options="\n".join(_bash_verb(verb) for verb in verbs),
-    )
+    words = _lines([verb.name for verb in verbs])
+    values, options = _branches(verbs, _BASH_VALUES, _lines)
+    return _BASH.format(verbs=words, values=values, options=options)
 
 
 def zsh_script(verbs: Sequence[Verb]) -> str:
     """Return what zsh is to source."""
-    return _ZSH.format(
-        verbs=shlex.join(verb.name for verb in verbs),
-        values="\n".join(_cases(verbs, _zsh_value)),
-        options="\n".join(_zsh_verb(verb) for verb in verbs),
-    )
+    words = shlex.join(verb.name for verb in verbs)
+    values, options = _branches(verbs, _ZSH_VALUES, shlex.join)
+    return _ZSH.format(verbs=words, values=values, options=options)
 
 
 def fish_script(verbs: Sequence[Verb]) -> str:
@@ -155,87 +171,42 @@ def fish_script(verbs: Sequence[Verb]) -> str:
     for verb in verbs:
         seen = f"__fish_seen_subcommand_from hardlinks; and __fish_seen_subcommand_from {verb.name}"
         begin = f"complete -c conda -n '{seen}'"
-        lines.append(begin + (_fish_value(verb.value, verb.words) or " -f"))
+        lines.append(begin + (_taken(verb, _FISH_VALUES, " ".join) or " -f"))
         for option in verb.options:
             flags = "".join(
                 f" -l {name[2:]}" if name.startswith("--") else f" -s {name[1:]}"
                 for name in option.names
             )
-            value = _fish_value(option.value, option.words)
+            value = _taken(option, _FISH_VALUES, " ".join)
             lines.append(f"{begin}{flags}{value} -d {shlex.quote(option.summary)}")
     return "\n".join(lines) + "\n"
 
 
-def _cases(verbs: Sequence[Verb], action: Callable[[Value, Sequence[str]], str]) -> Iterator[str]:
-    """Yield a branch for each option that takes a value, by verb and option."""
+def _branches(
+    verbs: Sequence[Verb], values: Mapping[Value, str], joined: Callable[[Sequence[str]], str]
+) -> tuple[str, str]:
+    """Return the branches by verb and option for values, and those by verb for the rest."""
+    of_values, of_verbs = [], []
     for verb in verbs:
         for option in verb.options:
             if option.value is not Value.NOTHING:
                 pattern = "|".join(f'"{verb.name} {name}"' for name in option.names)
-                yield f"        {pattern}) {action(option.value, option.words)}return ;;"
+                of_values.append(f"        {pattern}) {_taken(option, values, joined)}return ;;")
+        names = [name for option in verb.options for name in option.names]
+        options = values[Value.WORDS].replace("{words}", joined(names))
+        of_verbs.append(
+            f"        {verb.name})\n"
+            f"            if [[ $current == -* ]]; then {options}\n"
+            f"            else {_taken(verb, values, joined)}:; fi ;;"
+        )
+    return "\n".join(of_values), "\n".join(of_verbs)
 
 
-def _bash_value(value: Value, words: Sequence[str]) -> str:
-    match value:
-        case Value.WORDS:
-            return f'COMPREPLY=($(compgen -W {_lines(words)} -- "$current")); '
-        case Value.ENVIRONMENT:
-            return f'COMPREPLY=($(compgen -W "{_NAMES}" -- "$current")); '
-        case Value.FOLDER:
-            return 'COMPREPLY=($(compgen -d -- "$current")); compopt -o filenames; '
-        case Value.FILE:
-            return 'COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames; '
-        case _:
-            return ""
-
-
-def _bash_verb(verb: Verb) -> str:
-    names = [name for option in verb.options for name in option.names]
-    options = f'COMPREPLY=($(compgen -W {_lines(names)} -- "$current"))'
-    return (
-        f"        {verb.name})\n"
-        f"            if [[ $current == -* ]]; then {options}\n"
-        f"            else {_bash_value(verb.value, verb.words)}:; fi ;;"
-    )
-
-
-def _zsh_value(value: Value, words: Sequence[str]) -> str:
-    match value:
-        case Value.WORDS:
-            return f"compadd -- {shlex.join(words)}; "
-        case Value.ENVIRONMENT:
-            return f'compadd -- ${{(f)"{_NAMES}"}}; '
-        case Value.FOLDER:
-            return "_files -/; "
-        case Value.FILE:
-            return "_files; "
-        case _:
-            return ""
-
-
-def _zsh_verb(verb: Verb) -> str:
-    names = shlex.join(name for option in verb.options for name in option.names)
-    return (
-        f"        {verb.name})\n"
-        f"            if [[ $current == -* ]]; then compadd -- {names}\n"
-        f"            else {_zsh_value(verb.value, verb.words)}:; fi ;;"
-    )
-
-
-def _fish_value(value: Value, words: Sequence[str]) -> str:
-    match value:
-        case Value.WORDS:
-            return f" -x -a {shlex.quote(' '.join(words))}"
-        case Value.ENVIRONMENT:
-            return f" -x -a '({_FISH_NAMES})'"
-        case Value.FOLDER:
-            return " -x -a '(__fish_complete_directories)'"
-        case Value.FILE:
-            return " -r -F"
-        case Value.ANYTHING:
-            return " -x"
-        case _:
-            return ""
+def _taken(
+    taker: Verb | Option, values: Mapping[Value, str], joined: Callable[[Sequence[str]], str]
+) -> str:
+    """Return what completes what an option or a verb takes."""
+    return values.get(taker.value, "").replace("{words}", joined(taker.words))
 
 
 def _lines(words: Sequence[str]) -> str:
