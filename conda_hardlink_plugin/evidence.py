@@ -60,7 +60,7 @@ class Verdict(Enum):
     UNUSED = "unused"
 
 
-VERDICT_OF_USE = {
+VERDICT_OF_USE = {  # the strongest first
     Use.HARDLINK: Verdict.LINKED,
     Use.SOFTLINK: Verdict.SOFTLINKED,
     Use.RECORD: Verdict.RECORDED,
@@ -86,10 +86,12 @@ class PackageUse:
     @property
     def objections(self) -> list[Verdict]:
         """The verdicts that its users stand for, the strongest first."""
-        found = {VERDICT_OF_USE[use] for use in self.environments.values()}
-        if self.outside:
-            found.add(Verdict.LINKED)
-        return [verdict for verdict in Verdict if verdict in found]
+        uses = self.environments.values()
+        return [
+            verdict
+            for use, verdict in VERDICT_OF_USE.items()
+            if use in uses or (self.outside and verdict is Verdict.LINKED)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

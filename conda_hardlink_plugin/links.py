@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-_FIT_IN_4_BYTES = 2 ** (8 * array("I").itemsize)
+_NARROW = "BHI"  # codes of arrays; an array of the next width is `Q`
 
 
 class State(NamedTuple):
@@ -176,15 +176,16 @@ class InodeTable:
     def numbers(self) -> array[int]:
         """Return the numbers of the inodes that were looked at here."""
         met, told = self._met, self._told
-        return array("Q", chain(islice(self.states, met), islice(self.states, met + told, None)))
+        own = chain(islice(self.states, met), islice(self.states, met + told, None))
+        return _narrow(array("Q", own))
 
     def rows(self) -> Rows:
         """Return the table as it is handed over."""
         met, after = self._met, self._met + self._told
-        states = array("I", self.states.values())
-        columns = (self.link_counts, _narrow(self.disk_bytes), _narrow(self.apparent_bytes))
+        states = _narrow(array("I", self.states.values()))
+        columns = (self.link_counts, self.disk_bytes, self.apparent_bytes)
         return Rows(
-            inodes=Inodes(_narrow(self.numbers()), *columns),
+            inodes=Inodes(self.numbers(), *map(_narrow, columns)),
             states=states[:met] + states[after:],
             met=met,
             told_states=states[met:after],
@@ -192,8 +193,10 @@ class InodeTable:
 
 
 def _narrow(values: array[int]) -> array[int]:
-    """Return an array of 4 bytes a value where all fit."""
-    return array("I", values) if max(values, default=0) < _FIT_IN_4_BYTES else values
+    """Return an array as narrow as its values allow."""
+    bits = max(values, default=0).bit_length()
+    narrow = (code for code in _NARROW if bits <= 8 * array(code).itemsize < 8 * values.itemsize)
+    return next((array(code, values) for code in narrow), values)
 
 
 def unite(tables: Sequence[Inodes]) -> Inodes:
@@ -207,7 +210,7 @@ def unite(tables: Sequence[Inodes]) -> Inodes:
     first = tables[0]
     united = Inodes(
         array("Q", first.numbers),
-        first.link_counts[:],
+        array("I", first.link_counts),
         array("Q", first.disk_bytes),
         array("Q", first.apparent_bytes),
     )

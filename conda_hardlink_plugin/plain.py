@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .index.page import NEXT
+from .index.page import NEXT, facts_of_directory, pack_name
 from .inventory import BLOCK_BYTES
 from .listing import UntrustedDeviceError
 from .place import OPEN_CHILD, Place
@@ -75,10 +75,7 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                     add_known, add_name = draft.linked.append, draft.names.append
                     facts = draft.name_facts
                     draft.directories.append(parent.inside + name)
-                    draft.directory_facts += (
-                        status.st_dev, inode, status.st_mtime_ns, status.st_ctime_ns,
-                        status.st_size, status.st_blocks,
-                    )  # fmt: skip
+                    draft.directory_facts += facts_of_directory(status)
                     add_name(NEXT)
                 with os.scandir(descriptor) as entries:
                     for entry in entries:
@@ -102,25 +99,26 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                             continue
                         if status.st_ino != number or status.st_dev != device:
                             raise UntrustedDeviceError(parent.identity[0])  # noqa: TRY301
+                        link_count, file_size, file_blocks = (
+                            status.st_nlink, status.st_size, status.st_blocks
+                        )  # fmt: skip
                         if noting:
                             add_name(entry.name)
-                            facts += (
-                                number, status.st_nlink, status.st_size, status.st_blocks
-                            )  # fmt: skip
+                            facts += pack_name(number, link_count, file_size, file_blocks)
                         if keeps_own or entry.is_symlink():
                             path = f"{parent.path}/{name}"
                             tally.add_file(unit, path, entry.name, descriptor, status)
                             if draft is not None and entry.is_symlink():
                                 draft.symbolic.add(number)
-                        elif status.st_nlink > 1:
+                        elif link_count > 1:
                             states[number] = first_state
-                            add_disk_bytes(status.st_blocks * BLOCK_BYTES)
-                            add_apparent_bytes(status.st_size)
-                            add_link_count(status.st_nlink)
+                            add_disk_bytes(file_blocks * BLOCK_BYTES)
+                            add_apparent_bytes(file_size)
+                            add_link_count(link_count)
                             linked += 1
                         else:
-                            blocks += status.st_blocks
-                            size += status.st_size
+                            blocks += file_blocks
+                            size += file_size
                             inodes += 1
             except OSError as error:
                 tally.add_problem(f"{parent.path}/{name}", error)

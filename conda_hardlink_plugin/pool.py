@@ -8,7 +8,6 @@ what another one has still before it.
 from __future__ import annotations
 
 import selectors
-from array import array
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
@@ -120,13 +119,15 @@ class _Pool:
         met = [_hear(worker, Met).numbers for worker in self.workers]
         devices = {device for numbers in met for device in numbers}
         for worker, own in zip(self.workers, met, strict=True):
-            others: dict[int, array[int]] = {}
-            for device in devices:
-                others[device] = array("Q")
-                for numbers in met:
-                    if numbers is not own:
-                        others[device] += numbers.get(device, array("Q"))
-            worker.tell(Learn(others))
+            others = [numbers for numbers in met if numbers is not own]
+            worker.tell(
+                Learn(
+                    {
+                        device: [numbers[device] for numbers in others if device in numbers]
+                        for device in devices
+                    }
+                )
+            )
 
     def read(self, roots: Iterable[int]) -> None:
         """Have some roots read to their end."""

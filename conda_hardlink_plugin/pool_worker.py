@@ -81,9 +81,9 @@ class Met(NamedTuple):
 
 
 class Learn(NamedTuple):
-    """The inodes that others have met: they need no `stat` any more. Not answered."""
+    """What each of the others has met, by device: it needs no `stat` any more. Not answered."""
 
-    numbers: dict[int, array[int]]
+    numbers: dict[int, list[array[int]]]
 
 
 class Finish(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from .inventory import (
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from .index.page import Page, Row
+    from .index.page import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Findings:
         holding: Units that other roots lie in.
         own_files: For each root read in detail, the files met first in it.
         problems: What could not be counted as it stands.
-        pages: What was written for the index, by units of `units`; `None` if not all could be.
+        pages: What was written for the index, by units of `units`, packed; `None` if not all could
+            be written.
 
     """
 
@@ -82,7 +84,7 @@ class Findings:
     holding: set[int]
     own_files: dict[int, list[NotedFile]]
     problems: list[Problem]
-    pages: list[Page] | None
+    pages: bytes | None
 
 
 class Tally:
@@ -128,7 +130,7 @@ class Tally:
         self._own_files: dict[int, list[NotedFile]] = {}
         self._problems: list[Problem] = []
 
-    def findings(self, pages: list[Page] | None = None) -> Findings:
+    def findings(self, pages: bytes | None = None) -> Findings:
         """Return what was found; nothing may be counted afterwards.
 
         Args:
@@ -155,11 +157,11 @@ class Tally:
         """Return the inodes with several links that listings name and that were met, by device."""
         return {device: table.numbers() for device, table in self.listed.items()}
 
-    def learn(self, numbers: Mapping[int, array[int]]) -> None:
-        """Take in, once, which inodes others have met, by device."""
+    def learn(self, numbers: Mapping[int, Iterable[array[int]]]) -> None:
+        """Take in, once, which inodes each of the others has met, by device."""
         for device, others in numbers.items():
             self.meet_device(device)
-            self.listed[device].learn(others)
+            self.listed[device].learn(chain.from_iterable(others))
 
     def begin_root(self, root: int, *, detailed: bool) -> int:
         """Make a root the current one; return the unit for what is not a unit of its own in it."""

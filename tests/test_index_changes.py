@@ -411,6 +411,18 @@ def test_nothing_is_settled_that_was_changed_since_the_scan_began(made, folder, 
     assert again.reading.mode is (ReadingMode.QUICK if seconds > 0 else ReadingMode.FULL)
 
 
+def test_a_time_may_be_further_away_than_8_bytes_of_nanoseconds_reach(made, folder):
+    directory = f"{made.first}/lib"
+    os.utime(directory, (1.3e10, 1.3e10))
+    if os.stat(directory).st_mtime_ns < 2**63:
+        pytest.skip("this filesystem has no such time")
+    expected = write_index(folder, made.roots)
+    with look_up(folder, quick=True) as lookup:
+        found = scan(made.roots, processes=1, lookup=lookup)
+    assert found.reading.mode is ReadingMode.QUICK
+    assert facts(found) == facts(expected)
+
+
 @pytest.mark.parametrize("step", [1, -1])
 def test_a_page_may_name_an_inode_that_a_later_one_has_looked_at(tmp_path, folder, step):
     """So it is where two processes have read one environment."""

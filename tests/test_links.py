@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,19 +88,27 @@ def look_at(table, seen):
 
 def test_numbers_and_sizes_of_any_width_are_kept_and_put_together():
     states = States()
-    narrow, wide = InodeTable(), InodeTable()
-    narrow.add(7, 2, 512, 100, Step(states, 0, None))
-    wide.add(2**40 + 1, 2, 2**33, 2**34 + 3, Step(states, 0, None))
-    rows = [table.rows().inodes for table in (narrow, wide)]
-    for tables in (rows, rows[::-1]):
-        united = unite(tables)
-        found = set(zip(united.numbers, united.disk_bytes, united.apparent_bytes, strict=True))
-        assert found == {(7, 512, 100), (2**40 + 1, 2**33, 2**34 + 3)}
+    widths = [(7, 2, 512, 100), (300, 2**8, 2**16, 2**8 - 1), (2**40 + 1, 2**16, 2**33, 2**34 + 3)]
+    tables = [InodeTable() for _ in widths]
+    for table, row in zip(tables, widths, strict=True):
+        table.add(*row, Step(states, 0, None))
+    found = [table.rows().inodes for table in tables]
+    for some in permutations(found):
+        assert set(rows(unite(some))) == set(widths)
 
 
-def test_what_is_narrow_is_sent_as_such():
+@pytest.mark.parametrize(
+    ("most", "width"),
+    [(2**8 - 1, 1), (2**8, 2), (2**16 - 1, 2), (2**16, 4), (2**32 - 1, 4), (2**32, 8)],
+)
+def test_what_is_narrow_is_sent_as_such(most, width):
     states, table = States(), InodeTable()
-    table.add(7, 2, 512, 100, Step(states, 0, None))
-    inodes = table.rows().inodes
+    for number in (1, most):
+        table.add(number, min(most, 2**32 - 1), most, most, Step(states, 0, None))
+    sent = table.rows()
+    inodes = sent.inodes
     columns = (inodes.numbers, inodes.disk_bytes, inodes.apparent_bytes)
-    assert {column.itemsize for column in columns} == {4}
+    assert {column.itemsize for column in columns} == {width}
+    assert inodes.link_counts.itemsize == min(width, 4)
+    assert sent.states.itemsize == 1
+    assert rows(inodes) == [(number, min(most, 2**32 - 1), most, most) for number in (1, most)]

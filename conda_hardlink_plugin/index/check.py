@@ -79,7 +79,7 @@ class _Seen(NamedTuple):
 
     number: int
     directories: int
-    facts: tuple[list[int], list[int]] | None
+    facts: tuple[bytearray, bytearray] | None
 
 
 class _Comparison:
@@ -88,8 +88,8 @@ class _Comparison:
     def __init__(self, page: Page, directories: int) -> None:
         self.page = page
         self.directories_left = directories
-        self.directory_facts: list[int] = []
-        self.name_facts: list[int] = []
+        self.directory_facts = bytearray()
+        self.name_facts = bytearray()
 
 
 class _Checking:
@@ -193,16 +193,16 @@ def _look(look: _Look) -> _Seen:
     return _Seen(look.number, len(look.paths), facts)
 
 
-def _quick(look: _Look) -> tuple[list[int], list[int]]:
-    facts: list[int] = []
+def _quick(look: _Look) -> tuple[bytearray, bytearray]:
+    facts = bytearray()
     for path in look.paths:
         facts += facts_of_directory(os.stat(path, dir_fd=look.root))
-    return facts, []
+    return facts, bytearray()
 
 
-def _exact(look: _Look, names: list[list[bytes]]) -> tuple[list[int], list[int]]:
-    directories: list[int] = []
-    entries: list[int] = []
+def _exact(look: _Look, names: list[list[bytes]]) -> tuple[bytearray, bytearray]:
+    directories = bytearray()
+    entries = bytearray()
     for path, of_directory in zip(look.paths, names, strict=True):
         descriptor = os.open(path, OPEN_CHILD, dir_fd=look.root)
         try:

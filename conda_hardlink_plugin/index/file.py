@@ -14,12 +14,14 @@ import re
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from .. import __version__
 from ..crew_member import encoding_of_names
-from .stored import Stored, from_json
+from .stored import Extent, Stored, from_json
 from .trailer import (
     INDEX_NAME,
     OPEN_INDEX,
@@ -32,7 +34,7 @@ from .trailer import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _NEW_NAME = re.compile(r"report\.index-\d+-\d+")
 _WRITE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_APPEND
@@ -66,6 +68,15 @@ class IndexFile:
         """
         return read_at(self.descriptor, offset, length)
 
+    def read_checked(self, *extent: int) -> bytes:
+        """Return a part of the file that `NewIndex.append_checked` wrote.
+
+        Raises:
+            OSError: It cannot be read, or is damaged.
+
+        """
+        return _read_checked(self.descriptor, *extent)
+
     def confirm(self, began_ns: int) -> None:
         """Note when it was begun to look at all that is in it, and all was found as it says."""
         with suppress(OSError):
@@ -93,17 +104,23 @@ def _read(path: str, descriptor: int) -> IndexFile | None:
         trailer = read_trailer(descriptor, status.st_size) if is_own_file(status) else None
         if trailer is None:
             return None
-        table = read_at(descriptor, trailer.offset, trailer.length)
-        if crc32(table) != trailer.checksum:
-            return None
-        data = json.loads(table)
+        data = json.loads(
+            _read_checked(descriptor, trailer.offset, trailer.length, trailer.checksum)
+        )
         of_version, encoding = data.pop("version"), tuple(data.pop("encoding"))
         if (of_version, encoding) != (__version__, encoding_of_names()):
             return None
-        stored = from_json(data)
+        stored = from_json(data, partial(_read_checked, descriptor))
     except (OSError, KeyError, TypeError, ValueError):
         return None
     return IndexFile(path, descriptor, int(status.st_mtime), stored)
+
+
+def _read_checked(descriptor: int, offset: int, length: int, checksum: int) -> bytes:
+    content = read_at(descriptor, offset, length)
+    if crc32(content) != checksum:
+        raise OSError(errno.EIO, "the index is damaged")
+    return content
 
 
 def index_path(folder: str) -> str:
@@ -155,22 +172,30 @@ class NewIndex:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(content)
 
-    def commit(self, table: dict[str, Any], totals: Totals) -> None:
+    def append_checked(self, content: bytes) -> Extent:
+        """Write something that is to be checked when it is read; return where it is.
+
+        Raises:
+            OSError: It could not be written.
+
+        """
+        return self.append(content), len(content), crc32(content)
+
+    def commit(self, table: Iterable[tuple[str, object]], totals: Totals) -> None:
         """Write the table, and take the place of the last index.
 
         Args:
-            table: What `stored.from_json` reads.
+            table: What `stored.from_json` reads, name by name.
             totals: What was found in all.
 
         Raises:
             OSError: It could not be written.
 
         """
-        packed = json.dumps(
-            {"version": __version__, "encoding": encoding_of_names(), **table}
-        ).encode("ascii")
-        offset = self.append(packed)
-        self.append(pack_trailer(Trailer(offset, len(packed), crc32(packed), totals)))
+        whose = {"version": __version__, "encoding": encoding_of_names()}
+        members = (f'"{name}": {json.dumps(value)}' for name, value in chain(whose.items(), table))
+        packed = f"{{{', '.join(members)}}}".encode("ascii")
+        self.append(pack_trailer(Trailer(*self.append_checked(packed), totals)))
         os.utime(self._descriptor, ns=(self._began_ns, self._began_ns))
         os.rename(self._name, INDEX_NAME, src_dir_fd=self._folder, dst_dir_fd=self._folder)
 

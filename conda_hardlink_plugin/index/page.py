@@ -12,6 +12,7 @@ import os
 import stat
 from array import array
 from itertools import compress
+from struct import Struct, error
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
@@ -21,13 +22,17 @@ except ImportError:
     from hashlib import blake2b
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
 RACY_NS = 2_000_000_000  # a directory may change again within one tick of the filesystem's clock
 NEXT = "\0"  # what comes is in the next directory
-_FACTS_OF_DIRECTORY, _CTIME = 6, 3
-_FACTS_OF_NAME = 4
 _WORD_BYTES = 8
+_DIRECTORY = Struct("QQqqqq")  # all but the times are as the kernel has them
+_FACTS_OF_DIRECTORY, _CTIME = 6, 3
+_NAME = Struct("QQqq")
+_FACTS_OF_NAME = 4
+_PAGE = Struct("<9Q16s16sI?")
+pack_name = _NAME.pack  # `facts_of_name` without a call more, for each file that is looked at
 
 
 class Row(NamedTuple):
@@ -83,8 +88,8 @@ class Page(NamedTuple):
     rows: int
     directories: int
     entries: int
-    directories_digest: str
-    names_digest: str
+    directories_digest: bytes
+    names_digest: bytes
     checksum: int
     settled: bool
 
@@ -120,9 +125,9 @@ class Draft:
 
         """
         self.directories: list[str] = []
-        self.directory_facts: list[int] = []
+        self.directory_facts = bytearray()
         self.names: list[str] = []
-        self.name_facts: list[int] = []
+        self.name_facts = bytearray()
         self.linked: list[int] = []
         self.symbolic: set[int] = set()
         self._began_ns = began_ns
@@ -146,9 +151,9 @@ class Draft:
         names = os.fsencode("/".join(self.names))
         rows = self._rows()
         inodes = b"".join(column.tobytes() for column in (array("Q", self.linked), *rows))
-        looked_at = len(self.name_facts) // _FACTS_OF_NAME
+        looked_at = len(self.name_facts) // _NAME.size
         # Not mtime, which anybody can set, also to a day to come.
-        newest_ns = max(self.directory_facts[_CTIME::_FACTS_OF_DIRECTORY])
+        newest_ns = max(array("q", self.directory_facts)[_CTIME::_FACTS_OF_DIRECTORY])
         page = Page(
             unit,
             device,
@@ -168,8 +173,9 @@ class Draft:
 
     def _rows(self) -> list[array[int]]:
         """Return the columns of the rows of the inodes with several links."""
+        facts = array("Q", self.name_facts)
         numbers, link_counts, sizes, blocks = (
-            self.name_facts[place::_FACTS_OF_NAME] for place in range(_FACTS_OF_NAME)
+            facts[place::_FACTS_OF_NAME] for place in range(_FACTS_OF_NAME)
         )
         several = [count > 1 for count in link_counts]
         columns = [
@@ -180,6 +186,23 @@ class Draft:
         return columns
 
 
+def pack_page(page: Page) -> bytes:
+    """Return what `unpack_pages` makes a page of."""
+    return _PAGE.pack(*page)
+
+
+def unpack_pages(packed: bytes) -> Iterator[Page]:
+    """Return pages that were packed, one after the other.
+
+    Raises:
+        ValueError: That is something else.
+
+    """
+    if len(packed) % _PAGE.size:
+        raise ValueError("a page is not whole")
+    return map(Page._make, _PAGE.iter_unpack(packed))
+
+
 def names_by_directory(content: bytes) -> list[list[bytes]]:
     """Return the entries that were looked at, directory by directory, as a page has them."""
     return [
@@ -188,30 +211,32 @@ def names_by_directory(content: bytes) -> list[list[bytes]]:
     ]
 
 
-def facts_of_directory(status: os.stat_result) -> tuple[int, int, int, int, int, int]:
+def facts_of_directory(status: os.stat_result) -> bytes:
     """Return what is another after any entry of a directory has come, gone or been renamed.
 
     And its own size, which a filesystem may still change afterwards.
     """
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_size,
-        status.st_blocks,
-    )
-
-
-def facts_of_name(status: os.stat_result) -> tuple[int, int, int, int]:
-    """Return what the figures need to know of an entry."""
-    return status.st_ino, status.st_nlink, status.st_size, status.st_blocks
-
-
-def digest_of(facts: Sequence[int]) -> str:
-    """Return a short text that is another for other facts."""
+    mtime_ns, ctime_ns = status.st_mtime_ns, status.st_ctime_ns
     try:
-        packed = array("q", facts).tobytes()
-    except OverflowError:  # inode numbers have no sign
-        packed = repr(facts).encode()
-    return blake2b(packed, digest_size=16).hexdigest()
+        return _DIRECTORY.pack(
+            status.st_dev, status.st_ino, mtime_ns, ctime_ns, status.st_size, status.st_blocks
+        )
+    except error:  # a time that is further away than 8 bytes of nanoseconds reach
+        times_ns = (_within_8_bytes(mtime_ns), _within_8_bytes(ctime_ns))
+        return _DIRECTORY.pack(
+            status.st_dev, status.st_ino, *times_ns, status.st_size, status.st_blocks
+        )
+
+
+def facts_of_name(status: os.stat_result) -> bytes:
+    """Return what the figures need to know of an entry."""
+    return pack_name(status.st_ino, status.st_nlink, status.st_size, status.st_blocks)
+
+
+def digest_of(facts: bytes | bytearray) -> bytes:
+    """Return 16 bytes that are others for other facts."""
+    return blake2b(facts, digest_size=16).digest()
+
+
+def _within_8_bytes(time_ns: int) -> int:
+    return (time_ns + 2**63) % 2**64 - 2**63

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
-from .page import Draft
-
-if TYPE_CHECKING:
-    from .page import Page
+from .page import Draft, pack_page
 
 _OPEN = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _DIRECTORIES_OF_PAGE = 256
@@ -28,7 +24,7 @@ class Recorder:
         """
         self._began_ns = began_ns
         self._drafts: dict[tuple[int, int], Draft] = {}
-        self._pages: list[Page] = []
+        self._pages = bytearray()
         self._failed = False
         self._descriptor = -1
         try:
@@ -49,12 +45,12 @@ class Recorder:
         self._drafts[unit, device] = draft or Draft(self._began_ns)
         return self._drafts[unit, device]
 
-    def pages(self) -> list[Page] | None:
-        """Write the rest, and return all pages; `None` if not all could be written."""
+    def pages(self) -> bytes | None:
+        """Write the rest, and return all pages, packed; `None` if not all could be written."""
         for (unit, device), draft in self._drafts.items():
             self._write(unit, device, draft)
         self._drafts.clear()
-        return None if self._failed else self._pages
+        return None if self._failed else bytes(self._pages)
 
     def close(self) -> None:
         """Close the file; what was not written is lost."""
@@ -74,4 +70,4 @@ class Recorder:
         if written != len(content):  # the disk is full, most likely
             self._failed = True
             return
-        self._pages.append(page._replace(offset=end - written))
+        self._pages += pack_page(page._replace(offset=end - written))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from array import array
 from itertools import filterfalse
 from typing import TYPE_CHECKING, NamedTuple
-from zlib import crc32
 
 from ..inventory import Unit, UnitKind
 from .page import Row
@@ -83,7 +81,8 @@ class Remembered:
         """
         offset = page.offset + page.directories_bytes + page.names_bytes
         inodes = array("Q")
-        inodes.frombytes(self._checked(offset, page.offset + page.bytes - offset, page.checksum))
+        length = page.offset + page.bytes - offset
+        inodes.frombytes(self.index.read_checked(offset, length, page.checksum))
         begins = range(page.linked, len(inodes), page.rows or 1)
         columns = (inodes[begin : begin + page.rows] for begin in begins)
         rows = list(map(Row._make, zip(*columns, strict=True)))
@@ -98,13 +97,7 @@ class Remembered:
         """
         if number not in self.index.stored.texts:
             return []
-        return os.fsdecode(self._checked(*self.index.stored.texts[number])).split("\0")
-
-    def _checked(self, offset: int, length: int, checksum: int) -> bytes:
-        content = self.index.read(offset, length)
-        if crc32(content) != checksum:
-            raise OSError(errno.EIO, "the index is damaged")
-        return content
+        return os.fsdecode(self.index.read_checked(*self.index.stored.texts[number])).split("\0")
 
 
 class _Inodes(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 from ..inventory import RootKind, UnitKind
 from ..usage import Usage
+from .page import pack_page, unpack_pages
 from .stored import to_json
 from .trailer import Totals, checksum_of
 
@@ -46,17 +46,14 @@ def store(
         return
     with suppress(OSError):
         number_of = {unit: number for number, unit in enumerate(inventory.units)}
-        pages = [
-            page._replace(unit=number_of[part.units[page.unit]])
-            for part in parts
-            for page in part.pages or ()
-        ]
-        if remembered is not None:
-            pages += _copied(new, remembered, number_of)
-        texts = {
-            number: (new.append(text), len(text), crc32(text))
-            for number, text in _texts(inventory, parts)
-        }
+        pages = new.append_checked(
+            b"".join(
+                pack_page(page)
+                for some in (_read(parts, number_of), _copied(new, remembered, number_of))
+                for page in some
+            )
+        )
+        texts = {number: new.append_checked(text) for number, text in _texts(inventory, parts)}
         unread = frozenset(_unread(inventory))
         new.commit(to_json(inventory, ground, pages, texts, unread), _totals(inventory))
 
@@ -76,8 +73,19 @@ def _totals(inventory: Inventory) -> Totals:
     )
 
 
-def _copied(new: NewIndex, remembered: Remembered, number_of: Mapping[Unit, int]) -> Iterator[Page]:
+def _read(parts: Sequence[Findings], number_of: Mapping[Unit, int]) -> Iterator[Page]:
+    """Yield the pages of what was read."""
+    for part in parts:
+        for page in unpack_pages(part.pages or b""):
+            yield page._replace(unit=number_of[part.units[page.unit]])
+
+
+def _copied(
+    new: NewIndex, remembered: Remembered | None, number_of: Mapping[Unit, int]
+) -> Iterator[Page]:
     """Copy the pages of what was recalled."""
+    if remembered is None:
+        return
     index = remembered.index
     for page in index.stored.pages:
         unit = remembered.recalled.get(page.unit)

@@ -16,11 +16,14 @@ from ..inventory import (
     Unit,
     UnitKind,
 )
-from .page import Page
+from .page import Page, unpack_pages
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from ..ground import Ground
 
+Extent = tuple[int, int, int]  # a part of the file: offset, length, checksum
 IndexedRoot = tuple[str, str, list[str]]  # kind, path, where other roots are seen inside
 
 
@@ -32,7 +35,7 @@ class Stored:
         roots: The roots of the inventory, and what is seen inside them.
         inventory: What was found; without records, which are cheap to list again.
         pages: Its pages; their units are indexes into those of the inventory.
-        texts: Unit to where the texts of its symbolic links are: offset, length, checksum.
+        texts: Unit to where the texts of its symbolic links are.
         unread: Units in which something could not be counted as it stands.
         is_whole: Nothing else than what is in the index was found.
 
@@ -41,7 +44,7 @@ class Stored:
     roots: list[IndexedRoot]
     inventory: Inventory
     pages: list[Page]
-    texts: dict[int, tuple[int, int, int]]
+    texts: dict[int, Extent]
     unread: frozenset[int]
     is_whole: bool
 
@@ -57,45 +60,51 @@ def indexed_roots(ground: Ground) -> list[IndexedRoot]:
 def to_json(
     inventory: Inventory,
     ground: Ground,
-    pages: list[Page],
-    texts: dict[int, tuple[int, int, int]],
+    pages: Extent,
+    texts: dict[int, Extent],
     unread: frozenset[int],
-) -> dict[str, Any]:
-    """Return what `from_json` reads."""
-    return {
-        "roots": indexed_roots(ground),
-        "devices": inventory.devices,
-        "root_devices": inventory.root_devices,
-        "root_inodes": inventory.root_inodes,
-        "links": inventory.links,
-        "units": [(unit.kind.value, unit.root, unit.path) for unit in inventory.units],
-        "private": [(*key, *astuple(sums)) for key, sums in inventory.private.items()],
-        "groups": [
-            (
-                group.roots,
-                sorted(group.cache_units),
-                group.device,
-                group.complete,
-                group.surplus,
-                *astuple(sums),
-            )
-            for group, sums in inventory.groups.items()
-        ],
-        "symlinks": [astuple(link) for link in inventory.symlinks],
-        "holding": sorted(inventory.holding),
-        "pages": pages,
-        "texts": [(unit, *place) for unit, place in texts.items()],
-        "unread": sorted(unread),
-        "is_whole": not unread
-        and not inventory.problems
-        and not any(group.surplus for group in inventory.groups),
-    }
+) -> Iterator[tuple[str, object]]:
+    """Yield what `from_json` reads, name by name: as text all of it takes a megabyte.
+
+    Args:
+        inventory: What was found.
+        ground: The roots.
+        pages: Where the pages are, packed.
+        texts: Unit to where the texts of its symbolic links are.
+        unread: Units in which something could not be counted as it stands.
+
+    """
+    yield "roots", indexed_roots(ground)
+    yield "devices", inventory.devices
+    yield "root_devices", inventory.root_devices
+    yield "root_inodes", inventory.root_inodes
+    yield "links", inventory.links
+    yield "units", [(unit.kind.value, unit.root, unit.path) for unit in inventory.units]
+    yield "private", [(*key, *astuple(sums)) for key, sums in inventory.private.items()]
+    yield "groups", [_group_as_json(group, sums) for group, sums in inventory.groups.items()]
+    yield "symlinks", [astuple(link) for link in inventory.symlinks]
+    yield "holding", sorted(inventory.holding)
+    yield "pages", pages
+    yield "texts", [(unit, *place) for unit, place in texts.items()]
+    yield "unread", sorted(unread)
+    has_surplus = any(group.surplus for group in inventory.groups)
+    yield "is_whole", not (unread or inventory.problems or has_surplus)
 
 
-def from_json(data: dict[str, Any]) -> Stored:
+def _group_as_json(group: InodeGroup, sums: GroupSums) -> tuple[object, ...]:
+    units = sorted(group.cache_units)
+    return group.roots, units, group.device, group.complete, group.surplus, *astuple(sums)
+
+
+def from_json(data: dict[str, Any], read: Callable[[int, int, int], bytes]) -> Stored:
     """Return what `to_json` was given.
 
+    Args:
+        data: What it returned.
+        read: Returns an `Extent` of the file.
+
     Raises:
+        OSError: The file cannot be read, or is damaged.
         KeyError, TypeError, ValueError: That is something else.
 
     """
@@ -122,7 +131,7 @@ def from_json(data: dict[str, Any]) -> Stored:
     return Stored(
         roots=[(kind, path, inside) for kind, path, inside in data["roots"]],
         inventory=inventory,
-        pages=[Page(*page) for page in data["pages"]],
+        pages=list(unpack_pages(read(*data["pages"]))),
         texts={unit: (offset, length, crc) for unit, offset, length, crc in data["texts"]},
         unread=frozenset(data["unread"]),
         is_whole=data["is_whole"],
