@@ -26,15 +26,30 @@ def is_closed(what: str) -> bool:
 
 
 def show(printing: Callable[[], object]) -> bool:
-    """Print something; return whether there was somebody to read it."""
+    """Print something; return whether there was somebody to read it.
+
+    Raises:
+        SystemExit: It could not be written, as where the disk is full; that is said on stderr. An
+            exception of ours conda would print to stdout where JSON is asked for.
+
+    """
     try:
         printing()
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read has had enough. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read has had enough
+        _discard_what_is_left()
         return False
+    except OSError as error:
+        _discard_what_is_left()
+        if sys.stderr is not None:
+            sys.stderr.write(f"What is printed cannot be written to stdout: {error.strerror}.\n")
+        raise SystemExit(1) from None
     return True
+
+
+def _discard_what_is_left() -> None:
+    """Have nobody read stdout: Python would complain again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_text(text: str) -> None:

@@ -157,3 +157,28 @@ def test_a_closed_stdout_is_said_on_stderr(installation, option):
     done = installation.run("sh", "-c", command, check=False)
     assert done.returncode == 1
     assert done.stderr == "There is nowhere to print the report: stdout is closed.\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "report",
+        "report --json",
+        "report --format csv",
+        "clean --dry-run",
+        "clean --yes --grace 0",
+        "clean --dry-run --json",
+        "explain entry",
+        "index",
+        "completion bash",
+        "",
+    ],
+)
+def test_a_full_disk_below_stdout_is_one_sentence(installation, command):
+    before = snapshot_but_index(installation)
+    command = f"conda hardlinks {command} > /dev/full"
+    done = installation.run("sh", "-c", command, check=False)
+    assert done.returncode == 1
+    expected = "What is printed cannot be written to stdout: No space left on device.\n"
+    assert done.stderr == expected
+    assert snapshot_but_index(installation) == before
