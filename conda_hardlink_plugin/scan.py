@@ -166,12 +166,12 @@ class _Scanning:
         self, parts: list[Findings], new: NewIndex | None, remembered: Remembered | None = None
     ) -> Inventory:
         """Put together what was read, and write it to the index."""
-        from .merge import merge
+        from .assemble import assemble
 
         opened = {root for part in parts for root in part.identities}
         mode = ReadingMode.FULL if remembered is None else ReadingMode.EXACT
         records = list_records(self.ground, sorted(opened))
-        inventory = replace(merge(parts, self.ground, records), reading=Reading(mode))
+        inventory = replace(assemble(parts, self.ground, records), reading=Reading(mode))
         if new is not None:
             from .index.store import store
 

@@ -52,7 +52,7 @@ class NotedFile:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found of some part of the roots, to be put together with the rest (`merge`).
+    """What was found of some part of the roots, to be put together with the rest (`assemble`).
 
     Attributes:
         links: Entries counted in each root.

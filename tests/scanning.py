@@ -12,11 +12,11 @@ from enum import Enum
 import pytest
 
 from conda_hardlink_plugin import scan as module
+from conda_hardlink_plugin.assemble import assemble
 from conda_hardlink_plugin.ground import survey_ground
 from conda_hardlink_plugin.index import page
 from conda_hardlink_plugin.index.lookup import look_up
 from conda_hardlink_plugin.listing import UntrustedDeviceError
-from conda_hardlink_plugin.merge import merge
 from conda_hardlink_plugin.mounts import read_mount_table
 from conda_hardlink_plugin.pace import read_with_threads
 from conda_hardlink_plugin.walk import Walk
@@ -143,4 +143,4 @@ def _scan_with_threads(roots, detailed, mounts, on_progress):
             walk.close()
         parts = [walk.tally.findings()]
         opened = {root for part in parts for root in part.identities}
-        return merge(parts, ground, module.list_records(ground, sorted(opened)))
+        return assemble(parts, ground, module.list_records(ground, sorted(opened)))

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conda_hardlink_plugin.assemble import assemble
 from conda_hardlink_plugin.crew import start_crew
 from conda_hardlink_plugin.ground import survey_ground
 from conda_hardlink_plugin.index.file import clear_index, index_path, new_index, open_index
@@ -22,7 +23,6 @@ from conda_hardlink_plugin.index.status import status_of
 from conda_hardlink_plugin.index.store import store
 from conda_hardlink_plugin.index.trailer import index_folder, read_totals
 from conda_hardlink_plugin.inventory import ReadingMode
-from conda_hardlink_plugin.merge import merge
 from conda_hardlink_plugin.mounts import MountTable, read_mount_table
 from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Usage
@@ -212,7 +212,7 @@ def test_where_a_part_was_not_written_there_is_none(made, folder):
     found = walk.findings()
     walk.close()
     assert found.pages is None
-    inventory = merge([found], ground, {})
+    inventory = assemble([found], ground, {})
     with new_index(folder, 0) as new:
         store(new, inventory, ground, [found], None)
     assert os.listdir(folder) == []

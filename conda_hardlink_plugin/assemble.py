@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ROOT_UNITS = (UnitKind.ENVIRONMENT, UnitKind.OTHER)
 
 
-def merge(
+def assemble(
     parts: Sequence[Findings],
     ground: Ground,
     records: dict[int, frozenset[str]],
@@ -46,7 +46,7 @@ def merge(
         records: For each environment the names of its records (`Inventory.records`).
 
     """
-    return _Merge(parts, ground).inventory(records)
+    return _Assembly(parts, ground).inventory(records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _StatesOfPart:
     units: Sequence[int]
 
 
-class _Merge:
+class _Assembly:
     def __init__(self, parts: Sequence[Findings], ground: Ground) -> None:
         self.parts = parts
         self.ground = ground
