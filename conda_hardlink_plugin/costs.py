@@ -90,6 +90,7 @@ class CacheFigures:
         unused_packages: How many of them nothing keeps.
         inodes: Inodes with a link in it.
         links: Directory entries in it.
+        incomplete: Something in it could not be read: its figures are at least so much.
 
     """
 
@@ -106,6 +107,7 @@ class CacheFigures:
     unused_packages: int
     inodes: int
     links: int
+    incomplete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ class Facts:
 
     Attributes:
         inventory: What the scan found.
+        incomplete_roots: Indexes of the roots in which something could not be read.
         names: Prefix to the name of the environment.
         usage: Its arithmetic.
         softlinks: For each environment, where its symbolic links into caches lead.
@@ -172,6 +175,9 @@ class Facts:
     ) -> None:
         """Do the arithmetic that several parts need."""
         self.inventory = inventory
+        self.incomplete_roots = {
+            problem.root for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
+        }
         self.names = names
         self.usage = Usage(inventory, measure)
         self.softlinks = follow_softlinks(inventory)
@@ -207,9 +213,6 @@ def environment_figures(
 
     """
     inventory, usage = facts.inventory, facts.usage
-    incomplete = {
-        problem.root for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
-    }
     for root in facts.roots_of_environments:
         prefix = inventory.roots[root].path
         size_bytes = usage.unique_by_root[root]
@@ -230,7 +233,7 @@ def environment_figures(
             inodes=usage.inodes_by_root[root],
             links=inventory.links[root],
             outside_linked_inodes=usage.outside_inodes_by_root[root],
-            incomplete=root in incomplete,
+            incomplete=root in facts.incomplete_roots,
             on_other_filesystem=is_on_other_filesystem(inventory, root),
             private_bytes=exclusive_bytes if breakdown else None,
             private=breakdown.by_cause if breakdown else None,
@@ -260,6 +263,7 @@ def cache_figures(facts: Facts) -> Iterator[CacheFigures]:
             unused_packages=len(packages & unused),
             inodes=usage.inodes_by_root[root],
             links=inventory.links[root],
+            incomplete=root in facts.incomplete_roots,
         )
 
 

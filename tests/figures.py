@@ -71,6 +71,7 @@ def small_report(**more) -> Report:
                 unused_packages=1,
                 inodes=30,
                 links=31,
+                incomplete=False,
             ),
         ),
         "totals": Totals(

@@ -126,6 +126,7 @@ def _cache(holder: Holder, packages: int) -> CacheFigures:
         unused_packages=0,
         inodes=0,
         links=0,
+        incomplete=False,
     )
 
 

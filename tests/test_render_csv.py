@@ -38,6 +38,7 @@ def test_environments_caches_and_the_total_have_a_row_each():
         "size_bytes": str(3 * MIB),
         "inodes": "30",
         "links": "31",
+        "incomplete": "false",
         "used_bytes": str(MIB),
         "kept_bytes": "0",
         "unused_bytes": str(MIB // 2),

@@ -246,8 +246,11 @@ def test_what_to_know_beside_the_figures_is_all_there(report):
 def test_marks_stand_behind_the_names(report):
     first, *others = report.environments
     marked = replace(first, softlinked=True, incomplete=True)
-    said = Page(render_html(replace(report, environments=(marked, *others)), 0)).texts
+    cache = replace(report.caches[0], incomplete=True)
+    marked_report = replace(report, environments=(marked, *others), caches=(cache,))
+    said = Page(render_html(marked_report, 0)).texts
     assert " (softlinked, incomplete)" in said
+    assert " (incomplete)" in said
 
 
 def test_an_empty_report_is_a_page():

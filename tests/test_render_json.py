@@ -61,6 +61,7 @@ WHOLE = {
             "unused_packages": 1,
             "inodes": 30,
             "links": 31,
+            "incomplete": False,
         }
     ],
     "totals": {

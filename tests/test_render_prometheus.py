@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -51,8 +51,13 @@ def test_all_bytes_of_the_tables_are_there(of, kind):
 
 
 def test_what_is_incomplete_says_so():
-    samples = samples_of(report(environment("e", incomplete=True), incomplete=True))
+    (cache,) = small_report().caches
+    caches = (cache, replace(cache, path="/half", incomplete=True))
+    made = report(environment("e", incomplete=True), caches=caches, incomplete=True)
+    samples = samples_of(made)
     assert samples["environment_incomplete", "e", "/conda/envs/e"] == 1
+    assert samples["cache_incomplete", "/conda/pkgs"] == 0
+    assert samples["cache_incomplete", "/half"] == 1
     assert samples["report_incomplete",] == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import fields, replace
 
 import pytest
@@ -132,6 +133,15 @@ def test_what_is_kept_or_in_quarantine_has_a_column_where_a_cache_has_any(kept, 
     cache = replace(cache, kept_bytes=kept, quarantine_bytes=quarantine)
     empty = CacheFigures("/empty", *[0] * (len(fields(CacheFigures)) - 1))
     assert table in printed(small_report(caches=(cache, empty)))
+
+
+def test_a_cache_that_could_be_read_only_in_part_is_marked():
+    (cache,) = small_report().caches
+    shown = printed(small_report(caches=(cache, replace(cache, path="/half", incomplete=True))))
+    assert re.findall(r"^(/\S+(?: \(incomplete\))?) +3\.0 MiB", shown, re.MULTILINE) == [
+        "/conda/pkgs",
+        "/half (incomplete)",
+    ]
 
 
 def test_letters_stand_for_blocks_where_the_encoding_has_none():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 from dataclasses import replace
 
@@ -22,6 +23,8 @@ from conda_hardlink_plugin.report import (
 )
 from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Measure
+from tests.forking import in_child
+from tests.oracles import NOBODY
 from tests.small_installation import LATER, SmallInstallation, below
 from tests.trees import symlink, write
 
@@ -302,6 +305,26 @@ def test_an_environment_that_is_gone_by_now_has_no_bytes_and_is_told(made):
     assert row.on_other_filesystem is False
     assert sum(row.private.values()) == 0
     assert report.warnings[0].startswith("1 path vanished")
+
+
+@pytest.mark.parametrize("hidden", ["cache", "environment"])
+def test_what_could_be_read_only_in_part_is_marked_in_its_row(hidden):
+    with tempfile.TemporaryDirectory() as top:  # pytest's own lets nobody else in
+        os.chmod(top, 0o755)
+        made = SmallInstallation(top)
+        package, prefix = made.package("mine-1-0", {"lib/mine": b"m"}), made.environment("one")
+        made.install(prefix, package)
+        folder = os.path.join(package if hidden == "cache" else prefix, "lib")
+        os.chmod(folder, 0o000)
+
+        def marked():
+            report = build(made)
+            return report.incomplete, [
+                row.incomplete for row in (*report.caches, *report.environments)
+            ]
+
+        assert in_child(marked, user=NOBODY) == (True, [hidden == "cache", hidden == "environment"])
+        os.chmod(folder, 0o755)
 
 
 def test_an_environment_without_a_name_is_called_by_its_path(made):

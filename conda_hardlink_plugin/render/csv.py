@@ -11,7 +11,7 @@ from .escape import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..costs import EnvironmentFigures
+    from ..costs import CacheFigures, EnvironmentFigures
     from ..report import PackageFigures, Report
 
 _OF_ALL = ("size_bytes", "inodes", "links")
@@ -48,11 +48,7 @@ def render_csv(report: Report, environments: Sequence[EnvironmentFigures]) -> st
     causes = _causes(environments)
     rows = [
         *(_row_of_environment(row) for row in environments),
-        *(
-            {"kind": "cache", "path": cache.path}
-            | {name: getattr(cache, name) for name in (*_OF_ALL, *_OF_CACHES)}
-            for cache in report.caches
-        ),
+        *map(_row_of_cache, report.caches),
         {
             "kind": "total",
             "size_bytes": report.totals.on_disk_bytes,
@@ -78,6 +74,15 @@ def _row_of_environment(row: EnvironmentFigures) -> dict[str, object]:
         "incomplete": _yes_or_no(row.incomplete),
         **{name: getattr(row, name) for name in (*_OF_ALL, *_OF_ENVIRONMENTS)},
         **{f"private_{cause}_bytes": amount for cause, amount in (row.private or {}).items()},
+    }
+
+
+def _row_of_cache(cache: CacheFigures) -> dict[str, object]:
+    return {
+        "kind": "cache",
+        "path": cache.path,
+        "incomplete": _yes_or_no(cache.incomplete),
+        **{name: getattr(cache, name) for name in (*_OF_ALL, *_OF_CACHES)},
     }
 
 

@@ -30,10 +30,17 @@ from .map_words import (
 )
 from .treemap import Canvas, lay_out
 from .units import count, percent, size
-from .wording import CAUSE_HEADINGS, mark_of, notes_of, totals_sentence, users_of
+from .wording import (
+    CAUSE_HEADINGS,
+    mark_of,
+    notes_of,
+    parts_of_caches,
+    totals_sentence,
+    users_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ..picture import Picture
     from ..report import Report
@@ -118,7 +125,7 @@ def render_html(report: Report, written_s: float) -> str:
             default=0,
         ),
         most_shared_bytes=max(picture.sharing.shared_bytes.values(), default=0),
-        cache_parts=_cache_parts(report),
+        cache_parts=parts_of_caches(report),
         users_shown=_USERS_SHOWN,
     )
 
@@ -198,25 +205,6 @@ def _kinds_of_packages(picture: Picture) -> dict[int, str]:
         for holder in picture.holders
         for area in holder.areas
         if area.package is not None
-    }
-
-
-def _cache_parts(report: Report) -> Mapping[str, str]:
-    """Return the columns of the caches: the heading and the field, as the table has them."""
-    parts = {
-        "SIZE": "size_bytes",
-        "USED": "used_bytes",
-        "KEPT": "kept_bytes",
-        "UNUSED": "unused_bytes",
-        "TARBALLS": "tarball_bytes",
-        "QUARANTINE": "quarantine_bytes",
-        "OTHER": "other_bytes",
-    }
-    return {
-        heading: field
-        for heading, field in parts.items()
-        if heading not in ("KEPT", "QUARANTINE")
-        or any(getattr(cache, field) for cache in report.caches)
     }
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..costs import EnvironmentFigures
     from ..report import Report
 
+_INCOMPLETE = "1 if something in it could not be read: its figures are at least so much."
 _OF_ENVIRONMENTS = {
     "size_bytes": "Unique usage of the environment alone, as du -s has it.",
     "shared_bytes": "Inodes that also have a link elsewhere: they stay when it is removed.",
@@ -22,7 +23,7 @@ _OF_ENVIRONMENTS = {
     "softlinked_bytes": "Files in package caches that its symbolic links lead to.",
     "inodes": "Inodes with a link in the environment.",
     "links": "Directory entries in the environment.",
-    "incomplete": "1 if something in it could not be read: its figures are at least so much.",
+    "incomplete": _INCOMPLETE,
 }
 _OF_CACHES = {
     "size_bytes": "Unique usage of the package cache alone, as du -s has it.",
@@ -34,6 +35,7 @@ _OF_CACHES = {
     "other_bytes": "Everything else in the cache.",
     "packages": "Extracted packages in the cache.",
     "unused_packages": "Extracted packages that conda hardlinks clean removes.",
+    "incomplete": _INCOMPLETE,
 }
 _OF_ALL = {
     "on_disk_bytes": "All caches and environments together, each inode once.",

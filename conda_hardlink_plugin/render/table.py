@@ -9,12 +9,12 @@ from .bar import BLOCKS, LETTERS
 from .surface import Column
 from .units import size
 from .views import print_views
-from .wording import mark_of, notes_of, totals_sentence
+from .wording import mark_of, notes_of, parts_of_caches, totals_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..costs import CacheFigures, EnvironmentFigures
+    from ..costs import EnvironmentFigures
     from ..report import Report
     from .surface import Surface
 
@@ -25,7 +25,6 @@ SORT_KEYS: dict[str, Callable[[EnvironmentFigures], tuple[int, str]]] = {
     "with-clean": lambda row: (-row.with_clean_bytes, row.name),
     "name": lambda row: (0, row.name),
 }
-_PARTS_OF_FEW = ("KEPT", "QUARANTINE")  # shown where a cache has any
 _LINES_OF_HEADING = 2  # the headings, and how many more there are
 _LINES_OF_LEGEND = 1
 _LINES_OF_PROMPT = 2  # the command above and the next one below
@@ -129,22 +128,12 @@ def _print_caches(report: Report, terminal: Surface) -> None:
     if not report.caches:
         terminal.say("No package caches were found.")
         return
-    parts: list[tuple[str, Callable[[CacheFigures], int]]] = [
-        ("SIZE", lambda cache: cache.size_bytes),
-        ("USED", lambda cache: cache.used_bytes),
-        ("KEPT", lambda cache: cache.kept_bytes),
-        ("UNUSED", lambda cache: cache.unused_bytes),
-        ("TARBALLS", lambda cache: cache.tarball_bytes),
-        ("QUARANTINE", lambda cache: cache.quarantine_bytes),
-        ("OTHER", lambda cache: cache.other_bytes),
+    parts = parts_of_caches(report)
+    columns = [Column("PACKAGE CACHE", figures=False), *map(Column, parts)]
+    rows = [
+        [cache.path + mark_of(cache), *(size(getattr(cache, field)) for field in parts.values())]
+        for cache in report.caches
     ]
-    shown = [
-        (heading, part)
-        for heading, part in parts
-        if heading not in _PARTS_OF_FEW or any(map(part, report.caches))
-    ]
-    columns = [Column("PACKAGE CACHE", figures=False), *(Column(heading) for heading, _ in shown)]
-    rows = [[cache.path, *(size(part(cache)) for _, part in shown)] for cache in report.caches]
     terminal.table(columns, rows)
 
 

@@ -9,9 +9,9 @@ from ..inventory import ReadingMode
 from .units import count, percent, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from ..costs import EnvironmentFigures
+    from ..costs import CacheFigures, EnvironmentFigures
     from ..report import PackageFigures, Report
 
 CAUSE_HEADINGS = {
@@ -26,16 +26,33 @@ CAUSE_HEADINGS = {
     "unowned": "UNOWNED",
     "directories": "DIRECTORIES",
 }
+_MARKS = ("softlinked", "incomplete")
+_PARTS_OF_CACHES = {
+    "SIZE": "size_bytes",
+    "USED": "used_bytes",
+    "KEPT": "kept_bytes",
+    "UNUSED": "unused_bytes",
+    "TARBALLS": "tarball_bytes",
+    "QUARANTINE": "quarantine_bytes",
+    "OTHER": "other_bytes",
+}
+_PARTS_OF_FEW = ("KEPT", "QUARANTINE")  # shown where a cache has any
 _NOTES_OF_A_KIND = 2
 
 
-def mark_of(row: EnvironmentFigures) -> str:
-    """Return what stands behind the name of an environment, with a space before it."""
-    marks = [
-        *(["softlinked"] if row.softlinked else []),
-        *(["incomplete"] if row.incomplete else []),
-    ]
+def mark_of(row: EnvironmentFigures | CacheFigures) -> str:
+    """Return what stands behind the name of an environment or cache, with a space before it."""
+    marks = [mark for mark in _MARKS if getattr(row, mark, False)]
     return f" ({', '.join(marks)})" if marks else ""
+
+
+def parts_of_caches(report: Report) -> Mapping[str, str]:
+    """Return the columns of the package caches: the heading and the field."""
+    return {
+        heading: field
+        for heading, field in _PARTS_OF_CACHES.items()
+        if heading not in _PARTS_OF_FEW or any(getattr(cache, field) for cache in report.caches)
+    }
 
 
 def users_of(package: PackageFigures) -> list[str]:
