@@ -11,9 +11,10 @@ from .inventory import GONE, Root, RootKind
 from .mounts import SUBVOLUME_FILESYSTEMS, MountTable, is_within, real_path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 Identity = tuple[int, int]
+Views = list[tuple[str, str]]  # `MountTable.views`
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,9 @@ class Ground:
         identities: Device and inode of each root that is there.
         unknown: Roots of which it cannot be told what they are, and why: they are not read.
         inside: For each root, where other roots are seen inside it, by its own path.
-        careful: Directories whose listing may name other inodes than are there: a file is mounted
-            in them.
-        mounted_files: How often each file is mounted over another one.
+        careful: Directories of which each entry is looked at: a file is mounted in them, so that
+            the listing may name another inode than is there, or one of theirs is mounted elsewhere.
+        mounted_files: How often each file is mounted over another one, of those in roots.
         has_subvolumes: A directory may be listed with the inode number of some file.
         may_meet_twice: A mount inside a root may show a directory that is also elsewhere.
         mounts_own_file: A file of a root is also mounted over another one.
@@ -68,28 +69,47 @@ def survey_ground(roots: Iterable[Root], detailed: Collection[str], mounts: Moun
     unknown: dict[str, OSError] = {}
     kept = [root for root in ordered if _is_new(root, aliases, identities, unknown)]
     paths = [real_path(root.path) for root in kept]
-    mounted_files = [
-        mount.mount_point for mount in mounts.mounts if not os.path.isdir(mount.mount_point)
-    ]
+    views = [[] if path is None else mounts.views(path) for path in paths]
+    covered, sources = _mounted_files(paths, views, mounts)
     return Ground(
         roots=tuple(kept),
         detailed=frozenset(detailed),
         aliases=aliases,
         identities=frozenset(identities),
         unknown=unknown,
-        inside=tuple(_places_inside(index, root, paths, mounts) for index, root in enumerate(kept)),
-        # The listing of a directory in which a mount covers a file names the covered inode.
-        careful=frozenset(_identities(os.path.dirname(path) for path in mounted_files)),
-        mounted_files=Counter(_identities(mounted_files)),
+        inside=tuple(map(tuple, _places_inside(kept, paths, views))),
+        careful=frozenset(_identities(map(os.path.dirname, [*covered, *sources]))),
+        mounted_files=Counter(_identities(covered)),
         has_subvolumes=_may_have_subvolumes(paths, mounts),
         may_meet_twice=not mounts.known or _may_meet_twice(paths, mounts, identities),
-        mounts_own_file=any(
-            view in mounted_files
-            for path in paths
-            if path is not None
-            for view, _ in mounts.views(path)
-        ),
+        mounts_own_file=bool(sources),
     )
+
+
+def _mounted_files(
+    paths: Sequence[str | None], views: Sequence[Views], mounts: MountTable
+) -> tuple[list[str], list[str]]:
+    """Return where files of roots are mounted or covered, and those that are mounted somewhere.
+
+    No other mount is looked at: one of a server that is gone would never answer.
+
+    Args:
+        paths: The real paths of the roots.
+        views: Where each is seen through mounts.
+        mounts: What is mounted.
+
+    """
+    known = [path for path in paths if path is not None]
+    shown = {
+        view: path + below
+        for path, seen in zip(paths, views, strict=True)
+        if path is not None
+        for view, below in seen
+        if below
+    }
+    places = dict.fromkeys([*shown, *(point for path in known for point in mounts.below(path))])
+    covered = [point for point in places if not os.path.isdir(point)]
+    return covered, [shown[point] for point in covered if point in shown]
 
 
 def _is_new(
@@ -118,19 +138,26 @@ def _is_new(
 
 
 def _places_inside(
-    root: int, place: Root, paths: Sequence[str | None], mounts: MountTable
-) -> tuple[str, ...]:
-    """Return where other roots are seen inside a root, by the path by which it is scanned."""
-    real = paths[root]
-    if real is None:
-        return ()
-    return tuple(
-        place.path + seen[len(real) :]
-        for other, path in enumerate(paths)
-        if path is not None and other != root
-        for seen in (path, *(view for view, _ in mounts.views(path)))
-        if seen != real and is_within(seen, real)
-    )
+    roots: Sequence[Root], paths: Sequence[str | None], views: Sequence[Views]
+) -> list[list[str]]:
+    """Return where other roots are seen inside each, by the path by which that is scanned."""
+    root_at = {path: root for root, path in enumerate(paths) if path is not None}
+    inside: list[list[str]] = [[] for _ in roots]
+    for other, path in enumerate(paths):
+        for seen in () if path is None else (path, *(view for view, _ in views[other])):
+            for folder in _folders_above(seen):
+                root = root_at.get(folder, other)
+                if root != other:
+                    inside[root].append(roots[root].path + seen[len(folder) :])
+    return inside
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    """Yield the folders that a path is in, from the inside out."""
+    above = os.path.dirname(path)
+    while above != path:
+        yield above
+        path, above = above, os.path.dirname(above)
 
 
 def _may_meet_twice(

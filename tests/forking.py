@@ -6,6 +6,7 @@ import hashlib  # noqa: F401  # what a scan imports as it goes: another user may
 import os
 import pickle
 import resource  # noqa: F401
+import select
 import signal
 import threading  # noqa: F401
 import traceback
@@ -43,6 +44,10 @@ class Forked:
         status = self._wait()
         assert status == 0, "the child failed"
         return pickle.loads(content)
+
+    def ends_within(self, seconds: float) -> bool:
+        """Tell whether it has returned something, or failed, by then."""
+        return bool(select.select([self._pipe], [], [], seconds)[0])
 
     def kill(self) -> None:
         """Kill it as `kill -9` does."""

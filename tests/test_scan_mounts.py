@@ -15,8 +15,9 @@ from conda_hardlink_plugin.mounts import MountTable
 from conda_hardlink_plugin.scan import scan as scan_alone
 from conda_hardlink_plugin.usage import Measure, Usage
 
+from .forking import forked
 from .oracles import Model, du, open_descriptors
-from .scanning import scan, write_index
+from .scanning import facts, scan, write_index
 from .trees import (
     cache_root,
     environment_root,
@@ -32,6 +33,7 @@ from .trees import (
 
 pytestmark = pytest.mark.usefixtures("each_way")
 
+_PATIENCE_S = 60
 NOTHING_MOUNTED = MountTable((), known=True)
 NOTHING_KNOWN = MountTable((), known=False)
 measures = pytest.mark.parametrize("measure", list(Measure))
@@ -265,6 +267,53 @@ def test_there_is_no_index_of_what_a_file_is_mounted_over(tmp_path, bind):
     bind(write(f"{tmp_path}/over"), f"{made.first}/lib/own")
     write_index(folder, made.roots)
     assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize("inside", ["own", "lib/own"])
+def test_a_file_that_is_mounted_elsewhere_is_not_freed_with_its_root(tmp_path, bind, inside):
+    made = make_installation(str(tmp_path))
+    write(f"{made.first}/own", b"o" * 12_345)
+    before = Usage(scan(made.roots))
+    bind(f"{made.first}/{inside}", write(f"{tmp_path}/outside/over"))
+    after = Usage(scan(made.roots))
+    assert (before.outside_inodes, after.outside_inodes) == (0, 1)
+    (kept_bytes,) = du(f"{made.first}/{inside}")
+    first = made.paths.index(made.first)
+    assert after.exclusive_by_root[first] == before.exclusive_by_root[first] - kept_bytes
+    assert after.on_disk == before.on_disk
+
+
+@pytest.fixture
+def never_answering(tmp_path):
+    """Mount a filesystem of which nobody answers what it is asked, as of a server that is gone."""
+    point = f"{tmp_path}/never"
+    os.mkdir(point)
+    try:
+        requests = os.open("/dev/fuse", os.O_RDWR)
+    except OSError as error:
+        pytest.skip(f"no FUSE here: {error.strerror}")
+    options = f"fd={requests},rootmode=40000,user_id=0,group_id=0,allow_other"
+    mount = ["mount", "-i", "-t", "fuse", "-o", options, "never", point]
+    done = subprocess.run(mount, check=False, capture_output=True, text=True, pass_fds=[requests])
+    if done.returncode != 0:
+        os.close(requests)
+        pytest.skip(f"cannot mount here: {done.stderr.strip()}")
+    yield requests
+    os.close(requests)  # by that who waits gets an error
+    subprocess.run(["umount", "--lazy", point], check=True)
+
+
+def test_a_mount_that_never_answers_is_not_asked(tmp_path, never_answering):
+    made = make_installation(f"{tmp_path}/conda")
+    expected = facts(scan(made.roots, mounts=NOTHING_MOUNTED))
+
+    def scanned():
+        os.close(never_answering)  # else it would wait for itself
+        return facts(scan(made.roots))
+
+    with forked(scanned) as process:
+        assert process.ends_within(_PATIENCE_S), "it waits for the mount"
+        assert process.result() == expected
 
 
 @pytest.fixture
