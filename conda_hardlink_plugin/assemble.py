@@ -20,7 +20,7 @@ from .link_text import passes_link
 from .links import State, unite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .ground import Ground
     from .inventory import OwnFile, Unit
@@ -53,7 +53,7 @@ def assemble(
 class _StatesOfPart:
     """What the numbers of states mean in a part, and the units of the inventory that are its."""
 
-    states: Sequence[State]
+    states: Mapping[int, State]
     units: Sequence[int]
 
 

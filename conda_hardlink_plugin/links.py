@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+_NO_UNIT = -1
 _NARROW = "BHI"  # codes of arrays; an array of the next width is `Q`
 
 
@@ -33,32 +34,35 @@ class State(NamedTuple):
     links_seen: int
 
 
-NOWHERE = State((), frozenset(), 0)
-
-
 class States:
-    """The states that inodes are in, numbered; number 0 is `NOWHERE`."""
+    """The states that inodes are in, numbered; number 0 is that of an inode that was not met.
+
+    Each is kept as the one before it and where one more link was met: however many environments
+    have an inode, that takes a few bytes for each of them.
+    """
 
     def __init__(self) -> None:
         """Begin with the state of an inode that was not met."""
-        self._states = [NOWHERE]
-        self._numbers = {NOWHERE: 0}
+        self._before = array("I", [0])
+        self._roots = array("I", [0])
+        self._cache_units = array("i", [_NO_UNIT])
 
     def __getitem__(self, number: int) -> State:
         """Return the state of a number."""
-        return self._states[number]
+        roots, cache_units, links_seen = set(), set(), 0
+        while number:
+            roots.add(self._roots[number])
+            cache_units.add(self._cache_units[number])
+            links_seen += 1
+            number = self._before[number]
+        return State(tuple(sorted(roots)), frozenset(cache_units - {_NO_UNIT}), links_seen)
 
-    def all(self) -> list[State]:
-        """Return the states in the order of their numbers."""
-        return self._states
-
-    def number(self, state: State) -> int:
-        """Return the number of a state, a new one if it was not met before."""
-        number = self._numbers.get(state)
-        if number is None:
-            number = self._numbers[state] = len(self._states)
-            self._states.append(state)
-        return number
+    def after(self, number: int, root: int, cache_unit: int | None) -> int:
+        """Return the number of a new state: the one after one more link in a place."""
+        self._before.append(number)
+        self._roots.append(root)
+        self._cache_units.append(_NO_UNIT if cache_unit is None else cache_unit)
+        return len(self._before) - 1
 
 
 class Step(dict[int, int]):
@@ -68,17 +72,11 @@ class Step(dict[int, int]):
         """Step in a root; in a cache also in a unit."""
         super().__init__()
         self._states = states
-        self._root = root
-        self._cache_units = frozenset() if cache_unit is None else frozenset([cache_unit])
+        self._place = (root, cache_unit)
 
     def __missing__(self, number: int) -> int:
         """Find the next state the first time it is asked for."""
-        state = self._states[number]
-        roots = state.roots
-        if self._root not in roots:
-            roots = tuple(sorted((*roots, self._root)))
-        units = state.cache_units | self._cache_units
-        after = self[number] = self._states.number(State(roots, units, state.links_seen + 1))
+        after = self[number] = self._states.after(number, *self._place)
         return after
 
 

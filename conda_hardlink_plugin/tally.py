@@ -59,7 +59,7 @@ class Findings:
         identities: Device and inode of each root that was opened.
         units: Units of the roots, as far as they were met.
         private: (unit, `st_dev`) to the sums of its single-link inodes.
-        states: What the numbers in `Rows.states` mean; their units are indexes into `units`.
+        states: What the numbers in `Rows` mean; their units are indexes into `units`.
         listed: The inodes with several links on each device, symbolic links apart.
         symbolic: The symbolic links with several links on each device.
         staying: For each environment, the symbolic links that stay in it by their text.
@@ -76,7 +76,7 @@ class Findings:
     identities: dict[int, tuple[int, int]]
     units: list[Unit]
     private: dict[tuple[int, int], PrivateSums]
-    states: list[State]
+    states: dict[int, State]
     listed: dict[int, Rows]
     symbolic: dict[int, Rows]
     staying: dict[int, dict[str, str]]
@@ -142,7 +142,7 @@ class Tally:
             identities=self._identities,
             units=self._units,
             private=self._private,
-            states=self._states.all(),
+            states=self._states_in_use(),
             listed={device: table.rows() for device, table in self.listed.items()},
             symbolic={device: table.rows() for device, table in self._symbolic.items()},
             staying=self._staying,
@@ -152,6 +152,11 @@ class Tally:
             problems=self._problems,
             pages=pages,
         )
+
+    def _states_in_use(self) -> dict[int, State]:
+        tables = (*self.listed.values(), *self._symbolic.values())
+        numbers = {0}.union(*(table.states.values() for table in tables))
+        return {number: self._states[number] for number in numbers}
 
     def met(self) -> dict[int, array[int]]:
         """Return the inodes with several links that listings name and that were met, by device."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from array import array
 from itertools import permutations
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conda_hardlink_plugin.links import Inodes, InodeTable, States, Step, unite
+from conda_hardlink_plugin.links import Inodes, InodeTable, State, States, Step, unite
 
 counted = st.dictionaries(st.integers(1, 20), st.integers(2, 9), max_size=12)
 
@@ -112,3 +113,18 @@ def test_what_is_narrow_is_sent_as_such(most, width):
     assert inodes.link_counts.itemsize == min(width, 4)
     assert sent.states.itemsize == 1
     assert rows(inodes) == [(number, min(most, 2**32 - 1), most, most) for number in (1, most)]
+
+
+def test_an_inode_in_many_environments_takes_a_few_bytes_for_each():
+    packages, environments = 100, 600
+    tracemalloc.start()
+    states = States()
+    numbers = [Step(states, 0, unit)[0] for unit in range(packages)]
+    for root in range(1, environments):
+        step = Step(states, root, None)
+        numbers = [step[number] for number in numbers]
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 50 * packages * environments
+    for unit, number in enumerate(numbers):
+        assert states[number] == State(tuple(range(environments)), frozenset([unit]), environments)

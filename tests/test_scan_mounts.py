@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 from hypothesis import given, settings
 
+from conda_hardlink_plugin.ground import survey_ground
 from conda_hardlink_plugin.index.lookup import look_up
 from conda_hardlink_plugin.inventory import ProblemKind, ReadingMode
-from conda_hardlink_plugin.mounts import MountTable
+from conda_hardlink_plugin.mounts import Mount, MountTable
 from conda_hardlink_plugin.scan import scan as scan_alone
 from conda_hardlink_plugin.usage import Measure, Usage
 
@@ -34,6 +36,7 @@ from .trees import (
 pytestmark = pytest.mark.usefixtures("each_way")
 
 _PATIENCE_S = 60
+_MOST_OF_SURVEY_S = 3  # it takes a tenth; it took ten when each pair was asked for
 NOTHING_MOUNTED = MountTable((), known=True)
 NOTHING_KNOWN = MountTable((), known=False)
 measures = pytest.mark.parametrize("measure", list(Measure))
@@ -281,6 +284,19 @@ def test_a_file_that_is_mounted_elsewhere_is_not_freed_with_its_root(tmp_path, b
     first = made.paths.index(made.first)
     assert after.exclusive_by_root[first] == before.exclusive_by_root[first] - kept_bytes
     assert after.on_disk == before.on_disk
+
+
+def test_many_roots_and_mounts_are_surveyed_at_once(tmp_path):
+    """An administrator's machine: what is asked of each pair of roots takes longer than reading."""
+    roots = [environment_root(f"{tmp_path}/{number}") for number in range(400)]
+    for root in roots:
+        os.mkdir(root.path)
+    around = tuple(Mount(f"/around/{number}", "ext4", "8:1") for number in range(300))
+    mounts = MountTable((Mount("/", "ext4", "8:1"), *around), known=True)
+    began_s = time.process_time()
+    ground = survey_ground(roots, (), mounts)
+    assert time.process_time() - began_s < _MOST_OF_SURVEY_S
+    assert ground.inside == ((),) * len(roots)
 
 
 @pytest.fixture
