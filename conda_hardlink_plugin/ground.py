@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .inventory import GONE, Root, RootKind
-from .mounts import SUBVOLUME_FILESYSTEMS, MountTable, is_within, real_path
+from .mounts import SUBVOLUME_FILESYSTEMS, MountTable, is_in_user_space, is_within, real_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -32,6 +32,8 @@ class Ground:
             the listing may name another inode than is there, or one of theirs is mounted elsewhere.
         mounted_files: How often each file is mounted over another one, of those in roots.
         has_subvolumes: A directory may be listed with the inode number of some file.
+        dates_directories: The times of a directory change when an entry comes or goes; not every
+            filesystem in user space keeps to that.
         may_meet_twice: A mount inside a root may show a directory that is also elsewhere.
         mounts_own_file: A file of a root is also mounted over another one.
 
@@ -46,13 +48,18 @@ class Ground:
     careful: frozenset[Identity]
     mounted_files: Counter[Identity]
     has_subvolumes: bool
+    dates_directories: bool
     may_meet_twice: bool
     mounts_own_file: bool
 
     @property
     def can_be_indexed(self) -> bool:
-        """What is in a directory depends on nothing but the directory and the other roots in it."""
-        return not (self.may_meet_twice or self.mounts_own_file or self.unknown)
+        """What is in a directory depends on nothing but the directory and the other roots in it.
+
+        And it tells when that has changed.
+        """
+        is_apart = not (self.may_meet_twice or self.mounts_own_file or self.unknown)
+        return is_apart and self.dates_directories
 
     def holds(self, path: str) -> bool:
         """Tell whether a path is inside a root, or whether that cannot be told."""
@@ -71,6 +78,8 @@ def survey_ground(roots: Iterable[Root], detailed: Collection[str], mounts: Moun
     paths = [real_path(root.path) for root in kept]
     views = [[] if path is None else mounts.views(path) for path in paths]
     covered, sources = _mounted_files(paths, views, mounts)
+    filesystems = {mounts.filesystem(path) for path in paths if path is not None}
+    are_known = mounts.known and None not in paths
     return Ground(
         roots=tuple(kept),
         detailed=frozenset(detailed),
@@ -80,7 +89,8 @@ def survey_ground(roots: Iterable[Root], detailed: Collection[str], mounts: Moun
         inside=tuple(map(tuple, _places_inside(kept, paths, views))),
         careful=frozenset(_identities(map(os.path.dirname, [*covered, *sources]))),
         mounted_files=Counter(_identities(covered)),
-        has_subvolumes=_may_have_subvolumes(paths, mounts),
+        has_subvolumes=not are_known or not filesystems.isdisjoint(SUBVOLUME_FILESYSTEMS),
+        dates_directories=are_known and not any(map(is_in_user_space, filesystems)),
         may_meet_twice=not mounts.known or _may_meet_twice(paths, mounts, identities),
         mounts_own_file=bool(sources),
     )
@@ -168,11 +178,6 @@ def _may_meet_twice(
         for path in paths
         for mount_point in mounts.below(path or "/")
     )
-
-
-def _may_have_subvolumes(paths: Collection[str | None], mounts: MountTable) -> bool:
-    filesystems = {mounts.filesystem(path) for path in paths if path is not None}
-    return not mounts.known or None in paths or not filesystems.isdisjoint(SUBVOLUME_FILESYSTEMS)
 
 
 def _identities(paths: Iterable[str]) -> list[Identity]:

@@ -98,6 +98,11 @@ class MountTable:
         ]
 
 
+def is_in_user_space(filesystem: str) -> bool:
+    """Tell by the type of a filesystem whether a program serves it, as `fuse.sshfs` (fuse(4))."""
+    return filesystem.startswith("fuse")
+
+
 def is_within(path: str, directory: str) -> bool:
     """Tell whether `path` is `directory` or below it, by the text of the two absolute paths."""
     return path == directory or path.startswith(directory.rstrip("/") + "/")

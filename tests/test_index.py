@@ -27,7 +27,7 @@ from conda_hardlink_plugin.mounts import MountTable, read_mount_table
 from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Usage
 from conda_hardlink_plugin.walk import Walk
-from tests.forking import forked, in_child
+from tests.forking import allow_descriptors, forked, in_child
 from tests.oracles import NOBODY, open_descriptors
 from tests.scanning import Partly, facts, next_tick, trusting, write_index
 from tests.trees import (
@@ -334,6 +334,21 @@ def test_what_several_processes_find_unchanged_is(wide, folder, tmp_path, quick,
     quick_enough = quick and not changed
     assert inventory.reading.mode is (ReadingMode.QUICK if quick_enough else ReadingMode.EXACT)
     assert facts(inventory) == facts(scan(wide, processes=1))
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_there_may_be_more_environments_than_descriptors_are_allowed(tmp_path, folder, quick):
+    roots = [environment_root(f"{tmp_path}/envs/{number}") for number in range(300)]
+    for root in roots:
+        write(f"{root.path}/lib/file")
+    write_index(folder, roots)
+
+    def mode_with_few():
+        allow_descriptors(100)
+        with look_up(folder, quick=quick) as lookup:
+            return scan(roots, processes=1, lookup=lookup).reading.mode
+
+    assert in_child(mode_with_few) is (ReadingMode.QUICK if quick else ReadingMode.EXACT)
 
 
 def test_what_several_processes_write_is_an_index(wide, folder):

@@ -255,6 +255,14 @@ def test_a_file_mounted_outside_as_in_every_container_keeps_no_index_away(tmp_pa
     assert again.reading.mode is ReadingMode.EXACT
 
 
+@pytest.mark.parametrize("filesystem", ["ext4", "fuse.s3fs", "fuse", "fuseblk"])
+def test_there_is_no_index_of_a_filesystem_that_may_not_date_directories(tmp_path, filesystem):
+    made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
+    mounts = MountTable((Mount("/", filesystem),), known=True)
+    write_index(folder, made.roots, mounts=mounts)
+    assert os.path.exists(folder) is (filesystem == "ext4")
+
+
 @pytest.mark.parametrize(
     "inside", ["pkgs/urls.txt", "envs/first/lib/own", "pkgs/mine-1-0/bin/tool"]
 )

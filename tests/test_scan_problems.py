@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import resource
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +16,7 @@ from conda_hardlink_plugin.inventory import ProblemKind, UnitKind
 from conda_hardlink_plugin.scan import scan as scan_alone
 from conda_hardlink_plugin.usage import Usage
 
-from .forking import in_child
+from .forking import allow_descriptors, in_child
 from .oracles import NOBODY, du, open_descriptors
 from .scanning import Way, scan
 from .trees import (
@@ -305,9 +304,7 @@ def test_a_deep_tree_is_counted_with_few_descriptors_allowed(open_top, allowed):
     make_chain(made.unused, 400, "level", f"{made.shared}/lib/big")
 
     def scan_with_few() -> Usage:
-        inherited = max(int(descriptor) for descriptor in os.listdir("/proc/self/fd"))
-        limit = inherited + allowed
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        allow_descriptors(allowed)
         return Usage(scan(made.roots))
 
     usage = in_child(scan_with_few)

@@ -9,7 +9,7 @@ import selectors
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..crew import WorkerError, prepare
 from ..crew_member import Check
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .page import Page
 
 _FEWEST_PAGES = 32  # of one request
+_MOST_ROOTS = 50  # likewise: whoever answers has each open
 _MOST_CHANGED = 1 / 3  # of the entries: more are read sooner by several processes
 
 
@@ -164,14 +165,16 @@ class _Question:
     def next_request(self) -> Check:
         """Ask for the more the more are waiting, so that all end at once."""
         some = max(_FEWEST_PAGES, len(self.waiting) // (2 * max(len(self.crew), 1)))
-        taken = self.waiting[-some:]
-        del self.waiting[-some:]
         stored = self.index.stored
-        pages = [
-            (stored.inventory.units[page.unit].root, number, tuple(page))
-            for number in taken
-            for page in [self.pages[number]]
-        ]
+        pages: list[tuple[int, int, tuple[Any, ...]]] = []
+        asked: set[int] = set()
+        while self.waiting and len(pages) < some:
+            page = self.pages[self.waiting[-1]]
+            root = stored.inventory.units[page.unit].root
+            if len(asked | {root}) > _MOST_ROOTS:
+                break
+            asked.add(root)
+            pages.append((root, self.waiting.pop(), tuple(page)))
         roots = [path for _, path, _ in stored.roots]
         return Check(self.index.path, roots, pages, not self.quick)
 
