@@ -6,6 +6,7 @@ number of a state, which many share: in which roots and cache units it was met, 
 
 from __future__ import annotations
 
+import sys
 from array import array
 from dataclasses import dataclass, field
 from itertools import chain, compress, filterfalse, islice, pairwise, repeat
@@ -191,10 +192,16 @@ class InodeTable:
 
 
 def _narrow(values: array[int]) -> array[int]:
-    """Return an array as narrow as its values allow."""
+    """Return an array as narrow as its values allow: of each the lowest bytes."""
     bits = max(values, default=0).bit_length()
-    narrow = (code for code in _NARROW if bits <= 8 * array(code).itemsize < 8 * values.itemsize)
-    return next((array(code, values) for code in narrow), values)
+    for code in _NARROW:
+        width = array(code).itemsize
+        if bits <= 8 * width < 8 * values.itemsize:
+            step = values.itemsize // width
+            lowest = 0 if sys.byteorder == "little" else step - 1
+            words = memoryview(values).cast("B").cast(code)  # type: ignore[call-overload]  # typeshed wants a literal
+            return array(code, words[lowest::step].tobytes())
+    return values
 
 
 def unite(tables: Sequence[Inodes]) -> Inodes:
