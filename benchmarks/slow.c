@@ -3,17 +3,24 @@
  *
  *     cc -O2 -shared -fPIC -o slow.so slow.c -ldl
  *     SLOW_MICROSECONDS=300 LD_PRELOAD=./slow.so du -s DIR
+ *
+ * At its end a process writes to the file SLOW_PEAK, where that is set, how many of its calls waited
+ * at the same time at most.
  */
 
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 
 struct stat64;
+
+static atomic_int waiting, peak;
 
 static void wait_for_answer(void)
 {
@@ -23,10 +30,24 @@ static void wait_for_answer(void)
         const char *text = getenv("SLOW_MICROSECONDS");
         microseconds = text ? atol(text) : 0;
     }
+    int now = ++waiting, most = peak;
+    while (now > most && !atomic_compare_exchange_weak(&peak, &most, now))
+        ;
     struct timespec left = {microseconds / 1000000, microseconds % 1000000 * 1000};
     while (nanosleep(&left, &left) && errno == EINTR)
         ;
+    --waiting;
     errno = before;
+}
+
+__attribute__((destructor)) static void write_peak(void)
+{
+    const char *path = getenv("SLOW_PEAK");
+    FILE *file = path ? fopen(path, "w") : NULL;
+    if (file) {
+        fprintf(file, "%d\n", peak);
+        fclose(file);
+    }
 }
 
 #define SLOW(type, name, parameters, arguments)                                                    \

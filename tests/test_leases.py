@@ -392,9 +392,9 @@ def test_to_take_a_lease_and_to_name_it_costs_nothing_that_anybody_notices(folde
     dists = [f"package-{number}-1.0-h0_0" for number in range(300)]
     took_s = []
     for _ in range(50):
-        began_s = time.perf_counter()
+        began_s = time.process_time()
         lease = HeldLease(folder, "install")
         lease.name(dists)
-        took_s.append(time.perf_counter() - began_s)
+        took_s.append(time.process_time() - began_s)
         lease.release()
     assert sorted(took_s)[25] < 0.02

@@ -19,11 +19,12 @@ from tests.trees import cache_root, link, package, write
 PROJECT = Path(__file__).parent.parent
 SLOW_SOURCE = PROJECT / "benchmarks" / "slow.c"
 DELAY_US = 3_000
-FILES = 600
+MANY = 4
+FILES = 300
 
-# Prints what du would, how long it took, and at how many moments threads were seen.
+# Prints what du would, and how many threads were started.
 SCAN = """\
-import sys, threading, time
+import sys, threading
 from conda_hardlink_plugin.inventory import Root, RootKind
 from conda_hardlink_plugin.scan import scan
 from conda_hardlink_plugin.usage import Usage
@@ -35,9 +36,8 @@ def counting(thread):
     started.append(thread)
     start(thread)
 threading.Thread.start = counting
-before = time.monotonic()
 usage = Usage(scan(roots, processes=int(processes)))
-print(*usage.added([0, 1]), time.monotonic() - before, len(started))
+print(*usage.added([0, 1]), len(started))
 """
 
 
@@ -74,19 +74,19 @@ def refuse(thread):
 threading.Thread.start = refuse
 """
 
-# The same from an index that it has just written, without the threads that wrote it.
-SCAN_AGAIN = """\
-import tempfile
+# The same with the index of the folder INDEX, which it writes where there is none.
+SCAN_WITH_INDEX = """\
+import os
 from conda_hardlink_plugin.index import page
 from conda_hardlink_plugin.index.lookup import look_up
 page.RACY_NS = -10**19
-folder = tempfile.mkdtemp()
-def read(roots, processes):
-    with look_up(folder, quick=False) as lookup:
-        return scan(roots, processes=processes, lookup=lookup)
-""" + SCAN.replace("before = ", "read(roots, 1); started.clear()\nbefore = ").replace(
+""" + SCAN.replace(
     "usage = Usage(scan(roots, processes=int(processes)))",
-    "again = read(roots, 1)\nassert again.reading.mode.value == 'exact'\nusage = Usage(again)",
+    """\
+with look_up(os.environ["INDEX"], quick=False) as lookup:
+    found = scan(roots, processes=int(processes), lookup=lookup)
+assert found.reading.mode.value == os.environ["MODE"]
+usage = Usage(found)""",
 )
 
 
@@ -100,28 +100,44 @@ def scanned(tree, processes, env, code=SCAN):
         check=True,
         cwd=PROJECT,
     )
-    *sizes, seconds, threads = done.stdout.split()
-    return [int(size) for size in sizes], float(seconds), int(threads)
+    *sizes, threads = done.stdout.split()
+    return [int(size) for size in sizes], int(threads)
 
 
-def test_where_calls_wait_threads_make_many_at_once(tree, slow):
-    sizes, seconds, threads = scanned(tree, 1, slow)
+def test_where_calls_wait_threads_make_many_at_once(tree, slow, tmp_path):
+    sizes, threads = scanned(tree, 1, slow | {"SLOW_PEAK": f"{tmp_path}/peak"})
     assert sizes == du(*tree)
     assert threads > 0
-    assert seconds < 2 * FILES * DELAY_US / 1e6 / 2  # one after the other: at least twice that
+    assert int((tmp_path / "peak").read_text()) > MANY
 
 
 def test_several_processes_wait_too(tree, slow):
-    sizes, _, _ = scanned(tree, 2, slow)
+    sizes, _ = scanned(tree, 2, slow)
     assert sizes == du(*tree)
 
 
-@pytest.mark.parametrize("few", ["", NO_MORE_THREADS.format(0), NO_MORE_THREADS.format(3)])
-def test_what_is_unchanged_is_looked_at_with_threads_too(tree, slow, few):
-    sizes, seconds, threads = scanned(tree, 1, slow, few + SCAN_AGAIN)
+@pytest.fixture
+def indexed(tree, tmp_path):
+    """What a report on the tree needs to use the index that there is of it."""
+    index = {"INDEX": f"{tmp_path}/index"}
+    scanned(tree, 1, index | {"MODE": "full"}, SCAN_WITH_INDEX)
+    return index | {"MODE": "exact"}
+
+
+def test_what_is_unchanged_is_looked_at_with_threads_too(tree, slow, indexed, tmp_path):
+    peak = {"SLOW_PEAK": f"{tmp_path}/peak"}
+    sizes, threads = scanned(tree, 1, slow | indexed | peak, SCAN_WITH_INDEX)
     assert sizes == du(*tree)
-    assert threads > 0 or few
-    assert seconds < FILES * DELAY_US / 1e6 or few
+    assert threads > 0
+    assert int((tmp_path / "peak").read_text()) > MANY
+
+
+@pytest.mark.parametrize("allowed", [0, 3])
+def test_what_is_unchanged_is_looked_at_by_the_threads_that_there_are(tree, slow, indexed, allowed):
+    few = NO_MORE_THREADS.format(allowed)
+    sizes, threads = scanned(tree, 1, slow | indexed, few + SCAN_WITH_INDEX)
+    assert sizes == du(*tree)
+    assert threads >= allowed
 
 
 @pytest.mark.parametrize(("slowly", "expected"), [(True, 4), (False, 2)])
@@ -148,13 +164,13 @@ def test_where_directories_have_to_be_fetched_there_are_more_processes(
 
 
 def test_where_they_do_not_wait_there_are_no_threads(tree):
-    sizes, _, threads = scanned(tree, 1, {})
+    sizes, threads = scanned(tree, 1, {})
     assert (sizes, threads) == (du(*tree), 0)
 
 
 @pytest.mark.parametrize("allowed", [0, 3])
 def test_where_no_more_threads_are_allowed_those_that_there_are_read(tree, slow, allowed):
-    sizes, _, threads = scanned(tree, 1, slow, NO_MORE_THREADS.format(allowed) + SCAN)
+    sizes, threads = scanned(tree, 1, slow, NO_MORE_THREADS.format(allowed) + SCAN)
     assert sizes == du(*tree)
     assert threads >= allowed
 
@@ -162,7 +178,7 @@ def test_where_no_more_threads_are_allowed_those_that_there_are_read(tree, slow,
 @pytest.mark.parametrize("descriptors", [24, 40])
 def test_where_few_descriptors_are_allowed_there_are_few_threads(tree, slow, descriptors):
     few = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2)\n"
-    sizes, _, threads = scanned(tree, 1, slow, few + SCAN)
+    sizes, threads = scanned(tree, 1, slow, few + SCAN)
     assert sizes == du(*tree)
     assert threads > 0
 
