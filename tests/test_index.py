@@ -19,6 +19,7 @@ from conda_hardlink_plugin.crew import start_crew
 from conda_hardlink_plugin.ground import survey_ground
 from conda_hardlink_plugin.index.file import clear_index, index_path, new_index, open_index
 from conda_hardlink_plugin.index.lookup import look_up
+from conda_hardlink_plugin.index.page import Page, pack_page, unpack_pages
 from conda_hardlink_plugin.index.status import status_of
 from conda_hardlink_plugin.index.store import store
 from conda_hardlink_plugin.index.trailer import index_folder, read_totals
@@ -118,6 +119,19 @@ def test_an_index_that_was_cut_off_makes_nothing_wrong(damaged, length, more, pa
     made, expected, content, folder = damaged
     write(index_path(folder), content[: length % len(content)] + more)
     assert facts(again(folder, made.roots, partly=partly)) == expected
+
+
+def test_pages_come_back_as_they_were_packed_and_nothing_else_is_taken_for_them():
+    pages = [
+        Page(
+            unit, 2, 3, 4, 5, 6, 7, 8, 9, bytes(range(16)), bytes(range(16, 32)), 12, settled=False
+        )
+        for unit in range(3)
+    ]
+    packed = b"".join(map(pack_page, pages))
+    assert list(unpack_pages(packed)) == pages
+    with pytest.raises(ValueError, match="not whole"):
+        unpack_pages(packed[:-1])
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"x" * 100, b"\0" * 10_000])
