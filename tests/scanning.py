@@ -13,6 +13,8 @@ import pytest
 
 from conda_hardlink_plugin import scan as module
 from conda_hardlink_plugin.assemble import assemble
+from conda_hardlink_plugin.crew import Worker
+from conda_hardlink_plugin.crew_member import serve
 from conda_hardlink_plugin.ground import survey_ground
 from conda_hardlink_plugin.index import page
 from conda_hardlink_plugin.index.lookup import look_up
@@ -20,6 +22,7 @@ from conda_hardlink_plugin.listing import UntrustedDeviceError
 from conda_hardlink_plugin.mounts import read_mount_table
 from conda_hardlink_plugin.pace import read_with_threads
 from conda_hardlink_plugin.walk import Walk
+from tests.forking import forked
 
 NEVER_NS = 10**19
 
@@ -29,7 +32,7 @@ class Way(Enum):
 
     Attributes:
         ALONE: Read by one process.
-        TOGETHER: Read by three.
+        TOGETHER: Read by three, which are forked: to start them takes longer than to read.
         THREADS: Read by threads.
         EXACT: From an index that was just written, each directory and inode looked at again.
         QUICK: From an index, each directory looked at again.
@@ -59,8 +62,12 @@ def scan(roots, *, detailed=(), mounts=None, on_progress=None):
     arguments = {"detailed": detailed, "mounts": mounts, "on_progress": on_progress}
     if _way[0] is Way.THREADS:
         return _scan_with_threads(roots, **arguments)
-    if _way[0] in READING:
-        return module.scan(roots, processes=3 if _way[0] is Way.TOGETHER else 1, **arguments)
+    if _way[0] is Way.TOGETHER:
+        with contextlib.ExitStack() as stack:
+            crew = [stack.enter_context(_forked_worker()) for _ in range(3)]
+            return module.scan(roots, crew=crew, processes=3, **arguments)
+    if _way[0] is Way.ALONE:
+        return module.scan(roots, processes=1, **arguments)
     with tempfile.TemporaryDirectory(prefix="index-") as folder:
         write_index(folder, roots, mounts=mounts)
         with look_up(folder, quick=_way[0] is Way.QUICK) as lookup:
@@ -123,6 +130,29 @@ class Partly:
     def unchanged(self, ground, on_progress):
         unchanged = self.lookup.unchanged(ground, on_progress)
         return unchanged and replace(unchanged, is_all=False, is_most=True)
+
+
+@contextlib.contextmanager
+def _forked_worker():
+    """A process that serves a scan."""
+    with contextlib.ExitStack() as stack:
+        requests, to_tell = map(stack.enter_context, _pipe())
+        to_hear, answers = map(stack.enter_context, _pipe())
+
+        def work():
+            to_tell.close()
+            with contextlib.suppress(EOFError, BrokenPipeError):
+                serve(requests, answers)
+
+        stack.enter_context(forked(work))
+        requests.close()
+        answers.close()
+        yield Worker(to_tell, to_hear)
+
+
+def _pipe():
+    readable, writable = os.pipe()
+    return open(readable, "rb"), open(writable, "wb")
 
 
 def _scan_with_threads(roots, detailed, mounts, on_progress):
