@@ -9,16 +9,25 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.evidence import GRACE_NS, Terms, Use, Verdict, dist_of
 from conda_hardlink_plugin.records import PathProblem
 from tests.forking import in_child
 from tests.oracles import NOBODY
-from tests.small_installation import LATER, SmallInstallation, below, plans
+from tests.small_installation import (
+    LATER,
+    PackagePlan,
+    Plan,
+    SmallInstallation,
+    UsePlan,
+    below,
+    plans,
+)
 from tests.trees import symlink, write
 
+RECENT = {Verdict.RECENT}
 INDEX, RECORD = "info/index.json", "info/repodata_record.json"
 
 
@@ -383,8 +392,13 @@ def test_a_cache_that_cannot_be_read_keeps_nothing_of_another(open_made):
     assert verdicts == {"pkgs/thing-1-0": "unused", "pkgs/held-1-0": "linked"}
 
 
+_LINKED = PackagePlan("a-1-0", "pkgs", "", "record", b"{}", has_archive=False, has_inner=False)
+_MOVING = replace(_LINKED, folder=".conda-hardlinks/moving-r1-", finished_by="", has_archive=True)
+
+
 @settings(max_examples=40)
 @given(plans, st.sampled_from([0o000, 0o111, 0o444]))
+@example(Plan([_LINKED, _MOVING], [UsePlan("softlink", 0, 0, 0)]), 0o111)
 def test_whatever_becomes_unreadable_lets_no_package_go_that_was_kept(plan, mode):
     """Of a random installation each folder and each file is closed in turn."""
 
@@ -392,7 +406,8 @@ def test_whatever_becomes_unreadable_lets_no_package_go_that_was_kept(plan, mode
         inventory = made.scan()
         evidence = made.evidence(LATER, inventory)
         unused = evidence.unused()
-        after = unused | evidence.only_used_by(set(range(len(inventory.roots))))
+        soon = {unit for unit in evidence.uses if set(evidence.objections(unit)) <= RECENT}
+        after = soon | evidence.only_used_by(set(range(len(inventory.roots))))
         paths = [unit.path for unit in inventory.units]
         return {paths[unit] for unit in unused}, {paths[unit] for unit in after}
 
