@@ -1,6 +1,6 @@
 # Everything is set up in .venv by the project's own files.
 #   make test       the whole suite, lint and types included (what CI runs)
-#   make test-long  the races, attacks, mutants and the model of clean at length: more than half an hour
+#   make test-long  races, attacks, mutants, random trees and the model of clean at length: an hour
 #   make recipe     the conda package of recipe/, built and tested without a conda channel, into dist/
 #   make demo       a throw-away conda installation and a report on it
 #   make docs       the documentation site, in docs/_build
@@ -34,12 +34,13 @@ lint: setup
 	$(BIN)/mypy
 
 test: setup lint
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-long: setup
 	ALL_MUTANTS=1 MODEL_STEPS=100000 RACE_INSTALLS=100000 RACE_TRANSACTIONS=100 \
-	ATTACK_TRIALS=1000 $(BIN)/python -m pytest tests/test_mutants.py tests/test_clean_model.py \
-	tests/test_clean_race.py tests/e2e/test_clean_race.py tests/test_clean_attack.py
+	ATTACK_TRIALS=1000 RANDOM_TREES=300 $(BIN)/python -m pytest tests/test_mutants.py \
+	tests/test_clean_model.py tests/test_clean_race.py tests/e2e/test_clean_race.py \
+	tests/test_clean_attack.py tests/test_usage.py
 
 recipe: setup
 	$(BIN)/python -m tests.realconda.recipe

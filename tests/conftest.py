@@ -20,6 +20,7 @@ from tests.realconda.installation import Installation
 
 # The variables by which conda, or a program beside it, would find what is the user's.
 _PREFIXES = ("CONDA", "_CE_", "_CONDA", "MAMBA", "XDG_", "PIP_")
+_LONGEST = {"test_usage.py", "test_scan_problems.py", "test_clean_model.py", "test_clean_crash.py"}
 _NAMES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
 
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, print_blob=True)
@@ -42,6 +43,11 @@ def pytest_configure(config):
     os.environ["HOME"] = nobodys_home.name
     # A shell has its background jobs ignore Ctrl-C, and what they start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest: each is run by one process, for which others wait."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 
 def pytest_report_header():

@@ -34,7 +34,8 @@ pytestmark = pytest.mark.usefixtures("each_way")
 if TYPE_CHECKING:
     from conda_hardlink_plugin.inventory import Inventory
 
-moderate = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TREES = int(os.environ.get("RANDOM_TREES", "30"))  # for each way to find out what there is
+moderate = settings(max_examples=TREES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 measures = pytest.mark.parametrize("measure", list(Measure))
 
 
@@ -229,7 +230,7 @@ def test_many_environments_with_their_packages_are_freed_as_one_by_one(layout, r
             assert figures[environment] == model.exclusive(paths)
 
 
-@settings(moderate, max_examples=80)
+@moderate
 @given(flat_layouts, st.randoms(use_true_random=False))
 def test_deleting_units_of_random_trees_frees_their_exclusive_usage(layout, random):
     with random_tree(layout) as tree:
