@@ -50,9 +50,18 @@ class MountTable:
     mounts: tuple[Mount, ...]
     known: bool
 
+    def mount_at(self, path: str) -> Mount | None:
+        """Return what is mounted where a real path is, `None` if that is unknown."""
+        best: Mount | None = None
+        for mount in self.mounts:
+            longer = best is None or len(mount.mount_point) >= len(best.mount_point)
+            if longer and is_within(path, mount.mount_point):
+                best = mount
+        return best
+
     def filesystem(self, path: str) -> str:
         """Return the type of the filesystem that holds the real path `path`, `""` if unknown."""
-        mount = self._mount_of(path)
+        mount = self.mount_at(path)
         return mount.filesystem if mount else ""
 
     def views(self, path: str) -> list[tuple[str, str]]:
@@ -66,7 +75,7 @@ class MountTable:
             before it.
 
         """
-        own = self._mount_of(path)
+        own = self.mount_at(path)
         if own is None:
             return []
         place = _joined(own.shown, path[len(own.mount_point.rstrip("/")) :])
@@ -80,14 +89,6 @@ class MountTable:
             elif is_within(mount.shown, place):
                 found.append((mount.mount_point, mount.shown[len(place) :]))
         return [(view, below) for view, below in found if view != path]
-
-    def _mount_of(self, path: str) -> Mount | None:
-        best: Mount | None = None
-        for mount in self.mounts:
-            longer = best is None or len(mount.mount_point) >= len(best.mount_point)
-            if longer and is_within(path, mount.mount_point):
-                best = mount
-        return best
 
     def below(self, path: str) -> list[str]:
         """Return the mount points strictly below the real path `path`."""

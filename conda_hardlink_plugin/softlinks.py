@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .answering import Answering
 from .inventory import BLOCK_BYTES, GONE, EscapingSymlink, UnitKind
 from .mounts import is_within, read_mount_table, real_path
 from .quarantined import home_of
@@ -169,6 +170,7 @@ class _CachePaths:
                         self.roots += [(view, root.path + below, index) for view, below in views]
         self.roots.sort(key=lambda root: -len(root[0]))  # the innermost first
         self.folders: dict[tuple[str, str], tuple[str, frozenset[int]]] = {}
+        self.answering = Answering(mounts, (real for real, _, _ in self.roots))
 
     def views_in_environments(self) -> list[tuple[int, str]]:
         """Return where mounts show a part of a cache in an environment, with that root."""
@@ -256,6 +258,7 @@ class _CachePaths:
 
         """
         try:
+            self.answering.check(path)
             target = os.readlink(path)
         except OSError as error:
             if error.errno == errno.EINVAL:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 import hypothesis
@@ -145,3 +146,35 @@ def changing(installation):
     with copy_in_place(installation.directory):
         forget_reports(installation.directory)
         yield installation
+
+
+@dataclass(frozen=True)
+class NeverAnswering:
+    """Where a filesystem is mounted of which nobody answers, and who is asked."""
+
+    point: str
+    requests: int
+
+    def leave_to_others(self):
+        """Have a child not be the one that it waits for."""
+        os.close(self.requests)
+
+
+@pytest.fixture
+def never_answering(tmp_path):
+    """Mount a filesystem of which nobody answers what it is asked, as of a server that is gone."""
+    point = f"{tmp_path}/never"
+    os.mkdir(point)
+    try:
+        requests = os.open("/dev/fuse", os.O_RDWR)
+    except OSError as error:
+        pytest.skip(f"no FUSE here: {error.strerror}")
+    options = f"fd={requests},rootmode=40000,user_id=0,group_id=0,allow_other"
+    mount = ["mount", "-i", "-t", "fuse", "-o", options, "never", point]
+    done = subprocess.run(mount, check=False, capture_output=True, text=True, pass_fds=[requests])
+    if done.returncode != 0:
+        os.close(requests)
+        pytest.skip(f"cannot mount here: {done.stderr.strip()}")
+    yield NeverAnswering(point, requests)
+    os.close(requests)  # by that who waits gets an error
+    subprocess.run(["umount", "--lazy", point], check=True)

@@ -307,32 +307,12 @@ def test_many_roots_and_mounts_are_surveyed_at_once(tmp_path):
     assert ground.inside == ((),) * len(roots)
 
 
-@pytest.fixture
-def never_answering(tmp_path):
-    """Mount a filesystem of which nobody answers what it is asked, as of a server that is gone."""
-    point = f"{tmp_path}/never"
-    os.mkdir(point)
-    try:
-        requests = os.open("/dev/fuse", os.O_RDWR)
-    except OSError as error:
-        pytest.skip(f"no FUSE here: {error.strerror}")
-    options = f"fd={requests},rootmode=40000,user_id=0,group_id=0,allow_other"
-    mount = ["mount", "-i", "-t", "fuse", "-o", options, "never", point]
-    done = subprocess.run(mount, check=False, capture_output=True, text=True, pass_fds=[requests])
-    if done.returncode != 0:
-        os.close(requests)
-        pytest.skip(f"cannot mount here: {done.stderr.strip()}")
-    yield requests
-    os.close(requests)  # by that who waits gets an error
-    subprocess.run(["umount", "--lazy", point], check=True)
-
-
 def test_a_mount_that_never_answers_is_not_asked(tmp_path, never_answering):
     made = make_installation(f"{tmp_path}/conda")
     expected = facts(scan(made.roots, mounts=NOTHING_MOUNTED))
 
     def scanned():
-        os.close(never_answering)  # else it would wait for itself
+        never_answering.leave_to_others()
         return facts(scan(made.roots))
 
     with forked(scanned) as process:

@@ -6,16 +6,19 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 
 import pytest
 
+from conda_hardlink_plugin import answering
 from conda_hardlink_plugin.evidence import Evidence, Terms, Verdict
 from conda_hardlink_plugin.quarantined import QUARANTINE, Quarantined, Stage
+from conda_hardlink_plugin.records import PathProblem
 from conda_hardlink_plugin.softlinks import follow_softlinks, softlinks_through
 from conda_hardlink_plugin.usage import Usage
-from tests.forking import in_child
+from tests.forking import forked, in_child
 from tests.oracles import NOBODY
 from tests.small_installation import SmallInstallation
 from tests.trees import symlink, write
@@ -299,3 +302,48 @@ def test_the_links_through_a_package_are_found_also_by_such_ways(made, thing):
     inventory = made.scan()
     (unit,) = (index for index, unit in enumerate(inventory.units) if unit.path == thing)
     assert [link.path for link in softlinks_through(inventory, unit)] == [f"{prefix}/f"]
+
+
+def test_a_link_to_where_nobody_answers_keeps_every_package_and_nobody_waiting(
+    made, thing, never_answering, monkeypatch
+):
+    env = made.environment("env")
+    gone = [symlink(f"{never_answering.point}/{name}", f"{env}/{name}") for name in ("a", "b/c")]
+    symlink(f"{thing}/lib/f", f"{env}/f")
+    made.package("unused-1-0", {"f": b"f"})
+    monkeypatch.setattr(answering, "_PATIENCE_S", 0.1)
+
+    def followed():
+        never_answering.leave_to_others()
+        found = follow_softlinks(made.scan())
+        (softlinks,) = found.values()
+        return softlinks.count, softlinks.unresolved, verdicts(made)
+
+    with forked(followed) as process:
+        assert process.ends_within(60), "it waits for the mount"
+        count, unresolved, found = process.result()
+    assert count == 1
+    assert unresolved == [PathProblem(path, "its filesystem does not answer") for path in gone]
+    assert found == {"thing-1-0": Verdict.SOFTLINKED, "unused-1-0": Verdict.UNVERIFIABLE}
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_another_mount_is_asked_once_and_by_nobody_where_no_thread_is_allowed(
+    made, thing, monkeypatch, allowed
+):
+    elsewhere, env = f"{made.directory}/elsewhere", made.environment("env")
+    started, start = [], threading.Thread.start
+
+    def begin(thread):
+        started.append(thread)
+        if not allowed:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    for name in ("f", "g"):
+        symlink(f"{elsewhere}/{name}", f"{env}/{name}")
+        symlink(f"{thing}/lib/f", f"{made.directory}/source/{name}")
+    with bound(f"{made.directory}/source", elsewhere):
+        monkeypatch.setattr(threading.Thread, "start", begin)
+        assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
+    assert len(started) == 2  # for the mount point, and for what is in it
