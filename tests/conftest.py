@@ -21,8 +21,8 @@ from tests.realconda.installation import Installation
 
 # The variables by which conda, or a program beside it, would find what is the user's.
 _PREFIXES = ("CONDA", "_CE_", "_CONDA", "MAMBA", "XDG_", "PIP_")
-_LONGEST = {"test_usage.py", "test_scan_problems.py", "test_clean_model.py", "test_clean_crash.py"}
 _NAMES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+_LONGEST = {"test_usage.py", "test_scan_problems.py", "test_clean_model.py", "test_clean_crash.py"}
 
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, print_blob=True)
 hypothesis.settings.load_profile("suite")
