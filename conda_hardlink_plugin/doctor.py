@@ -66,20 +66,19 @@ def check_softlinks(prefix: str, verbose: bool) -> None:  # conda's signature
     if softlinks is None or not (softlinks.count or softlinks.unresolved):
         _say(True, f"{_SOFTLINKS}: there are none.")
         return
-    problems = [
-        *softlinks.broken,
-        *(f"{problem.path}: {problem.reason}" for problem in softlinks.unresolved),
-    ]
-    if problems:
-        _say(False, f"{_SOFTLINKS}: {len(problems)} of {softlinks.count} lead nowhere.")
-        _list(problems, verbose=verbose)
+    if softlinks.broken:
+        broken = len(softlinks.broken)
+        _say(False, f"{_SOFTLINKS}: {broken} of {softlinks.count} lead nowhere.")
+        _list(softlinks.broken, verbose=verbose)
         print("  What they led to was removed: install those packages again.\n")
-    else:
+    elif not softlinks.unresolved:
         _say(
             True,
             f"{_SOFTLINKS}: {softlinks.count}, and all targets are there. `conda clean --packages`"
             " may remove them; `conda hardlinks clean` does not.",
         )
+    for problem in softlinks.unresolved:
+        _say(False, f"{_SOFTLINKS}: {problem.path} cannot be followed: {problem.reason}.")
 
 
 def check_edited(prefix: str, verbose: bool) -> None:  # conda's signature

@@ -106,6 +106,18 @@ def test_links_that_lead_nowhere_are_named(changing):
     assert remedy == "What they led to was removed: install those packages again."
 
 
+def test_links_that_cannot_be_followed_are_named_beside_those_that_lead_nowhere(
+    changing, never_answering
+):
+    prefix = changing.prefix("sharing")
+    os.symlink(f"{never_answering.point}/data", f"{prefix}/data")
+    os.symlink(f"{changing.pkgs_dir}/gone-1-0/f", f"{prefix}/f")
+    done = doctor(changing, "sharing")
+    assert said(done, SOFTLINKS)[:2] == [f"❌ {SOFTLINKS}: 1 of 1 lead nowhere.", f"{prefix}/f"]
+    reason = "cannot be followed: its filesystem does not answer."
+    assert f"❌ {SOFTLINKS}: {prefix}/data {reason}" in done.stdout.splitlines()
+
+
 def test_that_remedy_is_one(changing):
     shutil.rmtree(f"{changing.pkgs_dir}/library-2.0-0")
     changing.conda(
