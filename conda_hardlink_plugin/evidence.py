@@ -183,7 +183,7 @@ class Evidence:
         self._mounted = [
             point for point in terms.mounted if any(is_within(point, place) for place in places)
         ]
-        unseen = (*terms.unseen, *self._unread_parts_of_environments(softlinks))
+        unseen = (*terms.unseen, *unread_parts_of_environments(inventory, softlinks))
         self.unseen = tuple(problem for problem in unseen if terms.keep(problem))
         self.uses = find_package_uses(inventory, usage, softlinks)
 
@@ -306,23 +306,31 @@ class Evidence:
             found.append(Doubt(Verdict.UNOBTAINABLE, reason))
         return found
 
-    def _unread_parts_of_environments(
-        self, softlinks: Mapping[int, SoftlinksOfEnvironment]
-    ) -> list[PathProblem]:
-        """Return what might hide a symbolic link into a cache, or a record."""
-        roots = self._inventory.roots
-        found = [
-            PathProblem(problem.path, problem.reason.lower())
-            for problem in self._unreadable
-            if roots[problem.root].kind is RootKind.ENVIRONMENT
-        ]
-        found += [problem for links in softlinks.values() for problem in links.unresolved]
-        found += [
-            PathProblem(os.path.join(root.path, "conda-meta"), "it cannot be listed")
-            for index, root in enumerate(roots)
-            if root.kind is RootKind.ENVIRONMENT and index not in self._inventory.records
-        ]
-        return found
+
+def unread_parts_of_environments(
+    inventory: Inventory, softlinks: Mapping[int, SoftlinksOfEnvironment]
+) -> list[PathProblem]:
+    """Return what might hide a symbolic link of an environment into a cache, or a record.
+
+    Args:
+        inventory: What the scan found.
+        softlinks: What `softlinks.follow_softlinks` found.
+
+    """
+    roots = inventory.roots
+    found = [
+        PathProblem(problem.path, problem.reason.lower())
+        for problem in inventory.problems
+        if roots[problem.root].kind is RootKind.ENVIRONMENT
+        and problem.kind is ProblemKind.UNREADABLE
+    ]
+    found += [problem for links in softlinks.values() for problem in links.unresolved]
+    found += [
+        PathProblem(os.path.join(root.path, "conda-meta"), "it cannot be listed")
+        for index, root in enumerate(roots)
+        if root.kind is RootKind.ENVIRONMENT and index not in inventory.records
+    ]
+    return found
 
 
 def find_package_uses(

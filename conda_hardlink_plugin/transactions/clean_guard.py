@@ -14,6 +14,7 @@ from ..settings import Guard, guard
 
 if TYPE_CHECKING:
     from ..inventory import Inventory
+    from ..records import PathProblem
 
 _MAX_S = 10.0
 _NAMES = 3
@@ -76,8 +77,10 @@ def _danger(wanted: Guard) -> str:
 def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
     """Return the packages without hard links to which environments have symbolic links, by name.
 
-    Where an environment cannot be looked at, a sentence that says so.
+    Where none is found and an environment, or a part of one, cannot be looked at, a sentence that
+    says so.
     """
+    from ..evidence import unread_parts_of_environments
     from ..installation import find_installation
     from ..inventory import Root, RootKind, UnitKind
     from ..scan import scan
@@ -89,10 +92,7 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
 
     installation = find_installation()
     for problem in (*installation.unreachable, *installation.unreadable):
-        return (
-            f"{problem.path} cannot be looked at ({problem.reason}): symbolic links of environments"
-            " there may lead into packages that go. `conda hardlinks clean` has --ignore-env."
-        )
+        return _unseen(problem)
     names = {item.prefix: item.name for item in installation.environments}
     inventory = scan(
         [
@@ -103,14 +103,24 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
     )
     keeps = _linked_units(inventory)
     found: dict[str, set[str]] = {}
-    for root, softlinks in follow_softlinks(inventory).items():
+    followed = follow_softlinks(inventory)
+    for root, softlinks in followed.items():
         for unit in softlinks.links.keys() - keeps:
             place = inventory.units[unit]
             cleaned = os.access(inventory.roots[place.root].path, os.W_OK)  # others conda leaves
             if place.kind is UnitKind.PACKAGE and cleaned:
                 name = names.get(inventory.roots[root].path, inventory.roots[root].path)
                 found.setdefault(name, set()).add(os.path.basename(place.path))
+    for problem in () if found else unread_parts_of_environments(inventory, followed):
+        return _unseen(problem)
     return found
+
+
+def _unseen(problem: PathProblem) -> str:
+    return (
+        f"{problem.path} cannot be looked at ({problem.reason}): symbolic links of environments"
+        " there may lead into packages that go. `conda hardlinks clean` has --ignore-env."
+    )
 
 
 def _linked_units(inventory: Inventory) -> set[int]:

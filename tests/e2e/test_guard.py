@@ -177,6 +177,17 @@ def test_an_environment_that_cannot_be_looked_at_is_a_danger(changing, env):
     assert done.stderr.count(f"{disk}/envs/one cannot be looked at (its folder cannot be") == 1
 
 
+@pytest.mark.parametrize("env", [BLOCK, WARN], ids=["block", "warn"])
+def test_a_link_that_cannot_be_followed_is_a_danger(changing, never_answering, env):
+    changing.remove("softlinked")
+    link = f"{changing.prefix('work')}/data"
+    os.symlink(f"{never_answering.point}/data", link)
+    done = changing.conda(*PACKAGES, check=False, env=env)
+    assert done.returncode == (env is BLOCK)
+    assert (FORGOTTEN in packages_in(changing.pkgs_dir)) == (env is BLOCK)
+    assert done.stderr.count(f"{link} cannot be looked at (its filesystem does not answer)") == 1
+
+
 def odd_link(made, prefix, way):
     """What a symbolic link says that leads from an environment into a package in some way."""
     package, elsewhere = f"{made.pkgs_dir}/{FORGOTTEN}", f"{made.directory}/elsewhere"
