@@ -20,12 +20,12 @@ READY = $(VENV)/.ready
 
 setup: $(READY)
 
-$(READY): pyproject.toml $(wildcard tests/realconda/*requirements.txt) tests/realconda/finder.py tests/realconda/bundled.py
+$(READY): pyproject.toml $(wildcard tests/support/realconda/*requirements.txt) tests/support/realconda/finder.py tests/support/realconda/bundled.py
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.12 found: name one with PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --use-pep517 --editable '.[dev]' -r tests/realconda/requirements.txt
+	$(BIN)/python -m pip install --quiet --use-pep517 --editable '.[dev]' -r tests/support/realconda/requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps conda-lock==4.0.3
-	$(BIN)/python -m tests.realconda.bundled
+	$(BIN)/python -m tests.support.realconda.bundled
 	touch $@
 
 lint: setup
@@ -38,22 +38,22 @@ test: setup lint
 
 test-long: setup
 	ALL_MUTANTS=1 MODEL_STEPS=100000 RACE_INSTALLS=100000 RACE_TRANSACTIONS=100 \
-	ATTACK_TRIALS=1000 RANDOM_TREES=300 $(BIN)/python -m pytest tests/test_mutants.py \
-	tests/test_clean_model.py tests/test_clean_race.py tests/e2e/test_clean_race.py \
-	tests/test_clean_attack.py tests/test_usage.py
+	ATTACK_TRIALS=1000 RANDOM_TREES=300 $(BIN)/python -m pytest tests/clean_safety/test_mutants.py \
+	tests/clean_safety/test_model.py tests/clean_safety/test_race.py tests/conda/test_clean_race.py \
+	tests/clean_safety/test_attack.py tests/property/test_usage.py
 
 recipe: setup
-	$(BIN)/python -m tests.realconda.recipe
+	$(BIN)/python -m tests.support.realconda.recipe
 
 demo: setup
-	$(BIN)/python -m tests.realconda.demo
+	$(BIN)/python -m tests.support.realconda.demo
 
 docs: setup
 	$(BIN)/python -m sphinx -W --keep-going -n -q docs docs/_build
 	@echo docs/_build/index.html
 
 figures: setup
-	$(BIN)/python -m tests.documents
+	$(BIN)/python -m tests.docs
 
 bench: setup
 	$(BIN)/python benchmarks/bench.py

@@ -23,9 +23,9 @@ CLEAN, STARTUP = "clean --dry-run --json", "conda --version"
 _SCAN_CODE = """\
 import sys
 sys.path.insert(0, sys.argv[1])
-from conda_hardlink_plugin.inventory import Root, RootKind
-from conda_hardlink_plugin.scan import scan
-from conda_hardlink_plugin.usage import Usage
+from conda_hardlink_plugin.scan.inventory import Root, RootKind
+from conda_hardlink_plugin.scan.scanner import scan
+from conda_hardlink_plugin.analysis.usage import Usage
 processes = int(sys.argv[2]) or None
 roots = [Root(RootKind.CACHE, sys.argv[3])]
 roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[4:]]
@@ -41,11 +41,11 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from conda_hardlink_plugin.clean.plan import Choice
 from conda_hardlink_plugin.clean.planner import make_plan
-from conda_hardlink_plugin.costs import Facts
-from conda_hardlink_plugin.evidence import Terms
-from conda_hardlink_plugin.inventory import Root, RootKind
-from conda_hardlink_plugin.scan import scan
-from conda_hardlink_plugin.usage import Measure
+from conda_hardlink_plugin.analysis.analysis import Analysis
+from conda_hardlink_plugin.analysis.verdicts import Terms
+from conda_hardlink_plugin.scan.inventory import Root, RootKind
+from conda_hardlink_plugin.scan.scanner import scan
+from conda_hardlink_plugin.analysis.usage import Measure
 roots = [Root(RootKind.CACHE, sys.argv[2])]
 roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[3:]]
 terms = Terms(now_ns=time.time_ns(), grace_ns=0)

@@ -30,7 +30,7 @@ from summary import Target, draw_table, median_ratio
 
 MAX_RATIO = 0.05
 PYTHON = "Python and its modules"
-_IMPORTS = "import sys; sys.path.insert(0, sys.argv[1]); import conda_hardlink_plugin.scan"
+_IMPORTS = "import sys; sys.path.insert(0, sys.argv[1]); import conda_hardlink_plugin.scan.scanner"
 
 
 def main() -> int:

@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, CHECKOUT)
 
-from tests.realconda.installation import Installation  # noqa: E402  # found by the line above
-from tests.realconda.packages import PackageSpec, write_channel  # noqa: E402
+from tests.support.realconda.installation import Installation  # noqa: E402  # found by the line above
+from tests.support.realconda.packages import PackageSpec, write_channel  # noqa: E402
 
 MAX_SHARE = 0.05
 MAX_S = 0.3

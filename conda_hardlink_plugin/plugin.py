@@ -36,7 +36,7 @@ def conda_subcommands() -> Iterator[CondaSubcommand]:
     """Add `conda hardlinks`."""
     from conda.plugins.types import CondaSubcommand
 
-    from .commands import configure_parser, execute
+    from .cli import configure_parser, execute
 
     yield CondaSubcommand(
         name=_NAME,
@@ -76,7 +76,7 @@ def conda_pre_transaction_actions() -> Iterator[Any]:
     """Note what a transaction links and unlinks, where conda has such hooks: since 25.5."""
     from conda.plugins.types import CondaPreTransactionAction
 
-    action = _call("transactions.hooks", "transaction_action")
+    action = _call("hooks.transactions", "transaction_action")
     if action is not None:
         yield CondaPreTransactionAction(_NAME, action)
 
@@ -93,25 +93,25 @@ def conda_settings() -> Iterator[CondaSetting]:
 @hookimpl
 def conda_health_checks() -> Iterator[CondaHealthCheck]:
     """Add the checks of `conda doctor`."""
-    yield from _call("doctor", "health_checks") or ()
+    yield from _call("hooks.doctor", "health_checks") or ()
 
 
 def _before_command(command: str) -> None:
-    _call("transactions.hooks", "before_command", command)
+    _call("hooks.transactions", "before_command", command)
 
 
 def _after_solve(_repodata_fn: str, unlinked: Any, linked: Any) -> None:
-    _call("transactions.hooks", "after_solve", unlinked, linked)
+    _call("hooks.transactions", "after_solve", unlinked, linked)
 
 
 def _after_command(command: str) -> None:
-    _call("transactions.hooks", "after_command", command)
+    _call("hooks.transactions", "after_command", command)
 
 
 def _before_clean(_command: str) -> None:
-    objection = _call("transactions.clean_guard", "objection_to_clean", passing=KeyboardInterrupt)
+    objection = _call("hooks.clean_guard", "objection_to_clean", passing=KeyboardInterrupt)
     if objection:
-        from .errors import CleanGuardedError
+        from .exceptions import CleanGuardedError
 
         raise CleanGuardedError(objection)
 

@@ -88,7 +88,7 @@ def _folders(name: str) -> tuple[str, ...]:
     """Return a list of folders; without it nothing can be judged."""
     from conda.base.context import context
 
-    from .errors import WrongSettingError
+    from .exceptions import WrongSettingError
 
     try:
         return tuple(getattr(context.plugins, name, ()))

@@ -14,19 +14,24 @@ from importlib.util import find_spec
 import hypothesis
 import pytest
 
-from tests import scanning
-from tests.realconda.copying import copy_in_place, forget_reports
-from tests.realconda.finder import other_conda_origin
-from tests.realconda.installation import Installation
+from tests.support import scanning
+from tests.support.realconda.copying import copy_in_place, forget_reports
+from tests.support.realconda.finder import other_conda_origin
+from tests.support.realconda.installation import Installation
 
 # The variables by which conda, or a program beside it, would find what is the user's.
 _PREFIXES = ("CONDA", "_CE_", "_CONDA", "MAMBA", "XDG_", "PIP_")
 _NAMES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
-_LONGEST = {"test_usage.py", "test_scan_problems.py", "test_clean_model.py", "test_clean_crash.py"}
+_LONGEST = (
+    "property/test_usage.py",
+    "scan/test_walker.py",
+    "clean_safety/test_model.py",
+    "clean_safety/test_crash.py",
+)
 
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, print_blob=True)
 hypothesis.settings.load_profile("suite")
-pytest.register_assert_rewrite("tests.model_checks")  # so that it says what differs
+pytest.register_assert_rewrite("tests.support.model_checks")  # so that it says what differs
 
 
 def pytest_configure(config):
@@ -48,7 +53,7 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     """Begin with the files that take longest: each is run by one process, for which others wait."""
-    items.sort(key=lambda item: item.path.name not in _LONGEST)
+    items.sort(key=lambda item: not str(item.path).endswith(_LONGEST))
 
 
 def pytest_report_header():
@@ -77,7 +82,7 @@ def isolated(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(params=scanning.Way, ids=lambda way: way.value, scope="module")
 def each_way(request):
-    """In which way `tests.scanning.scan` finds out what there is."""
+    """In which way `tests.support.scanning.scan` finds out what there is."""
     scanning.use(request.param)
     yield request.param
     scanning.use(scanning.Way.ALONE)
@@ -85,7 +90,7 @@ def each_way(request):
 
 @pytest.fixture(params=scanning.READING, ids=lambda way: way.value, scope="module")
 def each_reading(request):
-    """In which way `tests.scanning.scan` reads, without an index."""
+    """In which way `tests.support.scanning.scan` reads, without an index."""
     scanning.use(request.param)
     yield request.param
     scanning.use(scanning.Way.ALONE)
@@ -105,8 +110,8 @@ def utc(monkeypatch):
 def channel(tmp_path_factory):
     """The URL of a channel with the sample packages, and one that is removed again."""
     # Not above: who has no conda has not what these import either, and is to be told of conda.
-    from tests.realconda.packages import PackageSpec, write_channel  # noqa: PLC0415
-    from tests.realconda.samples import samples  # noqa: PLC0415
+    from tests.support.realconda.packages import PackageSpec, write_channel  # noqa: PLC0415
+    from tests.support.realconda.samples import samples  # noqa: PLC0415
 
     forgotten = PackageSpec("forgotten", files={"lib/forgotten.bin": 40_000})
     return write_channel(str(tmp_path_factory.mktemp("channel")), (*samples(), forgotten))
@@ -119,7 +124,7 @@ def installation(tmp_path_factory, channel):
     `work` and `sharing` have packages in common, `work` has files of pip, `softlinked` consists of
     symbolic links into the cache, and `forgotten` is a package in the cache that nobody uses.
     """
-    from tests.realconda.wheels import write_wheel  # noqa: PLC0415  # as above
+    from tests.support.realconda.wheels import write_wheel  # noqa: PLC0415  # as above
 
     directory = str(tmp_path_factory.mktemp("installation") / "i")
     made = Installation.new(directory, (channel,))

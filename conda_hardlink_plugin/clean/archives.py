@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ..evidence import Verdict, dist_of
-from ..inventory import PARTIAL_SUFFIXES, TARBALL_SUFFIXES
-from ..quarantined import home_of
-from ..records import CachedPackage, PathProblem, read_urls_txt
+from ..analysis.verdicts import Verdict
+from ..filesystem.problems import PathProblem
+from ..metadata.conda_meta import CachedPackage
+from ..metadata.quarantine_names import dist_of, home_of
+from ..metadata.text_lists import read_urls_txt
+from ..scan.inventory import PARTIAL_SUFFIXES, TARBALL_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from ..costs import Facts
-    from ..evidence import Terms
+    from ..analysis.analysis import Analysis
+    from ..analysis.verdicts import Terms
 
 _SUFFIXES = (*PARTIAL_SUFFIXES, *TARBALL_SUFFIXES)
 
@@ -22,12 +24,12 @@ _SUFFIXES = (*PARTIAL_SUFFIXES, *TARBALL_SUFFIXES)
 class Archives:
     """Judges archives and left-overs; reads `urls.txt` and the times of files as it needs them."""
 
-    def __init__(self, facts: Facts, terms: Terms) -> None:
+    def __init__(self, analysis: Analysis, terms: Terms) -> None:
         """Take what the scan found and on what terms it is judged."""
-        inventory = facts.inventory
-        self._facts = facts
+        inventory = analysis.inventory
+        self._analysis = analysis
         self._terms = terms
-        paths = {unit: inventory.units[unit].path for unit in facts.evidence.uses}
+        paths = {unit: inventory.units[unit].path for unit in analysis.evidence.uses}
         self._unit_of = {home_of(path): unit for unit, path in paths.items()}
         self._unit_of |= {path: unit for unit, path in paths.items()}
         self._recorded = set().union(*inventory.records.values())
@@ -50,8 +52,8 @@ class Archives:
             return Verdict.UNOBTAINABLE, "there is no http(s) URL to get it again"
         if extracted in self._unit_of:
             return self._torn(extracted)
-        if self._facts.evidence.unseen:
-            problem = self._facts.evidence.unseen[0]
+        if self._analysis.evidence.unseen:
+            problem = self._analysis.evidence.unseen[0]
             return Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}"
         if f"{dist_of(extracted)}.json" in self._recorded:
             return Verdict.RECORDED, "its package is in an environment, and not extracted here"
@@ -88,7 +90,7 @@ class Archives:
 
     def _torn(self, extracted: str) -> tuple[Verdict, str] | None:
         """Return that an extracted package cannot be read: there may be only a part of it."""
-        package = self._facts.evidence.package(self._unit_of[extracted])
+        package = self._analysis.evidence.package(self._unit_of[extracted])
         if isinstance(package, PathProblem):
             return Verdict.UNVERIFIABLE, f"{package.path}: {package.reason}"
         return None
@@ -96,7 +98,7 @@ class Archives:
     def _url(self, path: str, extracted: str) -> str:
         """Return where an archive was fetched from, `""` if nothing says."""
         unit = self._unit_of.get(extracted)
-        package = None if unit is None else self._facts.evidence.package(unit)
+        package = None if unit is None else self._analysis.evidence.package(unit)
         name = os.path.basename(path)
         if isinstance(package, CachedPackage) and package.url.endswith(f"/{name}"):
             return package.url

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
-
-from ..evidence import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..records import CachedPackage
-
-
-class Action(Enum):
-    """What happens to what is removed.
-
-    Attributes:
-        MOVE: Moved to the quarantine, checked there, and removed.
-        UNLINK: A single file, removed where it is.
-        FINISH: Given up by an earlier run; what is left of it is removed.
-
-    """
-
-    MOVE = "move"
-    UNLINK = "unlink"
-    FINISH = "finish"
+    from ..analysis.verdicts import PackageUser, Verdict
+    from ..executor.removal import Removal
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,44 +42,6 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """An environment that uses a package: by `hardlink`, by `softlink`, or only by `record`."""
-
-    name: str
-    prefix: str
-    use: str
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """Something that is to be removed.
-
-    Attributes:
-        action: How.
-        name: `NAME-VERSION-BUILD` of a package, else the name of the file or folder.
-        path: Absolute path; of a package that was moved aside before, where it belongs.
-        cache: Absolute path of its cache.
-        size_bytes: Unique usage of it alone.
-        verdict: What the evidence says; of what is no package, `UNUSED`.
-        package: What a package said of itself.
-        partners: Absolute paths of what in a cache holds links to some inode of it, too: packages,
-            and whole caches where it is something else.
-        recorded_by: Prefixes of the environments that record it.
-
-    """
-
-    action: Action
-    name: str
-    path: str
-    cache: str
-    size_bytes: int
-    verdict: Verdict = Verdict.UNUSED
-    package: CachedPackage | None = None
-    partners: tuple[str, ...] = ()
-    recorded_by: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class Kept:
     """Something that stays.
 
@@ -115,7 +60,7 @@ class Kept:
     size_bytes: int
     verdict: Verdict
     reason: str
-    witnesses: tuple[Witness, ...] = ()
+    witnesses: tuple[PackageUser, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,21 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..evidence import HOLDS_ROOT, VERDICT_OF_USE, Use, Verdict, dist_of
-from ..inventory import TARBALL_SUFFIXES, RootKind, UnitKind
-from ..quarantined import Stage, entry_of, home_of
-from ..records import CachedPackage
-from ..softlinks import units_passed
+from ..analysis.symlinks import units_passed
+from ..analysis.verdicts import HOLDS_ROOT, VERDICT_OF_USE, PackageUser, Use, Verdict
+from ..executor.removal import Action, Removal
+from ..metadata.conda_meta import CachedPackage
+from ..metadata.quarantine_names import Stage, dist_of, entry_of, home_of
+from ..scan.inventory import TARBALL_SUFFIXES, RootKind, UnitKind
 from .archives import Archives
-from .plan import Action, Choice, Kept, Plan, Removal, Witness
-from .probes import bytes_of_probes
+from .plan import Choice, Kept, Plan
+from .trial_links import bytes_of_trial_links
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from ..costs import Facts
-    from ..evidence import Terms
+    from ..analysis.analysis import Analysis
+    from ..analysis.verdicts import Terms
 
 _LEADS = {
     Verdict.LINKED: "hard links in",
@@ -30,7 +31,7 @@ _LEADS = {
 
 
 def make_plan(
-    facts: Facts,
+    analysis: Analysis,
     choice: Choice,
     *,
     terms: Terms,
@@ -41,7 +42,7 @@ def make_plan(
     """Decide what is removed.
 
     Args:
-        facts: What the scan and the records say.
+        analysis: What the scan and the records say.
         choice: What the user wants.
         terms: On what terms packages are judged.
         closed: Caches that are not to be touched, to the reason.
@@ -49,27 +50,27 @@ def make_plan(
         probes: Trial links that conda left in environments.
 
     """
-    return _Planner(facts, choice, terms, closed, version_key, probes).plan()
+    return _Planner(analysis, choice, terms, closed, version_key, probes).plan()
 
 
 class _Planner:
     def __init__(
         self,
-        facts: Facts,
+        analysis: Analysis,
         choice: Choice,
         terms: Terms,
         closed: Mapping[str, str],
         version_key: Callable[[str], Any],
         probes: tuple[str, ...],
     ) -> None:
-        self.facts = facts
+        self.analysis = analysis
         self.choice = choice
         self.terms = terms
         self.closed = closed
         self.version_key = version_key
         self.probes = probes
-        self.units = facts.inventory.units
-        self.archives = Archives(facts, terms)
+        self.units = analysis.inventory.units
+        self.archives = Archives(analysis, terms)
         self.allowed = {Verdict.RECORDED} if choice.copied else set()
         if choice.unobtainable:
             self.allowed.add(Verdict.UNOBTAINABLE)
@@ -102,20 +103,20 @@ class _Planner:
             caches_to_heal=tuple(sorted({self._cache(unit) for unit in [*returning, *finishing]})),
             cache_identities={
                 place.path: identity
-                for root, place in enumerate(self.facts.inventory.roots)
+                for root, place in enumerate(self.analysis.inventory.roots)
                 if place.kind is RootKind.CACHE
-                and (identity := self.facts.inventory.identity(root)) is not None
+                and (identity := self.analysis.inventory.identity(root)) is not None
             },
             too_big=too_big,
             archived=self._count_archived(wanted, frozenset(tarballs)),
         )
 
     def _packages(self, without: Collection[int]) -> list[int]:
-        packages = self.facts.evidence.uses.keys() - without
+        packages = self.analysis.evidence.uses.keys() - without
         return sorted(packages, key=lambda unit: home_of(self.units[unit].path))
 
     def _cache(self, unit: int) -> str:
-        return self.facts.inventory.roots[self.units[unit].root].path
+        return self.analysis.inventory.roots[self.units[unit].root].path
 
     def _is_open(self, unit: int) -> bool:
         return self._cache(unit) not in self.closed
@@ -126,7 +127,7 @@ class _Planner:
         finishing = []
         for unit, place in enumerate(self.units):
             entry = entry_of(place.path)
-            if entry is None or not self._is_open(unit) or unit in self.facts.inventory.holding:
+            if entry is None or not self._is_open(unit) or unit in self.analysis.inventory.holding:
                 continue
             expired = entry.has_expired(self.terms.now_ns)
             came_again = entry.stage is Stage.MOVING and self._is_whole(
@@ -138,9 +139,9 @@ class _Planner:
 
     def _is_whole(self, unit: int | None) -> bool:
         """Tell whether something is there; of a package, whether its extraction was finished."""
-        if unit is None or unit not in self.facts.evidence.uses:
+        if unit is None or unit not in self.analysis.evidence.uses:
             return unit is not None
-        package = self.facts.evidence.package(unit)
+        package = self.analysis.evidence.package(unit)
         return isinstance(package, CachedPackage) and package.finished_ns is not None
 
     def _returning(self, finishing: Collection[int]) -> list[int]:
@@ -183,7 +184,7 @@ class _Planner:
 
     def _objection(self, unit: int) -> tuple[Verdict, str]:
         """Return the verdict, and what keeps a package as a phrase; `""` if nothing does."""
-        evidence = self.facts.evidence
+        evidence = self.analysis.evidence
         objections = [item for item in evidence.objections(unit) if item not in self.allowed]
         if objections:
             return objections[0], self._phrase(unit, objections[0])
@@ -201,14 +202,14 @@ class _Planner:
         return verdict, self._not_chosen(names, package.last_use_ns)
 
     def _phrase(self, unit: int, verdict: Verdict) -> str:
-        for doubt in self.facts.evidence.doubts(unit):
+        for doubt in self.analysis.evidence.doubts(unit):
             if doubt.verdict is verdict:
                 return doubt.reason
         witnesses = self._witnesses(unit)
         users = [
             witness.name for witness in witnesses if VERDICT_OF_USE[Use(witness.use)] is verdict
         ]
-        if verdict is Verdict.LINKED and self.facts.evidence.uses[unit].outside:
+        if verdict is Verdict.LINKED and self.analysis.evidence.uses[unit].outside:
             users.append("somebody outside these trees")
         return f"{_LEADS[verdict]} {', '.join(users)}"
 
@@ -228,7 +229,7 @@ class _Planner:
             return set()
         by_name: dict[tuple[int, str], list[tuple[int, CachedPackage]]] = {}
         for unit in packages:
-            package = self.facts.evidence.package(unit)
+            package = self.analysis.evidence.package(unit)
             if isinstance(package, CachedPackage):
                 by_name.setdefault((self.units[unit].root, package.name), []).append(
                     (unit, package)
@@ -249,10 +250,10 @@ class _Planner:
         limit_bytes = self.choice.max_size_bytes
         if limit_bytes is None:
             return wanted, {}
-        usage = self.facts.usage
+        usage = self.analysis.usage
         needed: list[int] = []
         too_big = {}
-        for root, place in enumerate(self.facts.inventory.roots):
+        for root, place in enumerate(self.analysis.inventory.roots):
             if place.kind is not RootKind.CACHE or place.path in self.closed:
                 continue
             here = [unit for unit in wanted if self.units[unit].root == root]
@@ -266,7 +267,7 @@ class _Planner:
                     few = middle + 1
             needed += here[:few]
             for unit in here[few:]:
-                verdict = self.facts.evidence.verdict(unit)
+                verdict = self.analysis.evidence.verdict(unit)
                 self._note_kept(unit, verdict, "its cache fits --max-size with it")
             rest_bytes = usage.unique_without(root, others.union(here[:few]))
             if rest_bytes > limit_bytes:
@@ -287,9 +288,9 @@ class _Planner:
 
     def _freed_bytes(self, units: Collection[int]) -> int:
         """Return what removing some units frees, and with them the trial links that go."""
-        figure = self.facts.usage.exclusive(units)
+        figure = self.analysis.usage.exclusive(units)
         if self.choice.trash:
-            figure += bytes_of_probes(self.probes, [self.units[unit].path for unit in units])
+            figure += bytes_of_trial_links(self.probes, [self.units[unit].path for unit in units])
         return figure
 
     def _tarballs(self) -> list[int]:
@@ -327,7 +328,7 @@ class _Planner:
 
     def _leads_on(self, unit: int) -> tuple[Verdict, str] | None:
         """Return that an environment leads into a left-over or an archive, or is in it."""
-        if unit in self.facts.inventory.holding:
+        if unit in self.analysis.inventory.holding:
             return Verdict.UNVERIFIABLE, HOLDS_ROOT
         if unit in self._passed:
             return Verdict.SOFTLINKED, "a symbolic link in an environment leads to it"
@@ -335,43 +336,43 @@ class _Planner:
 
     @cached_property
     def _passed(self) -> set[int]:
-        return units_passed(self.facts.inventory)
+        return units_passed(self.analysis.inventory)
 
     def _last_use_ns(self, unit: int) -> int:
-        package = self.facts.evidence.package(unit)
+        package = self.analysis.evidence.package(unit)
         return package.last_use_ns if isinstance(package, CachedPackage) else 0
 
-    def _witnesses(self, unit: int) -> tuple[Witness, ...]:
-        uses = self.facts.evidence.uses.get(unit)
-        roots = self.facts.inventory.roots
+    def _witnesses(self, unit: int) -> tuple[PackageUser, ...]:
+        uses = self.analysis.evidence.uses.get(unit)
+        roots = self.analysis.inventory.roots
         environments = {} if uses is None else uses.environments
         return tuple(
-            Witness(self.facts.names.get(path, path), path, environments[root].value)
+            PackageUser(self.analysis.names.get(path, path), path, environments[root].value)
             for root in sorted(environments)
             for path in [roots[root].path]
         )
 
     def _note_kept(self, unit: int, verdict: Verdict, reason: str) -> None:
         path = home_of(self.units[unit].path)
-        size_bytes = self.facts.usage.unique_by_unit[unit]
+        size_bytes = self.analysis.usage.unique_by_unit[unit]
         witnesses = self._witnesses(unit)
         self.keep[unit] = Kept(os.path.basename(path), path, size_bytes, verdict, reason, witnesses)
 
     def _removal(self, unit: int, action: Action) -> Removal:
         """Return the removal of what is no package."""
         path = self.units[unit].path
-        size_bytes = self.facts.usage.unique_by_unit[unit]
+        size_bytes = self.analysis.usage.unique_by_unit[unit]
         name = os.path.basename(home_of(path))
         return Removal(action, name, path, self._cache(unit), size_bytes)
 
     def _removal_of_package(self, unit: int) -> Removal:
         path = home_of(self.units[unit].path)
-        package = self.facts.evidence.package(unit)
+        package = self.analysis.evidence.package(unit)
         partners = {
             place.path
             if place.kind is UnitKind.PACKAGE and entry_of(place.path) is None
             else self._cache(other)  # wherever in it that is by then
-            for other in self.facts.usage.cache_units_sharing_with(unit)
+            for other in self.analysis.usage.cache_units_sharing_with(unit)
             for place in [self.units[other]]
         }
         return Removal(
@@ -379,8 +380,8 @@ class _Planner:
             os.path.basename(path),
             path,
             self._cache(unit),
-            self.facts.usage.unique_by_unit[unit],
-            verdict=self.facts.evidence.verdict(unit),
+            self.analysis.usage.unique_by_unit[unit],
+            verdict=self.analysis.evidence.verdict(unit),
             package=package if isinstance(package, CachedPackage) else None,
             partners=tuple(sorted(partners)),
             recorded_by=self._recorded_by(f"{dist_of(path)}.json"),
@@ -388,7 +389,7 @@ class _Planner:
 
     def _recorded_by(self, name: str) -> frozenset[str]:
         """Return every path of the environments that have a record of this name."""
-        inventory = self.facts.inventory
+        inventory = self.analysis.inventory
         found = {
             inventory.roots[root].path
             for root in inventory.records

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..costs import EnvironmentFigures
+    from ..report.model import EnvironmentFigures
 
 CELLS = 10
 

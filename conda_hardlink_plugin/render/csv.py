@@ -6,13 +6,13 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from .escape import printable
+from ..formatting import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..costs import CacheFigures, EnvironmentFigures
-    from ..report import PackageFigures, Report
+    from ..report.model import CacheFigures, EnvironmentFigures, Report
+    from ..report.packages import PackageFigures
 
 _OF_ALL = ("size_bytes", "inodes", "links")
 _OF_ENVIRONMENTS = ("shared_bytes", "exclusive_bytes", "with_clean_bytes", "softlinked_bytes")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from .surface import Column
-from .units import count, percent, size
+from ..formatting import count, percent, size
+from .output import Column
 
 if TYPE_CHECKING:
-    from ..index.trailer import Totals
-    from .surface import Surface
+    from ..scan.index.trailer import Totals
+    from .output import Output
 
 _BEGIN_WITH = (
     ("conda hardlinks report", "what each environment costs and would free"),
@@ -24,24 +24,24 @@ _MORE = (
 
 
 def print_guide(
-    found: tuple[Totals, float] | None, surface: Surface, *, elsewhere: bool = False
+    found: tuple[Totals, float] | None, output: Output, *, elsewhere: bool = False
 ) -> None:
     """Print what the last report has found, where there is one, and where to begin.
 
     Args:
         found: Its totals and when it was made, in seconds since the epoch.
-        surface: Where to.
+        output: Where to print.
         elsewhere: That report was on other package caches than those of this conda.
 
     """
-    surface.say(_summary(found, elsewhere=elsewhere), style="bold")
-    surface.say()
-    surface.table(
+    output.say(_summary(found, elsewhere=elsewhere), style="bold")
+    output.say()
+    output.table(
         [Column("BEGIN WITH", figures=False), Column("IT TELLS", figures=False)],
         [list(row) for row in _BEGIN_WITH],
     )
-    surface.say()
-    surface.say(_MORE, style="dim")
+    output.say()
+    output.say(_MORE, style="dim")
 
 
 def _summary(found: tuple[Totals, float] | None, *, elsewhere: bool) -> str:

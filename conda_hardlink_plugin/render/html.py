@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..picture import AreaKind
-from .escape import printable
-from .map_words import (
+from ..formatting import count, percent, printable, size
+from ..report.disk_map import AreaKind
+from .labels import CAUSE_HEADINGS, mark_of, notes_of, parts_of_caches, totals_sentence, users_of
+from .map_labels import (
     HEADING_CHARACTER,
     KIND_LABELS,
     PACKAGE_KINDS,
@@ -29,21 +30,12 @@ from .map_words import (
     tile_title,
 )
 from .treemap import Canvas, lay_out
-from .units import count, percent, size
-from .wording import (
-    CAUSE_HEADINGS,
-    mark_of,
-    notes_of,
-    parts_of_caches,
-    totals_sentence,
-    users_of,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..picture import Picture
-    from ..report import Report
+    from ..report.disk_map import DiskMap
+    from ..report.model import Report
     from .treemap import Block
 
 CANVASES = (Canvas("wide", 1160, 560), Canvas("middle", 720, 520), Canvas("narrow", 360, 560))
@@ -81,36 +73,36 @@ def render_html(report: Report, written_s: float) -> str:
     """Return the page.
 
     Args:
-        report: What to show; its `picture` was asked for.
+        report: What to show; its `disk_map` was asked for.
         written_s: When, in seconds since the epoch.
 
     Raises:
-        ValueError: The report has no picture.
+        ValueError: The report has no disk_map.
 
     """
-    picture = report.picture
-    if picture is None:
-        raise ValueError("a page needs a report with a picture")
+    disk_map = report.disk_map
+    if disk_map is None:
+        raise ValueError("a page needs a report with a disk_map")
     style, script = _inlined("page.css"), _inlined("page.js")
     template = _templates().get_template("page.html.jinja")
     return template.render(
         report=report,
-        picture=picture,
+        disk_map=disk_map,
         style=style,
         script=script,
         policy=_policy(style, script),
         written=time.strftime("%Y-%m-%d %H:%M", time.localtime(written_s)),
         totals_sentence=totals_sentence(report),
         notes=notes_of(report, verbose=True),
-        kinds=_kinds(picture),
-        maps=[MapFigures(canvas, lay_out(picture.holders, canvas)) for canvas in CANVASES],
-        kind_of_package=_kinds_of_packages(picture),
+        kinds=_kinds(disk_map),
+        maps=[MapFigures(canvas, lay_out(disk_map.holders, canvas)) for canvas in CANVASES],
+        kind_of_package=_kinds_of_packages(disk_map),
         place_of_prefix={row.prefix: place for place, row in enumerate(report.environments)},
         environments=sorted(
             enumerate(report.environments), key=lambda item: (-item[1].size_bytes, item[1].name)
         ),
         packages=sorted(
-            enumerate(picture.packages), key=lambda item: (-item[1].size_bytes, item[1].path)
+            enumerate(disk_map.packages), key=lambda item: (-item[1].size_bytes, item[1].path)
         ),
         longest_bar_bytes=max(
             (row.size_bytes + row.softlinked_bytes for row in report.environments), default=0
@@ -118,13 +110,13 @@ def render_html(report: Report, written_s: float) -> str:
         causes={
             cause: heading
             for cause, heading in CAUSE_HEADINGS.items()
-            if any(private and private[cause] for private in picture.private)
+            if any(private and private[cause] for private in disk_map.private)
         },
         most_private_bytes=max(
-            (amount for private in picture.private if private for amount in private.values()),
+            (amount for private in disk_map.private if private for amount in private.values()),
             default=0,
         ),
-        most_shared_bytes=max(picture.sharing.shared_bytes.values(), default=0),
+        most_shared_bytes=max(disk_map.sharing.shared_bytes.values(), default=0),
         cache_parts=parts_of_caches(report),
         users_shown=_USERS_SHOWN,
     )
@@ -178,11 +170,11 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _kinds(picture: Picture) -> list[KindFigures]:
+def _kinds(disk_map: DiskMap) -> list[KindFigures]:
     """Return what each kind of area adds up to, where there is any."""
     amounts = dict.fromkeys(AreaKind, 0)
     packages = dict.fromkeys(AreaKind, 0)
-    for holder in picture.holders:
+    for holder in disk_map.holders:
         for area in holder.areas:
             amounts[area.kind] += area.amount_bytes
             packages[area.kind] += area.package is not None
@@ -198,11 +190,11 @@ def _kinds(picture: Picture) -> list[KindFigures]:
     ]
 
 
-def _kinds_of_packages(picture: Picture) -> dict[int, str]:
+def _kinds_of_packages(disk_map: DiskMap) -> dict[int, str]:
     """Return the kind of the area of each package that has one."""
     return {
         area.package: area.kind.value
-        for holder in picture.holders
+        for holder in disk_map.holders
         for area in holder.areas
         if area.package is not None
     }

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..report import Report
+    from ..report.model import Report
 
 SCHEMA_VERSION = 1
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .escape import printable
+from ..formatting import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .surface import Column
+    from .output import Column
 
 # What means something within a line; a name is from strangers, and may be anything.
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~$&#@])")

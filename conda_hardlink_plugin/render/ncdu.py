@@ -14,8 +14,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..evidence import dist_of
-from ..inventory import (
+from ..formatting import count
+from ..metadata.quarantine_names import dist_of
+from ..scan.inventory import (
     GroupSums,
     InodeGroup,
     Inventory,
@@ -24,7 +25,6 @@ from ..inventory import (
     RootKind,
     UnitKind,
 )
-from .units import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from .escape import printable
+from ..formatting import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..costs import EnvironmentFigures
-    from ..report import Report
+    from ..report.model import EnvironmentFigures, Report
 
 _INCOMPLETE = "1 if something in it could not be read: its figures are at least so much."
 _OF_ENVIRONMENTS = {

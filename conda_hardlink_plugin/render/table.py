@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..inventory import ReadingMode
+from ..formatting import size
+from ..scan.inventory import ReadingMode
 from .bar import BLOCKS, LETTERS
-from .surface import Column
-from .units import size
-from .views import print_views
-from .wording import mark_of, notes_of, parts_of_caches, totals_sentence
+from .labels import mark_of, notes_of, parts_of_caches, totals_sentence
+from .output import Column
+from .sections import print_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..costs import EnvironmentFigures
-    from ..report import Report
-    from .surface import Surface
+    from ..report.model import EnvironmentFigures, Report
+    from .output import Output
 
 SORT_KEYS: dict[str, Callable[[EnvironmentFigures], tuple[int, str]]] = {
     "size": lambda row: (-row.size_bytes, row.name),
@@ -40,7 +39,7 @@ _EXACT = "Exact: every folder and inode was looked at again, and read again wher
 
 def print_report(
     report: Report,
-    terminal: Surface,
+    terminal: Output,
     *,
     sort: str = "size",
     quiet: bool = False,
@@ -79,7 +78,7 @@ def print_report(
 
 
 def _print_environments(
-    environments: list[EnvironmentFigures], terminal: Surface, lines: int | None, *, verbose: bool
+    environments: list[EnvironmentFigures], terminal: Output, lines: int | None, *, verbose: bool
 ) -> None:
     """Print as many environments as fit in so many lines, all where there is no limit."""
     if not environments:
@@ -112,7 +111,7 @@ def _print_environments(
 
 
 def _rows_that_fit(
-    columns: list[Column], rows: list[list[str]], terminal: Surface, lines: int | None
+    columns: list[Column], rows: list[list[str]], terminal: Output, lines: int | None
 ) -> int:
     if lines is None:
         return len(rows)
@@ -123,7 +122,7 @@ def _rows_that_fit(
     return max(fit, min(_FEWEST_ENVIRONMENTS, len(rows)))
 
 
-def _print_caches(report: Report, terminal: Surface) -> None:
+def _print_caches(report: Report, terminal: Output) -> None:
     terminal.say()
     if not report.caches:
         terminal.say("No package caches were found.")
@@ -137,12 +136,12 @@ def _print_caches(report: Report, terminal: Surface) -> None:
     terminal.table(columns, rows)
 
 
-def _print_totals(report: Report, terminal: Surface) -> None:
+def _print_totals(report: Report, terminal: Output) -> None:
     terminal.say()
     terminal.say(totals_sentence(report), style="bold")
 
 
-def _print_notes(report: Report, terminal: Surface, *, verbose: bool) -> None:
+def _print_notes(report: Report, terminal: Output, *, verbose: bool) -> None:
     notes = notes_of(report, verbose=verbose)
     if notes:
         terminal.say()

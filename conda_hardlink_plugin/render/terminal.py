@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .escape import printable
+from ..formatting import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TextIO
 
-    from .surface import Column
+    from .output import Column
 
 _GAP = 2  # between two columns of a table
 _PIPE_COLUMNS = 100_000  # nothing is folded where no terminal limits the line

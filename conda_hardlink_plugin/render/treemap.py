@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import squarify
 
-from ..picture import Area, AreaKind, Holder, HolderKind
+from ..report.disk_map import Area, AreaKind, Holder, HolderKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from conda_hardlink_plugin.commands import VERBS, verb
+from conda_hardlink_plugin.cli import VERBS, verb
 
 
 def parser() -> argparse.ArgumentParser:

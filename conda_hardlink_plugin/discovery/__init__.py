@@ -1,0 +1,1 @@
+"""Which package caches and environments there are."""

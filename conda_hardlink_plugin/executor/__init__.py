@@ -1,0 +1,1 @@
+"""The only code that changes somebody's disk: locks, quarantine, removal."""

@@ -1,0 +1,272 @@
+"""The operations of `protocol.Filesystem` on Linux."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+from .mounts import read_mount_table
+from .protocol import Access, FileStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from os import DirEntry
+
+    from .mounts import MountTable
+    from .protocol import Handle, Owner
+
+BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
+
+can_scan = os.scandir in os.supports_fd and os.open in os.supports_dir_fd
+can_remove_safely = (
+    can_scan
+    and {os.stat, os.rename, os.unlink, os.rmdir, os.mkdir} <= os.supports_dir_fd
+    and hasattr(os, "O_NOFOLLOW")
+)
+symlink_limit = 40  # path_resolution(7)
+path_limit_bytes = 4096  # PATH_MAX, limits.h
+
+_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_FILE = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+_FLAGS_OF_ACCESS = {
+    Access.READ: os.O_RDONLY,
+    Access.CHANGE: os.O_RDWR,
+    Access.APPEND: os.O_WRONLY | os.O_APPEND,
+    Access.CREATE: os.O_RDWR | os.O_CREAT | os.O_EXCL,
+    Access.CREATE_APPENDING: os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND,
+    Access.LOCK: os.O_RDWR | os.O_CREAT,
+}
+_PROTECTED = "/proc/sys/fs/protected_hardlinks"  # proc_sys_fs(5)
+
+
+def as_status(found: os.stat_result) -> FileStatus:
+    """Return what the system says of a file as our own record."""
+    return FileStatus(
+        found.st_dev,
+        found.st_ino,
+        found.st_mode,
+        found.st_nlink,
+        found.st_blocks * BLOCK_BYTES,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_uid,
+    )
+
+
+# Open and close
+
+
+def open_root(path: str) -> Handle:
+    return os.open(path, _ROOT)
+
+
+def open_directory(name: str | bytes, parent: Handle) -> Handle:
+    return os.open(name, _ROOT | _NO_FOLLOW, dir_fd=parent)
+
+
+def open_own_directory(path: str) -> Handle:
+    return os.open(path, _ROOT | _NO_FOLLOW)
+
+
+def open_file(
+    name: str,
+    access: Access,
+    *,
+    parent: Handle | None = None,
+    follow_symlinks: bool = False,
+    mode: int = 0o600,
+) -> Handle:
+    flags = _FLAGS_OF_ACCESS[access] | _FILE | (0 if follow_symlinks else _NO_FOLLOW)
+    return os.open(name, flags, mode, dir_fd=parent)
+
+
+def duplicate(handle: Handle) -> Handle:
+    return os.dup(handle)
+
+
+def close(handle: Handle) -> None:
+    os.close(handle)
+
+
+def most_open_directories() -> int:
+    return max(os.sysconf("SC_OPEN_MAX"), 0)  # negative where there is no limit
+
+
+# Look
+
+
+def status(path: str, *, follow_symlinks: bool = False) -> FileStatus:
+    return as_status(os.stat(path) if follow_symlinks else os.lstat(path))
+
+
+def status_at(name: str | bytes, parent: Handle) -> FileStatus:
+    return as_status(os.stat(name, dir_fd=parent, follow_symlinks=False))
+
+
+def status_of(handle: Handle) -> FileStatus:
+    return as_status(os.fstat(handle))
+
+
+def scan(handle: Handle) -> AbstractContextManager[Iterator[DirEntry[str]]]:
+    return os.scandir(handle)
+
+
+def list_names(handle: Handle) -> list[str]:
+    return os.listdir(handle)
+
+
+def read_link_at(name: str, parent: Handle) -> str:
+    return os.readlink(name, dir_fd=parent)
+
+
+def mount_of(handle: Handle) -> tuple[int, str]:
+    """Return the device, and where the system tells it the number of the mount.
+
+    proc_pid_fdinfo(5).
+    """
+    number = ""
+    with (
+        contextlib.suppress(OSError),
+        open(f"/proc/self/fdinfo/{handle}", encoding="ascii") as file,
+    ):
+        number = next((line for line in file if line.startswith("mnt_id:")), "")
+    return os.fstat(handle).st_dev, number
+
+
+# Change
+
+
+def make_directory(name: str, parent: Handle, mode: int = 0o777) -> None:
+    os.mkdir(name, mode, dir_fd=parent)
+
+
+def rename(name: str, parent: Handle, new_name: str, new_parent: Handle) -> None:
+    os.rename(name, new_name, src_dir_fd=parent, dst_dir_fd=new_parent)
+
+
+def link(name: str, parent: Handle, new_name: str, new_parent: Handle) -> None:
+    os.link(name, new_name, src_dir_fd=parent, dst_dir_fd=new_parent, follow_symlinks=False)
+
+
+def unlink(name: str, parent: Handle) -> None:
+    os.unlink(name, dir_fd=parent)
+
+
+def remove_directory(name: str, parent: Handle) -> None:
+    os.rmdir(name, dir_fd=parent)
+
+
+def make_writable(handle: Handle) -> None:
+    os.fchmod(handle, stat.S_IRWXU)
+
+
+def take_over_permissions(handle: Handle, path: str) -> None:
+    before = os.stat(path)
+    with contextlib.suppress(PermissionError):
+        os.fchown(handle, before.st_uid, before.st_gid)
+    os.fchmod(handle, stat.S_IMODE(before.st_mode))
+
+
+# Locks; fcntl is imported where it is used, as Windows lacks it
+
+
+def lock_file(handle: Handle) -> None:
+    import fcntl  # noqa: PLC0415
+
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def lock_byte(handle: Handle, offset: int) -> None:
+    import fcntl  # noqa: PLC0415
+
+    fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
+
+
+def is_locked(handle: Handle) -> bool:
+    import fcntl  # noqa: PLC0415
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def lock_holder(handle: Handle) -> str:
+    """Name the process from `/proc/locks` (proc_locks(5))."""
+    found = os.fstat(handle)
+    file_id = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    try:
+        with open("/proc/locks", encoding="ascii") as file:
+            lines = [line.split() for line in file]
+        holder = next(words[4] for words in lines if words[1] != "->" and words[5] == file_id)
+        with open(f"/proc/{holder}/comm", encoding="utf-8", errors="replace") as file:
+            return f"process {holder} ({file.read().strip()})"
+    except (OSError, StopIteration, IndexError, ValueError):
+        return "another process"
+
+
+# Users
+
+
+def current_user() -> Owner:
+    return os.geteuid()
+
+
+def is_administrator() -> bool:
+    return os.geteuid() == 0
+
+
+def user_name(owner: Owner) -> str:
+    import pwd  # noqa: PLC0415  # not on Windows
+
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return f"user {owner}"
+
+
+def all_homes() -> list[str]:
+    import pwd  # noqa: PLC0415  # not on Windows
+
+    return [entry.pw_dir for entry in pwd.getpwall() if entry.pw_dir]
+
+
+def cache_home(home: str | None = None) -> str:
+    """Return `XDG_CACHE_HOME`, or `.cache` in the home (XDG Base Directory Specification)."""
+    base = home or os.path.expanduser("~")
+    if sys.platform == "darwin":
+        return os.path.join(base, "Library", "Caches")
+    if home is None and os.path.isabs(os.environ.get("XDG_CACHE_HOME", "")):
+        return os.environ["XDG_CACHE_HOME"]
+    return os.path.join(base, ".cache")
+
+
+def hard_links_are_protected() -> bool:
+    try:
+        with open(_PROTECTED, encoding="ascii") as file:
+            return file.read().strip() == "1"
+    except OSError:
+        return False
+
+
+# Filesystems
+
+
+def read_mounts() -> MountTable:
+    return read_mount_table()
+
+
+def free_bytes(path: str) -> int:
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def is_own_descriptor(folder: str) -> bool:
+    return folder.startswith("/proc/") or folder == "/dev/fd"

@@ -1,0 +1,39 @@
+"""Nothing of ours may fail or stop a command of conda."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def never_fails(function: Callable[P, T]) -> Callable[P, T | None]:
+    """Have a function return `None` instead of raising, and write a line to conda's log.
+
+    Also instead of `KeyboardInterrupt` and `SystemExit`: out of a hook of a transaction they would
+    have conda remove the new environment (`conda.core.link`, seen in 24.7 to 26.8).
+    """
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T | None:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001  # that is what this is for
+            with suppress(BaseException):
+                _log(function.__qualname__, error)
+            return None
+
+    return guarded
+
+
+def _log(name: str, error: BaseException) -> None:
+    from logging import getLogger  # only when it is needed
+
+    sentence = f"{type(error).__name__}: {error}".split("\n")[0]
+    getLogger("conda.hardlinks").warning("hardlinks: %s failed: %s", name, sentence)

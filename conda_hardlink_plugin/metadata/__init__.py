@@ -1,0 +1,1 @@
+"""Readers of what conda, pip and others wrote down: tolerant and bounded."""

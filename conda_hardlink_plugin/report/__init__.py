@@ -1,0 +1,1 @@
+"""Results, named and with their units."""

@@ -1,0 +1,1 @@
+"""Roots to inventory: every directory below the roots is read once."""

@@ -1,0 +1,138 @@
+"""The contents of the index as JSON: an inventory, and where the pages are that it was made of."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..inventory import (
+    EscapingSymlink,
+    GroupSums,
+    InodeGroup,
+    Inventory,
+    PrivateSums,
+    Root,
+    RootKind,
+    Unit,
+    UnitKind,
+)
+from .page import Page, unpack_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..scan_roots import ScanRoots
+
+Extent = tuple[int, int, int]  # a part of the file: offset, length, checksum
+IndexedRoot = tuple[str, str, list[str]]  # kind, path, where other roots are seen inside
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is in an index.
+
+    Attributes:
+        roots: The roots of the inventory, and what is seen inside them.
+        inventory: What was found; without records, which are cheap to list again.
+        pages: Its pages; their units are indexes into those of the inventory.
+        texts: Unit to where the texts of its symbolic links are.
+        unread: Units in which something could not be counted as it stands.
+        is_whole: Nothing else than what is in the index was found.
+
+    """
+
+    roots: list[IndexedRoot]
+    inventory: Inventory
+    pages: list[Page]
+    texts: dict[int, Extent]
+    unread: frozenset[int]
+    is_whole: bool
+
+
+def indexed_roots(scan_roots: ScanRoots) -> list[IndexedRoot]:
+    """Return the roots as they stand in an index."""
+    return [
+        (root.kind.value, root.path, sorted(inside))
+        for root, inside in zip(scan_roots.roots, scan_roots.inside, strict=True)
+    ]
+
+
+def to_json(
+    inventory: Inventory,
+    scan_roots: ScanRoots,
+    pages: Extent,
+    texts: dict[int, Extent],
+    unread: frozenset[int],
+) -> Iterator[tuple[str, object]]:
+    """Yield what `from_json` reads, name by name: as text all of it takes a megabyte.
+
+    Args:
+        inventory: What was found.
+        scan_roots: The roots.
+        pages: Where the pages are, packed.
+        texts: Unit to where the texts of its symbolic links are.
+        unread: Units in which something could not be counted as it stands.
+
+    """
+    yield "roots", indexed_roots(scan_roots)
+    yield "devices", inventory.devices
+    yield "root_devices", inventory.root_devices
+    yield "root_inodes", inventory.root_inodes
+    yield "links", inventory.links
+    yield "units", [(unit.kind.value, unit.root, unit.path) for unit in inventory.units]
+    yield "private", [(*key, *astuple(sums)) for key, sums in inventory.private.items()]
+    yield "groups", [_group_as_json(group, sums) for group, sums in inventory.groups.items()]
+    yield "symlinks", [astuple(link) for link in inventory.symlinks]
+    yield "holding", sorted(inventory.holding)
+    yield "pages", pages
+    yield "texts", [(unit, *place) for unit, place in texts.items()]
+    yield "unread", sorted(unread)
+    has_surplus = any(group.surplus for group in inventory.groups)
+    yield "is_whole", not (unread or inventory.problems or has_surplus)
+
+
+def _group_as_json(group: InodeGroup, sums: GroupSums) -> tuple[object, ...]:
+    units = sorted(group.cache_units)
+    return group.roots, units, group.device, group.complete, group.surplus, *astuple(sums)
+
+
+def from_json(data: dict[str, Any], read: Callable[[int, int, int], bytes]) -> Stored:
+    """Return what `to_json` was given.
+
+    Args:
+        data: What it returned.
+        read: Returns an `Extent` of the file.
+
+    Raises:
+        OSError: The file cannot be read, or is damaged.
+        KeyError, TypeError, ValueError: That is something else.
+
+    """
+    kinds = {kind.value: kind for kind in UnitKind}
+    inventory = Inventory(
+        roots=tuple(Root(RootKind(kind), path) for kind, path, _ in data["roots"]),
+        root_devices=tuple(data["root_devices"]),
+        root_inodes=tuple(data["root_inodes"]),
+        links=tuple(data["links"]),
+        units=tuple(Unit(kinds[kind], root, path) for kind, root, path in data["units"]),
+        private={(unit, device): PrivateSums(*sums) for unit, device, *sums in data["private"]},
+        groups={
+            InodeGroup(tuple(roots), frozenset(units), device, complete, surplus): GroupSums(*sums)
+            for roots, units, device, complete, surplus, *sums in data["groups"]
+        },
+        devices=tuple(data["devices"]),
+        records={},
+        symlinks=tuple(EscapingSymlink(*link) for link in data["symlinks"]),
+        holding=frozenset(data["holding"]),
+        own_files={},
+        problems=(),
+        aliases={},
+    )
+    return Stored(
+        roots=[(kind, path, inside) for kind, path, inside in data["roots"]],
+        inventory=inventory,
+        pages=list(unpack_pages(read(*data["pages"]))),
+        texts={unit: (offset, length, crc) for unit, offset, length, crc in data["texts"]},
+        unread=frozenset(data["unread"]),
+        is_whole=data["is_whole"],
+    )

@@ -1,0 +1,118 @@
+"""A place in the walk: an open directory, what it is called, and whose its content is."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .inventory import PrivateSums
+
+OPEN_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+OPEN_CHILD = OPEN_ROOT | getattr(os, "O_NOFOLLOW", 0)
+_MAX_OPEN_DIRECTORIES = 200
+_MAX_RELATIVE_BYTES = 3500  # with two more names of at most 255 bytes still below PATH_MAX
+
+
+class OpenDirectory:
+    """A directory whose own directories are still to be read.
+
+    Attributes:
+        descriptor: Opens the directory itself while `relative` is empty. So deep down that keeping
+            every level open would exhaust the descriptors it is borrowed from an ancestor, below
+            which `relative` leads here; as far as a path may be long.
+        unit: The unit that its content belongs to.
+        identity: Its device and inode.
+        parent: The directory it was found in, `None` for a root.
+        name: Its name there; a root's path.
+        inside: The path from the root to here, ending in `/`; empty for the root, and `None` so
+            deep down that no path leads here.
+        relative: The path from `descriptor` to here, ending in `/`; empty for the directory itself.
+        sums: Where its single-link inodes are added up.
+        plain: Its entries' inode numbers are trusted, and it does not belong to the part of a
+            cache in which packages are still looked for.
+        children: Names of the directories in it that are still to be read.
+        users: How many need its descriptor: those that borrow it, and threads that open a
+            directory in it.
+
+    """
+
+    __slots__ = (
+        "_lender", "children", "descriptor", "identity", "inside", "name", "parent", "plain",
+        "relative", "sums", "unit", "users",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        parent: OpenDirectory | None,
+        name: str,
+        unit: int,
+        sums: PrivateSums,
+        identity: tuple[int, int],
+        children: list[str],
+        *,
+        plain: bool,
+    ) -> None:
+        """Note a directory; who opened it sets the descriptor."""
+        self.parent = parent
+        self.name = name
+        self.unit = unit
+        self.sums = sums
+        self.identity = identity
+        self.children = children
+        self.plain = plain
+        self.descriptor = -1
+        self.inside: str | None = "" if parent is None else parent.inside_of(name)
+        self.relative = ""
+        self.users = 0
+        self._lender: OpenDirectory | None = None
+
+    @property
+    def path(self) -> str:
+        """The path of the directory, the root's path first."""
+        return "/".join(self._names())
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        """The names that lead from the root to the directory."""
+        return tuple(self._names()[1:])
+
+    def _names(self) -> list[str]:
+        names = []
+        place: OpenDirectory | None = self
+        while place is not None:
+            names.append(place.name)
+            place = place.parent
+        names.reverse()
+        return names
+
+    def inside_of(self, name: str) -> str | None:
+        """Return `inside` of a directory in this one."""
+        if self.inside is None or len(os.fsencode(self.inside)) > _MAX_RELATIVE_BYTES:
+            return None
+        return f"{self.inside}{name}/"
+
+    def may_lend_descriptor(self) -> bool:
+        """Tell whether a path from the descriptor through here is not too long yet."""
+        return len(os.fsencode(self.relative)) <= _MAX_RELATIVE_BYTES
+
+    def borrow_descriptor(self, ancestor: OpenDirectory) -> None:
+        """Close the directory, and reach it from an ancestor from now on."""
+        os.close(self.descriptor)
+        self.descriptor = ancestor.descriptor
+        self.relative = f"{ancestor.relative}{self.name}/"
+        self._lender = ancestor
+        ancestor.users += 1
+
+    def close(self) -> None:
+        """Close the descriptor, or give it back if it is borrowed."""
+        if self._lender is None:
+            os.close(self.descriptor)
+        else:
+            self._lender.users -= 1
+
+
+def open_directories_allowed() -> int:
+    """Return how many directories may be kept open: a part of what the process is allowed."""
+    allowed = os.sysconf("SC_OPEN_MAX")  # negative where there is no limit
+    return min(_MAX_OPEN_DIRECTORIES, allowed // 4) if allowed > 0 else _MAX_OPEN_DIRECTORIES

@@ -1,0 +1,107 @@
+"""Something is mounted in a cache that is cleaned: nothing under it is touched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from conda_hardlink_plugin.filesystem.mounts import read_mount_table
+from tests.support.attacked import DIST, EVERYTHING, attacked_installation, fill, look
+from tests.support.cleaning import carried_out, plan_of
+from tests.support.trees import QUARANTINE
+
+
+@pytest.fixture
+def made(tmp_path):
+    with attacked_installation(str(tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture
+def mount():
+    """Mounts something, or skips the test where that is not allowed."""
+
+    def mount(point, *options):
+        os.makedirs(point, exist_ok=True)
+        done = subprocess.run(
+            ["mount", *options, point], check=False, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            pytest.skip(f"cannot mount here: {done.stderr.strip()}")
+
+    before = read_mount_table().mounts
+    yield mount
+    for mounted in reversed([m for m in read_mount_table().mounts if m not in before]):
+        subprocess.run(["umount", "--lazy", mounted.mount_point], check=True)
+
+
+MOUNTED = {
+    "package": f"{DIST}/lib/mounted",
+    "package itself": DIST,
+    "left-over": "old.c~/lib/mounted",
+    "folder of packages": "https",
+}
+
+
+class Mounting:
+    """Mounts a precious folder, or a filesystem of its own with precious things on it."""
+
+    def __init__(self, mount, how, precious):
+        self._mount = mount
+        self._how = how
+        self._precious = precious
+        self.descriptor = -1
+        self.before = None
+
+    def at(self, place):
+        if self._how == "bind":
+            self._mount(place, "--bind", self._precious)
+        else:
+            self._mount(place, "-t", "tmpfs", "none")
+            fill(f"{place}/pkgs")
+        self.descriptor = os.open(place, os.O_RDONLY)
+        self.before = self.look()
+
+    def look(self):
+        return look(f"/proc/self/fd/{self.descriptor}/.")
+
+
+@pytest.fixture
+def mounting(made, mount):
+    mounted = []
+
+    def mounting(how):
+        mounted.append(Mounting(mount, how, f"{made.directory}/precious"))
+        return mounted[-1]
+
+    yield mounting
+    for each in mounted:
+        os.close(each.descriptor)
+
+
+@pytest.mark.parametrize("how", ["bind", "tmpfs"])
+@pytest.mark.parametrize("where", MOUNTED)
+@pytest.mark.parametrize("when", ["before the plan", "after the plan", "while away"])
+def test_nothing_under_a_mount_is_removed(made, mounting, where, how, when):
+    cache = made.caches[0]
+    there = mounting(how)
+    if when == "before the plan":
+        there.at(f"{cache}/{MOUNTED[where]}")
+    plan = plan_of(made, **EVERYTHING)
+    if when == "after the plan":
+        there.at(f"{cache}/{MOUNTED[where]}")
+
+    def replan():
+        if there.before is None:
+            thing, _, below = MOUNTED[where].partition("/")
+            names = os.listdir(f"{cache}/{QUARANTINE}")
+            (moved,) = [name for name in names if name.endswith(f"-{thing}")] or [f"../{thing}"]
+            there.at(os.path.normpath(f"{cache}/{QUARANTINE}/{moved}/{below}"))
+        return plan_of(made, **EVERYTHING)
+
+    outcome = carried_out(made, plan, replan)
+    assert there.look() == there.before
+    thing = MOUNTED[where].partition("/")[0]
+    assert f"{cache}/{thing}" not in [removal.path for removal in outcome.removed]

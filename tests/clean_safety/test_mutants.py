@@ -1,0 +1,138 @@
+"""What decides, moves and removes is broken on purpose, in a copy: some test fails each time.
+
+A few mistakes are made, or all of them where `ALL_MUTANTS` is set: `make test-long` sets it.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.clean_safety.mutants import MUTANTS
+from tests.support.repository import TOP
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.clean_safety.mutants.mutant import Mutant
+
+PACKAGE = "conda_hardlink_plugin"
+COPIED = (PACKAGE, "tests", "pyproject.toml")
+PATIENCE_S = 300
+QUICK = {
+    "a package with links from outside counts as unused",
+    "the first plan has the last word",
+    "what was replaced before it was moved is taken for what was looked at",
+}
+MADE = [mutant for mutant in MUTANTS if os.environ.get("ALL_MUTANTS") or mutant.name in QUICK]
+
+_WHERE = f"import {PACKAGE}; print({PACKAGE}.__file__)"
+
+
+def named(mutants: list[Mutant] | tuple[Mutant, ...]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("mutant", mutants, ids=[mutant.name for mutant in mutants])
+
+
+@cache
+def meaning_of(source: str) -> str:
+    """Return what a program says, whatever its layout and comments."""
+    return ast.dump(ast.parse(source))
+
+
+@cache
+def text_of(path: str) -> str:
+    with open(f"{TOP}/{path}", encoding="utf-8") as file:
+        return file.read()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> str:
+    """A copy of the project in which tests can be run."""
+    directory = f"{tmp_path}/copy"
+    os.mkdir(directory)
+    os.mkdir(f"{tmp_path}/home")
+    for name in COPIED:
+        if os.path.isdir(f"{TOP}/{name}"):
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(f"{TOP}/{name}", f"{directory}/{name}", ignore=ignore)
+        else:
+            shutil.copy(f"{TOP}/{name}", directory)
+    return directory
+
+
+def python(copy: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run this interpreter on a copy, with nothing of the caller's but the way to programs."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=copy,
+        env={
+            "HOME": f"{copy}/../home",
+            "LANG": "C.UTF-8",
+            "PATH": os.environ["PATH"],
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": copy,
+        },
+        timeout=PATIENCE_S,
+    )
+
+
+def run(copy: str, tests: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    options = ("-x", "-q", "-p", "no:cacheprovider", "--basetemp", f"{copy}/../tmp")
+    return python(copy, "-m", "pytest", *options, *tests)
+
+
+def counted(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Return how many tests passed, failed and so on, by the last line of the output."""
+    *_, last = done.stdout.splitlines() or [""]
+    return {what: int(number) for number, what in re.findall(r"(\d+) ([a-z]+)(?=,| in )", last)}
+
+
+def test_each_mutant_has_a_name_and_the_quick_ones_are_there():
+    names = [mutant.name for mutant in MUTANTS]
+    assert len(names) == len(set(names))
+    assert set(names) >= QUICK
+
+
+@named(MUTANTS)
+def test_a_mutant_is_another_program_and_its_tests_are_there(mutant):
+    source = text_of(f"{PACKAGE}/{mutant.file}")
+    assert source.count(mutant.old) == 1
+    mutated = source.replace(mutant.old, mutant.new)
+    compile(mutated, mutant.file, "exec")
+    assert meaning_of(mutated) != meaning_of(source)
+    for test in mutant.tests:
+        path, _, name = test.partition("::")
+        assert f"def {name.partition('[')[0]}(" in text_of(path) if name else text_of(path)
+
+
+def test_without_a_mutant_the_same_tests_pass_on_the_copy_itself(copy):
+    assert python(copy, "-c", _WHERE).stdout.strip() == f"{copy}/{PACKAGE}/__init__.py"
+    done = run(copy, tuple(sorted({test for mutant in MADE for test in mutant.tests})))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert counted(done)["passed"] >= len(QUICK)
+
+
+@named(MADE)
+def test_a_mutant_is_caught(copy, mutant):
+    path = f"{copy}/{PACKAGE}/{mutant.file}"
+    mutated = text_of(f"{PACKAGE}/{mutant.file}").replace(mutant.old, mutant.new)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(mutated)
+    done = run(copy, mutant.tests)
+    count = counted(done)
+    if done.returncode == 0 and count.keys() == {"skipped"}:
+        pytest.skip(f"its tests cannot be run here: {done.stdout.splitlines()[-2]}")
+    assert done.returncode == 1, f"nobody noticed\n{done.stdout}{done.stderr}"
+    assert count["failed"] == 1
+    assert not count.keys() & {"error", "errors"}, done.stdout

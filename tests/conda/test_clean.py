@@ -1,0 +1,300 @@
+"""What `conda hardlinks clean` does by default: shows its plan, asks, removes what is unused."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+
+from conda_hardlink_plugin.formatting import size
+from tests.support.conda_cleaning import (
+    ASKING,
+    NOW,
+    YES,
+    clean,
+    kept,
+    names,
+    on_terminal,
+    packages_in,
+    plan,
+    read_through,
+    restore,
+)
+from tests.support.disk import snapshot, whole
+from tests.support.oracles import du
+from tests.support.terminal_session import make_prefix
+
+FORGOTTEN = "forgotten-1.0-0"
+WIDEST = ("--copied", "--unobtainable", "--tarballs", "--trash")
+CONDA = ("conda", "hardlinks", "clean", *NOW)
+KEPT = """\
+Kept: 7 linked; 1 linked by symbolic links; 2 only recorded in an environment (--copied removes \
+those that are copies)."""
+PLAN = f"""\
+REMOVE           SIZE  LAST USED   WHY
+forgotten-1.0-0  {{size}}  {{day}}  unused
+
+! 1 of them has its archive in the cache, and conda unpacks every archive there when it next \
+installs something: --tarballs removes those, too.
+
+{KEPT} -v names each, `conda hardlinks explain PACKAGE` says more.
+
+This frees {{size}} ({{bytes:,}} bytes).
+"""
+
+
+def forgotten_in(installation):
+    return f"{installation.pkgs_dir}/{FORGOTTEN}"
+
+
+def plan_text(path):
+    """The plan that has one unused package in it, by du and by the time of its extraction."""
+    extracted = os.lstat(f"{path}/info/repodata_record.json").st_ctime
+    (frees,) = du(path)
+    day = time.strftime("%Y-%m-%d", time.localtime(extracted))
+    text = PLAN.format(size=size(frees), bytes=frees, day=day)
+    return text.replace("SIZE  LAST", f"{'SIZE':>{len(size(frees))}}  LAST")
+
+
+def test_the_unused_package_goes_and_everything_else_stays_as_it_was(changing):
+    path = forgotten_in(changing)
+    packages = packages_in(changing.pkgs_dir)
+    environments = (changing.envs_dir, changing.environ["HOME"])
+    before, read, on_disk = snapshot(*environments), read_through(*environments), whole(changing)
+    expected = plan_text(path)
+    (freed,) = du(path)
+
+    dry_run = changing.hardlinks("clean", "--dry-run", *YES)
+    assert (dry_run.stdout, dry_run.stderr) == (expected, "")
+    assert os.path.isdir(path)
+
+    done = changing.hardlinks("clean", *YES)
+
+    assert done.stdout == f"{expected}Freed {size(freed)} ({freed:,} bytes).\n"
+    assert done.stderr == ""
+    assert packages_in(changing.pkgs_dir) == [name for name in packages if name != FORGOTTEN]
+    assert on_disk - whole(changing) == freed
+    assert snapshot(*environments) == before
+    assert read_through(*environments) == read
+    assert not os.path.lexists(f"{changing.pkgs_dir}/.conda-hardlinks")
+
+    again = changing.hardlinks("clean", *YES)
+    says = f"{KEPT} -v names each, `conda hardlinks explain PACKAGE` says more."
+    assert again.stdout == f"{says}\n\nThere is nothing to remove.\n"
+
+
+def test_what_is_in_use_survives_the_widest_clean_there_is(changing):
+    read = read_through(changing.envs_dir)
+    dangling = [path for path, content in read.items() if content is None]
+    assert {os.path.basename(path) for path in dangling} == {"dangling"}  # by its package
+    before = snapshot(changing.envs_dir, changing.environ["HOME"])
+
+    answer = clean(changing, *YES, *WIDEST)
+
+    gone = [name for name in names(answer["remove"]) if not name.endswith(".conda")]
+    assert gone == [FORGOTTEN, "metapackage-1.0-0"]
+    assert answer["removed"] == [row["path"] for row in answer["remove"]]
+    assert read_through(changing.envs_dir) == read
+    assert snapshot(changing.envs_dir, changing.environ["HOME"]) == before
+    for name in ("work", "softlinked"):
+        assert changing.run(f"{changing.prefix(name)}/bin/entry").stdout == "entry runs\n"
+    # conda can still install what it is asked for.
+    changing.create("again", "forgotten", "metapackage", "library=2.0")
+    assert os.path.isfile(f"{changing.prefix('again')}/lib/forgotten.bin")
+
+
+def test_the_object_says_what_goes_what_stays_and_who_keeps_it(installation):
+    answer = plan(installation)
+    (going,) = answer.pop("remove")
+    path = forgotten_in(installation)
+    (size_bytes,) = du(path)
+    written = os.lstat(f"{path}/info/repodata_record.json").st_ctime_ns
+    linked = os.lstat(f"{path}/info/index.json").st_ctime_ns
+    assert going == {
+        "name": FORGOTTEN,
+        "path": path,
+        "bytes": size_bytes,
+        "verdict": "unused",
+        "action": "move",
+        "last_use_ns": max(written, linked),
+    }
+    assert answer["planned_bytes"] == size_bytes
+    assert kept(answer, "library-2.0-0") == {
+        "name": "library-2.0-0",
+        "path": f"{installation.pkgs_dir}/library-2.0-0",
+        "bytes": du(f"{installation.pkgs_dir}/library-2.0-0")[0],
+        "verdict": "softlinked",
+        "reason": "symbolic links in softlinked",
+        "witnesses": [
+            {
+                "name": "softlinked",
+                "prefix": installation.prefix("softlinked"),
+                "use": "softlink",
+            }
+        ],
+    }
+    library = kept(answer, "library-1.0-0")
+    assert (library["verdict"], library["reason"]) == ("linked", "hard links in sharing, work")
+    assert [user["use"] for user in library["witnesses"]] == ["hardlink", "hardlink"]
+    meta = kept(answer, "metapackage-1.0-0")
+    assert (meta["verdict"], meta["reason"]) == ("recorded", "recorded in sharing")
+    assert sorted([FORGOTTEN, *names(answer.pop("keep"))]) == packages_in(installation.pkgs_dir)
+    empty = ("removed", "held", "spared", "returned", "probes", "errors")
+    assert answer == {
+        **{key: [] for key in empty},
+        "schema_version": 1,
+        "success": True,
+        "dry_run": True,
+        "run": "",
+        "planned_bytes": size_bytes,
+        "held_bytes": 0,
+        "freed_bytes": 0,
+        "too_big": {},
+        "archived": 1,
+    }
+
+
+def test_verbose_names_all_that_stays_and_why(installation):
+    text = installation.hardlinks("clean", "--dry-run", "-v", *NOW).stdout
+    rows = [line.split() for line in text.split("\n\n")[1].splitlines()]
+    assert rows[0] == ["KEEP", "SIZE", "WHY"]
+    reasons = {row[0]: " ".join(row[3:]) for row in rows[1:]}
+    assert reasons == {row["name"]: row["reason"] for row in plan(installation)["keep"]}
+    assert "-v names each" not in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "says"),
+    [
+        (b"n\n", 1, "Nothing was removed."),
+        (b"\n", 1, "Nothing was removed."),
+        (b"maybe\nno\n", 1, "Nothing was removed."),
+        (b"\x04", 1, "Nothing was removed."),  # end of file
+        (b"\x03", 130, "Stopped by Ctrl-C; nothing was removed."),
+    ],
+    ids=repr,
+)
+def test_any_answer_but_yes_removes_nothing(installation, typed, code, says):
+    before = snapshot(installation.directory)
+    exit_code, text = on_terminal(installation, *CONDA, env=ASKING, answer=typed)
+    assert exit_code == code
+    assert "Proceed (y/[n])?" in text
+    assert says in text
+    assert "Traceback" not in text
+    assert "Freed" not in text
+    assert snapshot(installation.directory) == before
+
+
+@pytest.mark.parametrize("typed", [b"y\n", b"YES\n"], ids=repr)
+def test_yes_removes_what_was_shown(changing, typed):
+    exit_code, text = on_terminal(changing, *CONDA, env=ASKING, answer=typed)
+    assert exit_code == 0
+    plan_shown, _, outcome = text.partition("Proceed (y/[n])?")
+    assert plan_shown.startswith("REMOVE ")
+    assert "Freed " in outcome
+    assert not os.path.lexists(forgotten_in(changing))
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_nobody_there_to_answer_is_a_no(installation, option):
+    """Without a terminal there is no answer, and JSON never asks."""
+    before = snapshot(installation.directory)
+    command = [part for part in ("clean", option, *NOW) if part]
+    done = installation.hardlinks(*command, check=False, env=ASKING)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert snapshot(installation.directory) == before
+    if not option:
+        assert done.stdout.endswith("Nothing was removed.\n")
+        return
+    answer = json.loads(done.stdout)
+    assert (answer["success"], answer["dry_run"]) == (False, False)
+    assert answer["errors"] == [
+        "Nothing was removed: --json does not ask, so say --yes, or --dry-run"
+    ]
+    planned = plan(installation)
+    same = ("remove", "keep", "planned_bytes", "freed_bytes", "removed", "run")
+    assert {key: answer[key] for key in same} == {key: planned[key] for key in same}
+
+
+def test_conda_s_own_setting_is_a_yes_and_a_dry_run_wins_over_it(changing):
+    assert names(clean(changing, "--yes", "--dry-run", *NOW)["remove"]) == [FORGOTTEN]
+    assert os.path.isdir(forgotten_in(changing))
+    answer = clean(changing, *NOW, env={"CONDA_ALWAYS_YES": "true"})
+    assert answer["removed"] == [forgotten_in(changing)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("clean", "--dry-run", *NOW),
+        ("clean", "--dry-run", "--json", *NOW, *WIDEST, "--keep", "7d", "--max-size", "0"),
+        ("clean", "--yes"),  # nothing is old enough
+        ("clean", "--no-such-option"),
+        ("explain", "entry"),
+        ("explain", "--json", "conda/envs/work/lib/liblibrary.so"),
+        ("restore",),
+        ("restore", "20260101T000000_abcd"),
+    ],
+    ids=" ".join,
+)
+def test_who_only_looks_changes_nothing(installation, command):
+    before = snapshot(installation.directory)
+    installation.hardlinks(*command, check=False, env=ASKING)
+    assert snapshot(installation.directory) == before
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
+def test_a_refusal_changes_nothing_either(changing, options):
+    """Conda itself would drop these lines from the list when it lists environments."""
+    with open(changing.environments_txt, "a", encoding="utf-8") as file:
+        file.write(f"{changing.envs_dir}/deleted\n{changing.directory}/no-such-disk/env\n# so\n")
+    before = snapshot(changing.directory)
+    done = changing.hardlinks("clean", *YES, *WIDEST, *options, check=False)
+    assert done.returncode == 1
+    assert f"{changing.directory}/no-such-disk/env" in done.stdout + done.stderr
+    assert snapshot(changing.directory) == before
+
+
+def test_what_an_interrupted_run_left_is_put_back_or_finished_first(changing):
+    cache, quarantine = changing.pkgs_dir, f"{changing.pkgs_dir}/.conda-hardlinks"
+    os.mkdir(quarantine, 0o700)
+    os.rename(f"{cache}/library-1.0-0", f"{quarantine}/moving-r1-library-1.0-0")
+    os.rename(f"{cache}/{FORGOTTEN}", f"{quarantine}/purge-r1-{FORGOTTEN}")
+    text = changing.hardlinks("clean", "--dry-run", *NOW).stdout
+    assert "1 package that an interrupted run moved aside will be put back first." in text
+    assert "given up before" in text
+    planned = plan(changing)
+    before = whole(changing)
+
+    answer = clean(changing, *YES)
+
+    assert answer["returned"] == [f"{cache}/library-1.0-0"]
+    assert answer["removed"] == [f"{quarantine}/purge-r1-{FORGOTTEN}"]
+    assert names(answer["remove"]) == names(planned["remove"]) == [FORGOTTEN]
+    assert before - whole(changing) == planned["planned_bytes"] == answer["freed_bytes"]
+    assert os.path.isdir(f"{cache}/library-1.0-0")
+    assert set(os.listdir(quarantine)) <= {"lock"}
+    assert restore(changing)["held"] == []
+
+
+def test_an_environment_that_is_listed_twice_keeps_what_it_uses(changing):
+    os.symlink("work", changing.prefix("also-work"))
+    os.symlink(changing.envs_dir, f"{changing.directory}/other-way")
+    search = ("--search", f"{changing.directory}/other-way/")
+    read = read_through(changing.envs_dir)
+    answer = clean(changing, *YES, "--unobtainable", *search)
+    assert names(answer["remove"]) == [FORGOTTEN]
+    assert read_through(changing.envs_dir) == read
+
+
+def test_a_name_that_a_terminal_would_obey_is_escaped(changing):
+    """Whoever names his environment so uses the package all the same."""
+    prefix = make_prefix(f"{changing.envs_dir}/esc\x1b[31m\nred")
+    os.symlink(f"{forgotten_in(changing)}/lib", f"{prefix}/lib")
+    text = changing.hardlinks("clean", "--dry-run", "-v", *NOW).stdout
+    assert "symbolic links in esc\\x1b[31m\\nred" in text
+    assert all(line.isprintable() for line in text.splitlines())
+    assert kept(plan(changing), FORGOTTEN)["witnesses"][0]["prefix"] == prefix

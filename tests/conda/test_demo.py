@@ -1,0 +1,98 @@
+"""`make demo` shows right figures, of what it promises; the documents show what is printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+
+from tests.docs.__main__ import PICTURES
+from tests.docs.blocks import as_built, documents, place_for_demo, read, run, steps_of
+from tests.docs.comparing import difference, what_is_unlike_the_documents
+from tests.docs.map_picture import draw_map, text_of_map
+from tests.docs.terminal_picture import text_of_picture
+from tests.support.oracles import du
+from tests.support.realconda import demo
+from tests.support.realconda.finder import other_conda_origin
+from tests.support.repository import TOP
+
+WITH_COMMANDS = [document for document in documents() if steps_of(read(document))]
+
+
+@pytest.fixture(scope="module")
+def built():
+    with place_for_demo() as directory:
+        yield demo.build(directory)
+
+
+@pytest.mark.parametrize("option", [(), ("--apparent-size",)])
+def test_the_figures_of_the_demo_are_those_of_du(built, option):
+    report = json.loads(built.hardlinks("report", "--json", "--du", *option).stdout)
+    paths = [row["path"] for row in report["du"]]
+    apparent = bool(option)
+    assert [row["added_bytes"] for row in report["du"]] == du(*paths, apparent=apparent)
+    for row in report["du"]:
+        assert [row["alone_bytes"]] == du(row["path"], apparent=apparent)
+
+
+def test_the_demo_has_what_it_promises(built):
+    report = json.loads(built.hardlinks("report", "--json", "--why", *demo.OPTIONS).stdout)
+    environments = {row["name"]: row for row in report["environments"]}
+    assert environments.keys() == {"base", "softlinked", *demo.ENVIRONMENTS}
+    assert [name for name, row in environments.items() if row["softlinked"]] == ["softlinked"]
+    assert [name for name, row in environments.items() if row["private"]["pip"]] == ["velocyto"]
+    assert report["totals"]["saved_bytes"] > 0
+    (cache,) = report["caches"]
+    assert cache["unused_packages"] > 0
+
+
+def test_what_is_there_and_no_demo_is_not_replaced(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(FileExistsError, match="is no demo"):
+        demo.build(str(tmp_path))
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_there_are_documents_with_commands():
+    assert len(WITH_COMMANDS) >= 8
+
+
+@pytest.fixture(scope="module")
+def documented(built):
+    """The demo, where figures are those of the documents."""
+    if other_conda_origin() is not None:
+        pytest.skip("the documents show what the bundled conda prints")
+    if reason := what_is_unlike_the_documents(built.directory):
+        pytest.skip(reason)
+    return built
+
+
+@pytest.mark.parametrize("document", WITH_COMMANDS)
+def test_a_document_shows_what_its_commands_print(documented, document):
+    steps = steps_of(read(document))
+    with as_built(documented, steps):
+        for step in steps:
+            differs = difference(step.output, run(documented, step.command))
+            assert not differs, f"$ {step.command}\n{differs}\n`make figures` writes it anew"
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_shows_what_the_command_prints(documented, name):
+    command = PICTURES[name]
+    with as_built(documented, []):
+        printed = run(documented, command)
+    with open(os.path.join(TOP, "docs", "images", f"{name}.svg"), encoding="utf-8") as file:
+        shown = text_of_picture(file.read())
+    assert difference(shown, f"$ {command}\n{printed}") == ""
+
+
+def test_the_map_is_the_one_that_the_page_draws(documented):
+    with as_built(documented, []):
+        drawn = draw_map(documented)
+    with open(os.path.join(TOP, "docs", "images", "map.svg"), encoding="utf-8") as file:
+        shown = file.read()
+    assert text_of_map(drawn).count("\n") > 50
+    assert difference(text_of_map(shown), text_of_map(drawn)) == ""
+    assert not re.search("href|url\\(|<script", shown)

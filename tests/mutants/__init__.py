@@ -1,7 +1,0 @@
-"""Mistakes that somebody could make in what decides, moves and removes, and who catches each."""
-
-from __future__ import annotations
-
-from tests.mutants import carrying_out, evidence, planning, removing
-
-MUTANTS = (*evidence.MUTANTS, *planning.MUTANTS, *carrying_out.MUTANTS, *removing.MUTANTS)

@@ -1,0 +1,69 @@
+"""Build a recipe and run its tests: ``python -m ...realconda.rattler RECIPE CHANNEL OUTPUT``.
+
+By py-rattler-build, as conda-forge and conda-build do; everything it needs comes
+from the one channel.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rattler_build import Package, RattlerBuildError, Stage0Recipe, VariantConfig
+from rattler_build.progress import SimpleProgressCallback
+
+
+def build(recipe: str, channel: str, output: str) -> str:
+    """Build the one package of a recipe and return its path.
+
+    Args:
+        recipe: The directory with ``recipe.yaml`` and ``variants.yaml``.
+        channel: The URL of the channel.
+        output: The directory of a channel that the package is written to.
+
+    Raises:
+        RattlerBuildError: It cannot be built.
+    """
+    variants = VariantConfig.from_file(os.path.join(recipe, "variants.yaml"))
+    parsed = Stage0Recipe.from_file(os.path.join(recipe, "recipe.yaml"))
+    (variant,) = parsed.render(variants)
+    built = variant.run_build(
+        output_dir=output, channels=[channel], progress_callback=SimpleProgressCallback()
+    )
+    (path,) = built.packages
+    return str(path)
+
+
+def failed_tests(path: str, channel: str) -> list[str]:
+    """Run the tests that a package has in it and return of each that fails how it ended.
+
+    Raises:
+        RattlerBuildError: One of them could not be run.
+    """
+    package = Package.from_file(path)
+    if not package.test_count:
+        return ["there are none"]
+    callback = SimpleProgressCallback()
+    results = [
+        package.run_test(index, channel=[channel], progress_callback=callback)
+        for index in range(package.test_count)
+    ]
+    return [f"{one.test_index}: {one.output[-1]}" for one in results if not one.success]
+
+
+def main(recipe: str, channel: str, output: str) -> int:
+    """Build, test and say how it went."""
+    try:
+        path = build(recipe, channel, output)
+        failed = failed_tests(path, channel)
+    except RattlerBuildError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if failed:
+        sys.stderr.write(f"Failed tests of {os.path.basename(path)}:\n" + "\n".join(failed) + "\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

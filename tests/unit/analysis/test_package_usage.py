@@ -1,0 +1,350 @@
+"""What is measured around a transaction is what du says, and what is lost when it is removed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conda_hardlink_plugin.analysis.causes import Cause
+from conda_hardlink_plugin.analysis.package_usage import (
+    Budget,
+    InstalledPackage,
+    OverBudgetError,
+    held_by_nobody,
+    measure_linked,
+    measure_rest,
+    measure_unlinked,
+)
+from conda_hardlink_plugin.metadata.conda_meta import FileRole
+from tests.support.oracles import du
+from tests.support.trees import link, symlink, write, write_sparse
+
+FOLDERS = ("", "lib", "lib/deep/er", "share")
+ROLES = tuple(FileRole)
+CAUSES = {
+    FileRole.LINKABLE: Cause.COPIED,
+    FileRole.PREFIX_REWRITTEN: Cause.PREFIX_REWRITTEN,
+    FileRole.NO_LINK: Cause.NO_LINK,
+    FileRole.SYMLINK: Cause.NO_LINK,
+    FileRole.BYTECODE: Cause.BYTECODE,
+    FileRole.ENTRY_POINT: Cause.CONDA_OWN,
+}
+LONG = "x" * 200  # a symbolic link that has a block
+LOOKS = 256  # the clock is looked at each so many files
+
+
+def long():
+    return Budget(3600)
+
+
+@dataclass
+class Tree:
+    """An environment of two packages, the cache they are linked from, and a place outside."""
+
+    top: str
+    files: list[list[str]] = field(default_factory=lambda: [[], []])
+    roles: dict[str, FileRole] = field(default_factory=dict)
+
+    @property
+    def prefix(self):
+        return f"{self.top}/env"
+
+    @property
+    def packages(self):
+        return [self.package(number) for number in range(2)]
+
+    def package(self, number, **more):
+        files = self.files[number]
+        parts = {
+            "dist": f"p{number}-1-0",
+            "files": tuple(files),
+            "role_of": lambda index: self.roles[files[index]],
+            "hard_link_asked_for": number == 0,
+            "soft_link_asked_for": number == 1,
+            "extracted": self.extracted(number),
+        }
+        return InstalledPackage(**(parts | more))
+
+    def extracted(self, number):
+        return f"{self.top}/pkgs/p{number}-1-0"
+
+    def recorded(self, *, records=False):
+        """The paths of the files that are recorded and there."""
+        names = [name for files in self.files for name in files]
+        names += [f"conda-meta/p{number}-1-0.json" for number in range(2)] * records
+        paths = dict.fromkeys(f"{self.prefix}/{name}" for name in names)
+        return [path for path in paths if os.path.lexists(path)]
+
+
+inodes = st.lists(
+    st.tuples(
+        st.sampled_from(["file", "file", "file", "hole", "symbolic link", "missing"]),
+        st.integers(0, 30_000),
+        st.lists(  # each link: where, in which folder, of which package or of none
+            st.tuples(
+                st.sampled_from(["env", "env", "cache", "cache", "outside"]),
+                st.sampled_from(FOLDERS),
+                st.sampled_from([0, 1, None]),
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+    ),
+    max_size=14,
+)
+
+
+@contextmanager
+def tree_of(made, *, link_in_rest=True):
+    with tempfile.TemporaryDirectory() as top:
+        tree = Tree(top)
+        for number in range(2):
+            write(f"{tree.prefix}/conda-meta/p{number}-1-0.json", b"{}")
+            write(f"{tree.extracted(number)}/info/index.json", b"{}")
+        for folder in ("outside", *(f"env/{folder}" for folder in FOLDERS)):
+            os.makedirs(f"{top}/{folder}", exist_ok=True)
+        for index, (kind, size, places) in enumerate(made):
+            source = None
+            for place, (area, folder, package) in enumerate(places):
+                name = os.path.join(folder, f"f{index}-{place}")
+                if area == "env" and package is not None:
+                    tree.files[package].append(name)
+                    # Where all was to be symbolic links, what is none is a copy.
+                    roles = [role for role in ROLES if package == 0 or role is not FileRole.SYMLINK]
+                    tree.roles[name] = roles[(index + place) % len(roles)]
+                elif area == "env" and not link_in_rest and len(places) > 1:
+                    continue
+                inside = {"env": tree.prefix, "cache": tree.extracted(package or 0)}
+                path = os.path.join(inside.get(area, f"{top}/outside"), name)
+                if kind == "missing":
+                    continue
+                source = _make(kind, size, source, path)
+        yield tree
+
+
+def _make(kind, size, source, path):
+    if source is not None:
+        return link(source, path)
+    if kind == "symbolic link":
+        return symlink(LONG[: 1 + size % 199], path)
+    if kind == "hole":
+        return write_sparse(path, 10 * size)
+    return write(path, b"x" * size)
+
+
+@given(inodes)
+def test_what_was_linked_is_private_or_has_more_links(made):
+    with tree_of(made) as tree:
+        figures = measure_linked(tree.prefix, tree.packages, long())
+        paths = tree.recorded()
+        by_cause, copied = {}, set()
+        for number, files in enumerate(tree.files):
+            for name in files:
+                path = f"{tree.prefix}/{name}"
+                if path not in paths or os.lstat(path).st_nlink > 1:
+                    continue
+                cause = Cause.SYMLINKS if os.path.islink(path) else CAUSES[tree.roles[name]]
+                by_cause[cause] = by_cause.get(cause, 0) + du(path)[0]
+                copied |= {f"p{number}-1-0"} if cause is Cause.COPIED else set()
+        assert figures.by_cause == by_cause
+        assert figures.private_bytes == sum(by_cause.values())
+        assert figures.size_bytes == (sum(du(*paths)) if paths else 0)
+        assert figures.size_bytes - figures.hardlinked_bytes == figures.private_bytes
+        assert {package.dist for package in figures.copied} == copied
+        assert [package.dist for package in figures.softlinked] == ["p1-1-0"]
+        assert figures.packages == 2
+
+
+@given(inodes)
+def test_what_is_unlinked_frees_what_du_loses(made):
+    with tree_of(made) as tree:
+        figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=False)
+        paths = tree.recorded(records=True)
+        assert figures.size_bytes == sum(du(*paths))
+        assert figures.rest_bytes is None
+        before = du(tree.top)[0]
+        for path in paths:
+            os.unlink(path)
+        assert figures.freed_bytes == before - du(tree.top)[0]
+        # conda removes the folders that had files of theirs and are empty then.
+        before, gone = du(tree.top)[0], 0
+        names = ["conda-meta/p", *(name for files in tree.files for name in files)]
+        for folder, _, _ in os.walk(tree.prefix, topdown=False):
+            had = any(f"{tree.prefix}/{name}".startswith(f"{folder}/") for name in names)
+            if had and folder != tree.prefix and not os.listdir(folder):
+                os.rmdir(folder)
+                gone += figures.folders.pop(folder)
+        assert gone == before - du(tree.top)[0]
+        assert all(os.path.isdir(folder) for folder in figures.folders)
+
+
+def assert_freed_as_told(tree):
+    """That du loses what removing the environment is said to free."""
+    figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=True)
+    before = du(tree.top)[0]
+    shutil.rmtree(tree.prefix)
+    assert figures.freed_bytes + figures.rest_bytes == before - du(tree.top)[0]
+
+
+@given(inodes)
+def test_an_environment_that_goes_frees_what_du_loses(made):
+    with tree_of(made, link_in_rest=False) as tree:
+        write(f"{tree.prefix}/conda-meta/history", b"x" * 5_000)
+        assert_freed_as_told(tree)
+
+
+@given(inodes)
+def test_hard_links_of_an_environment_to_itself_go_with_it(made):
+    """Also those that no package has, or only one of two."""
+    with tree_of(made) as tree:
+        assert_freed_as_told(tree)
+
+
+@given(inodes)
+def test_a_new_environment_adds_what_du_says(made):
+    """All that has further links has them in the cache."""
+    made = [
+        (kind, size, [("cache", *places[0][1:]), *places] if len(places) > 1 else places)
+        for kind, size, places in made
+    ]
+    with tree_of(made) as tree:
+        known = {name for files in tree.files for name in files}
+        linked = measure_linked(tree.prefix, tree.packages, long())
+        rest = measure_rest(tree.prefix, known, linked.links, long())
+        # du counts a file where it comes first.
+        added = du(f"{tree.top}/pkgs", f"{tree.top}/outside", tree.prefix)[2]
+        assert rest + linked.private_bytes == added
+
+
+@given(inodes)
+def test_what_nobody_holds_is_what_du_says_of_the_package(made):
+    with tree_of(made) as tree:
+        expected = 0
+        for package in tree.packages:
+            paths = [
+                f"{folder}/{name}"
+                for folder, folders, names in os.walk(package.extracted)
+                for name in (*names, *folders)
+            ]
+            found = [os.lstat(path) for path in paths]
+            files = [status.st_ino for status in found if status.st_mode & 0o170000 != 0o040000]
+            links = {status.st_ino: status.st_nlink for status in found}
+            if all(files.count(inode) == links[inode] for inode in files):
+                expected += du(package.extracted)[0]
+        assert held_by_nobody(tree.packages, long()) == expected
+
+
+def test_a_path_of_two_packages_is_one_file(tmp_path):
+    """conda says so and goes on: both have it in their records."""
+    tree = Tree(str(tmp_path))
+    write(f"{tree.prefix}/lib/private", b"x" * 5_000)
+    link(write(f"{tree.extracted(0)}/lib/linked", b"x" * 9_000), f"{tree.prefix}/lib/linked")
+    for files in tree.files:
+        files += ["lib/private", "lib/linked"]
+    tree.roles = dict.fromkeys(tree.files[0], FileRole.PREFIX_REWRITTEN)
+    private, linked = du(f"{tree.prefix}/lib/private", f"{tree.prefix}/lib/linked")
+    figures = measure_linked(tree.prefix, tree.packages, long())
+    assert (figures.private_bytes, figures.hardlinked_bytes) == (private, linked)
+    figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=False)
+    assert (figures.size_bytes, figures.freed_bytes) == (private + linked, private)
+
+
+@pytest.mark.parametrize(("number", "cause"), [(0, Cause.NO_LINK), (1, Cause.COPIED)])
+def test_what_should_have_been_a_symbolic_link_and_is_none(tmp_path, number, cause):
+    """Conda copies what an absolute one leads to, and the executables of a softlinked package."""
+    tree = Tree(str(tmp_path))
+    path = write(f"{tree.prefix}/bin/tool", b"x" * 5_000)
+    tree.files[number].append("bin/tool")
+    tree.roles["bin/tool"] = FileRole.SYMLINK
+    figures = measure_linked(tree.prefix, tree.packages, long())
+    assert figures.by_cause == {cause: du(path)[0]}
+
+
+def test_a_symbolic_link_to_a_folder_is_of_the_package(tmp_path):
+    tree = Tree(str(tmp_path))
+    write(f"{tree.extracted(0)}/lib/real/file", b"x")
+    symlink("../" * 40 + f"{tree.extracted(0)}/lib/real", f"{tree.extracted(0)}/lib/again")
+    assert os.path.isdir(f"{tree.extracted(0)}/lib/again")
+    assert [held_by_nobody([tree.package(0)], long())] == du(tree.extracted(0))
+
+
+def test_a_folder_that_is_gone_holds_nothing(tmp_path):
+    tree = Tree(str(tmp_path))
+    write(f"{tree.prefix}/conda-meta/p0-1-0.json", b"{}")
+    tree.files[0] += ["lib/gone/file", "conda-meta/p1-1-0.json/none"]
+    figures = measure_unlinked(tree.prefix, [tree.package(0)], long(), everything=False)
+    assert figures.size_bytes == du(f"{tree.prefix}/conda-meta/p0-1-0.json")[0]
+    assert set(figures.folders) == {f"{tree.prefix}/conda-meta"}
+
+
+def test_a_package_that_is_not_in_the_cache_holds_nothing(tmp_path):
+    tree = Tree(str(tmp_path))
+    assert held_by_nobody([tree.package(0), tree.package(1, extracted="")], long()) == 0
+
+
+# ---------------------------------------------------------------------------- budget
+
+
+def spend_most(budget):
+    for _ in range(LOOKS - 1):
+        budget.spend()
+
+
+def test_a_budget_is_looked_at_once_in_many_files():
+    over, enough = Budget(-1), long()
+    spend_most(over)
+    with pytest.raises(OverBudgetError):
+        over.spend()
+    for _ in range(10):
+        spend_most(enough)
+        enough.spend()
+
+
+def test_a_budget_ends_when_it_ends(monkeypatch):
+    budget = Budget(5)
+    monkeypatch.setattr(time, "monotonic", lambda: budget.deadline_s - 0.001)
+    spend_most(budget)
+    budget.spend()
+    monkeypatch.setattr(time, "monotonic", lambda: budget.deadline_s + 0.001)
+    spend_most(budget)
+    with pytest.raises(OverBudgetError):
+        budget.spend()
+
+
+def _linked(tree, budget):
+    measure_linked(tree.prefix, tree.packages, budget)
+
+
+def _unlinked(tree, budget):
+    measure_unlinked(tree.prefix, tree.packages, budget, everything=False)
+
+
+def _rest(tree, budget):
+    measure_rest(tree.prefix, (), Counter(), budget)
+
+
+def _held(tree, budget):
+    held_by_nobody(tree.packages, budget)
+
+
+@pytest.mark.parametrize("measure", [_linked, _unlinked, _rest, _held])
+def test_every_measurement_stops_when_the_time_is_over(tmp_path, measure):
+    tree = Tree(str(tmp_path))
+    os.makedirs(f"{tree.prefix}/conda-meta")
+    for number in range(LOOKS):
+        name = f"lib/{number}"
+        link(write(f"{tree.extracted(0)}/{name}"), f"{tree.prefix}/{name}")
+        tree.files[number % 2].append(name)
+        tree.roles[name] = FileRole.LINKABLE
+    measure(tree, long())
+    with pytest.raises(OverBudgetError):
+        measure(tree, Budget(-1))

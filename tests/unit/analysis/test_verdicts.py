@@ -1,0 +1,479 @@
+"""Who uses each extracted package, and what else keeps it: every verdict on real trees."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from conda_hardlink_plugin.analysis.verdicts import GRACE_NS, Terms, Use, Verdict
+from conda_hardlink_plugin.filesystem.problems import PathProblem
+from conda_hardlink_plugin.metadata.quarantine_names import dist_of
+from tests.support.forking import in_child
+from tests.support.oracles import NOBODY
+from tests.support.small_installation import (
+    LATER,
+    PackagePlan,
+    Plan,
+    SmallInstallation,
+    UsePlan,
+    below,
+    plans,
+)
+from tests.support.trees import symlink, write
+
+RECENT = {Verdict.RECENT}
+INDEX, RECORD = "info/index.json", "info/repodata_record.json"
+
+
+@pytest.fixture
+def made(tmp_path):
+    return SmallInstallation(str(tmp_path))
+
+
+@pytest.fixture
+def open_made():
+    """The same where every user may enter, gone afterwards whatever is forbidden."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        yield SmallInstallation(directory)
+        for path in reversed(below(directory)):
+            if not os.path.islink(path):
+                os.chmod(path, 0o755)
+
+
+def uses_of(made):
+    """Return for each package directory (cache/dist) its users by name, and the verdict on it."""
+    inventory = made.scan()
+    evidence = made.evidence(LATER, inventory)
+    return {
+        os.path.relpath(inventory.units[unit].path, made.directory): (
+            {
+                os.path.basename(inventory.roots[root].path): how.value
+                for root, how in use.environments.items()
+            },
+            evidence.verdict(unit).value,
+        )
+        for unit, use in evidence.uses.items()
+    }
+
+
+def test_an_environment_that_shares_an_inode_uses_the_package_by_hard_link(made):
+    package = made.package("thing-1-0", {"lib/a": b"a", "lib/b": b"b"})
+    prefix = made.environment("env")
+    os.mkdir(f"{prefix}/lib")
+    os.link(f"{package}/lib/a", f"{prefix}/lib/renamed")
+    assert uses_of(made) == {"pkgs/thing-1-0": ({"env": "hardlink"}, "linked")}
+
+
+def test_a_symbolic_link_into_a_package_uses_it(made):
+    package = made.package("thing-1-0", {"lib/a": b"a"})
+    symlink(f"{package}/lib/a", f"{made.environment('env')}/lib/a")
+    assert uses_of(made) == {"pkgs/thing-1-0": ({"env": "softlink"}, "softlinked")}
+
+
+def test_a_record_uses_a_package_that_has_nothing_to_link(made):
+    made.package("meta-1-0", {})
+    made.record(made.environment("env"), "meta-1-0", {})
+    assert uses_of(made) == {"pkgs/meta-1-0": ({"env": "record"}, "recorded")}
+
+
+def test_a_record_uses_the_packages_of_its_name_in_every_cache(made):
+    made.package("thing-1-0", {}, "pkgs")
+    made.package("thing-1-0", {}, "other")
+    made.package("thing-1-1", {}, "other")
+    made.record(made.environment("env"), "thing-1-0", {})
+    assert uses_of(made) == {
+        "pkgs/thing-1-0": ({"env": "record"}, "recorded"),
+        "other/thing-1-0": ({"env": "record"}, "recorded"),
+        "other/thing-1-1": ({}, "unused"),
+    }
+
+
+@pytest.mark.parametrize(("link", "verdict"), [("hardlink", "linked"), ("softlink", "softlinked")])
+def test_a_record_is_of_the_package_that_is_linked_and_of_no_copy_in_another_cache(
+    made, link, verdict
+):
+    package = made.package("thing-1-0", {"lib/a": b"a"})
+    made.package("thing-1-0", {"lib/a": b"a"}, "other")
+    made.install(made.environment("env"), package, link)
+    assert uses_of(made) == {
+        "pkgs/thing-1-0": ({"env": link}, verdict),
+        "other/thing-1-0": ({}, "unused"),
+    }
+
+
+def test_the_strongest_evidence_of_each_environment_is_named(made):
+    package = made.package("thing-1-0", {"lib/a": b"a", "lib/b": b"b"})
+    made.install(made.environment("hard"), package)
+    symlink(f"{package}/lib/b", f"{made.prefixes[0]}/lib/again")
+    made.install(made.environment("soft"), package, "softlink")
+    made.install(made.environment("copy"), package, "copy")
+    made.environment("nothing")
+    assert uses_of(made) == {
+        "pkgs/thing-1-0": ({"hard": "hardlink", "soft": "softlink", "copy": "record"}, "linked")
+    }
+    (unit,) = made.evidence().uses
+    assert made.evidence().objections(unit) == [
+        Verdict.LINKED,
+        Verdict.SOFTLINKED,
+        Verdict.RECORDED,
+    ]
+
+
+def test_a_link_that_was_not_seen_is_of_somebody_outside(made, tmp_path):
+    package = made.package("thing-1-0", {"lib/a": b"a"})
+    os.link(f"{package}/lib/a", tmp_path / "unseen")
+    assert uses_of(made) == {"pkgs/thing-1-0": ({}, "linked")}
+    (use,) = made.evidence().uses.values()
+    assert use.outside
+
+
+def test_packages_linked_to_themselves_and_to_each_other_are_unused(made):
+    """Their link counts are above one, and nobody uses them."""
+    one = made.package("one-1-0", {"lib/a": b"a"})
+    two = made.package("two-1-0", {"lib/b": b"b"})
+    os.link(f"{one}/lib/a", f"{one}/lib/again")
+    os.link(f"{one}/lib/a", f"{two}/lib/a")
+    assert uses_of(made) == {
+        "pkgs/one-1-0": ({}, "unused"),
+        "pkgs/two-1-0": ({}, "unused"),
+    }
+
+
+def test_an_inode_in_two_packages_uses_both(made):
+    one = made.package("one-1-0", {"lib/a": b"a"})
+    two = made.package("two-1-0", {})
+    os.link(f"{one}/lib/a", f"{two}/a")
+    made.install(made.environment("env"), one)
+    assert uses_of(made) == {
+        "pkgs/one-1-0": ({"env": "hardlink"}, "linked"),
+        "pkgs/two-1-0": ({"env": "hardlink"}, "linked"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("directory", "dist"),
+    [
+        ("/pkgs/thing-1.0-h0_0", "thing-1.0-h0_0"),
+        (f"/pkgs/thing-1.0-h0_0-{'0a' * 32}", "thing-1.0-h0_0"),
+        (f"/pkgs/thing-1.0-{'0a' * 31}", f"thing-1.0-{'0a' * 31}"),
+        ("/pkgs/.conda-hardlinks/moving-r1-https%2Fhost%2Fthing-1.0-h0_0", "thing-1.0-h0_0"),
+        (f"/pkgs/.conda-hardlinks/moving-r1-thing-1.0-h0_0-{'0a' * 32}", "thing-1.0-h0_0"),
+        ("/pkgs/elsewhere/moving-r1-thing-1.0-h0_0", "moving-r1-thing-1.0-h0_0"),
+    ],
+)
+def test_a_package_is_of_the_name_of_its_home_without_the_origin_that_rattler_adds(directory, dist):
+    assert dist_of(directory) == dist
+
+
+def test_a_package_with_its_origin_in_its_name_is_used_by_record(made):
+    made.package(f"thing-1-0-{'0a' * 32}", {})
+    write(f"{made.environment('env')}/conda-meta/thing-1-0.json", b"{}")
+    (use,) = made.evidence().uses.values()
+    assert list(use.environments.values()) == [Use.RECORD]
+
+
+@pytest.mark.parametrize(
+    ("passed_ns", "verdict"),
+    [(GRACE_NS - 1, "recent"), (GRACE_NS, "unused"), (-1, "recent"), (2 * GRACE_NS, "unused")],
+)
+@pytest.mark.parametrize("last", [INDEX, RECORD])
+def test_a_package_is_recent_until_the_grace_has_passed_since_either_was_written(
+    made, last, passed_ns, verdict
+):
+    path = made.package("thing-1-0", {})
+    first = {INDEX: RECORD, RECORD: INDEX}[last]
+    while os.stat(f"{path}/{last}").st_ctime_ns <= os.stat(f"{path}/{first}").st_ctime_ns:
+        os.chmod(f"{path}/{last}", 0o600)  # writes its ctime, by a clock that ticks now and then
+    terms = Terms(now_ns=os.stat(f"{path}/{last}").st_ctime_ns + passed_ns)
+    assert made.verdicts(terms) == {"pkgs/thing-1-0": verdict}
+
+
+def test_a_probing_link_and_its_removal_make_a_package_recent(made, tmp_path):
+    """What conda does before it hard-links a package."""
+    path = made.package("thing-1-0", {})
+    made_ns = max(os.stat(f"{path}/{name}").st_ctime_ns for name in (INDEX, RECORD))
+    now_ns = made_ns + GRACE_NS
+    assert made.verdicts(Terms(now_ns)) == {"pkgs/thing-1-0": "unused"}
+    while os.stat(f"{path}/{INDEX}").st_ctime_ns <= made_ns:
+        os.link(f"{path}/{INDEX}", tmp_path / ".tmp.index.json")
+        os.unlink(tmp_path / ".tmp.index.json")
+    assert made.verdicts(Terms(now_ns)) == {"pkgs/thing-1-0": "recent"}
+
+
+def test_a_grace_of_nothing_lets_go_what_was_made_just_now(made):
+    made.package("thing-1-0", {})
+    assert made.verdicts(Terms(time.time_ns(), grace_ns=0)) == {"pkgs/thing-1-0": "unused"}
+    assert made.verdicts(Terms(time.time_ns())) == {"pkgs/thing-1-0": "recent"}
+
+
+@pytest.mark.parametrize(("lock", "verdict"), [(None, "recent"), ("", "unobtainable")])
+def test_a_package_without_a_record_of_its_origin_is_finished_if_rattler_has_locked_it(
+    made, lock, verdict
+):
+    path = made.package("thing-1-0", {})
+    os.unlink(f"{path}/{RECORD}")
+    if lock is not None:
+        write(f"{path}.lock")
+    assert made.verdicts() == {"pkgs/thing-1-0": verdict}
+    write(f"{path}.conda")
+    assert made.verdicts() == {"pkgs/thing-1-0": "recent" if lock is None else "unused"}
+
+
+@pytest.mark.parametrize(
+    ("content", "archive", "verdict"),
+    [
+        (b'{"url": "https://made.up/thing-1-0.conda"}', None, "unused"),
+        (b'{"url": "http://made.up/thing-1-0.conda"}', None, "unused"),
+        (b'{"url": "file:///channel/thing-1-0.conda"}', None, "unobtainable"),
+        (b'{"url": ["https://made.up"]}', None, "unobtainable"),
+        (b"{}", None, "unobtainable"),
+        (b"{}", "pkgs/thing-1-0.conda", "unused"),
+        (b"{}", "pkgs/thing-1-0.tar.bz2", "unused"),
+        (b"{}", "pkgs/thing-1-0.zip", "unobtainable"),
+        (b"{}", "pkgs/thing-1-1.conda", "unobtainable"),
+        (b"{}", "other/thing-1-0.conda", "unobtainable"),
+        (b"{", "pkgs/thing-1-0.conda", "unverifiable"),
+        (b"[]", "pkgs/thing-1-0.conda", "unverifiable"),
+        (b"", "pkgs/thing-1-0.conda", "unverifiable"),
+    ],
+)
+def test_a_package_can_be_had_again_by_its_archive_beside_it_or_by_a_url(
+    made, content, archive, verdict
+):
+    path = made.package("thing-1-0", {})
+    write(f"{path}/{RECORD}", content)
+    if archive is not None:
+        write(f"{made.directory}/{archive}")
+    assert made.verdicts() == {"pkgs/thing-1-0": verdict}
+
+
+def test_every_objection_is_told_the_strongest_first(made):
+    path = made.package("thing-1-0", {})
+    os.unlink(f"{path}/{RECORD}")
+    made.record(made.environment("env"), "thing-1-0", {})
+    unseen = (PathProblem("/disk/env", "not mounted"),)
+    evidence = made.evidence(replace(LATER, unseen=unseen))
+    (unit,) = evidence.uses
+    reasons = {doubt.verdict: doubt.reason for doubt in evidence.doubts(unit)}
+    assert list(reasons) == [Verdict.UNVERIFIABLE, Verdict.RECENT, Verdict.UNOBTAINABLE]
+    assert reasons[Verdict.UNVERIFIABLE] == "/disk/env: not mounted"
+    assert evidence.objections(unit) == [Verdict.RECORDED, *reasons]
+    assert evidence.verdict(unit) is Verdict.RECORDED
+    assert (evidence.used(), evidence.unused()) == ({unit}, set())
+
+
+@pytest.mark.parametrize(
+    ("ignored", "verdict"),
+    [
+        ((), "unverifiable"),
+        (("/disk/env",), "unused"),
+        (("/disk",), "unused"),
+        (("/disk/",), "unused"),
+        (("/",), "unused"),
+        (("/dis",), "unverifiable"),
+        (("/disk/env/conda-meta",), "unverifiable"),
+        (("/other", "/disk/env"), "unused"),
+    ],
+)
+def test_a_place_that_could_not_be_looked_at_keeps_everything_until_it_is_ignored(
+    made, ignored, verdict
+):
+    made.package("thing-1-0", {})
+    made.install(made.environment("env"), made.package("linked-1-0", {"f": b"f"}))
+    unseen = (PathProblem("/disk/env", "its folder cannot be reached"),)
+    terms = replace(LATER, unseen=unseen, ignored=ignored)
+    assert made.verdicts(terms) == {"pkgs/thing-1-0": verdict, "pkgs/linked-1-0": "linked"}
+    assert made.evidence(terms).unseen == (unseen if verdict == "unverifiable" else ())
+
+
+def test_every_unseen_place_must_be_ignored(made):
+    made.package("thing-1-0", {})
+    unseen = (PathProblem("/disk/one", "why"), PathProblem("/disk/two", "why"))
+    terms = replace(LATER, unseen=unseen)
+    assert made.verdicts(replace(terms, ignored=("/disk/one",))) == {
+        "pkgs/thing-1-0": "unverifiable"
+    }
+    assert made.verdicts(replace(terms, ignored=("/disk/one", "/disk/two"))) == {
+        "pkgs/thing-1-0": "unused"
+    }
+
+
+def as_ordinary_user(made, terms=LATER):
+    """Return the verdicts that an ordinary user gets, and why the first package is doubted."""
+
+    def judge():
+        evidence = made.evidence(terms)
+        return made.verdicts(terms), [doubt.reason for doubt in evidence.doubts(min(evidence.uses))]
+
+    return in_child(judge, user=NOBODY)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o111, 0o444])
+@pytest.mark.parametrize("folder", [".", "lib", "lib/deep", "conda-meta"])
+def test_a_folder_of_an_environment_that_cannot_be_read_keeps_every_package(
+    open_made, folder, mode
+):
+    open_made.package("thing-1-0", {})
+    open_made.install(open_made.environment("env"), open_made.package("linked-1-0", {"f": b"f"}))
+    prefix = open_made.prefixes[0]
+    write(f"{prefix}/lib/deep/file", b"x")
+    os.chmod(f"{prefix}/{folder}", mode)
+    verdicts, (reason,) = as_ordinary_user(open_made)
+    assert verdicts == {"pkgs/thing-1-0": "unverifiable", "pkgs/linked-1-0": "linked"}
+    assert reason.startswith(prefix)
+    assert reason.endswith(": permission denied")
+    ignoring, _ = as_ordinary_user(open_made, replace(LATER, ignored=(prefix,)))
+    assert ignoring == {"pkgs/thing-1-0": "unused", "pkgs/linked-1-0": "linked"}
+
+
+def test_an_environment_without_a_conda_meta_that_can_be_listed_keeps_every_package(made):
+    """A folder in the way of it, or an environment that is gone since it was found."""
+    made.package("thing-1-0", {})
+    prefix = made.environment("env")
+    shutil.rmtree(f"{prefix}/conda-meta")
+    (problem,) = made.evidence().unseen
+    assert problem == PathProblem(f"{prefix}/conda-meta", "it cannot be listed")
+    assert made.verdicts() == {"pkgs/thing-1-0": "unverifiable"}
+    assert made.verdicts(replace(LATER, ignored=(prefix,))) == {"pkgs/thing-1-0": "unused"}
+    shutil.rmtree(prefix)
+    assert made.verdicts() == {"pkgs/thing-1-0": "unverifiable"}
+
+
+def test_a_symbolic_link_that_cannot_be_followed_keeps_every_package(open_made):
+    thing = open_made.package("thing-1-0", {"lib/a": b"a"})
+    prefix = open_made.environment("env")
+    symlink(f"{thing}/lib/a", f"{open_made.directory}/elsewhere/hop")
+    symlink(f"{open_made.directory}/elsewhere/hop", f"{prefix}/lib/a")
+    assert open_made.verdicts() == {"pkgs/thing-1-0": "softlinked"}
+    os.chmod(f"{open_made.directory}/elsewhere", 0)
+    verdicts, (reason,) = as_ordinary_user(open_made)
+    assert verdicts == {"pkgs/thing-1-0": "unverifiable"}
+    assert reason == f"{prefix}/lib/a: permission denied"
+    ignoring, _ = as_ordinary_user(open_made, replace(LATER, ignored=(prefix,)))
+    assert ignoring == {"pkgs/thing-1-0": "unused"}
+
+
+@pytest.mark.parametrize(
+    ("path", "mode"),
+    [
+        ("lib", 0),
+        ("lib/deep", 0o444),
+        ("info", 0),
+        ("info", 0o444),
+        ("info/repodata_record.json", 0),
+    ],
+)
+def test_what_cannot_be_read_of_a_package_keeps_it_alone(open_made, path, mode):
+    package = open_made.package("thing-1-0.1", {"lib/deep/a": b"a"})
+    open_made.package("thing-1-0", {})
+    open_made.environment("env")
+    os.chmod(f"{package}/{path}", mode)
+    everything = replace(LATER, ignored=("/",))  # is of environments, and changes nothing here
+    for terms in (LATER, everything):
+        verdicts, _ = as_ordinary_user(open_made, terms)
+        assert verdicts == {"pkgs/thing-1-0": "unused", "pkgs/thing-1-0.1": "unverifiable"}
+
+
+def test_a_cache_that_cannot_be_read_keeps_nothing_of_another(open_made):
+    """Nor is it in the way: who shares inodes with it shows by the link counts."""
+    open_made.package("thing-1-0", {})
+    held = open_made.package("held-1-0", {"f": b"f"})
+    other = open_made.package("thing-1-0", {}, "other")
+    os.link(f"{held}/f", f"{other}/f")
+    os.chmod(open_made.caches[1], 0)
+    verdicts, _ = as_ordinary_user(open_made)
+    assert verdicts == {"pkgs/thing-1-0": "unused", "pkgs/held-1-0": "linked"}
+
+
+_LINKED = PackagePlan("a-1-0", "pkgs", "", "record", b"{}", has_archive=False, has_inner=False)
+_MOVING = replace(_LINKED, folder=".conda-hardlinks/moving-r1-", finished_by="", has_archive=True)
+
+
+@settings(max_examples=40)
+@given(plans, st.sampled_from([0o000, 0o111, 0o444]))
+@example(Plan([_LINKED, _MOVING], [UsePlan("softlink", 0, 0, 0)]), 0o111)
+def test_whatever_becomes_unreadable_lets_no_package_go_that_was_kept(plan, mode):
+    """Of a random installation each folder and each file is closed in turn."""
+
+    def removable(made):
+        inventory = made.scan()
+        evidence = made.evidence(LATER, inventory)
+        unused = evidence.unused()
+        soon = {unit for unit in evidence.uses if set(evidence.objections(unit)) <= RECENT}
+        after = soon | evidence.only_used_by(set(range(len(inventory.roots))))
+        paths = [unit.path for unit in inventory.units]
+        return {paths[unit] for unit in unused}, {paths[unit] for unit in after}
+
+    def let_go():
+        found = []
+        with tempfile.TemporaryDirectory() as directory:
+            made = plan.make(directory)
+            before = removable(made)
+            for path in below(directory):
+                if os.path.islink(path):
+                    continue
+                usual = os.stat(path).st_mode
+                os.chmod(path, mode)
+                after = removable(made)
+                os.chmod(path, usual)
+                found += [
+                    (path, now - then)
+                    for now, then in zip(after, before, strict=True)
+                    if now - then
+                ]
+        return found
+
+    assert in_child(let_go, user=NOBODY) == []
+
+
+def used_by_records(made):
+    """Make packages with users of every number; return which they are by name."""
+    users = {"a": "1", "b": "12", "c": "2", "d": "", "e": "1", "f": "123", "g": "", "h": "1"}
+    for name in "123":
+        made.environment(name)
+    for name, environments in users.items():
+        made.package(f"{name}-1-0", {"f": b"f"})
+        for environment in environments:
+            made.record(f"{made.directory}/envs/{environment}", f"{name}-1-0", {})
+    for name in "eg":
+        os.link(f"{made.directory}/pkgs/{name}-1-0/f", f"{made.directory}/{name}")
+
+
+def names_of(made, inventory, units):
+    return "".join(sorted(os.path.basename(inventory.units[unit].path)[0] for unit in units))
+
+
+@pytest.mark.parametrize(
+    ("environments", "packages"), [("", ""), ("1", "ah"), ("2", "c"), ("3", ""), ("12", "abch")]
+)
+def test_packages_go_with_environments_that_nobody_else_shares_them_with(
+    made, environments, packages
+):
+    used_by_records(made)
+    inventory = made.scan()
+    numbers = {os.path.basename(root.path): index for index, root in enumerate(inventory.roots)}
+    roots = {numbers[name] for name in environments}
+    evidence = made.evidence(LATER, inventory)
+    assert names_of(made, inventory, evidence.only_used_by(roots)) == packages
+    assert names_of(made, inventory, evidence.unused()) == "d"
+    assert names_of(made, inventory, evidence.used()) == "abcefgh"
+
+
+def test_the_packages_of_each_environment_alone_are_those_of_it_as_a_set(made):
+    used_by_records(made)
+    inventory = made.scan()
+    evidence = made.evidence(LATER, inventory)
+    by_user = evidence.by_only_user()
+    assert {
+        os.path.basename(inventory.roots[root].path): names_of(made, inventory, units)
+        for root, units in by_user.items()
+    } == {"1": "ah", "2": "c"}
+    assert all(evidence.only_used_by({root}) == by_user[root] for root in by_user)

@@ -1,0 +1,161 @@
+"""Which archives and left-overs may go: whether they can be had again, and what is made of them."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from conda_hardlink_plugin.analysis.analysis import Analysis
+from conda_hardlink_plugin.analysis.usage import Measure
+from conda_hardlink_plugin.analysis.verdicts import Terms, Verdict
+from conda_hardlink_plugin.clean.archives import Archives
+from conda_hardlink_plugin.filesystem.problems import PathProblem
+from tests.support.small_installation import SmallInstallation
+from tests.support.trees import write
+
+LATER_NS = 2**62
+URL = "https://made.up/noarch"
+LOST = (Verdict.UNOBTAINABLE, "there is no http(s) URL to get it again")
+NOT_EXTRACTED = (Verdict.RECORDED, "its package is in an environment, and not extracted here")
+
+
+@pytest.fixture
+def made(tmp_path):
+    made = SmallInstallation(str(tmp_path))
+    made.package("other-1-0", {})
+    return made
+
+
+@pytest.fixture
+def cache(made):
+    return made.caches[0]
+
+
+def archive(cache, name="p-1-0.conda"):
+    return write(f"{cache}/{name}", b"archive")
+
+
+def urls(cache, *lines):
+    write(f"{cache}/urls.txt", "".join(f"{line}\n" for line in lines).encode())
+
+
+def judged(made, path, *, allowed=(), now_ns=LATER_NS, grace_ns=0, unseen=()):
+    terms = Terms(now_ns=now_ns, grace_ns=grace_ns, unseen=unseen)
+    analysis = Analysis(made.scan(), made.names(), Measure.DISK, terms)
+    return Archives(analysis, terms).objection(path, allowed)
+
+
+@pytest.mark.parametrize(
+    ("lines", "objection"),
+    [
+        ([f"{URL}/p-1-0.conda"], None),
+        (["http://made.up/p-1-0.conda"], None),
+        (["file:///made/up/p-1-0.conda"], LOST),
+        (["s3://made.up/p-1-0.conda"], LOST),
+        ([f"{URL}/p-1-0.tar.bz2"], LOST),
+        ([f"{URL}/pp-1-0.conda", f"{URL}/p-1-0.conda.partial"], LOST),
+        (["file:///made/up/p-1-0.conda", f"{URL}/p-1-0.conda"], None),
+        ([f"{URL}/p-1-0.conda", "file:///made/up/p-1-0.conda"], LOST),
+        ([f"<unknown> {URL}/p-1-0.conda"], None),
+        (["", "# nothing", "\udcff"], LOST),
+        ([], LOST),
+    ],
+)
+def test_where_an_archive_is_from_is_what_urls_txt_said_last(made, cache, lines, objection):
+    path = archive(cache)
+    text = "".join(f"{line}\n" for line in lines)
+    write(f"{cache}/urls.txt", text.encode(errors="surrogateescape"))
+    assert judged(made, path) == objection
+    assert judged(made, path, allowed={Verdict.UNOBTAINABLE}) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "objection"),
+    [
+        (f"{URL}/p-1-0.conda", None),
+        (f"{URL}/p-1-0.tar.bz2", LOST),  # that is the other archive of it
+        (f"{URL}/xp-1-0.conda", LOST),
+        ("file:///made/up/p-1-0.conda", LOST),
+        ("", LOST),
+    ],
+)
+def test_the_package_extracted_from_it_says_where_it_is_from(made, cache, url, objection):
+    path = archive(cache)
+    package = made.package("p-1-0", {})
+    write(f"{package}/info/repodata_record.json", json.dumps({"url": url}).encode())
+    assert judged(made, path) == objection
+
+
+def test_both_archives_of_a_package_are_judged_each_by_its_own_url(made, cache):
+    conda, bz2 = archive(cache), archive(cache, "p-1-0.tar.bz2")
+    urls(cache, f"{URL}/p-1-0.tar.bz2")
+    assert judged(made, conda) == LOST
+    assert judged(made, bz2) is None
+
+
+def test_urls_txt_is_the_one_beside_the_archive(made, cache):
+    nested = archive(f"{cache}/https/made.up/noarch")
+    urls(cache, f"{URL}/p-1-0.conda")
+    assert judged(made, nested) == LOST
+    urls(f"{cache}/https/made.up/noarch", f"{URL}/p-1-0.conda")
+    assert judged(made, nested) is None
+
+
+def test_a_urls_txt_that_cannot_be_read_says_nothing(made, cache):
+    path = archive(cache)
+    os.mkfifo(f"{cache}/urls.txt")
+    assert judged(made, path) == LOST
+
+
+@pytest.mark.parametrize("name", ["p-1-0.conda", "p-1-0.tar.bz2"])
+def test_what_is_recorded_needs_its_archive_unless_it_is_extracted(made, cache, name):
+    path = archive(cache, name)
+    urls(cache, f"{URL}/{name}")
+    assert judged(made, path) is None  # nobody has it
+    made.record(made.environment("env"), "p-1-0", {})
+    assert judged(made, path) == NOT_EXTRACTED
+    assert judged(made, path, allowed={Verdict.UNOBTAINABLE, Verdict.RECORDED}) == NOT_EXTRACTED
+    package = made.package("p-1-0", {})
+    assert judged(made, path) is None
+    os.rename(package, f"{cache}/elsewhere-1-0")
+    assert judged(made, path) == NOT_EXTRACTED
+
+
+def test_where_an_environment_is_unseen_only_what_is_extracted_goes(made, cache):
+    path = archive(cache)
+    urls(cache, f"{URL}/p-1-0.conda")
+    unseen = (PathProblem("/disk/env", "it is not mounted"), PathProblem("/disk/b", "nor this"))
+    objection = (Verdict.UNVERIFIABLE, "/disk/env: it is not mounted")
+    assert judged(made, path, unseen=unseen) == objection
+    made.package("p-1-0", {})
+    assert judged(made, path, unseen=unseen) is None
+
+
+def test_a_package_that_is_there_in_part_does_not_stand_for_its_archive(made, cache):
+    path = archive(cache)
+    urls(cache, f"{URL}/p-1-0.conda")
+    package = made.package("p-1-0", {})
+    write(f"{package}/info/repodata_record.json", b"{")
+    verdict, reason = judged(made, path)
+    assert verdict is Verdict.UNVERIFIABLE
+    assert reason.startswith(f"{package}/info/repodata_record.json: it is no JSON")
+
+
+def test_an_archive_is_young_to_the_nanosecond(made, cache):
+    path = archive(cache)
+    urls(cache, f"{URL}/p-1-0.conda")
+    changed_ns = os.lstat(path).st_ctime_ns
+    young = (Verdict.RECENT, "it changed a moment ago")
+    assert judged(made, path, now_ns=changed_ns + 99, grace_ns=100) == young
+    assert judged(made, path, now_ns=changed_ns + 100, grace_ns=100) is None
+    assert judged(made, path, now_ns=changed_ns, grace_ns=0) is None
+    # A clock that was set back makes nothing older.
+    assert judged(made, path, now_ns=changed_ns - 1, grace_ns=1) == young
+
+
+def test_what_is_gone_or_cannot_be_looked_at_stays(made, cache):
+    path = archive(cache)
+    os.unlink(path)
+    assert judged(made, path) == (Verdict.UNVERIFIABLE, "no such file or directory")

@@ -1,0 +1,391 @@
+"""The locks on a cache: whoever holds one is waited for and named, and waits for us."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import struct
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+import pytest
+
+from conda_hardlink_plugin.clean.execution import execute_plan
+from conda_hardlink_plugin.executor.locks import RATTLER_LOCK, lock_files, locked, locked_quarantine
+from conda_hardlink_plugin.executor.outcome import Outcome, RefusedError, new_run
+from conda_hardlink_plugin.executor.quarantine import opened
+from conda_hardlink_plugin.executor.recheck import Checker
+from conda_hardlink_plugin.filesystem.mounts import read_mount_table
+from tests.support.cleaning import carried_out, plan_of
+from tests.support.forking import forked, in_child
+from tests.support.oracles import du
+from tests.support.small_installation import SmallInstallation
+from tests.support.trees import QUARANTINE, write
+
+MAMBA_BYTE = 21
+PATIENCE_S = 20  # so long that only a lock that is never given back takes it
+_OPEN = os.O_RDWR | os.O_CREAT
+
+
+def lock_as_mamba(cache):
+    """As libmamba and conda do: `F_SETLK`."""
+    descriptor = os.open(f"{cache}/{os.path.basename(cache)}.lock", _OPEN)
+    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, MAMBA_BYTE)
+    return descriptor
+
+
+def lock_as_mamba_by_descriptor(cache):
+    """The same lock of an open file instead of a process: `F_OFD_SETLK`."""
+    descriptor = os.open(f"{cache}/{os.path.basename(cache)}.lock", _OPEN)
+    wanted = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, MAMBA_BYTE, 1, 0)
+    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, wanted)
+    return descriptor
+
+
+def lock_as_rattler(cache):
+    descriptor = os.open(f"{cache}/{RATTLER_LOCK}", _OPEN)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def lock_to_read(cache):
+    """A lock that several may have at once."""
+    descriptor = os.open(f"{cache}/{RATTLER_LOCK}", _OPEN)
+    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    return descriptor
+
+
+def lock_as_we_do(cache):
+    os.makedirs(f"{cache}/{QUARANTINE}", mode=0o700, exist_ok=True)
+    descriptor = os.open(f"{cache}/{QUARANTINE}/lock", _OPEN)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+NAMES = {
+    lock_as_mamba: "pkgs.lock",
+    lock_as_mamba_by_descriptor: "pkgs.lock",
+    lock_as_rattler: ".cache.lock",
+    lock_to_read: ".cache.lock",
+    lock_as_we_do: ".conda-hardlinks/lock",
+}
+each_way = pytest.mark.parametrize("take", NAMES, ids=lambda take: take.__name__)
+
+
+class Holder:
+    """Another process that holds a lock until it is told otherwise."""
+
+    def __init__(self, process, go_on):
+        self.process = process
+        self._go_on = go_on
+
+    def release(self):
+        """Have it close its descriptor; it has when this returns."""
+        self._tell(b"c")
+
+    def remove_and_release(self):
+        """Have it remove the file and close its descriptor."""
+        self._tell(b"r")
+
+    def _tell(self, word):
+        if self.process.pid:
+            os.write(self._go_on, word)
+            self.process.result()
+
+
+@contextmanager
+def held(take, cache, remove=None):
+    """Have another process take a lock; it removes the lock file when it is told to."""
+    has_it, tell = os.pipe()
+    told, go_on = os.pipe()
+
+    def hold():
+        descriptor = take(cache)
+        os.write(tell, b".")
+        if os.read(told, 1) == b"r":
+            remove() if remove else os.unlink(f"{cache}/{NAMES[take]}")
+        os.close(descriptor)
+
+    with forked(hold) as process:
+        os.close(tell)
+        os.close(told)
+        try:
+            assert os.read(has_it, 1) == b"."
+            yield Holder(process, go_on)
+        finally:
+            os.close(has_it)
+            os.close(go_on)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    path = f"{tmp_path}/pkgs"
+    os.mkdir(path)
+    return path
+
+
+@contextmanager
+def all_locked(cache, wait_s=0.0, when_refused=None):
+    """Take all locks of a cache; call a function each time that one cannot be had."""
+
+    def said(file):
+        def lock(descriptor):
+            try:
+                file.lock(descriptor)
+            except BlockingIOError:
+                if when_refused:
+                    when_refused()
+                raise
+
+        return replace(file, lock=lock)
+
+    with opened(cache) as quarantine:
+        files = [said(file) for file in lock_files(cache, quarantine)]
+        with locked(files, wait_s):
+            yield
+
+
+def can_lock(take, cache):
+    def attempt():
+        try:
+            os.close(take(cache))
+        except BlockingIOError:
+            return False
+        return True
+
+    return in_child(attempt)
+
+
+@each_way
+def test_whoever_holds_a_lock_is_named(cache, take):
+    with held(take, cache) as holder:
+        with open(f"/proc/{holder.process.pid}/comm", encoding="utf-8") as file:
+            who = f"process {holder.process.pid} ({file.read().strip()})"
+        if take is lock_as_mamba_by_descriptor:
+            who = "another process"  # the system does not say whose it is
+        with pytest.raises(RefusedError) as refused, all_locked(cache):
+            pass
+    assert refused.value.problem.path == f"{cache}/{NAMES[take]}"
+    assert refused.value.problem.reason == (
+        f"it is locked by {who}: wait until that is finished, or stop it, and run this again"
+    )
+
+
+@each_way
+def test_a_lock_that_is_given_back_is_waited_for(cache, take):
+    waited = []
+    with held(take, cache) as holder:
+
+        def release():
+            waited.append(True)
+            holder.release()
+
+        with all_locked(cache, PATIENCE_S, release):
+            assert not any(can_lock(way, cache) for way in NAMES)
+    assert waited
+
+
+@each_way
+def test_a_lock_file_that_its_holder_removes_is_made_and_locked_anew(cache, take):
+    """As mamba does when it made the file."""
+    with held(take, cache) as holder, all_locked(cache, PATIENCE_S, holder.remove_and_release):
+        assert not any(can_lock(way, cache) for way in NAMES)
+
+
+def test_a_lock_on_a_file_that_is_no_longer_there_is_none(cache):
+    """The file was opened while it was there, and locked after its holder had removed it."""
+    with held(lock_as_mamba, cache) as holder, opened(cache) as quarantine:
+        (file,) = (
+            file for file in lock_files(cache, quarantine) if file.path.endswith("pkgs.lock")
+        )
+        tries = []
+
+        def lock(descriptor):
+            tries.append(os.fstat(descriptor).st_ino)
+            holder.remove_and_release()
+            file.lock(descriptor)
+
+        with locked([replace(file, lock=lock)], PATIENCE_S):
+            assert len(tries) == 2
+            assert tries[-1] == os.stat(file.path).st_ino
+            assert not can_lock(lock_as_mamba, cache)
+
+
+@each_way
+def test_while_we_hold_them_nobody_else_gets_one(cache, take):
+    assert can_lock(take, cache)
+    with all_locked(cache):
+        assert not can_lock(take, cache)
+    assert can_lock(take, cache)
+
+
+def test_the_lock_of_a_rattler_in_a_folder_of_the_cache_is_held_too(cache):
+    folder = f"{cache}/rattler/pkgs"
+    os.makedirs(folder)
+    with locked_quarantine(cache, ["rattler/pkgs"]):
+        assert can_lock(lock_as_rattler, folder)
+    write(f"{folder}/{RATTLER_LOCK}")
+    with locked_quarantine(cache, ["rattler/pkgs"]):
+        assert not can_lock(lock_as_rattler, folder)
+    assert can_lock(lock_as_rattler, folder)
+
+
+@each_way
+def test_the_lock_of_a_process_that_was_killed_is_free(cache, take):
+    with held(take, cache) as holder:
+        holder.process.kill()
+        with all_locked(cache):
+            pass
+
+
+def test_the_locks_of_a_clean_that_was_killed_are_free(cache):
+    stack = ExitStack()
+
+    def take(cache):
+        stack.enter_context(locked_quarantine(cache))
+        return os.open(cache, os.O_RDONLY)
+
+    with held(take, cache) as holder:
+        assert not any(can_lock(way, cache) for way in NAMES)
+        holder.process.kill()
+        with locked_quarantine(cache):
+            pass
+
+
+def test_a_quarantine_that_its_holder_removes_is_made_and_locked_anew(cache):
+    """As a clean does when it has finished while another one waits for its lock."""
+    stack = ExitStack()
+    removed = []
+    waits, tell = os.pipe()
+    told, go_on = os.pipe()
+
+    def take(cache):
+        removed.append(stack.enter_context(locked_quarantine(cache)).remove_if_empty)
+        return os.open(cache, os.O_RDONLY)
+
+    def remove():
+        removed.pop()()
+        stack.close()
+
+    def wait_for_it():
+        first = [True]
+
+        def when_about_to_lock(event, _):
+            if event == "fcntl.flock" and first:
+                first.clear()
+                os.write(tell, b".")
+                os.read(told, 1)
+
+        sys.addaudithook(when_about_to_lock)
+        with locked_quarantine(cache) as quarantine:
+            return quarantine.is_in_place(), any(can_lock(way, cache) for way in NAMES)
+
+    with held(take, cache, remove) as holder, forked(wait_for_it) as waiting:
+        assert os.read(waits, 1) == b"."
+        assert os.path.exists(f"{cache}/{QUARANTINE}/lock")
+        holder.remove_and_release()
+        assert not os.path.exists(f"{cache}/{QUARANTINE}")
+        os.write(go_on, b".")
+        assert waiting.result() == (True, False)
+
+
+def test_a_quarantine_that_is_removed_between_finding_and_opening_it_is_made_again(cache):
+    """By another clean, which has just finished."""
+    os.mkdir(f"{cache}/{QUARANTINE}", mode=0o700)
+
+    def open_it():
+        is_first = [True]
+
+        def when_about_to_open(event, arguments):
+            if event == "open" and arguments[0] == QUARANTINE and is_first:
+                is_first.clear()
+                os.rmdir(f"{cache}/{QUARANTINE}")
+
+        sys.addaudithook(when_about_to_open)
+        with locked_quarantine(cache) as quarantine:
+            return quarantine.is_in_place(), quarantine.made, bool(is_first)
+
+    with forked(open_it) as opening:
+        assert opening.result() == (True, True, False)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Two caches with unused packages in them."""
+    made = SmallInstallation(str(tmp_path))
+    for number in range(6):
+        content = b"x" * 9_000 * (number + 1)
+        made.package(f"thing{number}-1-0", {"lib/a": content}, ("a/pkgs", "b/pkgs")[number % 2])
+    return made
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_cleans_at_once_remove_each_package_once_and_all_succeed(made, round_):
+    plan = plan_of(made)
+    before = sum(du(*made.caches))
+    begun, begin = os.pipe()
+    with ExitStack() as stack:
+
+        def clean():
+            os.close(begin)
+            os.read(begun, 1)
+            return carried_out(made, plan, lambda: plan_of(made))
+
+        processes = [stack.enter_context(forked(clean)) for _ in range(3)]
+        os.close(begin)
+        os.close(begun)
+        outcomes = [process.result() for process in processes]
+    assert [problem for outcome in outcomes for problem in outcome.problems] == []
+    removed = [removal.path for outcome in outcomes for removal in outcome.removed]
+    assert sorted(removed) == sorted(removal.path for removal in plan.remove)
+    assert len(removed) == 6
+    freed = sum(outcome.freed_bytes for outcome in outcomes)
+    assert freed == plan.planned_bytes
+    assert freed <= before - sum(du(*made.caches)) + 2 * 4096 * len(made.caches)
+
+
+def test_everybody_locks_several_caches_in_the_same_order(made):
+    """Two cleans that lock them in different orders would wait for each other."""
+    plan = plan_of(made)
+    order = []
+
+    class Noting(Checker):
+        def objection(self, removal):
+            order.append(removal.cache)
+            return super().objection(removal)
+
+    plan = replace(plan, caches_to_heal=(made.caches[1],))
+    checker = Noting(made.prefixes, read_mount_table())
+    outcome = Outcome(run=new_run())
+    execute_plan(plan, checker, lambda: plan_of(made), outcome, hold_until_s=None)
+    assert outcome.problems == []
+    assert list(dict.fromkeys(order)) == sorted(made.caches)
+
+
+def test_two_commands_at_once_both_succeed(changing):
+    conda = os.path.join(changing.root_prefix, "bin", "conda")
+    changing.remove("sharing")
+    command = (conda, "hardlinks", "clean", "--yes", "--json", "--grace", "0", "--unobtainable")
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    env=changing.environ,
+                    cwd=changing.directory,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                )
+            )
+            for _ in range(2)
+        ]
+        reports = [json.loads(process.communicate()[0]) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    removed = [path for report in reports for path in report["removed"]]
+    assert len(removed) == len(set(removed)) > 1
+    planned = max(report["planned_bytes"] for report in reports)
+    assert sum(report["freed_bytes"] for report in reports) == planned
+    assert [path for path in removed if os.path.exists(path)] == []

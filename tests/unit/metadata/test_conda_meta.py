@@ -1,0 +1,527 @@
+"""conda's records, environments.txt and pip's RECORD: good ones read, hostile ones survived."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conda_hardlink_plugin.filesystem.problems import PathProblem
+from conda_hardlink_plugin.metadata.bounded_reader import MAX_RECORD_BYTES
+from conda_hardlink_plugin.metadata.conda_meta import (
+    CachedPackage,
+    FileRole,
+    Record,
+    read_cached_package,
+    read_record,
+)
+from conda_hardlink_plugin.metadata.pip_record import read_pip_files
+from conda_hardlink_plugin.metadata.text_lists import read_environments_txt, read_urls_txt
+from tests.support.forking import in_child
+from tests.support.oracles import NOBODY
+from tests.support.trees import write
+
+
+@pytest.fixture
+def public():
+    """A folder that another user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        yield directory
+
+
+def write_record(directory, content, name="thing-1.0-0.json"):
+    return write(f"{directory}/conda-meta/{name}", json.dumps(content).encode())
+
+
+def paths_data(*details):
+    return {"paths": list(details), "paths_version": 1}
+
+
+def hard(path, **more):
+    return {"_path": path, "path_type": "hardlink", "sha256": "0" * 64, "size_in_bytes": 1, **more}
+
+
+def reason_of(path):
+    answer = read_record(str(path))
+    assert isinstance(answer, PathProblem)
+    assert answer.path == str(path)
+    return answer.reason
+
+
+def test_a_record_tells_what_conda_does_with_each_file(tmp_path):
+    path = write_record(
+        tmp_path,
+        {
+            "build": "0",
+            "files": ["bin/tool", "lib/code.so", "lib/link", "lib/locked", "lib/text"],
+            "link": {"source": "/pkgs/thing-1.0-0", "type": 1},
+            "name": "thing",
+            "paths_data": paths_data(
+                hard("bin/tool", prefix_placeholder="/opt/placehold", file_mode="text"),
+                hard("lib/code.so"),
+                {"_path": "lib/link", "path_type": "softlink"},
+                hard("lib/locked", no_link=True),
+                hard("lib/text", no_link=False, prefix_placeholder=""),
+            ),
+        },
+    )
+    assert read_record(path) == Record(
+        dist="thing-1.0-0",
+        files={
+            "bin/tool": FileRole.PREFIX_REWRITTEN,
+            "lib/code.so": FileRole.LINKABLE,
+            "lib/link": FileRole.SYMLINK,
+            "lib/locked": FileRole.NO_LINK,
+            "lib/text": FileRole.LINKABLE,
+        },
+        hard_link_asked_for=True,
+    )
+
+
+def test_files_of_a_noarch_package_go_by_their_place_in_the_list(tmp_path):
+    """`_path` is the path in the package there, `files` has those in the prefix."""
+    path = write_record(
+        tmp_path,
+        {
+            "files": [
+                "lib/python3.11/site-packages/thing/__init__.py",
+                "bin/thing-script",
+                "lib/python3.11/site-packages/thing/__pycache__/__init__.cpython-311.pyc",
+                "bin/thing",
+                "Scripts/thing-script.py",
+                "Scripts/thing.exe",
+            ],
+            "link": {"type": 1},
+            "noarch": "python",
+            "paths_data": paths_data(
+                hard("site-packages/thing/__init__.py"),
+                hard("python-scripts/thing-script", prefix_placeholder="/opt/placehold"),
+                {"_path": "lib/elsewhere.pyc", "path_type": "pyc_file"},
+                {"_path": "bin/thing", "path_type": "unix_python_entry_point"},
+                {"_path": "s.py", "path_type": "windows_python_entry_point_script"},
+                {"_path": "s.exe", "path_type": "windows_python_entry_point_exe"},
+            ),
+        },
+    )
+    assert list(read_record(path).files.values()) == [
+        FileRole.LINKABLE,
+        FileRole.PREFIX_REWRITTEN,
+        FileRole.BYTECODE,
+        FileRole.ENTRY_POINT,
+        FileRole.ENTRY_POINT,
+        FileRole.ENTRY_POINT,
+    ]
+
+
+def test_where_the_lists_differ_in_length_the_path_decides(tmp_path):
+    content = {
+        "files": ["a", "b", "c"],
+        "paths_data": paths_data(hard("b", no_link=True), hard("not listed", no_link=True)),
+    }
+    assert read_record(write_record(tmp_path, content)).files == {
+        "a": FileRole.LINKABLE,
+        "b": FileRole.NO_LINK,
+        "c": FileRole.LINKABLE,
+    }
+
+
+@pytest.mark.parametrize("path", [[], {}, None, 1, True])
+def test_an_entry_whose_path_is_no_text_names_no_file(tmp_path, path):
+    content = {"files": ["a"], "paths_data": paths_data(hard(path, no_link=True), hard("b"))}
+    assert read_record(write_record(tmp_path, content)).files == {"a": FileRole.LINKABLE}
+
+
+def test_an_old_record_without_paths_data_has_linkable_files(tmp_path):
+    path = write_record(tmp_path, {"files": ["a"], "link": {"type": 2}})
+    record = Record("thing-1.0-0", {"a": FileRole.LINKABLE}, False, soft_link_asked_for=True)
+    assert read_record(path) == record
+
+
+@pytest.mark.parametrize(
+    ("link_type", "hard", "soft"),
+    [
+        (1, True, False),
+        (2, False, True),
+        (3, False, False),
+        ("1", False, False),
+        ([2], False, False),
+    ],
+)
+def test_only_type_1_asks_for_hard_links_and_type_2_for_symbolic_ones(
+    tmp_path, link_type, hard, soft
+):
+    record = read_record(write_record(tmp_path, {"files": [], "link": {"type": link_type}}))
+    assert (record.hard_link_asked_for, record.soft_link_asked_for) == (hard, soft)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is no JSON ("),
+        (b'{"files": [', "it is no JSON ("),
+        (b"[" * 200_000, "it is no JSON ("),
+        (b'{"a":' * 100_000, "it is no JSON ("),
+        (b'{"files": ["\xff\xfe"]}', "it is no JSON ("),
+        (b"\0" * 4096, "it is no JSON ("),
+        (b'{"a": %s}' % (b"9" * 10_000), "it is no JSON ("),
+        (b"[]", "it is no JSON object"),
+        (b'"files"', "it is no JSON object"),
+        (b"{}", "it has no list of files"),
+        (b'{"files": {"a": 1}}', "it has no list of files"),
+        (b'{"files": ["a", 1]}', "it has no list of files"),
+    ],
+    ids=repr,
+)
+def test_what_makes_no_sense_is_unreadable(tmp_path, content, reason):
+    assert reason_of(write(f"{tmp_path}/thing.json", content)).startswith(reason)
+
+
+def test_a_file_over_the_bound_is_not_read(tmp_path):
+    path = write(f"{tmp_path}/thing.json", b"{}")
+    os.truncate(path, MAX_RECORD_BYTES + 1)
+    assert reason_of(path) == "it is larger than 67108864 bytes"
+
+
+def test_a_fifo_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "thing.json")
+    assert reason_of(tmp_path / "thing.json") == "it is no regular file"
+
+
+def test_a_directory_is_no_record(tmp_path):
+    assert reason_of(tmp_path) == "it is no regular file"
+
+
+def test_a_symlink_loop_is_unreadable(tmp_path):
+    (tmp_path / "thing.json").symlink_to("thing.json")
+    assert reason_of(tmp_path / "thing.json") == "too many levels of symbolic links"
+
+
+def test_a_missing_record_is_unreadable(tmp_path):
+    assert reason_of(tmp_path / "thing.json") == "no such file or directory"
+
+
+def test_a_path_with_nul_is_unreadable():
+    assert reason_of("/a\0b.json") == "embedded null byte"
+
+
+def test_a_record_that_may_not_be_read_is_unreadable(public):
+    path = write(f"{public}/thing.json", b'{"files": []}')
+    os.chmod(path, 0)
+    answer = in_child(lambda: read_record(path), user=NOBODY)
+    assert answer == PathProblem(path, "permission denied")
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+details = st.fixed_dictionaries(
+    {},
+    optional={
+        "_path": anything | st.sampled_from(["a", "b"]),
+        "path_type": anything | st.sampled_from(["hardlink", "softlink", "pyc_file"]),
+        "prefix_placeholder": anything,
+        "no_link": anything,
+    },
+)
+records = st.fixed_dictionaries(
+    {},
+    optional={
+        "files": anything | st.lists(st.sampled_from(["a", "b"])),
+        "link": anything | st.fixed_dictionaries({"type": anything}),
+        "paths_data": anything
+        | st.fixed_dictionaries({"paths": anything | st.lists(details | anything, max_size=3)}),
+    },
+)
+
+
+def read_content(content):
+    with tempfile.TemporaryDirectory() as directory:
+        return read_record(write(f"{directory}/thing.json", content))
+
+
+@given(records | anything)
+def test_any_json_gives_a_record_or_says_why_not(content):
+    answer = read_content(json.dumps(content).encode())
+    assert isinstance(answer, Record | PathProblem)
+    if isinstance(answer, Record):
+        assert set(answer.files) == set(content["files"])
+        assert all(isinstance(role, FileRole) for role in answer.files.values())
+
+
+@given(st.binary())
+def test_any_bytes_give_a_record_or_say_why_not(content):
+    assert isinstance(read_content(content), Record | PathProblem)
+
+
+def test_environments_txt_lists_prefixes_between_comments_and_blank_lines(tmp_path):
+    path = write(
+        f"{tmp_path}/environments.txt",
+        b"# comment\n/opt/one\r\n\n   \n  /opt/t wo  \n#/opt/no\n/opt/\xff\r\n/opt/last",
+    )
+    assert read_environments_txt(path) == [
+        "/opt/one",
+        "  /opt/t wo  ",
+        os.fsdecode(b"/opt/\xff"),
+        "/opt/last",
+    ]
+
+
+def test_urls_txt_lists_urls_also_behind_something_else(tmp_path):
+    path = write(
+        f"{tmp_path}/urls.txt",
+        b"https://made.up/a-1-0.conda\n\n  \n0123abc  https://made.up/b-1-0.conda \r\n\xff\n",
+    )
+    assert read_urls_txt(path) == [
+        "https://made.up/a-1-0.conda",
+        "https://made.up/b-1-0.conda",
+        os.fsdecode(b"\xff"),
+    ]
+
+
+lists = pytest.mark.parametrize("read", [read_environments_txt, read_urls_txt])
+
+
+@lists
+@pytest.mark.parametrize("path", ["list.txt", "folder/list.txt", "file/list.txt"])
+def test_a_list_that_is_not_there_is_empty(tmp_path, read, path):
+    write(f"{tmp_path}/file")
+    assert read(f"{tmp_path}/{path}") == []
+
+
+@lists
+def test_a_list_that_is_no_file_is_unreadable(tmp_path, read):
+    os.mkfifo(tmp_path / "list.txt")
+    problem = PathProblem(f"{tmp_path}/list.txt", "it is no regular file")
+    assert read(f"{tmp_path}/list.txt") == problem
+
+
+@lists
+def test_a_list_that_leads_nowhere_is_unreadable(tmp_path, read):
+    (tmp_path / "list.txt").symlink_to("nowhere")
+    problem = PathProblem(f"{tmp_path}/list.txt", "no such file or directory")
+    assert read(f"{tmp_path}/list.txt") == problem
+
+
+@lists
+@pytest.mark.parametrize("closed", [".conda", ".conda/list.txt"])
+def test_a_list_that_may_not_be_looked_at_is_not_taken_for_an_empty_one(public, read, closed):
+    """As that of a user whose home an administrator may not enter, on a network filesystem."""
+    path = write(f"{public}/.conda/list.txt", b"/opt/env\n")
+    os.chmod(f"{public}/{closed}", 0)
+    answer = in_child(lambda: read(path), user=NOBODY)
+    os.chmod(f"{public}/{closed}", 0o755)
+    assert answer == PathProblem(path, "permission denied")
+
+
+INDEX, RECORD = "/info/index.json", "/info/repodata_record.json"
+
+
+def package_with(directory, **files):
+    """Make a package of which only these files in `info` are there; return its path."""
+    for name, content in files.items():
+        write(f"{directory}/thing-1-0/info/{name}.json", json.dumps(content).encode())
+    return f"{directory}/thing-1-0"
+
+
+ABOUT = {"name": "thing", "version": "1.0", "build_number": 7, "url": "https://made.up/t.conda"}
+
+
+def test_a_cached_package_says_what_it_is_and_when_it_was_last_used(tmp_path):
+    path = package_with(tmp_path, index={"name": "not this"}, repodata_record=ABOUT)
+    linked_ns = os.stat(f"{path}/info/index.json").st_ctime_ns
+    finished_ns = os.stat(f"{path}/info/repodata_record.json").st_ctime_ns
+    package = read_cached_package(path)
+    assert package == CachedPackage(
+        "thing", "1.0", 7, "https://made.up/t.conda", linked_ns, finished_ns
+    )
+    assert package.last_use_ns == max(linked_ns, finished_ns)
+
+
+@pytest.mark.parametrize("place", ["", ".conda-hardlinks/moving-r1-"])
+def test_a_package_of_rattler_is_finished_when_its_lock_was_written(tmp_path, place):
+    """The lock stays where it is when the package is moved aside."""
+    home = package_with(tmp_path, index=ABOUT)
+    path = f"{tmp_path}/{place}thing-1-0"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.rename(home, path)
+    assert read_cached_package(path).finished_ns is None
+    assert read_cached_package(path).last_use_ns == read_cached_package(path).linked_ns
+    lock = write(f"{home}.lock", b"r" * 40)
+    package = read_cached_package(path)
+    assert package.finished_ns == os.stat(lock).st_ctime_ns
+    assert (package.name, package.version, package.build_number) == ("thing", "1.0", 7)
+
+
+@pytest.mark.parametrize(
+    ("content", "fields"),
+    [
+        ({}, ("", "", 0, "")),
+        ({"name": None, "version": 1.0, "build_number": "7", "url": ["https"]}, ("", "", 0, "")),
+        ({"name": "\ud800\n", "build_number": 10**30}, ("\ud800\n", "", 10**30, "")),
+    ],
+)
+def test_what_a_package_does_not_say_in_its_right_form_it_does_not_say(tmp_path, content, fields):
+    package = read_cached_package(package_with(tmp_path, index={}, repodata_record=content))
+    assert (package.name, package.version, package.build_number, package.url) == fields
+
+
+NONSENSE = [
+    ("", "no such file", lambda path: os.rename(path, f"{path}-elsewhere")),
+    ("", "no such file", lambda path: os.rename(f"{path}/info", f"{path}/elsewhere")),
+    ("", "no such file", lambda path: os.unlink(f"{path}/info/index.json")),
+    ("/info", "it is no folder", lambda path: write(f"{path}/info")),
+    ("/info", "it is no folder", lambda path: os.symlink("elsewhere", f"{path}/info")),
+    (RECORD, "it is no JSON (", lambda path: write(f"{path}{RECORD}", b"{")),
+    (RECORD, "it is no JSON object", lambda path: write(f"{path}{RECORD}", b"[]")),
+    (
+        RECORD,
+        "it is larger than",
+        lambda path: os.truncate(f"{path}{RECORD}", MAX_RECORD_BYTES + 1),
+    ),
+    (RECORD, "it is no regular file", lambda path: os.mkfifo(f"{path}{RECORD}")),
+    (RECORD, "no such file", lambda path: os.symlink("nowhere", f"{path}{RECORD}")),
+    (INDEX, "it is no JSON (", lambda path: write(f"{path}{INDEX}", b"{")),
+]
+
+
+@pytest.mark.parametrize(("where", "reason", "spoil"), NONSENSE)
+def test_a_cached_package_that_makes_no_sense_is_unreadable(tmp_path, where, reason, spoil):
+    path = package_with(tmp_path, index={}, repodata_record={})
+    if where == "/info":
+        os.rename(f"{path}/info", f"{path}/elsewhere")
+    elif where and "larger" not in reason:
+        os.unlink(f"{path}{RECORD}")
+    spoil(path)
+    answer = read_cached_package(path)
+    assert isinstance(answer, PathProblem)
+    assert answer.path == f"{path}{where}"
+    assert answer.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("closed", "where"),
+    [
+        ("thing-1-0", ""),
+        ("thing-1-0/info", ""),
+        ("thing-1-0/info/repodata_record.json", "/info/repodata_record.json"),
+    ],
+)
+def test_a_cached_package_that_may_not_be_read_is_unreadable(public, closed, where):
+    path = package_with(public, index={}, repodata_record={})
+    os.chmod(f"{public}/{closed}", 0)
+    answer = in_child(lambda: read_cached_package(path), user=NOBODY)
+    os.chmod(f"{public}/{closed}", 0o755)
+    assert answer == PathProblem(f"{path}{where}", "permission denied")
+
+
+@given(anything, st.booleans())
+def test_any_json_in_a_package_gives_what_it_says_or_why_not(content, finished):
+    with tempfile.TemporaryDirectory() as directory:
+        made = {"index": content, **({"repodata_record": content} if finished else {})}
+        answer = read_cached_package(package_with(directory, **made))
+    if isinstance(content, dict):
+        assert isinstance(answer, CachedPackage)
+        assert (answer.finished_ns is not None) == finished
+    else:
+        assert isinstance(answer, PathProblem)
+
+
+SITE = "lib/python3.11/site-packages"
+
+
+def write_pip_record(prefix, rows, dist="thing-1.0", site=SITE):
+    path = write(f"{prefix}/{site}/{dist}.dist-info/RECORD")
+    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_record_of_pip_names_files_by_their_path_in_the_prefix(tmp_path):
+    write_pip_record(
+        tmp_path,
+        [
+            ["thing/__init__.py", "sha256=abc", "10"],
+            ["thing/a, b.txt", "", ""],
+            ['thing/"quoted".txt', "", ""],
+            ["thing/new\nline", "", ""],
+            ["thing/line\u2028separator", "", ""],
+            [os.fsdecode(b"thing/\xff"), "", ""],
+            ["../../../bin/thing", "", ""],
+            ["/outside/the/prefix", "", ""],
+        ],
+    )
+    write(f"{tmp_path}/{SITE}/other-2.dist-info/RECORD", b"\nother.py,,\n\n")
+    write(f"{tmp_path}/{SITE}/no_record-3.dist-info/METADATA")
+    write(f"{tmp_path}/{SITE}/thing/RECORD", b"not of pip,,\n")
+    files = {
+        f"{SITE}/thing/__init__.py",
+        f"{SITE}/thing/a, b.txt",
+        f'{SITE}/thing/"quoted".txt',
+        f"{SITE}/thing/new\nline",
+        f"{SITE}/thing/line\u2028separator",
+        os.fsdecode(f"{SITE}/thing/".encode() + b"\xff"),
+        "bin/thing",
+        f"{SITE}/other.py",
+    }
+    assert read_pip_files(str(tmp_path)) == (files, [])
+
+
+def test_every_python_of_a_prefix_is_looked_through_once(tmp_path):
+    write_pip_record(tmp_path, [["a.py", "", ""]])
+    write_pip_record(tmp_path, [["b.py", "", ""]], site="lib/python3.12/site-packages")
+    write_pip_record(tmp_path, [["c.py", "", ""]], site="Lib/site-packages")
+    (tmp_path / "lib/python3").symlink_to("python3.11")
+    files, problems = read_pip_files(str(tmp_path))
+    assert problems == []
+    assert files == {
+        f"{SITE}/a.py",
+        "lib/python3.12/site-packages/b.py",
+        "Lib/site-packages/c.py",
+    }
+
+
+def test_a_prefix_without_python_has_no_files_of_pip(tmp_path):
+    assert read_pip_files(str(tmp_path)) == (set(), [])
+    assert read_pip_files(f"{tmp_path}/missing") == (set(), [])
+
+
+def test_a_corrupt_record_of_pip_is_named_and_the_others_are_read(tmp_path):
+    write_pip_record(tmp_path, [["good.py", "", ""]])
+    bad = write(f"{tmp_path}/{SITE}/bad-1.dist-info/RECORD", b'"' + b"x" * 200_000)
+    os.mkfifo(f"{tmp_path}/{SITE}/pipe")
+    os.mkdir(f"{tmp_path}/{SITE}/pipe-1.dist-info")
+    os.rename(f"{tmp_path}/{SITE}/pipe", f"{tmp_path}/{SITE}/pipe-1.dist-info/RECORD")
+    files, problems = read_pip_files(str(tmp_path))
+    assert files == {f"{SITE}/good.py"}
+    assert sorted(problems, key=lambda problem: problem.path) == [
+        PathProblem(bad, "field larger than field limit (131072)"),
+        PathProblem(f"{tmp_path}/{SITE}/pipe-1.dist-info/RECORD", "it is no regular file"),
+    ]
+
+
+def test_a_site_packages_that_may_not_be_listed_is_named_in_full(public):
+    write_pip_record(public, [["a.py", "", ""]])
+    os.chmod(f"{public}/{SITE}", 0)
+    assert in_child(lambda: read_pip_files(public), user=NOBODY) == (
+        set(),
+        [PathProblem(f"{public}/{SITE}", "permission denied")],
+    )
+
+
+@given(st.binary())
+def test_any_bytes_in_a_record_of_pip_are_survived(content):
+    with tempfile.TemporaryDirectory() as prefix:
+        write(f"{prefix}/{SITE}/thing-1.dist-info/RECORD", content)
+        files, problems = read_pip_files(prefix)
+    assert all(isinstance(path, str) for path in files)
+    assert all(isinstance(problem, PathProblem) for problem in problems)

@@ -1,0 +1,360 @@
+"""Plans and what came of them: as a person sees them, and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+
+import pytest
+
+from conda_hardlink_plugin.analysis.verdicts import PackageUser, Verdict
+from conda_hardlink_plugin.clean.plan import Kept
+from conda_hardlink_plugin.executor.outcome import Outcome, Spared
+from conda_hardlink_plugin.executor.removal import Action, Removal
+from conda_hardlink_plugin.filesystem.problems import PathProblem
+from conda_hardlink_plugin.metadata.conda_meta import CachedPackage
+from conda_hardlink_plugin.render.clean import print_outcome, print_plan
+from conda_hardlink_plugin.render.clean_json import render_clean
+from conda_hardlink_plugin.render.terminal import Terminal
+from tests.support.cleaning import plan_of
+from tests.support.figures import KIB, MIB
+from tests.support.small_installation import SmallInstallation
+
+NOON = 1_600_000_000  # 2020-09-13, at 12:26:40 UTC
+NOON_NS = NOON * 1_000_000_000
+ODD = os.fsdecode(b"esc\x1b[31m\nnew\xff")
+SHOWN = "esc\\x1b[31m\\nnew\\xff"
+
+pytestmark = pytest.mark.usefixtures("utc")
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """Makes a plan in which only what is given is to be done."""
+    nothing = plan_of(SmallInstallation(str(tmp_path)))
+
+    def make(*remove, **fields):
+        return dataclasses.replace(nothing, remove=remove, **fields)
+
+    return make
+
+
+def package(name, size, cache="/conda/pkgs", verdict=Verdict.UNUSED, used_ns=NOON_NS):
+    said = CachedPackage(name, "1", 0, "https://made.up", used_ns, used_ns)
+    return Removal(Action.MOVE, name, f"{cache}/{name}", cache, size, verdict, said)
+
+
+def other(action, name, size=0, cache="/conda/pkgs"):
+    return Removal(action, name, f"{cache}/{name}", cache, size)
+
+
+def kept(name, verdict, reason, size=0, *witnesses):
+    return Kept(name, f"/conda/pkgs/{name}", size, verdict, reason, witnesses)
+
+
+def of_plan(shown, columns=None, *, verbose=False):
+    stream = io.StringIO()
+    print_plan(shown, Terminal(stream, columns), verbose=verbose)
+    return stream.getvalue()
+
+
+def of_outcome(columns=None, **fields):
+    stream = io.StringIO()
+    print_outcome(Outcome(run="r1", **fields), Terminal(stream, columns))
+    return stream.getvalue()
+
+
+def small(plan, **fields):
+    return plan(
+        package("numpy-1-0", 300 * KIB),
+        package("zlib-1-0", 2 * MIB, verdict=Verdict.RECORDED, used_ns=0),
+        other(Action.UNLINK, "zlib-1-0.tar.bz2", 5),
+        other(Action.MOVE, "x.conda_trash"),
+        other(Action.FINISH, "old-1-0", KIB),
+        keep=(
+            kept("a-1-0", Verdict.LINKED, "hard links in one, two", MIB),
+            kept("b-1-0", Verdict.UNUSED, "not of the name x", 10),
+        ),
+        planned_bytes=2 * MIB + 301 * KIB + 5,
+        **fields,
+    )
+
+
+def test_a_plan_names_what_goes_the_largest_first_and_sums_up_what_stays(plan):
+    assert of_plan(small(plan)) == (
+        """\
+REMOVE               SIZE  LAST USED   WHY
+zlib-1-0          2.0 MiB  1970-01-01  recorded
+numpy-1-0         300 KiB  2020-09-13  unused
+old-1-0           1.0 KiB              given up before
+zlib-1-0.tar.bz2      5 B              archive
+x.conda_trash         0 B              left-over
+
+Kept: 1 linked; 1 unused and kept all the same (not of the name x). -v names each, `conda \
+hardlinks explain PACKAGE` says more.
+
+This frees 2.3 MiB (2,405,381 bytes).
+"""
+    )
+
+
+def test_verbose_names_what_stays_too(plan):
+    text = of_plan(small(plan), verbose=True)
+    assert text.partition("left-over\n")[2] == (
+        """\
+
+KEEP      SIZE  WHY
+a-1-0  1.0 MiB  hard links in one, two
+b-1-0     10 B  not of the name x
+
+Kept: 1 linked; 1 unused and kept all the same (not of the name x).
+
+This frees 2.3 MiB (2,405,381 bytes).
+"""
+    )
+
+
+def test_a_narrow_terminal_gets_blocks_and_folded_sentences(plan):
+    text = of_plan(
+        plan(
+            package("numpy-1.26.4-py312h02b7e37_0", 300 * KIB),
+            keep=(kept("a-1-0", Verdict.LINKED, "hard links in one, two", MIB),),
+            planned_bytes=300 * KIB,
+        ),
+        40,
+    )
+    assert [line.rstrip() for line in text.splitlines()] == [
+        "numpy-1.26.4-py312h02b7e37_0",
+        "  SIZE 300 KiB  LAST USED 2020-09-13",
+        "  WHY unused",
+        "",
+        "Kept: 1 linked. -v names each, `conda",
+        "  hardlinks explain PACKAGE` says more.",
+        "",
+        "This frees 300 KiB (307,200 bytes).",
+    ]
+
+
+def test_of_a_long_plan_the_largest_twenty_are_named(plan):
+    shown = plan(*(package(f"p{number:02}-1-0", number * KIB) for number in range(23)))
+    text = of_plan(shown)
+    assert text.count("-1-0 ") == 20
+    assert "\np03-1-0   3.0 KiB  2020-09-13  unused\n... and 3 smaller: -v shows all.\n" in text
+    everything = of_plan(shown, verbose=True)
+    assert everything.count("-1-0 ") == 23
+    assert "smaller" not in everything
+
+
+def test_where_there_are_several_caches_each_is_named(plan):
+    text = of_plan(plan(package("a-1-0", 1), package("b-1-0", 2, cache="/other")))
+    assert text.startswith(
+        """\
+REMOVE  SIZE  LAST USED   WHY     IN
+b-1-0    2 B  2020-09-13  unused  /other
+a-1-0    1 B  2020-09-13  unused  /conda/pkgs
+"""
+    )
+
+
+def test_nothing_to_do_is_one_sentence(plan):
+    assert of_plan(plan()) == "There is nothing to remove.\n"
+    keep = (kept("a-1-0", Verdict.RECENT, "extracted a moment ago"),)
+    assert of_plan(plan(keep=keep), verbose=True) == (
+        """\
+KEEP   SIZE  WHY
+a-1-0   0 B  extracted a moment ago
+
+Kept: 1 recent (--grace says for how long), or of a conda that runs now.
+
+There is nothing to remove.
+"""
+    )
+
+
+def test_what_stays_is_counted_by_what_keeps_it_the_strongest_first(plan):
+    reasons = {
+        Verdict.UNUSED: ("not of the name x", "among the newest 2 of its name"),
+        Verdict.UNOBTAINABLE: ("there is no archive",),
+        Verdict.RECENT: ("it changed a moment ago", "it changed a moment ago"),
+        Verdict.UNVERIFIABLE: ("/disk: it is not mounted", "/disk: it is not mounted"),
+        Verdict.RECORDED: ("recorded in env",),
+        Verdict.SOFTLINKED: ("symbolic links in env",),
+        Verdict.LINKED: ("hard links in env",) * 1_200,
+    }
+    keep = [kept("p", verdict, reason) for verdict in reasons for reason in reasons[verdict]]
+    assert of_plan(plan(keep=tuple(keep))).partition(" -v names")[0] == (
+        "Kept: 1,200 linked; 1 linked by symbolic links; 1 only recorded in an environment"
+        " (--copied removes those that are copies); 2 where something cannot be read (/disk: it is"
+        " not mounted); 2 recent (--grace says for how long), or of a conda that runs now; 1 not to"
+        " be had again (--unobtainable removes them); 2 unused and kept all the same."
+    )
+
+
+def test_trial_links_and_what_comes_back_are_told_also_alone(plan):
+    shown = plan(probes=("/e/.tmp.index.json.0",), returning=("/c/a", "/c/b"), planned_bytes=0)
+    assert of_plan(shown) == (
+        """\
+/e/.tmp.index.json.0: a trial link that conda left, will be removed.
+2 packages that an interrupted run moved aside will be put back first.
+
+This frees 0 B (0 bytes).
+"""
+    )
+    assert "1 package that an interrupted run" in of_plan(plan(returning=("/c/a",)))
+
+
+def test_what_is_held_and_what_does_not_fit_is_said(plan):
+    shown = plan(
+        package("a-1-0", 2 * KIB),
+        planned_bytes=KIB,
+        held_bytes=2 * KIB,
+        too_big={"/conda/pkgs": 3 * KIB, "/other": 1},
+    )
+    assert of_plan(shown).partition("unused\n")[2] == (
+        """\
+
+! /conda/pkgs is still 3.0 KiB bigger than --max-size.
+! /other is still 1 B bigger than --max-size.
+
+This moves 2.0 KiB (2,048 bytes) aside and frees 1.0 KiB now.
+"""
+    )
+
+
+@pytest.mark.parametrize("columns", [None, 40])
+def test_names_of_strangers_are_escaped_in_a_plan(plan, columns):
+    cache = f"/{ODD}"
+    shown = plan(
+        package(ODD, 1, cache=cache),
+        package("b", 1),
+        keep=(kept(ODD, Verdict.UNVERIFIABLE, f"/{ODD}: permission denied"),),
+        probes=(f"/{ODD}/.tmp.index.json.0",),
+        too_big={cache: 1},
+    )
+    text = of_plan(shown, columns, verbose=True)
+    assert all(line.isprintable() for line in text.splitlines())
+    assert "".join(text.split()).count("".join(SHOWN.split())) == 7
+
+
+def test_an_outcome_says_what_was_freed_and_all_that_went_otherwise():
+    assert of_outcome() == "Freed 0 B (0 bytes).\n"
+    text = of_outcome(
+        removed=[package("a", 1)],
+        held=[package("b", 1), package("c", 1)],
+        spared=[Spared(package("d-1-0", 1), "hard links in env")],
+        returned=["/conda/pkgs/e"],
+        freed_bytes=5 * MIB,
+        problems=[PathProblem("/conda/pkgs/f", "operation not permitted")],
+    )
+    assert text == (
+        """\
+Kept after all: d-1-0: hard links in env.
+Put back: 1 package.
+Moved aside: 2 items. To bring them back: conda hardlinks restore r1
+Freed 5.0 MiB (5,242,880 bytes).
+! /conda/pkgs/f: operation not permitted.
+What could not be done is tried again by the next clean.
+"""
+    )
+
+
+def test_names_of_strangers_are_escaped_in_an_outcome():
+    text = of_outcome(
+        spared=[Spared(package(ODD, 1), f"hard links in {ODD}")],
+        problems=[PathProblem(f"/{ODD}", "operation not permitted")],
+    )
+    assert text.count(SHOWN) == 3
+    assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_json_has_every_field_and_names_as_they_are(plan):
+    witness = PackageUser(ODD, f"/envs/{ODD}", "hardlink")
+    shown = plan(
+        package(ODD, 7),
+        other(Action.UNLINK, "a.conda", 5),
+        keep=(kept("b-1-0", Verdict.LINKED, "hard links in one", 3, witness),),
+        probes=("/e/.tmp.index.json.0",),
+        planned_bytes=12,
+        held_bytes=1,
+        too_big={"/conda/pkgs": 9},
+    )
+    outcome = Outcome(
+        run="r1",
+        removed=[shown.remove[1]],
+        held=[shown.remove[0]],
+        spared=[Spared(shown.remove[0], "somebody is about to link it")],
+        returned=["/conda/pkgs/c"],
+        freed_bytes=5,
+        problems=[PathProblem("/conda/pkgs/d", "it failed")],
+    )
+    text = render_clean(shown, outcome, errors=["refused"], dry_run=False)
+    assert text.isascii()
+    assert text.endswith("\n}\n")
+    assert json.loads(text) == {
+        "schema_version": 1,
+        "success": False,
+        "dry_run": False,
+        "run": "r1",
+        "remove": [
+            {
+                "name": ODD,
+                "path": f"/conda/pkgs/{ODD}",
+                "bytes": 7,
+                "verdict": "unused",
+                "action": "move",
+                "last_use_ns": NOON_NS,
+            },
+            {
+                "name": "a.conda",
+                "path": "/conda/pkgs/a.conda",
+                "bytes": 5,
+                "verdict": "unused",
+                "action": "unlink",
+                "last_use_ns": None,
+            },
+        ],
+        "keep": [
+            {
+                "name": "b-1-0",
+                "path": "/conda/pkgs/b-1-0",
+                "bytes": 3,
+                "verdict": "linked",
+                "reason": "hard links in one",
+                "witnesses": [{"name": ODD, "prefix": f"/envs/{ODD}", "use": "hardlink"}],
+            }
+        ],
+        "probes": ["/e/.tmp.index.json.0"],
+        "planned_bytes": 12,
+        "held_bytes": 1,
+        "freed_bytes": 5,
+        "removed": ["/conda/pkgs/a.conda"],
+        "held": [f"/conda/pkgs/{ODD}"],
+        "spared": [
+            {"name": ODD, "path": f"/conda/pkgs/{ODD}", "reason": "somebody is about to link it"}
+        ],
+        "returned": ["/conda/pkgs/c"],
+        "too_big": {"/conda/pkgs": 9},
+        "archived": 0,
+        "errors": ["refused", "/conda/pkgs/d: it failed"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("errors", "problems", "success"),
+    [([], [], True), (["refused"], [], False), ([], [PathProblem("/p", "it failed")], False)],
+)
+def test_json_is_a_success_where_nothing_was_refused_and_nothing_failed(
+    plan, errors, problems, success
+):
+    for dry_run in (True, False):
+        text = render_clean(plan(), Outcome(problems=problems), errors=errors, dry_run=dry_run)
+        answer = json.loads(text)
+        assert (answer["success"], answer["dry_run"]) == (success, dry_run)
+
+
+def test_of_what_is_refused_nothing_is_concluded(plan):
+    stream = io.StringIO()
+    print_plan(plan(), Terminal(stream), verbose=False, refused=True)
+    assert stream.getvalue() == ""

@@ -1,0 +1,102 @@
+"""The report as Markdown: what is drawn from it is what the terminal shows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from conda_hardlink_plugin.formatting import printable
+from conda_hardlink_plugin.render.markdown import MarkdownPage
+from conda_hardlink_plugin.render.output import Column
+from conda_hardlink_plugin.render.table import print_report
+from tests.support.figures import environment, report, small_report
+
+BLOCKS = {"table", "thead", "tbody", "tr", "th", "td", "paragraph", "blockquote"}
+COLUMNS = [Column("NAME", figures=False), Column("SIZE")]
+
+
+def drawn(text):
+    """The texts of cells and paragraphs, and the kinds of blocks, that a reader sees."""
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(text)
+    texts = []
+    for token in tokens:
+        if token.type == "inline":
+            assert {child.type for child in token.children} <= {
+                *("text", "softbreak", "text_special"),
+                *("strong_open", "strong_close", "em_open", "em_close"),
+            }, text
+            texts.append("".join(child.content for child in token.children))
+    return texts, {token.type.removesuffix("_open") for token in tokens if token.nesting == 1}
+
+
+def page_of(made, **more):
+    page = MarkdownPage()
+    print_report(made, page, quiet=True, **more)
+    return page.text
+
+
+def test_a_report_is_tables_a_sentence_and_warnings():
+    texts, kinds = drawn(page_of(small_report()))
+    assert kinds == BLOCKS
+    assert texts[:6] == ["ENVIRONMENT", "SIZE", "SHARED", "EXCLUSIVE", "WITH CLEAN", ""]
+    assert texts[6:11] == ["work", "2.0 MiB", "1.5 MiB", "512 KiB", "1.5 MiB"]
+    assert "/conda/pkgs" in texts
+    assert (
+        "4.0 MiB on disk; 6.0 MiB as copies: hard links save 2.0 MiB (33 %) and 20 inodes." in texts
+    )
+    assert "! 1 file is also linked from outside these trees." in texts
+
+
+def test_figures_are_set_to_the_right():
+    page = MarkdownPage()
+    page.table(COLUMNS, [["a", "1 B"]])
+    assert page.text == "| NAME | SIZE |\n| :--- | ---: |\n| a | 1 B |\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a|b",
+        "<img src=x onerror=alert(1)>",
+        "[text](javascript:alert(1))",
+        "`code`",
+        "**bold** __strong__ ~~gone~~",
+        "&lt;b&gt;",
+        "# heading",
+        "- item",
+        "1. item",
+        "---",
+        "back\\slash\\",
+        "new\nline",
+        "$math$",
+    ],
+)
+def test_a_name_is_drawn_as_it_stands(name):
+    page = MarkdownPage()
+    page.table(COLUMNS, [[name, "1 B"]])
+    page.say(f"{name}")
+    page.say(f"! {name}", style="yellow")
+    shown = printable(name)
+    texts, kinds = drawn(page.text)
+    assert texts == ["NAME", "SIZE", shown, "1 B", shown, f"! {shown}"]
+    assert kinds == BLOCKS
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_name_is_drawn_as_it_stands(name):
+    page = MarkdownPage()
+    page.table(COLUMNS, [[f"x{name}x", "1 B"]])
+    page.say(f"{name}x")
+    shown = printable(name)
+    texts, _ = drawn(page.text)
+    assert texts == ["NAME", "SIZE", f"x{shown}x", "1 B", re.sub("^ +", "", f"{shown}x")]
+
+
+def test_every_environment_has_its_row_however_many_there_are():
+    made = report(*(environment(f"e{number}") for number in range(500)))
+    texts, _ = drawn(page_of(made))
+    assert sum(text.startswith("e") for text in texts) == 500

@@ -1,0 +1,386 @@
+"""A report computed from small real trees: every figure against what is on the disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import replace
+
+import pytest
+
+from conda_hardlink_plugin.analysis.usage import Measure
+from conda_hardlink_plugin.analysis.verdicts import PackageUser, Terms
+from conda_hardlink_plugin.filesystem.problems import PathProblem
+from conda_hardlink_plugin.report.builder import build_report
+from conda_hardlink_plugin.report.model import DuRow, IfRemoved, Request
+from conda_hardlink_plugin.report.packages import PackageFigures
+from conda_hardlink_plugin.scan.inventory import Root, RootKind
+from conda_hardlink_plugin.scan.scanner import scan
+from tests.support.forking import in_child
+from tests.support.oracles import NOBODY
+from tests.support.small_installation import LATER, SmallInstallation, below
+from tests.support.trees import symlink, write
+
+APPARENT = Measure.APPARENT
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A cache with packages of which `one` alone has `mine`, both have `ours`, nobody `spare`."""
+    made = SmallInstallation(str(tmp_path))
+    mine = made.package("mine-1-0", {"lib/mine": b"m" * 5000})
+    ours = made.package("ours-1-0", {"lib/ours": b"o" * 3000})
+    made.package("spare-1-0", {"lib/spare": b"s" * 2000})
+    write(f"{made.caches[0]}/mine-1-0.conda", b"t" * 1000)
+    write(f"{made.caches[0]}/urls.txt", b"u" * 100)
+    one, other = made.environment("one"), made.environment("other")
+    made.install(one, mine)
+    made.install(one, ours)
+    made.install(other, ours)
+    write(f"{other}/own", b"x" * 700)
+    return made
+
+
+def size_of(*trees, measure=Measure.DISK):
+    """Return the bytes of trees together, each inode once."""
+    sizes = {}
+    for tree in trees:
+        for path in below(tree):
+            status = os.lstat(path)
+            amount = status.st_blocks * 512 if measure is Measure.DISK else status.st_size
+            sizes[status.st_dev, status.st_ino] = amount
+    return sum(sizes.values())
+
+
+def build(made, terms=LATER, **request):
+    inventory = made.scan(detailed="causes" in request or "detail" in request)
+    return build_report(
+        inventory,
+        names=made.names(),
+        filesystems=["ext4"] * len(inventory.roots),
+        request=Request(**request),
+        terms=terms,
+    )
+
+
+@pytest.mark.parametrize("measure", Measure)
+def test_sizes_are_those_on_the_disk_and_exclusive_is_what_removing_frees(made, measure):
+    cache, (one, other) = made.caches[0], made.prefixes
+    report = build(made, measure=measure)
+    everything = size_of(cache, one, other, measure=measure)
+    for row, prefix, name in zip(report.environments, (one, other), ("one", "other"), strict=True):
+        rest = [tree for tree in (cache, one, other) if tree != prefix]
+        assert (row.name, row.prefix) == (name, prefix)
+        assert row.size_bytes == size_of(prefix, measure=measure)
+        assert row.exclusive_bytes == everything - size_of(*rest, measure=measure)
+        assert row.shared_bytes + row.exclusive_bytes == row.size_bytes
+        assert row.links == len(below(prefix))
+        assert row.inodes == len(below(prefix))
+        assert (row.private, row.private_bytes) == (None, None)
+    totals = report.totals
+    assert totals.on_disk_bytes == everything
+    assert totals.as_copies_bytes == sum(
+        size_of(tree, measure=measure) for tree in (cache, one, other)
+    )
+    assert totals.saved_bytes == totals.as_copies_bytes - everything
+    assert totals.saved_inodes == 3  # `mine` once, `ours` twice
+    assert totals.links == totals.inodes + 3
+    assert (totals.outside_links, totals.outside_linked_inodes) == (0, 0)
+    assert [device.on_disk_bytes for device in report.devices] == [everything]
+    assert report.devices[0].roots == (cache, one, other)
+
+
+def test_with_clean_is_what_removing_an_environment_and_its_packages_frees(made):
+    cache, (one, other) = made.caches[0], made.prefixes
+    before = size_of(cache, one, other)
+    with_clean = {row.name: row.with_clean_bytes for row in build(made).environments}
+    shutil.rmtree(one)
+    shutil.rmtree(f"{cache}/mine-1-0")
+    assert with_clean["one"] == before - size_of(cache, other)
+
+
+@pytest.mark.parametrize(
+    ("kept_by", "goes"), [("nothing", True), ("age", True), ("url", False), ("unseen", False)]
+)
+def test_with_clean_has_the_packages_that_a_clean_soon_after_would_remove(made, kept_by, goes):
+    """One that was extracted a moment ago is among them: the environment is not removed yet."""
+    terms = Terms(time.time_ns()) if kept_by == "age" else LATER
+    if kept_by == "url":
+        os.unlink(f"{made.caches[0]}/mine-1-0.conda")
+        write(f"{made.caches[0]}/mine-1-0/info/repodata_record.json", b"{}")
+    if kept_by == "unseen":
+        terms = replace(LATER, unseen=(PathProblem("/disk/env", "why"),))
+    report = build(made, terms, if_removed=(made.prefixes[0],))
+    one, other = report.environments
+    with_clean = one.with_clean_bytes
+    assert with_clean == report.if_removed.freed_with_clean_bytes
+    package = f"{made.caches[0]}/mine-1-0"
+    both = size_of(made.prefixes[0], package) - size_of(f"{made.caches[0]}/ours-1-0/lib/ours")
+    assert with_clean == (both if goes else one.exclusive_bytes)
+    assert other.with_clean_bytes == other.exclusive_bytes
+
+
+def moved_aside(cache, name, size):
+    return write(f"{cache}/.conda-hardlinks/{name}/lib/file", b"x" * size).removesuffix("/lib/file")
+
+
+def test_a_cache_is_split_into_what_each_byte_is_there_for(made):
+    cache = made.caches[0]
+    kept = made.package("kept-1-0", {"lib/kept": b"k" * 20_000})
+    os.unlink(f"{kept}/info/repodata_record.json")
+    held = moved_aside(cache, "held-99-r1-a-1-0", 30_000)
+    purged = moved_aside(cache, "purge-r1-b-1-0", 40_000)
+    moving = made.package(".conda-hardlinks/moving-r1-c-1-0", {"lib/c": b"c" * 50_000})
+    write(f"{cache}/left.c~", b"l" * 60_000)
+    (row,) = build(made).caches
+    assert row.path == cache
+    assert row.size_bytes == size_of(cache)
+    assert row.used_bytes == size_of(f"{cache}/mine-1-0", f"{cache}/ours-1-0")
+    assert row.kept_bytes == size_of(kept)
+    assert row.unused_bytes == size_of(f"{cache}/spare-1-0", moving)
+    assert row.tarball_bytes == size_of(f"{cache}/mine-1-0.conda")
+    assert row.quarantine_bytes == size_of(held, purged)
+    rest = [f"{cache}/left.c~", f"{cache}/urls.txt"]
+    folders = [cache, f"{cache}/.conda-hardlinks"]
+    assert row.other_bytes == size_of(*rest) + sum(os.lstat(x).st_blocks * 512 for x in folders)
+    parts = (row.used_bytes, row.kept_bytes, row.unused_bytes, row.tarball_bytes)
+    assert sum(parts) + row.quarantine_bytes + row.other_bytes == row.size_bytes
+    assert (row.packages, row.kept_packages, row.unused_packages) == (5, 1, 2)
+    assert row.links == row.inodes == len(below(cache))
+
+
+@pytest.mark.parametrize(
+    ("terms", "verdict"),
+    [
+        (LATER, "unused"),
+        (replace(LATER, grace_ns=2**62), "recent"),
+        (replace(LATER, unseen=(PathProblem("/disk/env", "why"),)), "unverifiable"),
+        (replace(LATER, unseen=(PathProblem("/disk/env", "why"),), ignored=("/disk",)), "unused"),
+    ],
+)
+def test_the_terms_decide_what_of_a_cache_is_unused_and_what_is_kept(made, terms, verdict):
+    spare = size_of(f"{made.caches[0]}/spare-1-0")
+    report = build(made, terms, packages=True)
+    (row,) = report.caches
+    found = (row.unused_bytes, row.unused_packages, row.kept_bytes, row.kept_packages)
+    assert found == ((spare, 1, 0, 0) if verdict == "unused" else (0, 0, spare, 1))
+    used = size_of(*(f"{made.caches[0]}/{name}-1-0" for name in ("mine", "ours")))
+    assert row.used_bytes == used
+    assert {package.name: package.verdict for package in report.packages} == {
+        "mine-1-0": "linked",
+        "ours-1-0": "linked",
+        "spare-1-0": verdict,
+    }
+    assert [package.name for package in report.packages if package.unused] == (
+        ["spare-1-0"] if verdict == "unused" else []
+    )
+
+
+def test_packages_say_who_uses_them_and_how(made):
+    cache, (one, other) = made.caches[0], made.prefixes
+    symlink(f"{cache}/mine-1-0/lib/mine", f"{other}/mine")
+    made.package("meta-1-0", {})
+    made.record(other, "meta-1-0", {})
+    os.link(f"{cache}/ours-1-0/lib/ours", os.path.join(made.directory, "unseen"))
+    packages = {package.name: package for package in build(made, packages=True).packages}
+    assert list(packages) == sorted(packages)
+    assert {
+        name: [(user.name, user.use) for user in row.environments] for name, row in packages.items()
+    } == {
+        "mine-1-0": [("one", "hardlink"), ("other", "softlink")],
+        "ours-1-0": [("one", "hardlink"), ("other", "hardlink")],
+        "spare-1-0": [],
+        "meta-1-0": [("other", "record")],
+    }
+    assert [name for name, row in packages.items() if row.unused] == ["spare-1-0"]
+    assert [name for name, row in packages.items() if row.used_outside] == ["ours-1-0"]
+    assert packages["meta-1-0"].verdict == "recorded"
+    assert packages["mine-1-0"] == PackageFigures(
+        name="mine-1-0",
+        path=f"{cache}/mine-1-0",
+        size_bytes=size_of(f"{cache}/mine-1-0"),
+        environments=(PackageUser("one", one, "hardlink"), PackageUser("other", other, "softlink")),
+        used_outside=False,
+        verdict="linked",
+        unused=False,
+    )
+
+
+def test_du_lists_each_alone_and_after_those_before_it(made):
+    cache, (one, other) = made.caches[0], made.prefixes
+    rows = build(made, du=True).du
+    together = [size_of(cache), size_of(cache, one), size_of(cache, one, other)]
+    assert rows == (
+        DuRow(cache, size_of(cache), together[0]),
+        DuRow(one, size_of(one), together[1] - together[0]),
+        DuRow(other, size_of(other), together[2] - together[1]),
+    )
+
+
+def test_du_lists_an_environment_that_holds_others_after_them(made, tmp_path):
+    """GNU du counts the inner ones in the outer one, unless it has met them before."""
+    write(f"{tmp_path}/conda-meta/history")
+    made.prefixes.append(str(tmp_path))
+    one, other, base = made.prefixes
+    rows = build(made, du=True).du
+    assert [row.path for row in rows] == [made.caches[0], one, other, base]
+    assert sum(row.added_bytes for row in rows) == size_of(base)
+
+
+def test_removing_environments_together_frees_more_than_each(made):
+    cache, (one, other) = made.caches[0], made.prefixes
+    report = build(made, if_removed=(one, other))
+    everything = size_of(cache, one, other)
+    assert report.if_removed.environments == ("one", "other")
+    assert report.if_removed.freed_bytes == everything - size_of(cache)
+    shutil.rmtree(f"{cache}/mine-1-0")
+    shutil.rmtree(f"{cache}/ours-1-0")
+    assert report.if_removed.freed_with_clean_bytes == everything - size_of(cache)
+    assert report.if_removed.freed_with_clean_bytes > sum(
+        row.with_clean_bytes for row in report.environments
+    )
+
+
+def test_an_environment_named_twice_is_removed_once(made):
+    one = made.prefixes[0]
+    twice = build(made, if_removed=(one, one)).if_removed
+    row = build(made).environments[0]
+    assert twice == IfRemoved(("one",), (), row.exclusive_bytes, row.with_clean_bytes)
+
+
+def test_causes_add_up_for_every_environment(made):
+    report = build(made, causes=True)
+    for row in report.environments:
+        assert row.private_bytes == row.exclusive_bytes == sum(row.private.values())
+    assert report.environments[1].private["unowned"] == size_of(f"{made.prefixes[1]}/own")
+    assert report.detail is None
+
+
+def test_one_environment_from_close_by(made):
+    one = made.prefixes[0]
+    detail = build(made, detail=one, measure=APPARENT).detail
+    assert detail.prefix == one
+    assert [(item.name, item.shared_bytes) for item in detail.shares_with] == [("other", 3000)]
+    assert [item.name for item in detail.packages] == ["mine-1-0", "ours-1-0"]
+
+
+def test_an_alias_serves_as_well_as_the_path_that_was_scanned(made, tmp_path):
+    one, alias = made.prefixes[0], f"{tmp_path}/alias"
+    symlink(one, alias)
+    made.prefixes.append(alias)
+    report = build(made, detail=alias, if_removed=(alias,))
+    assert report.aliases == {alias: one}
+    assert [row.prefix for row in report.environments] == made.prefixes[:2]
+    assert report.detail.prefix == one
+    assert report.if_removed.environments == ("one",)
+    assert report.if_removed.freed_bytes == report.environments[0].exclusive_bytes
+
+
+def test_a_softlinked_environment_counts_what_its_links_lead_to_once(made):
+    soft = made.environment("soft")
+    made.install(soft, f"{made.caches[0]}/mine-1-0", "softlink")
+    symlink(f"{made.caches[0]}/mine-1-0/lib/mine", f"{soft}/again")
+    symlink(f"{made.caches[0]}/gone", f"{soft}/broken")
+    row = build(made, measure=APPARENT, causes=True).environments[2]
+    assert (row.softlinked, row.softlinked_bytes) == (True, 5000)
+    assert (row.softlinks, row.broken_softlinks) == (3, 1)
+    assert row.size_bytes == size_of(soft, measure=APPARENT)
+    assert row.private["symlinks"] == os.lstat(f"{soft}/lib/mine").st_size
+    assert row.private["copied"] == 0
+
+
+def test_an_environment_that_is_gone_by_now_has_no_bytes_and_is_told(made):
+    gone = made.environment("gone")
+    shutil.rmtree(gone)
+    report = build(made, causes=True)
+    row = report.environments[2]
+    assert (row.size_bytes, row.exclusive_bytes, row.with_clean_bytes, row.links) == (0, 0, 0, 0)
+    assert row.on_other_filesystem is False
+    assert sum(row.private.values()) == 0
+    assert report.warnings[0].startswith("1 path vanished")
+
+
+@pytest.mark.parametrize("hidden", ["cache", "environment"])
+def test_what_could_be_read_only_in_part_is_marked_in_its_row(hidden):
+    with tempfile.TemporaryDirectory() as top:  # pytest's own lets nobody else in
+        os.chmod(top, 0o755)
+        made = SmallInstallation(top)
+        package, prefix = made.package("mine-1-0", {"lib/mine": b"m"}), made.environment("one")
+        made.install(prefix, package)
+        folder = os.path.join(package if hidden == "cache" else prefix, "lib")
+        os.chmod(folder, 0o000)
+
+        def marked():
+            report = build(made)
+            return report.incomplete, [
+                row.incomplete for row in (*report.caches, *report.environments)
+            ]
+
+        assert in_child(marked, user=NOBODY) == (True, [hidden == "cache", hidden == "environment"])
+        os.chmod(folder, 0o755)
+
+
+def test_an_environment_without_a_name_is_called_by_its_path(made):
+    inventory = made.scan()
+    report = build_report(
+        inventory,
+        names={},
+        filesystems=["", "", ""],
+        request=Request(packages=True),
+        terms=LATER,
+    )
+    assert [row.name for row in report.environments] == made.prefixes
+    assert report.packages[0].environments[0].name == made.prefixes[0]
+
+
+def test_a_record_that_cannot_be_read_is_told_where_causes_are_asked_for(made):
+    path = write(f"{made.prefixes[0]}/conda-meta/broken-1-0.json", b"{")
+    assert build(made).unreadable == ()
+    report = build(made, causes=True)
+    (problem,) = report.unreadable
+    assert problem.path == path
+    assert report.warnings == (
+        (
+            "1 record of installed packages could not be read, and what they list counts as"
+            f" unowned ({path}: {problem.reason})."
+        ),
+    )
+
+
+def test_what_the_installation_could_not_see_is_passed_on(made):
+    hidden, unsearched = PathProblem("/disk/env", "why"), PathProblem("/envs", "permission denied")
+    report = build_report(
+        made.scan(),
+        names=made.names(),
+        filesystems=["", "", ""],
+        request=Request(),
+        terms=LATER,
+        unreachable=[hidden],
+        unreadable=[unsearched],
+        stale=["/gone"],
+    )
+    assert report.unreachable == (hidden,)
+    assert report.unreadable == (unsearched,)
+    assert report.stale == ("/gone",)
+    assert report.warnings[0].startswith("1 folder could not be looked through")
+
+
+def test_parts_that_were_not_asked_for_are_not_there(made):
+    report = build(made)
+    assert (report.packages, report.du, report.if_removed, report.detail) == (None,) * 4
+
+
+def test_a_machine_with_an_empty_cache_alone_has_a_report(tmp_path):
+    inventory = scan([Root(RootKind.CACHE, str(tmp_path))])
+    report = build_report(
+        inventory,
+        names={},
+        filesystems=["ext4"],
+        request=Request(packages=True, du=True, causes=True),
+        terms=LATER,
+    )
+    assert report.environments == ()
+    assert report.packages == ()
+    assert report.totals.on_disk_bytes == size_of(str(tmp_path))

@@ -1,0 +1,451 @@
+"""The file of the index: damaged, of others, written twice at once, or not at all."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conda_hardlink_plugin.analysis.index_totals import index_totals
+from conda_hardlink_plugin.analysis.usage import Usage
+from conda_hardlink_plugin.filesystem.mounts import MountTable, read_mount_table
+from conda_hardlink_plugin.scan.combine import combine
+from conda_hardlink_plugin.scan.crew import start_crew
+from conda_hardlink_plugin.scan.index.file import clear_index, index_path, new_index, open_index
+from conda_hardlink_plugin.scan.index.page import Page, pack_page, unpack_pages
+from conda_hardlink_plugin.scan.index.status import status_of
+from conda_hardlink_plugin.scan.index.store import store
+from conda_hardlink_plugin.scan.index.trailer import index_folder, read_totals
+from conda_hardlink_plugin.scan.inventory import ReadingMode
+from conda_hardlink_plugin.scan.scan_roots import survey_roots
+from conda_hardlink_plugin.scan.scanner import scan
+from conda_hardlink_plugin.scan.walker import Walker
+from tests.support.forking import allow_descriptors, forked, in_child
+from tests.support.oracles import NOBODY, open_descriptors
+from tests.support.repository import TOP
+from tests.support.scanning import Partly, analysis, look_up, next_tick, trusting, write_index
+from tests.support.trees import (
+    cache_root,
+    environment_root,
+    install,
+    make_installation,
+    package,
+    write,
+)
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+
+
+@pytest.fixture
+def made(tmp_path):
+    return make_installation(str(tmp_path))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return str(tmp_path / "cache" / "index")
+
+
+@pytest.fixture
+def indexed(made, folder):
+    """An installation, when all of it is in an index."""
+    write_index(folder, made.roots)
+    next_tick(folder)
+    return made
+
+
+def again(folder, roots, *, quick=False, partly=False):
+    with trusting(), look_up(folder, quick=quick) as lookup:
+        return scan(roots, processes=1, lookup=Partly(lookup) if partly else lookup)
+
+
+def contents(folder):
+    with open(index_path(folder), "rb") as file:
+        return file.read()
+
+
+def test_an_index_is_for_its_user_alone(indexed, folder):
+    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+    assert stat.S_IMODE(os.stat(index_path(folder)).st_mode) == 0o600
+    assert os.listdir(folder) == [os.path.basename(index_path(folder))]
+
+
+def test_an_index_that_holds_is_not_written_again(indexed, folder):
+    before = contents(folder)
+    assert again(folder, indexed.roots).reading.mode is ReadingMode.EXACT
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_scans_leave_nothing_open(indexed, folder, quick):
+    before = open_descriptors()
+    again(folder, indexed.roots, quick=quick)
+    write(f"{indexed.first}/new")
+    again(folder, indexed.roots, quick=quick)
+    assert open_descriptors() == before
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory):
+    """An installation, what is in it, its index, and where that is."""
+    made = make_installation(str(tmp_path_factory.mktemp("damaged")))
+    os.symlink("own", f"{made.first}/lib/link")
+    folder = str(tmp_path_factory.mktemp("index"))
+    inventory = write_index(folder, made.roots)
+    return made, analysis(inventory), contents(folder), folder
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 10**9), st.integers(1, 255), st.booleans(), st.booleans())
+def test_a_byte_that_is_another_one_makes_nothing_wrong(damaged, place, bits, partly, quick):
+    made, expected, content, folder = damaged
+    place %= len(content)
+    changed = bytes([content[place] ^ bits])
+    write(index_path(folder), content[:place] + changed + content[place + 1 :])
+    assert analysis(again(folder, made.roots, partly=partly, quick=quick)) == expected
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 10**9), st.binary(max_size=100), st.booleans())
+def test_an_index_that_was_cut_off_makes_nothing_wrong(damaged, length, more, partly):
+    made, expected, content, folder = damaged
+    write(index_path(folder), content[: length % len(content)] + more)
+    assert analysis(again(folder, made.roots, partly=partly)) == expected
+
+
+def test_pages_come_back_as_they_were_packed_and_nothing_else_is_taken_for_them():
+    pages = [
+        Page(
+            unit, 2, 3, 4, 5, 6, 7, 8, 9, bytes(range(16)), bytes(range(16, 32)), 12, settled=False
+        )
+        for unit in range(3)
+    ]
+    packed = b"".join(map(pack_page, pages))
+    assert list(unpack_pages(packed)) == pages
+    with pytest.raises(ValueError, match="not whole"):
+        unpack_pages(packed[:-1])
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"x" * 100, b"\0" * 10_000])
+def test_another_file_is_no_index_and_is_replaced(made, folder, content):
+    write(index_path(folder), content)
+    assert again(folder, made.roots).reading.mode is ReadingMode.FULL
+    assert again(folder, made.roots).reading.mode is ReadingMode.EXACT
+
+
+def test_a_pipe_and_a_symlink_are_no_index_and_are_replaced(indexed, folder, tmp_path):
+    elsewhere = f"{tmp_path}/elsewhere"
+    path = index_path(folder)
+    os.rename(path, elsewhere)
+    os.symlink(elsewhere, path)
+    before = os.stat(elsewhere)
+    assert again(folder, indexed.roots).reading.mode is ReadingMode.FULL
+    assert not os.path.islink(path)
+    assert os.stat(elsewhere) == before
+    os.unlink(path)
+    os.mkfifo(path)
+    assert again(folder, indexed.roots).reading.mode is ReadingMode.FULL
+    assert again(folder, indexed.roots).reading.mode is ReadingMode.EXACT
+
+
+def test_where_there_can_be_no_index_everything_is_read(made, folder, tmp_path):
+    os.makedirs(index_path(folder))
+    for _ in range(2):
+        assert analysis(again(folder, made.roots)) == analysis(scan(made.roots, processes=1))
+    nowhere = f"{write(f'{tmp_path}/file')}/index"
+    assert again(nowhere, made.roots).reading.mode is ReadingMode.FULL
+
+
+@as_root
+def test_an_index_of_somebody_else_is_none(indexed, folder):
+    os.chown(index_path(folder), NOBODY, NOBODY)
+    assert again(folder, indexed.roots).reading.mode is ReadingMode.FULL
+    os.chown(folder, NOBODY, NOBODY)
+    os.chown(index_path(folder), NOBODY, NOBODY)
+    assert again(folder, indexed.roots).reading.mode is ReadingMode.FULL
+    assert os.stat(index_path(folder)).st_uid == NOBODY, "it was written again"
+
+
+@as_root
+def test_an_administrator_makes_no_folder_in_the_home_of_a_user(made, tmp_path):
+    home = f"{tmp_path}/home"
+    os.mkdir(home)
+    os.chown(home, NOBODY, NOBODY)
+    again(f"{home}/.cache/conda/hardlinks", made.roots)
+    assert os.listdir(home) == []
+
+
+def test_who_may_not_write_has_the_report_without_an_index():
+    with tempfile.TemporaryDirectory() as top:
+        os.chmod(top, 0o755)
+        made, folder = make_installation(top), f"{top}/read-only"
+        os.mkdir(folder, 0o555)
+        expected = analysis(scan(made.roots, processes=1))
+        assert in_child(lambda: analysis(again(folder, made.roots)), user=NOBODY) == expected
+        assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("allowed", [0, 100, 1_000, 2_500])
+def test_where_it_does_not_fit_on_the_disk_there_is_none(made, folder, allowed):
+    def limited():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, allowed))
+        return analysis(again(folder, made.roots))
+
+    assert in_child(limited) == analysis(scan(made.roots, processes=1))
+    assert os.listdir(folder) == []
+
+
+def test_the_last_one_stays_where_the_next_one_does_not_fit(indexed, folder):
+    before = contents(folder)
+    write(f"{indexed.first}/lib/new")
+
+    def limited():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+        return analysis(again(folder, indexed.roots))
+
+    assert in_child(limited) == analysis(scan(indexed.roots, processes=1))
+    assert contents(folder) == before
+
+
+def test_where_a_part_was_not_written_there_is_none(made, folder):
+    scan_roots = survey_roots(made.roots, (), read_mount_table())
+    walker = Walker(scan_roots, ())
+    for number in range(len(scan_roots.roots)):
+        walker.open_root(number)
+        walker.read(sys.maxsize)
+    found = walker.findings()
+    walker.close()
+    assert found.pages is None
+    inventory = combine([found], scan_roots, {})
+    with new_index(folder, 0, index_totals) as new:
+        store(new, inventory, scan_roots, [found], None)
+    assert os.listdir(folder) == []
+
+
+def test_two_at_once_are_both_right(indexed, folder):
+    """The second one has replaced the index before the first one has looked at it."""
+    write(f"{indexed.first}/lib/new", b"n" * 5_000)
+    expected = analysis(scan(indexed.roots, processes=1))
+    with trusting(), look_up(folder, quick=False) as first:
+        assert analysis(again(folder, indexed.roots)) == expected
+        assert analysis(scan(indexed.roots, processes=1, lookup=first)) == expected
+    assert again(folder, indexed.roots).reading.mode is ReadingMode.EXACT
+    assert analysis(again(folder, indexed.roots, partly=True)) == expected
+
+
+def test_what_a_killed_report_has_left_is_tidied_up_and_what_a_living_one_writes_is_not(
+    made, folder
+):
+    readable, writable = os.pipe()
+
+    def written_in_part():
+        def stop(_links):
+            os.write(writable, b"x")
+            signal.pause()
+
+        for number in range(6_000):  # enough to tell of
+            os.link(f"{made.first}/lib/own", f"{made.first}/lib/own-{number}")
+        with look_up(folder, quick=False) as lookup:
+            scan(made.roots, processes=1, lookup=lookup, on_progress=stop)
+
+    with forked(written_in_part) as process:
+        assert os.read(readable, 1)
+        (left,) = os.listdir(folder)
+        again(folder, made.roots)
+        assert left in os.listdir(folder), "the file of a living process was removed"
+        process.kill()
+    assert left in os.listdir(folder)
+    write(f"{made.first}/lib/one-more")
+    again(folder, made.roots)
+    assert left not in os.listdir(folder)
+    os.close(readable)
+    os.close(writable)
+    assert analysis(again(folder, made.roots)) == analysis(scan(made.roots, processes=1))
+
+
+def test_there_is_no_index_of_what_may_be_met_twice(made, folder):
+    unknown = MountTable((), known=False)
+    with look_up(folder, quick=False) as lookup:
+        inventory = scan(made.roots, processes=1, lookup=lookup, mounts=unknown)
+    assert inventory.reading.mode is ReadingMode.FULL
+    assert not os.path.exists(index_path(folder))
+
+
+def test_an_index_is_not_used_where_something_may_be_met_twice(indexed, folder):
+    unknown = MountTable((), known=False)
+    with look_up(folder, quick=True) as lookup:
+        inventory = scan(indexed.roots, processes=1, lookup=lookup, mounts=unknown)
+    assert inventory.reading.mode is ReadingMode.FULL
+
+
+def test_names_in_another_encoding_are_not_taken_from_an_index(tmp_path, folder):
+    """The same bytes would be other text, and other text the same bytes."""
+    code = (
+        "import sys\n"
+        "from conda_hardlink_plugin.scan.index import page\n"
+        "from conda_hardlink_plugin.analysis.index_totals import index_totals\n"
+        "from conda_hardlink_plugin.scan.index.lookup import look_up\n"
+        "from conda_hardlink_plugin.scan.inventory import Root, RootKind\n"
+        "from conda_hardlink_plugin.scan.scanner import scan\n"
+        "page.RACY_NS = -10**19\n"
+        "with look_up(sys.argv[1], quick=False, totals_of=index_totals) as lookup:\n"
+        "    roots = [Root(RootKind.ENVIRONMENT, sys.argv[2])]\n"
+        "    print(scan(roots, processes=1, lookup=lookup).reading.mode.value)\n"
+    )
+    prefix = f"{tmp_path}/env"
+    write(f"{prefix}/ünïcödé")
+    utf_8 = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
+    other = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    modes = [
+        subprocess.run(
+            [sys.executable, "-c", code, folder, prefix],
+            env=os.environ | encoding,
+            cwd=TOP,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        for encoding in (utf_8, utf_8, other, other, utf_8)
+    ]
+    assert modes == ["full", "exact", "full", "exact", "full"]
+
+
+@pytest.fixture
+def wide(tmp_path):
+    """A cache with many packages, and environments that have some of them."""
+    cache = f"{tmp_path}/pkgs"
+    extracted = [
+        package(cache, f"p{number}-1-0", {f"lib/p{number}/f{file}": b"x" for file in range(3)})
+        for number in range(80)
+    ]
+    prefixes = [f"{tmp_path}/envs/{name}" for name in ("first", "second", "third")]
+    for shift, prefix in enumerate(prefixes):
+        for one in extracted[shift * 20 : shift * 20 + 40]:
+            install(one, prefix)
+        for number in range(300):
+            write(f"{prefix}/own/d{number}/f", b"y" * number)
+    return [cache_root(cache), *map(environment_root, prefixes)]
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("changed", ["", "envs/first/own/d7/new", "pkgs/p1-1-0/new"])
+def test_what_several_processes_find_unchanged_is(wide, folder, tmp_path, quick, changed):
+    write_index(folder, wide)
+    next_tick(folder)
+    if changed:
+        write(f"{tmp_path}/{changed}", b"n" * 5_000)
+    with start_crew(3) as crew, look_up(folder, quick=quick, crew=crew) as lookup:
+        inventory = scan(wide, crew=crew, lookup=lookup)
+    quick_enough = quick and not changed
+    assert inventory.reading.mode is (ReadingMode.QUICK if quick_enough else ReadingMode.EXACT)
+    assert analysis(inventory) == analysis(scan(wide, processes=1))
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_there_may_be_more_environments_than_descriptors_are_allowed(tmp_path, folder, quick):
+    roots = [environment_root(f"{tmp_path}/envs/{number}") for number in range(300)]
+    for root in roots:
+        write(f"{root.path}/lib/file")
+    write_index(folder, roots)
+
+    def mode_with_few():
+        allow_descriptors(100)
+        with look_up(folder, quick=quick) as lookup:
+            return scan(roots, processes=1, lookup=lookup).reading.mode
+
+    assert in_child(mode_with_few) is (ReadingMode.QUICK if quick else ReadingMode.EXACT)
+
+
+def test_what_several_processes_write_is_an_index(wide, folder):
+    """Nothing of it is settled yet: each unit is read again, and written again."""
+    for _ in range(3):
+        with start_crew(3) as crew, look_up(folder, quick=False, crew=crew) as lookup:
+            inventory = scan(wide, crew=crew, lookup=lookup)
+        assert analysis(inventory) == analysis(scan(wide, processes=1))
+        with open_index(folder) as index:
+            assert {page.unit for page in index.stored.pages} >= set(range(len(inventory.units)))
+            assert sum(page.directories for page in index.stored.pages) == directories(wide)
+
+
+def directories(roots):
+    """How many directories are in some roots, themselves included."""
+    return sum(1 for root in roots for _ in os.walk(root.path))
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_where_one_that_looks_is_killed_everything_is_read(wide, folder, when, caplog):
+    write_index(folder, wide)
+    with start_crew(2) as crew:
+        pids = children()
+        if when == "before":
+            os.kill(pids[0], signal.SIGKILL)
+            os.waitid(os.P_PID, pids[0], os.WEXITED | os.WNOWAIT)
+        with look_up(folder, quick=False, crew=crew) as lookup:
+            if when == "while":
+                os.kill(pids[0], signal.SIGKILL)
+            inventory = scan(wide, crew=crew, lookup=lookup)
+    assert analysis(inventory) == analysis(scan(wide, processes=1))
+    assert "one failed" in caplog.text
+    assert children() == []
+
+
+def children():
+    """The processes that this one has started."""
+    with open(f"/proc/self/task/{os.getpid()}/children") as file:
+        return [int(pid) for pid in file.read().split()]
+
+
+def test_the_status_says_what_there_is(indexed, folder):
+    status = status_of(folder)
+    assert (status.usable, status.caches, status.environments) == (True, 1, 2)
+    assert status.links == sum(scan(indexed.roots, processes=1).links)
+    assert status.size_bytes == os.stat(index_path(folder)).st_blocks * 512
+    write(index_path(folder), b"damaged")
+    status = status_of(folder)
+    assert (status.usable, status.links, status.taken_s) == (False, None, None)
+    clear_index(folder)
+    assert os.listdir(folder) == []
+    assert status_of(folder).size_bytes is None
+    clear_index(folder)
+
+
+def test_an_exact_look_is_later_than_the_index_and_a_quick_one_says_when_that_was(indexed, folder):
+    os.utime(index_path(folder), (1_000, 1_000))
+    assert again(folder, indexed.roots, quick=True).reading.taken_s == 1_000
+    assert again(folder, indexed.roots).reading.taken_s is None
+    assert again(folder, indexed.roots, quick=True).reading.taken_s > 1_000
+
+
+def test_the_totals_are_to_be_had_without_the_rest(indexed, folder):
+    os.utime(index_path(folder), (1_000, 1_000))
+    totals, taken_s = read_totals(folder)
+    usage = Usage(scan(indexed.roots, processes=1))
+    assert (totals.on_disk_bytes, totals.as_copies_bytes) == (usage.on_disk, usage.as_copies)
+    assert (totals.caches, totals.environments, totals.incomplete, taken_s) == (1, 2, 0, 1_000)
+    clear_index(folder)
+    assert read_totals(folder) is None
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(1, 60), st.integers(1, 255))
+def test_totals_of_a_damaged_index_are_none(damaged, place, bits):
+    _, _, content, folder = damaged
+    changed = bytes([content[-place] ^ bits])
+    write(index_path(folder), content[:-place] + changed + content[len(content) - place + 1 :])
+    assert read_totals(folder) is None
+
+
+def test_the_folder_is_where_conda_has_the_cache_of_a_user(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/of-mine")
+    assert index_folder().startswith("/home/of-mine/")
+    assert index_folder().endswith("/conda/hardlinks")

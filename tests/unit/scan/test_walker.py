@@ -1,0 +1,341 @@
+"""Trees that change, forbid, or go deep: right figures, a stated problem, nothing left open."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import shutil
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conda_hardlink_plugin.analysis.usage import Usage
+from conda_hardlink_plugin.scan.inventory import ProblemKind, UnitKind
+from conda_hardlink_plugin.scan.scanner import scan as scan_alone
+
+from ...support.forking import allow_descriptors, in_child
+from ...support.oracles import NOBODY, du, open_descriptors
+from ...support.scanning import Way, scan
+from ...support.trees import (
+    cache_root,
+    environment_root,
+    link,
+    make_chain,
+    make_installation,
+    many_links,
+    package,
+    symlink,
+    write,
+)
+
+pytestmark = pytest.mark.usefixtures("each_reading")
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from conda_hardlink_plugin.scan.inventory import Inventory, Root
+
+ENOUGH = 6_000  # entries after which a scan has told its progress
+
+
+@pytest.fixture
+def open_top():
+    """A folder that every user may enter, gone afterwards however deep or forbidden it is."""
+    top = tempfile.mkdtemp()
+    os.chmod(top, 0o755)
+    yield top
+    subprocess.run(["chmod", "-R", "u+rwx", top], check=False)
+    subprocess.run(["rm", "-rf", top], check=True)
+
+
+def problems(inventory: Inventory) -> list[tuple[ProblemKind, str]]:
+    return sorted(
+        ((problem.kind, problem.path) for problem in inventory.problems), key=lambda pair: pair[1]
+    )
+
+
+def as_ordinary_user(roots: Sequence[Root]) -> tuple[Usage, list[int]]:
+    """Return the usage that an ordinary user sees, and what `du` tells that user."""
+    paths = [root.path for root in roots]
+    return in_child(lambda: (Usage(scan(roots)), du(*paths, tolerate=True)), user=NOBODY)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o111])
+def test_an_unreadable_folder_counts_for_itself_and_is_named(open_top, mode):
+    made = make_installation(open_top)
+    os.chmod(f"{made.first}/lib", mode)
+    os.chmod(made.unused, mode)
+    usage, by_du = as_ordinary_user(made.roots)
+    assert usage.added([0, 1, 2]) == by_du
+    assert problems(usage.inventory) == [
+        (ProblemKind.UNREADABLE, f"{made.first}/lib"),
+        (ProblemKind.UNREADABLE, made.unused),
+    ]
+    assert {problem.reason for problem in usage.inventory.problems} == {"Permission denied"}
+    assert usage.outside_links == 3  # to two files of shared and one of mine in first/lib
+
+
+def test_a_package_whose_folder_is_unreadable_belongs_to_the_rest_of_the_cache(open_top):
+    made = make_installation(open_top)
+    os.chmod(made.unused, 0o000)
+    usage, _ = as_ordinary_user(made.roots)
+    assert made.unused not in {unit.path for unit in usage.inventory.units}
+    kinds = [unit.kind for unit in usage.inventory.units]
+    assert kinds.count(UnitKind.PACKAGE) == 2
+
+
+def test_an_unreadable_root_counts_for_itself_and_is_named(open_top):
+    made = make_installation(open_top)
+    os.chmod(made.first, 0o000)
+    usage, by_du = as_ordinary_user(made.roots)
+    assert usage.added([0, 1, 2]) == by_du
+    assert problems(usage.inventory) == [(ProblemKind.UNREADABLE, made.first)]
+    assert usage.inventory.links[1] == usage.inodes_by_root[1] == 1
+    assert 1 not in usage.inventory.records
+
+
+def test_a_root_that_cannot_even_be_reached_is_named_once(open_top):
+    made = make_installation(open_top)
+    os.chmod(f"{open_top}/envs", 0o000)
+    usage, _ = as_ordinary_user([*made.roots, environment_root(made.first)])
+    assert usage.unique_by_root == [du(made.cache)[0], 0, 0]
+    assert problems(usage.inventory) == [
+        (ProblemKind.UNREADABLE, made.first),
+        (ProblemKind.UNREADABLE, made.second),
+    ]
+
+
+def test_an_unreadable_root_inside_a_root_is_counted_once(open_top):
+    made = make_installation(open_top)
+    inner = f"{made.first}/inner"
+    write(f"{inner}/f", b"x" * 9_000)
+    os.chmod(inner, 0o000)
+    usage, _ = as_ordinary_user([*made.roots, environment_root(inner)])
+    assert usage.on_disk == du(*made.paths, exclude=[f"{inner}/f"])[0] + sum(
+        du(*made.paths, exclude=[f"{inner}/f"])[1:]
+    )
+    assert problems(usage.inventory) == [(ProblemKind.UNREADABLE, inner)]
+
+
+def test_in_a_folder_that_can_be_listed_only_what_is_known_counts_and_the_rest_is_named(open_top):
+    made = make_installation(open_top)
+    folder = f"{made.first}/only-listed"
+    own = write(f"{folder}/own", b"x" * 9_000)
+    link(f"{made.unused}/lib/unused", f"{folder}/known")
+    os.mkdir(f"{folder}/folder")
+    truth = du(*made.paths, exclude=[own, f"{folder}/folder"])
+    os.chmod(folder, 0o444)
+    usage, _ = as_ordinary_user(made.roots)
+    assert usage.added([0, 1, 2]) == truth
+    assert problems(usage.inventory) == [
+        (ProblemKind.UNREADABLE, f"{folder}/folder"),
+        (ProblemKind.UNREADABLE, own),
+    ]
+
+
+def test_a_whole_root_that_can_be_listed_only_names_everything_in_it(open_top):
+    made = make_installation(open_top)
+    os.chmod(made.first, 0o444)
+    usage, by_du = as_ordinary_user(made.roots)
+    assert usage.added([0, 1, 2]) == by_du
+    expected = [f"{made.first}/{name}" for name in ("bin", "conda-meta", "empty", "lib")]
+    assert [path for _, path in problems(usage.inventory)] == expected
+
+
+def scan_while(roots: Sequence[Root], change: Callable[[], None]) -> Inventory:
+    """Scan roots of which the first is big, and change the others once it has been read."""
+    done = []
+
+    def on_progress(links: int) -> None:
+        if not done:
+            done.append(links)
+            change()
+
+    inventory = scan_alone(roots, on_progress=on_progress, processes=1)  # it tells often
+    assert done, "the scan told no progress"
+    return inventory
+
+
+@pytest.fixture
+def busy(tmp_path):
+    """A big cache, and an environment that has been opened and listed when progress is told."""
+    cache, prefix = f"{tmp_path}/pkgs", f"{tmp_path}/env"
+    many_links(write(f"{cache}/file", b"f"), f"{cache}/many", ENOUGH)
+    for name in ("a", "b", "c"):
+        write(f"{prefix}/{name}/{name}", name.encode() * 9_000)
+    return [cache_root(cache), environment_root(prefix)]
+
+
+def test_a_folder_that_vanishes_after_it_was_listed_is_named_and_not_counted(busy):
+    prefix = busy[1].path
+    inventory = scan_while(busy, lambda: shutil.rmtree(f"{prefix}/b"))
+    assert problems(inventory) == [(ProblemKind.VANISHED, f"{prefix}/b")]
+    assert Usage(inventory).added([0, 1]) == du(busy[0].path, prefix)
+
+
+@pytest.mark.parametrize("target", ["a", "/", "nowhere"])
+def test_a_folder_replaced_by_a_symlink_is_not_followed(busy, target):
+    prefix = busy[1].path
+
+    def replace() -> None:
+        shutil.rmtree(f"{prefix}/b")
+        os.symlink(target, f"{prefix}/b")
+
+    inventory = scan_while(busy, replace)
+    assert problems(inventory) == [(ProblemKind.VANISHED, f"{prefix}/b")]
+    assert Usage(inventory).added([0, 1]) == du(busy[0].path, prefix)  # a short one has no blocks
+
+
+def test_a_folder_replaced_by_a_file_or_a_pipe_is_named(busy):
+    prefix = busy[1].path
+
+    def replace() -> None:
+        for name in ("a", "b"):
+            shutil.rmtree(f"{prefix}/{name}")
+        write(f"{prefix}/a", b"x")
+        os.mkfifo(f"{prefix}/b")
+
+    assert problems(scan_while(busy, replace)) == [
+        (ProblemKind.VANISHED, f"{prefix}/a"),
+        (ProblemKind.VANISHED, f"{prefix}/b"),
+    ]
+
+
+def test_files_that_vanish_or_appear_before_their_folder_is_read_are_as_they_are_then(busy):
+    prefix = busy[1].path
+
+    def change() -> None:
+        os.unlink(f"{prefix}/a/a")
+        write(f"{prefix}/c/new", b"n" * 50_000)
+        write(f"{prefix}/c/deep/new", b"n" * 50_000)
+
+    inventory = scan_while(busy, change)
+    assert problems(inventory) == []
+    assert Usage(inventory).added([0, 1]) == du(busy[0].path, prefix)
+
+
+def test_a_root_that_vanishes_whole_is_named_folder_by_folder(busy):
+    prefix = busy[1].path
+    inventory = scan_while(busy, lambda: shutil.rmtree(prefix))
+    assert [path for _, path in problems(inventory)] == [f"{prefix}/{name}" for name in "abc"]
+    assert {problem.kind for problem in inventory.problems} == {ProblemKind.VANISHED}
+
+
+def test_links_made_while_scanning_are_not_taken_for_outside_links(busy):
+    cache, prefix = busy[0].path, busy[1].path
+    inventory = scan_while(busy, lambda: os.link(f"{cache}/file", f"{prefix}/b/late"))
+    usage = Usage(inventory)
+    assert (usage.outside_links, usage.surplus_inodes) == (0, 1)
+    assert usage.on_disk == sum(du(cache, prefix))
+
+
+@pytest.mark.parametrize("name", ["lib", "bin"])
+@pytest.mark.parametrize("detailed", [False, True])
+def test_a_file_that_vanishes_between_listing_and_stat_is_named(
+    tmp_path, monkeypatch, name, detailed
+):
+    made = make_installation(str(tmp_path))
+    doomed = write(f"{made.first}/{name}/doomed", b"x" * 9_000)
+    folder = os.stat(f"{made.first}/{name}").st_ino
+    scandir = os.scandir
+
+    @contextlib.contextmanager
+    def listed_then_gone(descriptor):
+        with scandir(descriptor) as entries:
+            listed = list(entries)
+        if os.fstat(descriptor).st_ino == folder:
+            os.unlink(doomed)
+        yield iter(listed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", listed_then_gone)
+        inventory = scan_alone(made.roots, detailed=made.paths if detailed else (), processes=1)
+    assert problems(inventory) == [(ProblemKind.VANISHED, doomed)]
+    assert Usage(inventory).added([0, 1, 2]) == du(*made.paths)
+
+
+def test_a_file_replaced_between_listing_and_stat_is_counted_once_as_it_is_now(
+    tmp_path, monkeypatch
+):
+    made = make_installation(str(tmp_path))
+    folder, replaced = os.stat(f"{made.first}/lib").st_ino, []
+    scandir = os.scandir
+
+    @contextlib.contextmanager
+    def listed_then_replaced(descriptor):
+        with scandir(descriptor) as entries:
+            listed = list(entries)
+        if os.fstat(descriptor).st_ino == folder and not replaced:
+            replaced.append(write(f"{made.first}/new", b"n" * 99_000))
+            os.rename(replaced[0], f"{made.first}/lib/own")
+        yield iter(listed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", listed_then_replaced)
+        inventory = scan_alone(made.roots, processes=1)
+    assert replaced
+    assert problems(inventory) == []
+    assert Usage(inventory).added([0, 1, 2]) == du(*made.paths)
+
+
+@pytest.mark.parametrize("name", ["d", "twelve-chars", "n" * 250])
+def test_a_very_deep_tree_is_counted_to_its_end(open_top, name):
+    cache, prefix = f"{open_top}/pkgs", f"{open_top}/env"
+    source = write(f"{package(cache, 'p-1-0')}/linked", b"x" * 9_000)
+    os.mkdir(prefix)
+    make_chain(prefix, 2_200, name, source)
+    descriptors = open_descriptors()
+    inventory = scan([cache_root(cache), environment_root(prefix)])
+    usage = Usage(inventory)
+    assert inventory.problems == ()
+    assert usage.added([0, 1]) == du(cache, prefix)
+    assert (usage.outside_links, usage.surplus_inodes) == (0, 0)
+    assert inventory.links[1] == 1 + 2 * 2_200 + 22 * 5
+    assert open_descriptors() == descriptors
+
+
+@pytest.mark.parametrize("allowed", [48, 100, 256])
+def test_a_deep_tree_is_counted_with_few_descriptors_allowed(open_top, allowed):
+    made = make_installation(open_top)
+    make_chain(f"{made.first}/lib", 400, "level", f"{made.shared}/lib/big")
+    make_chain(made.unused, 400, "level", f"{made.shared}/lib/big")
+
+    def scan_with_few() -> Usage:
+        allow_descriptors(allowed)
+        return Usage(scan(made.roots))
+
+    usage = in_child(scan_with_few)
+    assert usage.inventory.problems == ()
+    assert usage.added([0, 1, 2]) == du(*made.paths)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError])
+@pytest.mark.parametrize("depth", [1, 60, 600])
+def test_a_scan_that_is_stopped_leaves_nothing_open(open_top, error, depth, each_reading):
+    prefix = f"{open_top}/env"
+    bottom = prefix + "/d" * depth
+    many_links(write(f"{bottom}/file", b"f"), f"{bottom}/many", ENOUGH)
+    write(f"{bottom}/many/deeper/file", b"x")
+    descriptors, reached = open_descriptors(), []
+
+    def stop(links: int) -> None:
+        reached.append(open_descriptors())
+        raise error(links)
+
+    with pytest.raises(error):
+        scan([environment_root(prefix)], on_progress=stop)
+    assert open_descriptors() == descriptors
+    assert reached[0] > descriptors or each_reading is Way.THREADS  # these may be told at the end
+    assert gc.isenabled()
+
+
+def test_a_scan_of_forbidden_vanished_and_strange_things_leaves_nothing_open(busy):
+    prefix = busy[1].path
+    os.mkfifo(f"{prefix}/c/pipe")
+    symlink("c", f"{prefix}/c/loop")
+    descriptors = open_descriptors()
+    scan_while([*busy, environment_root(f"{prefix}/no")], lambda: shutil.rmtree(f"{prefix}/a"))
+    assert open_descriptors() == descriptors

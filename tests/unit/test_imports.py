@@ -1,0 +1,132 @@
+"""What each module brings with it, seen in an interpreter of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import conda_hardlink_plugin
+
+PACKAGE = "conda_hardlink_plugin"
+FACE_CONDA = {"discovery.finder", "discovery.installation", "exceptions", "plugin", "settings"}
+ROOMS_THAT_FACE_CONDA = {"cli", "hooks"}
+NAMES = [
+    module.name.removeprefix(f"{PACKAGE}.")
+    for module in pkgutil.walk_packages(conda_hardlink_plugin.__path__, f"{PACKAGE}.")
+]
+PURE = sorted(
+    name
+    for name in NAMES
+    if name not in FACE_CONDA and name.split(".")[0] not in ROOMS_THAT_FACE_CONDA
+)
+DRAW = {f"render.{name}" for name in ("table", "terminal", "sections", "clean", "restore")}
+# All that a conda command other than ours loads of the package.
+AT_START = {
+    PACKAGE,
+    f"{PACKAGE}.plugin",
+    f"{PACKAGE}.cli",
+    f"{PACKAGE}.settings",  # conda asks for them with its configuration; 24.7 later than 26.7
+}
+
+_RUN_CONDA = """\
+import contextlib, io, json, sys
+
+sys.argv = ["conda", *sys.argv[1:]]
+from conda.cli import main
+
+with contextlib.redirect_stdout(io.StringIO()):
+    try:
+        code = main()
+    except SystemExit as stop:
+        code = stop.code
+assert not code, code
+json.dump(sorted(sys.modules), sys.stdout)
+"""
+
+
+def modules_after(code, *arguments, env=None):
+    """The modules that an interpreter has loaded when it has run the code."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(env or {})},
+    )
+    return set(json.loads(done.stdout))
+
+
+def imported_by(statement, before=""):
+    """The modules that a statement adds to those that are there before it."""
+    return modules_after(
+        f"import json, sys\n{before}\nthere = set(sys.modules)\n{statement}\n"
+        "json.dump(sorted(set(sys.modules) - there), sys.stdout)"
+    )
+
+
+def of_package(modules):
+    return {name for name in modules if name.split(".")[0] == PACKAGE}
+
+
+def is_of(name, modules):
+    return any(module == name or module.startswith(f"{name}.") for module in modules)
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_a_pure_module_leaves_conda_alone(name):
+    assert not is_of("conda", imported_by(f"import {PACKAGE}.{name}"))
+
+
+@pytest.mark.parametrize("name", [name for name in PURE if name not in DRAW])
+def test_a_module_that_draws_nothing_does_without_rich(name):
+    assert not is_of("rich", imported_by(f"import {PACKAGE}.{name}"))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in PURE])
+def test_what_faces_conda_does_without_rich_until_it_draws(name):
+    assert not is_of("rich", imported_by(f"import {PACKAGE}.{name}", before="import conda.plugins"))
+
+
+def test_the_plugin_module_adds_itself_and_the_package_only():
+    before = "import conda.plugins, __future__, typing"
+    added = imported_by(f"import {PACKAGE}.plugin", before)
+    assert added == {PACKAGE, f"{PACKAGE}.plugin"}
+
+
+@pytest.mark.parametrize(
+    "command", [("--version",), ("info", "--base"), ("config", "--show", "solver")]
+)
+def test_another_command_of_conda_loads_the_parser_of_ours_and_no_more(command):
+    loaded = modules_after(_RUN_CONDA, *command)
+    without = modules_after(_RUN_CONDA, *command, env={"CONDA_NO_PLUGINS": "true"})
+    assert of_package(loaded) <= AT_START
+    # Newer condas answer --version before they look for plugins.
+    assert f"{PACKAGE}.plugin" in loaded or command == ("--version",)
+    assert is_of("rich", loaded) <= is_of("rich", without)
+
+
+def test_what_the_parser_adds_is_ours_alone():
+    # conda does as much for every command of its own.
+    before = """\
+import argparse, conda.plugins.types
+from conda.cli.helpers import add_parser_json
+add_parser_json(argparse.ArgumentParser())
+"""
+    statement = f"""\
+from {PACKAGE}.cli import configure_parser
+configure_parser(argparse.ArgumentParser())
+"""
+    assert imported_by(statement, before) == AT_START - {f"{PACKAGE}.plugin", f"{PACKAGE}.settings"}
+
+
+def test_a_report_in_json_does_without_rich(installation):
+    python = os.path.join(installation.root_prefix, "bin", "python")
+    done = installation.run(python, "-c", _RUN_CONDA, "hardlinks", "report", "--json")
+    loaded = set(json.loads(done.stdout))
+    assert f"{PACKAGE}.scan" in loaded
+    assert not is_of("rich", loaded)

@@ -1,0 +1,81 @@
+"""The files around the package agree with it and with each other."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from glob import glob
+
+import pytest
+from ruamel.yaml import YAML
+
+import conda_hardlink_plugin
+from conda_hardlink_plugin.cli import VERBS
+from tests.support.repository import TOP
+
+WORKFLOWS = sorted(glob(os.path.join(TOP, ".github", "workflows", "*.yml")))
+
+
+def read(path):
+    with open(os.path.join(TOP, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def yaml(path):
+    return YAML(typ="safe").load(read(path))
+
+
+def project():
+    """The table `project` of pyproject.toml."""
+    if sys.version_info < (3, 11):
+        pytest.skip("no tomllib before Python 3.11")
+    import tomllib  # noqa: PLC0415  # as above
+
+    return tomllib.loads(read("pyproject.toml"))["project"]
+
+
+def test_the_version_is_the_same_everywhere():
+    version = conda_hardlink_plugin.__version__
+    assert yaml("CITATION.cff")["version"] == version
+    assert yaml("recipe/recipe.yaml")["context"]["version"] == version
+
+
+def test_the_licence_is_the_same_everywhere():
+    licence = project()["license"]
+    assert yaml("CITATION.cff")["license"] == licence
+    assert yaml("recipe/recipe.yaml")["about"]["license"] == licence
+
+
+def test_each_python_that_is_named_is_tested():
+    named = re.findall(r"Python :: (3\.\d+)", " ".join(project()["classifiers"]))
+    tests = yaml(".github/workflows/tests.yml")["jobs"]
+    assert tests["bundled"]["strategy"]["matrix"]["python"] == named
+    assert project()["requires-python"] == f">={named[0]}"
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=os.path.basename)
+def test_workflows_run_what_there_is_and_may_only_read(workflow):
+    content = yaml(workflow)
+    assert content["permissions"] == {"contents": "read"}
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    text = read(workflow)
+    assert set(re.findall(r"run: make ([a-z-]+)", text)) <= targets
+    for path in re.findall(r"-r (\S+\.txt)", text):
+        assert os.path.isfile(os.path.join(TOP, path))
+    # a value that somebody outside can choose is not to be run
+    assert "github.event" not in text
+
+
+def test_there_are_workflows():
+    names = {os.path.basename(path) for path in WORKFLOWS}
+    assert names == {"tests.yml", "recipe.yml", "docs.yml"}
+
+
+@pytest.mark.parametrize("form", ["wrong-figure", "broken-environment", "something-else"])
+def test_forms_of_issues_ask_for_something(form):
+    content = yaml(f".github/ISSUE_TEMPLATE/{form}.yml")
+    fields = [part for part in content["body"] if part["type"] != "markdown"]
+    assert any(part.get("validations", {}).get("required") for part in fields)
+    assert len({part["id"] for part in fields}) == len(fields)
+    assert set(re.findall(r"`conda hardlinks (\w+)", str(content))) <= VERBS.keys()
