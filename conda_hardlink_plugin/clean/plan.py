@@ -17,7 +17,6 @@ class Choice:
     """What the user wants removed; the evidence says what may be.
 
     Attributes:
-        older_than_ns: Only packages whose last use is at least so long ago.
         keep_newest: So many of each package's versions in a cache are kept.
         max_size_bytes: Only as many packages as it takes for each cache to fit, least recently used
             first.
@@ -30,7 +29,6 @@ class Choice:
 
     """
 
-    older_than_ns: int | None = None
     keep_newest: int | None = None
     max_size_bytes: int | None = None
     name_glob: str | None = None
@@ -51,7 +49,7 @@ class Kept:
         size_bytes: Unique usage of it alone.
         verdict: What the evidence says.
         reason: What keeps it, as a phrase.
-        witnesses: The environments that use it.
+        environments: The environments that use it.
 
     """
 
@@ -60,7 +58,7 @@ class Kept:
     size_bytes: int
     verdict: Verdict
     reason: str
-    witnesses: tuple[PackageUser, ...] = ()
+    environments: tuple[PackageUser, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

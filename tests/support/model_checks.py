@@ -8,7 +8,6 @@ from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from conda_hardlink_plugin.analysis.verdicts import Terms
 from conda_hardlink_plugin.clean.trial_links import find_trial_links
 from conda_hardlink_plugin.executor.removal import Action
 from conda_hardlink_plugin.filesystem.problems import PathProblem
@@ -120,7 +119,6 @@ def _disk_usage(world: World) -> int:
 
 
 def _plan(world: World, question: Question) -> Plan:
-    terms = Terms(now_ns=question.now_ns, grace_ns=question.grace_ns)
     trash = question.choice.trash
     return plan_of(
         world,
@@ -129,7 +127,9 @@ def _plan(world: World, question: Question) -> Plan:
         closed=dict.fromkeys(question.closed, "closed"),
         unseen=[PathProblem("/gone", "it is not mounted")] if question.unseen else (),
         ignored=question.ignored,
-        probes=find_trial_links(world.prefixes, terms) if trash else (),
+        probes=find_trial_links(world.prefixes, question.now_ns, question.grace_ns)
+        if trash
+        else (),
         **asdict(question.choice),
     )
 

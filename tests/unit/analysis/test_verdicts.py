@@ -12,9 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conda_hardlink_plugin.analysis.verdicts import GRACE_NS, Terms, Use, Verdict
+from conda_hardlink_plugin.analysis.verdicts import Use, Verdict
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.quarantine_names import dist_of
+from tests.support.circumstances import GRACE_NS, Circumstances
 from tests.support.forking import in_child
 from tests.support.oracles import NOBODY
 from tests.support.small_installation import (
@@ -192,7 +193,7 @@ def test_a_package_is_recent_until_the_grace_has_passed_since_either_was_written
     first = {INDEX: RECORD, RECORD: INDEX}[last]
     while os.stat(f"{path}/{last}").st_ctime_ns <= os.stat(f"{path}/{first}").st_ctime_ns:
         os.chmod(f"{path}/{last}", 0o600)  # writes its ctime, by a clock that ticks now and then
-    terms = Terms(now_ns=os.stat(f"{path}/{last}").st_ctime_ns + passed_ns)
+    terms = Circumstances(now_ns=os.stat(f"{path}/{last}").st_ctime_ns + passed_ns)
     assert made.verdicts(terms) == {"pkgs/thing-1-0": verdict}
 
 
@@ -201,17 +202,17 @@ def test_a_probing_link_and_its_removal_make_a_package_recent(made, tmp_path):
     path = made.package("thing-1-0", {})
     made_ns = max(os.stat(f"{path}/{name}").st_ctime_ns for name in (INDEX, RECORD))
     now_ns = made_ns + GRACE_NS
-    assert made.verdicts(Terms(now_ns)) == {"pkgs/thing-1-0": "unused"}
+    assert made.verdicts(Circumstances(now_ns)) == {"pkgs/thing-1-0": "unused"}
     while os.stat(f"{path}/{INDEX}").st_ctime_ns <= made_ns:
         os.link(f"{path}/{INDEX}", tmp_path / ".tmp.index.json")
         os.unlink(tmp_path / ".tmp.index.json")
-    assert made.verdicts(Terms(now_ns)) == {"pkgs/thing-1-0": "recent"}
+    assert made.verdicts(Circumstances(now_ns)) == {"pkgs/thing-1-0": "recent"}
 
 
 def test_a_grace_of_nothing_lets_go_what_was_made_just_now(made):
     made.package("thing-1-0", {})
-    assert made.verdicts(Terms(time.time_ns(), grace_ns=0)) == {"pkgs/thing-1-0": "unused"}
-    assert made.verdicts(Terms(time.time_ns())) == {"pkgs/thing-1-0": "recent"}
+    assert made.verdicts(Circumstances(time.time_ns(), grace_ns=0)) == {"pkgs/thing-1-0": "unused"}
+    assert made.verdicts(Circumstances(time.time_ns())) == {"pkgs/thing-1-0": "recent"}
 
 
 @pytest.mark.parametrize(("lock", "verdict"), [(None, "recent"), ("", "unobtainable")])
