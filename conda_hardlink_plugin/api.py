@@ -506,12 +506,16 @@ class CleanPlan:
         read_only = found.read_only_caches or _read_only_caches(analysis.installation)
         closed = closed_caches(found.caches, found.named_caches, read_only)
         prefixes = [data.inventory.roots[root].path for root in data.roots_of_environments]
-        probes: tuple[str, ...] = ()
+        trial_links: tuple[str, ...] = ()
         if self._choice.trash:
             grace_ns = data.policy.grace_ns
-            probes = find_trial_links(prefixes, data.observations.now_ns, grace_ns)
+            trial_links = find_trial_links(prefixes, data.observations.now_ns, grace_ns)
         plan = make_plan(
-            data, self._choice, closed=closed, version_key=self._version_key, probes=probes
+            data,
+            self._choice,
+            closed=closed,
+            version_key=self._version_key,
+            trial_links=trial_links,
         )
         return plan, find_refusals(data, prefixes, closed, found.named_caches)
 

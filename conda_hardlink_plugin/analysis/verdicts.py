@@ -90,7 +90,7 @@ class PackageUse:
     outside: bool
 
     @property
-    def objections(self) -> list[Verdict]:
+    def keeping_verdicts(self) -> list[Verdict]:
         """The verdicts that its users stand for, the strongest first."""
         uses = self.environments.values()
         return [
@@ -168,7 +168,7 @@ class Evidence:
             self._packages[unit] = self._read(self._inventory.units[unit].path)
         return self._packages[unit]
 
-    def doubts(self, unit: int) -> list[KeepReason]:
+    def keep_reasons(self, unit: int) -> list[KeepReason]:
         """Return what keeps a package besides its users, the strongest reason first."""
         path = self._inventory.units[unit].path
         problems = [
@@ -194,7 +194,7 @@ class Evidence:
             for problem in problems[:1]
         ]
         if isinstance(package, CachedPackage):
-            found += self._doubts_by_itself(unit, package)
+            found += self._own_keep_reasons(unit, package)
         return found
 
     def against_copies(self, unit: int) -> list[PathProblem]:
@@ -216,18 +216,18 @@ class Evidence:
 
     def verdict(self, unit: int) -> Verdict:
         """Return the verdict on a package."""
-        objections = self.objections(unit)
-        return objections[0] if objections else Verdict.UNUSED
+        keeping_verdicts = self.keeping_verdicts(unit)
+        return keeping_verdicts[0] if keeping_verdicts else Verdict.UNUSED
 
-    def objections(self, unit: int) -> list[Verdict]:
+    def keeping_verdicts(self, unit: int) -> list[Verdict]:
         """Return every verdict but `UNUSED` that holds, the strongest first.
 
         What is linked is not looked at any further.
         """
-        by_use = self.uses[unit].objections
+        by_use = self.uses[unit].keeping_verdicts
         if by_use and by_use[0] in (Verdict.LINKED, Verdict.SOFTLINKED):
             return by_use
-        return by_use + [doubt.verdict for doubt in self.doubts(unit)]
+        return by_use + [doubt.verdict for doubt in self.keep_reasons(unit)]
 
     def unused(self) -> set[int]:
         """Return the packages that nothing keeps."""
@@ -235,7 +235,7 @@ class Evidence:
 
     def used(self) -> set[int]:
         """Return the packages that somebody is known to use."""
-        return {unit for unit, use in self.uses.items() if use.objections}
+        return {unit for unit, use in self.uses.items() if use.keeping_verdicts}
 
     def only_used_by(self, roots: AbstractSet[int]) -> set[int]:
         """Return the packages that nothing keeps once these environments are gone.
@@ -272,9 +272,9 @@ class Evidence:
         ]
 
     def _may_go(self, unit: int) -> bool:
-        return all(doubt.verdict is Verdict.RECENT for doubt in self.doubts(unit))
+        return all(doubt.verdict is Verdict.RECENT for doubt in self.keep_reasons(unit))
 
-    def _doubts_by_itself(self, unit: int, package: CachedPackage) -> list[KeepReason]:
+    def _own_keep_reasons(self, unit: int, package: CachedPackage) -> list[KeepReason]:
         found = []
         age_ns = self._observations.now_ns - package.last_use_ns
         if package.finished_ns is None:

@@ -68,7 +68,7 @@ class Plan:
     Attributes:
         remove: What is removed, in this order.
         keep: What stays.
-        probes: Absolute paths of conda's trial links in environments that are removed.
+        trial_links: Absolute paths of conda's trial links in environments that are removed.
         planned_bytes: What removing frees now.
         held_bytes: What the removal of what is kept for a while will free.
         returning: Paths of packages that an interrupted run moved aside and that go back.
@@ -82,7 +82,7 @@ class Plan:
 
     remove: tuple[Removal, ...]
     keep: tuple[Kept, ...]
-    probes: tuple[str, ...]
+    trial_links: tuple[str, ...]
     planned_bytes: int
     held_bytes: int
     returning: tuple[str, ...]
@@ -94,4 +94,4 @@ class Plan:
     @property
     def does_something(self) -> bool:
         """Whether there is anything to remove or to bring back."""
-        return bool(self.remove or self.probes or self.returning)
+        return bool(self.remove or self.trial_links or self.returning)

@@ -35,7 +35,7 @@ def make_plan(
     *,
     closed: Mapping[str, str],
     version_key: Callable[[str], Any],
-    probes: tuple[str, ...] = (),
+    trial_links: tuple[str, ...] = (),
 ) -> Plan:
     """Decide what is removed.
 
@@ -44,10 +44,10 @@ def make_plan(
         choice: What the user wants.
         closed: Caches that are not to be touched, to the reason.
         version_key: Sorts the versions of a package.
-        probes: Trial links that conda left in environments.
+        trial_links: Trial links that conda left in environments.
 
     """
-    return _Planner(analysis, choice, closed, version_key, probes).plan()
+    return _Planner(analysis, choice, closed, version_key, trial_links).plan()
 
 
 class _Planner:
@@ -57,13 +57,13 @@ class _Planner:
         choice: Choice,
         closed: Mapping[str, str],
         version_key: Callable[[str], Any],
-        probes: tuple[str, ...],
+        trial_links: tuple[str, ...],
     ) -> None:
         self.analysis = analysis
         self.choice = choice
         self.closed = closed
         self.version_key = version_key
-        self.probes = probes
+        self.trial_links = trial_links
         self.units = analysis.inventory.units
         self.archives = Archives(analysis)
         self.allowed = {Verdict.RECORDED} if choice.copied else set()
@@ -91,7 +91,7 @@ class _Planner:
                 *(self._removal_of_package(unit) for unit in wanted),
             ),
             keep=tuple(sorted(self.keep.values(), key=lambda kept: kept.path)),
-            probes=self.probes if self.choice.trash else (),
+            trial_links=self.trial_links if self.choice.trash else (),
             planned_bytes=planned_bytes,
             held_bytes=self._freed_bytes(chosen) - planned_bytes,
             returning=tuple(self.units[unit].home for unit in returning),
@@ -178,9 +178,11 @@ class _Planner:
     def _objection(self, unit: int) -> tuple[Verdict, str]:
         """Return the verdict, and what keeps a package as a phrase; `""` if nothing does."""
         evidence = self.analysis.evidence
-        objections = [item for item in evidence.objections(unit) if item not in self.allowed]
-        if objections:
-            return objections[0], self._phrase(unit, objections[0])
+        keeping_verdicts = [
+            item for item in evidence.keeping_verdicts(unit) if item not in self.allowed
+        ]
+        if keeping_verdicts:
+            return keeping_verdicts[0], self._phrase(unit, keeping_verdicts[0])
         verdict = evidence.verdict(unit)
         if not self._is_open(unit):
             return verdict, f"its cache is not touched: {self.closed[self._cache(unit)]}"
@@ -195,7 +197,7 @@ class _Planner:
         return verdict, self._not_chosen(names, package.last_use_ns)
 
     def _phrase(self, unit: int, verdict: Verdict) -> str:
-        for doubt in self.analysis.evidence.doubts(unit):
+        for doubt in self.analysis.evidence.keep_reasons(unit):
             if doubt.verdict is verdict:
                 return doubt.reason
         users = [
@@ -284,7 +286,9 @@ class _Planner:
         """Return what removing some units frees, and with them the trial links that go."""
         figure = self.analysis.usage.exclusive(units)
         if self.choice.trash:
-            figure += bytes_of_trial_links(self.probes, [self.units[unit].path for unit in units])
+            figure += bytes_of_trial_links(
+                self.trial_links, [self.units[unit].path for unit in units]
+            )
         return figure
 
     def _tarballs(self) -> list[int]:

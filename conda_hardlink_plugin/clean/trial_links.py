@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..filesystem.protocol import FileStatus
 
 # conda.gateways.disk.test.hardlink_supported
-_PROBE = re.compile(r"\.tmp\.index\.json\.[0-9a-f]{8}")
+_TRIAL_LINK = re.compile(r"\.tmp\.index\.json\.[0-9a-f]{8}")
 
 
 def find_trial_links(prefixes: Iterable[str], now_ns: int, grace_ns: int) -> tuple[str, ...]:
@@ -31,20 +31,22 @@ def find_trial_links(prefixes: Iterable[str], now_ns: int, grace_ns: int) -> tup
             names = os.listdir(prefix)
         except OSError:  # the evidence says so, and keeps every package
             continue
-        paths = [os.path.join(prefix, name) for name in sorted(names) if _PROBE.fullmatch(name)]
+        paths = [
+            os.path.join(prefix, name) for name in sorted(names) if _TRIAL_LINK.fullmatch(name)
+        ]
         found += [path for path in paths if _is_left_over(path, now_ns - grace_ns)]
     return tuple(found)
 
 
-def bytes_of_trial_links(probes: Sequence[str], removed: Iterable[str]) -> int:
+def bytes_of_trial_links(trial_links: Sequence[str], removed: Iterable[str]) -> int:
     """Return the bytes of the inodes that have links among the trial links and in what goes alone.
 
     Args:
-        probes: Absolute paths of the trial links.
+        trial_links: Absolute paths of the trial links.
         removed: Absolute paths of what is removed with them.
 
     """
-    found = [status for probe in probes if (status := _status(probe))]
+    found = [status for probe in trial_links if (status := _status(probe))]
     status_of = {status.identity: status for status in found}
     links = Counter(status.identity for status in found)
     if any(links[inode] < status.link_count for inode, status in status_of.items()):

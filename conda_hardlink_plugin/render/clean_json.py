@@ -33,7 +33,7 @@ def render_clean(plan: Plan, outcome: Outcome, *, errors: Sequence[str], dry_run
             }
             for kept in plan.keep
         ],
-        "probes": list(plan.probes),
+        "trial_links": list(plan.trial_links),
         "planned_bytes": plan.planned_bytes,
         "held_bytes": plan.held_bytes,
         "freed_bytes": outcome.freed_bytes,

@@ -169,7 +169,7 @@ def explain_package(analysis: Analysis, unit: int) -> PackageExplanation:
         verdict=verdict.value,
         reasons=(
             *(f"{record.path}: {record.reason}" for record in against),
-            *(doubt.reason for doubt in analysis.evidence.doubts(unit)),
+            *(doubt.reason for doubt in analysis.evidence.keep_reasons(unit)),
         ),
         size_bytes=analysis.usage.unique_by_unit[unit],
         freed_bytes=analysis.usage.exclusive([unit]),
@@ -253,9 +253,9 @@ def _find_links(
 ) -> dict[Identity, list[str]]:
     """Return the paths at which some inodes are found below some roots, each once."""
     found: dict[Identity, dict[str, None]] = {}
-    numbers, apart = {number for _, number in wanted}, analysis.inventory.identities()
+    numbers, special_inodes = {number for _, number in wanted}, analysis.inventory.identities()
     for root in roots:
-        for path, identity, _ in _links_below(_path(analysis, root), numbers, apart):
+        for path, identity, _ in _links_below(_path(analysis, root), numbers, special_inodes):
             if identity in wanted:
                 found.setdefault(identity, {})[path] = None
     return {identity: list(paths) for identity, paths in found.items()}
@@ -264,14 +264,14 @@ def _find_links(
 def _links_below(
     directory: str,
     inodes: Collection[int] | None = None,
-    apart: Collection[Identity] = (),
+    special_inodes: Collection[Identity] = (),
 ) -> Iterator[tuple[str, Identity, int]]:
     """Yield path, identity and link count of each file below a directory.
 
     Args:
         directory: Absolute path.
         inodes: The numbers of the inodes that matter; all where not given.
-        apart: Directories that are not entered.
+        special_inodes: Directories that are not entered.
 
     """
     waiting = [directory]
@@ -283,7 +283,9 @@ def _links_below(
             continue
         for entry in listed:
             if entry.is_dir(follow_symlinks=False):
-                waiting += [] if apart and is_one_of(entry.path, apart) else [entry.path]
+                waiting += (
+                    [] if special_inodes and is_one_of(entry.path, special_inodes) else [entry.path]
+                )
             elif inodes is None or entry.inode() in inodes:
                 with contextlib.suppress(OSError):
                     status = fs.status(entry.path)

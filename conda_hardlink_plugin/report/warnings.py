@@ -173,8 +173,8 @@ def _from_other_filesystem(
         cache_device = inventory.root_devices[unit.root]
         (here if cache_device == device else elsewhere).add(unit.dist)
     recorded = {name.removesuffix(".json") for name in inventory.records.get(root, ())}
-    apart = is_on_other_filesystem(inventory, root)
-    return recorded if apart else recorded & (elsewhere - here)
+    special_inodes = is_on_other_filesystem(inventory, root)
+    return recorded if special_inodes else recorded & (elsewhere - here)
 
 
 def _claims_hard_links(prefix: str, dist: str) -> bool:

@@ -74,7 +74,7 @@ class OpenDirectory:
         return "/".join(self._names())
 
     @property
-    def way(self) -> tuple[str, ...]:
+    def path_parts(self) -> tuple[str, ...]:
         """The names that lead from the root to the directory."""
         return tuple(self._names()[1:])
 

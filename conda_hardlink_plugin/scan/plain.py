@@ -26,7 +26,7 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
     It stops when so many directories as `end` were read in all. Where a listing's numbers may not
     be taken as they are, `Walk.read_apart` does it slowly.
     """
-    collector, apart, stack = walker.collector, walker.apart, walker.stack
+    collector, special_inodes, stack = walker.collector, walker.special_inodes, walker.stack
     unit, sums = stack[-1].unit, stack[-1].sums
     table = collector.listed[stack[-1].identity[0]]
     states, step = table.states, collector.step_in(unit)
@@ -59,7 +59,7 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
             children: list[str] = []
             try:
                 status = os.fstat(descriptor)
-                if status.st_dev != device or status.st_ino in apart:
+                if status.st_dev != device or status.st_ino in special_inodes:
                     place = walker.read_apart(parent, name, unit, descriptor, as_status(status))
                     walker.enter(place, descriptor)
                     draft = walker.draft(unit, own_device)  # others may have had to be written

@@ -28,7 +28,7 @@ class Share:
 
     root: int
     unit: Unit
-    way: tuple[str, ...]
+    path_parts: tuple[str, ...]
     identity: tuple[int, int]
     children: list[str]
 
@@ -45,7 +45,7 @@ def reopen(share: Share, root_path: str) -> int:
     """
     descriptor = fs.open_root(root_path)
     try:
-        for name in share.way:
+        for name in share.path_parts:
             above = descriptor
             descriptor = fs.open_directory(name, above)
             os.close(above)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _LINKS_PER_PROGRESS = 5000
 _WORTH_SHARING = 2  # directories
-_LONGEST_WAY = 64  # who takes over opens each directory on the way
+_MAX_PATH_PARTS = 64  # who takes over opens each directory on the way
 
 
 class Walker:
@@ -73,7 +73,9 @@ class Walker:
         self.stack: list[OpenDirectory] = []
         self.links_told = 0
         self.max_open = open_directories_allowed()
-        self.apart = {number for _, number in (*scan_roots.identities, *scan_roots.careful)}
+        self.special_inodes = {
+            number for _, number in (*scan_roots.identities, *scan_roots.careful)
+        }
         self.visited: set[tuple[int, int]] | None = set() if scan_roots.may_meet_twice else None
         self.directories = 0
         self.pace = Pace()
@@ -141,13 +143,13 @@ class Walker:
             return []
         shares = []
         for place in self.stack:
-            way = place.way
-            if len(way) > _LONGEST_WAY:
+            path_parts = place.path_parts
+            if len(path_parts) > _MAX_PATH_PARTS:
                 break
             given, place.children = place.children[::2], place.children[1::2]
             if given:
                 unit = self.collector.unit_of(place.unit)
-                shares.append(Share(self.collector.root, unit, way, place.identity, given))
+                shares.append(Share(self.collector.root, unit, path_parts, place.identity, given))
         return shares
 
     def take_over(self, share: Share) -> None:
@@ -159,14 +161,14 @@ class Walker:
         try:
             handle = reopen(share, root.path)
         except OSError as error:
-            collector.add_problem("/".join([root.path, *share.way]), error)
+            collector.add_problem("/".join([root.path, *share.path_parts]), error)
             return
         device = share.identity[0]
         trusted = device not in self.untrusted and share.identity not in self.scan_roots.careful
         plain = trusted and not collector.is_outside_packages(unit)
         sums = collector.sums(unit, device)
         place = OpenDirectory(None, root.path, unit, sums, share.identity, [], plain=plain)
-        for name in share.way:
+        for name in share.path_parts:
             place = OpenDirectory(place, name, unit, sums, share.identity, [], plain=plain)
         place.children = share.children
         self.enter(place, handle)
@@ -194,7 +196,7 @@ class Walker:
         device = parent.identity[0] if parent.plain else None
         try:
             status = fs.status_of(handle)
-            plain = status.device == device and status.inode not in self.apart
+            plain = status.device == device and status.inode not in self.special_inodes
             if not plain:
                 return list_all(handle, status)
             known = self.collector.listed[status.device].states

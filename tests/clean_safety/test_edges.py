@@ -200,7 +200,9 @@ def test_a_package_in_which_something_is_mounted_stays(made):
     analysis = analysis_of(made.scan(), made.names(), replace(LATER, **terms))
     (unit,) = analysis.evidence.uses
     assert analysis.evidence.verdict(unit) is Verdict.UNVERIFIABLE
-    assert analysis.evidence.doubts(unit)[0].reason == f"{path}/lib: something is mounted there"
+    assert (
+        analysis.evidence.keep_reasons(unit)[0].reason == f"{path}/lib: something is mounted there"
+    )
     analysis = analysis_of(made.scan(), made.names(), replace(LATER, mounted=terms["mounted"][:2]))
     assert analysis.evidence.verdict(unit) is not Verdict.UNVERIFIABLE
 
@@ -213,7 +215,7 @@ def test_a_lease_in_a_folder_that_is_ignored_keeps_nothing(made, ignored, kept):
         made.scan(), made.names(), Measure.DISK, replace(LATER, leases=(lease,), ignored=ignored)
     )
     (unit,) = analysis.evidence.uses
-    assert (Verdict.RECENT in analysis.evidence.objections(unit)) is kept
+    assert (Verdict.RECENT in analysis.evidence.keeping_verdicts(unit)) is kept
 
 
 @pytest.mark.parametrize("suffix", [".conda", ".tar.bz2"])

@@ -141,7 +141,7 @@ def test_the_object_says_what_goes_what_stays_and_who_keeps_it(installation):
     meta = kept(answer, "metapackage-1.0-0")
     assert (meta["verdict"], meta["reason"]) == ("recorded", "recorded in sharing")
     assert sorted([FORGOTTEN, *names(answer.pop("keep"))]) == packages_in(installation.pkgs_dir)
-    empty = ("removed", "held", "spared", "returned", "probes", "errors")
+    empty = ("removed", "held", "spared", "returned", "trial_links", "errors")
     assert answer == {
         **{key: [] for key in empty},
         "schema_version": 1,

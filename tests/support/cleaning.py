@@ -38,7 +38,7 @@ def plan_of(
     closed: Mapping[str, str] | None = None,
     unseen: Sequence[PathProblem] = (),
     ignored: Sequence[str] = (),
-    probes: Sequence[str] = (),
+    trial_links: Sequence[str] = (),
     older_than_ns: int | None = None,
     **choice: object,
 ) -> Plan:
@@ -56,7 +56,7 @@ def plan_of(
         Choice(**choice),
         closed=closed or {},
         version_key=version_key,
-        probes=tuple(probes),
+        trial_links=tuple(trial_links),
     )
 
 

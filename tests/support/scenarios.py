@@ -55,11 +55,11 @@ class Scenario:
     def execute_plan(self, made: SmallInstallation) -> Outcome | Restored:
         """Clean it, or bring back what is held."""
         if not self.run:
-            probes = (
+            trial_links = (
                 find_trial_links(made.prefixes, time.time_ns(), 0) if "trash" in self.choice else ()
             )
             until_s = FAR_AWAY_S if self.hold else None
-            return clean(made, hold_until_s=until_s, probes=probes, **self.choice)
+            return clean(made, hold_until_s=until_s, trial_links=trial_links, **self.choice)
         restored = Restored()
         for cache in made.caches:
             restore(cache, self.run, restored)

@@ -121,7 +121,7 @@ def test_the_strongest_evidence_of_each_environment_is_named(made):
         "pkgs/thing-1-0": ({"hard": "hardlink", "soft": "softlink", "copy": "record"}, "linked")
     }
     (unit,) = made.evidence().uses
-    assert made.evidence().objections(unit) == [
+    assert made.evidence().keeping_verdicts(unit) == [
         Verdict.LINKED,
         Verdict.SOFTLINKED,
         Verdict.RECORDED,
@@ -263,10 +263,10 @@ def test_every_objection_is_told_the_strongest_first(made):
     unseen = (PathProblem("/disk/env", "not mounted"),)
     evidence = made.evidence(replace(LATER, unseen=unseen))
     (unit,) = evidence.uses
-    reasons = {doubt.verdict: doubt.reason for doubt in evidence.doubts(unit)}
+    reasons = {doubt.verdict: doubt.reason for doubt in evidence.keep_reasons(unit)}
     assert list(reasons) == [Verdict.UNVERIFIABLE, Verdict.RECENT, Verdict.UNOBTAINABLE]
     assert reasons[Verdict.UNVERIFIABLE] == "/disk/env: not mounted"
-    assert evidence.objections(unit) == [Verdict.RECORDED, *reasons]
+    assert evidence.keeping_verdicts(unit) == [Verdict.RECORDED, *reasons]
     assert evidence.verdict(unit) is Verdict.RECORDED
     assert (evidence.used(), evidence.unused()) == ({unit}, set())
 
@@ -312,7 +312,9 @@ def as_ordinary_user(made, terms=LATER):
 
     def judge():
         evidence = made.evidence(terms)
-        return made.verdicts(terms), [doubt.reason for doubt in evidence.doubts(min(evidence.uses))]
+        return made.verdicts(terms), [
+            doubt.reason for doubt in evidence.keep_reasons(min(evidence.uses))
+        ]
 
     return in_child(judge, user=NOBODY)
 
@@ -408,7 +410,7 @@ def test_whatever_becomes_unreadable_lets_no_package_go_that_was_kept(plan, mode
         inventory = made.scan()
         evidence = made.evidence(LATER, inventory)
         unused = evidence.unused()
-        soon = {unit for unit in evidence.uses if set(evidence.objections(unit)) <= RECENT}
+        soon = {unit for unit in evidence.uses if set(evidence.keeping_verdicts(unit)) <= RECENT}
         after = soon | evidence.only_used_by(set(range(len(inventory.roots))))
         paths = [unit.path for unit in inventory.units]
         return {paths[unit] for unit in unused}, {paths[unit] for unit in after}

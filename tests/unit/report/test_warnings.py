@@ -208,7 +208,7 @@ def test_an_environment_is_apart_only_where_that_is_known(made):
     made.package("thing-1-0", {}, "other")
     made.environment("env")
     unopened = -1
-    for devices, apart in [
+    for devices, special_inodes in [
         ((0, 1, 2), True),
         ((0, 1, 1), False),
         ((unopened, 1, 2), True),
@@ -216,7 +216,7 @@ def test_an_environment_is_apart_only_where_that_is_known(made):
         ((0, 1, unopened), False),
         ((unopened, unopened, unopened), False),
     ]:
-        assert is_on_other_filesystem(on_devices(made, *devices), 2) is apart, devices
+        assert is_on_other_filesystem(on_devices(made, *devices), 2) is special_inodes, devices
     made.caches.clear()
     assert not is_on_other_filesystem(on_devices(made, 2), 0)
 
