@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING
@@ -24,8 +25,6 @@ from tests.clean_safety.mutants.places import mutate, read_package
 from tests.support.repository import TOP
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.clean_safety.mutants.mutant import Mutant
 
 PACKAGE = "conda_hardlink_plugin"
@@ -80,18 +79,20 @@ def text_of(path: str) -> str:
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> str:
-    """A copy of the project in which tests can be run."""
-    directory = f"{tmp_path}/copy"
-    os.mkdir(directory)
-    os.mkdir(f"{tmp_path}/home")
-    for name in COPIED:
-        if os.path.isdir(f"{TOP}/{name}"):
-            ignore = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(f"{TOP}/{name}", f"{directory}/{name}", ignore=ignore)
-        else:
-            shutil.copy(f"{TOP}/{name}", directory)
-    return directory
+def copy():
+    """A copy of the project in which tests can be run, some of them as another user."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
+        os.chmod(top, 0o755)
+        directory = f"{top}/copy"
+        os.mkdir(directory)
+        os.mkdir(f"{top}/home")
+        for name in COPIED:
+            if os.path.isdir(f"{TOP}/{name}"):
+                ignore = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(f"{TOP}/{name}", f"{directory}/{name}", ignore=ignore)
+            else:
+                shutil.copy(f"{TOP}/{name}", directory)
+        yield directory
 
 
 def python(copy: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -115,16 +115,18 @@ MUTANTS = (
             for worker in workers:
                 worker.unlink()
             for probe in plan.probes:
-                ...
+                _remove_probe(probe, outcome)
         """,
         """
             for probe in plan.probes:
-                ...
+                _remove_probe(probe, outcome)
             _move_aside(workers, objections)
             for worker in workers:
                 worker.give_up()
             for worker in workers:
                 worker.unlink()
+            for probe in plan.probes:
+                _remove_probe(probe, outcome)
         """,
         by(
             "clean_safety/test_crash",

@@ -55,12 +55,7 @@ class Match:
     def accepts(self, snippet: Any, part: Any, kind: str = "") -> bool:
         """Compare a node, a list of nodes or a value of the snippet with one of the tree."""
         if isinstance(snippet, list):
-            if _is_any_suite(snippet):
-                self.anything.append(part)
-                return bool(part)
-            return len(snippet) == len(part) and all(
-                self.accepts(one, other, kind) for one, other in zip(snippet, part, strict=True)
-            )
+            return self._accepts_list(snippet, part, kind)
         if _is_anything(snippet):
             self.anything.append(part)
             return isinstance(part, ast.expr)
@@ -71,9 +66,9 @@ class Match:
                 self.accepts(getattr(snippet, field), getattr(part, field), _kind(snippet))
                 for field in snippet._fields
             )
-        return (
-            self._accepts_name(snippet, part, kind) if _is_name(snippet, kind) else snippet == part
-        )
+        if _is_name(snippet, kind):
+            return self._accepts_name(snippet, part, kind)
+        return bool(snippet == part)
 
     def rebuild(self, replacement: str) -> list[ast.stmt]:
         """Return the statements of a replacement, with the names of the tree.
@@ -83,6 +78,14 @@ class Match:
 
         """
         return self._rebuild(parse(replacement), "", iter(self.anything)) or [ast.Pass()]
+
+    def _accepts_list(self, snippet: list[Any], part: list[Any], kind: str) -> bool:
+        if _is_any_suite(snippet):
+            self.anything.append(part)
+            return bool(part)
+        return len(snippet) == len(part) and all(
+            self.accepts(one, other, kind) for one, other in zip(snippet, part, strict=True)
+        )
 
     def _accepts_name(self, old: str, new: str, kind: str) -> bool:
         if kind == "name" and old != new and not _BUILTINS.isdisjoint((old, new)):

@@ -148,7 +148,7 @@ def _named(
 @cache
 def _definitions(source: str) -> list[tuple[str, ast.AST]]:
     """Return the functions and classes of a module, by their dotted names."""
-    found = []
+    found: list[tuple[str, ast.AST]] = []
     waiting: list[tuple[str, ast.AST]] = [("", _tree(source))]
     while waiting:
         above, parent = waiting.pop()
@@ -178,14 +178,15 @@ def _nearest(mutant: Mutant, sources: Mapping[str, str]) -> list[str]:
 
 
 def _first_line(node: ast.stmt) -> int:
-    return min(part.lineno for part in (node, *getattr(node, "decorator_list", ())))
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min(part.lineno for part in (node, *decorators))
 
 
-def _shown(path: str, nodes: list[ast.AST]) -> str:
+def _shown(path: str, nodes: list[Any]) -> str:
     return f"{path}:{nodes[0].lineno}: " + "\n".join(map(ast.unparse, nodes))
 
 
-def _explain(mutant: Mutant, what: str, sites: object) -> str:
+def _explain(mutant: Mutant, what: str, sites: Iterable[str]) -> str:
     return "\n".join(
         [f"{mutant.name!r} {what} in {mutant.where}. Snippet:", mutant.old, "Candidates:", *sites]
     )

@@ -61,6 +61,14 @@ def test_layout_comments_and_docstrings_do_not_matter():
 
 def test_a_snippet_of_several_statements_matches_only_side_by_side():
     assert found("size = 0\nfor file in files:\n    ...", "")
+    assert found(
+        """
+            size = 0
+            for file in files:
+                ...
+        """,
+        "",
+    )
     assert not found("size = 0\nreturn size", "")
 
 
@@ -77,6 +85,7 @@ def test_every_match_is_found():
         "a <= b + 1",  # an operator
         "a < b.c + 1",  # the structure
         "f(a < 1 + b)",
+        "a < b + 1 < c",
     ],
 )
 def test_literals_operators_and_structure_must_be_the_same(source):

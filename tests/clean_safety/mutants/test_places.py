@@ -65,15 +65,26 @@ def test_the_tree_of_a_source_is_not_changed_by_a_mistake():
 
 
 def test_an_exact_match_is_preferred():
-    one = mutant("cache.py", "count > LIMIT")
-    two = mutant("cache.py", "self.width > LIMIT")
-    assert str(locate(one, SOURCES)) == "cache.py:11: count > LIMIT"
-    assert str(locate(two, SOURCES)) == "cache.py:17: self.width > LIMIT"
+    sources = {"m.py": "a = f(x)\nb = g(y)\n"}
+    assert str(locate(mutant("m.py", "f(x)"), sources)) == "m.py:1: f(x)"
+    assert str(locate(mutant("m.py", "g(y)"), sources)) == "m.py:2: g(y)"
 
 
-def test_a_function_a_method_or_a_class_narrows_the_search():
-    for where in ("is_wide", "Cache.is_wide", "Cache"):
-        assert locate(mutant(f"cache.py::{where}", "self.w > LIMIT"), SOURCES)
+@pytest.mark.parametrize("where", ["second", "B.second", "B", "C.first"])
+def test_a_function_a_method_or_a_class_narrows_the_search(where):
+    source = """
+class A:
+    def first(self): return 1
+class B:
+    def second(self): return 1
+class C:
+    def first(self): return 1
+"""
+    site = locate(mutant(f"m.py::{where}", "return 1"), {"m.py": source})
+    assert site.place.nodes[0].lineno == (5 if "C" not in where else 7)
+
+
+def test_a_snippet_that_is_only_outside_its_function_is_not_found():
     with pytest.raises(NoPlaceError):
         locate(mutant("cache.py::Cache.is_full", "self.width > LIMIT"), SOURCES)
 
@@ -114,6 +125,11 @@ def test_a_snippet_is_found_after_its_function_or_its_module_moved():
     assert locate(mutant("cache.py::age", "after - before"), sources).module == "new.py"
     assert locate(mutant("gone.py", "now - then"), sources).module == "new.py"
     assert locate(mutant("gone.py", "self.size > MOST"), sources).module == "new.py"
+
+
+def test_a_module_that_is_gone_is_looked_for_in_other_folders_first():
+    sources = {"a.py": "LIMIT = 3\n", "room/cache.py": CACHE}
+    assert locate(mutant("cache.py", "LIMIT = 3"), sources).module == "room/cache.py"
 
 
 def test_a_clash_of_names_is_an_error_that_says_so():
