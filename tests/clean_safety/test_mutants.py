@@ -1,4 +1,4 @@
-"""What decides, moves and removes is broken on purpose, in a copy: some test fails each time.
+"""Each mistake in a copy of the package makes a test fail.
 
 A few mistakes are made, or all of them where `ALL_MUTANTS` is set: `make test-long` sets it.
 """
@@ -6,22 +6,25 @@ A few mistakes are made, or all of them where `ALL_MUTANTS` is set: `make test-l
 from __future__ import annotations
 
 import ast
+import builtins
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.clean_safety.mutants import MUTANTS
+from tests.clean_safety.mutants.matching import parse
+from tests.clean_safety.mutants.places import mutate, read_package
 from tests.support.repository import TOP
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.clean_safety.mutants.mutant import Mutant
 
 PACKAGE = "conda_hardlink_plugin"
@@ -30,10 +33,11 @@ PATIENCE_S = 300
 QUICK = {
     "a package with links from outside counts as unused",
     "the first plan has the last word",
-    "what was replaced before it was moved is taken for what was looked at",
+    "a replaced package counts as the one that was checked",
 }
 MADE = [mutant for mutant in MUTANTS if os.environ.get("ALL_MUTANTS") or mutant.name in QUICK]
 
+_KNOWN_ATTRIBUTES = {*dir(os), *dir(os.stat_result), *dir(AbstractContextManager)}
 _WHERE = f"import {PACKAGE}; print({PACKAGE}.__file__)"
 
 
@@ -42,9 +46,30 @@ def named(mutants: list[Mutant] | tuple[Mutant, ...]) -> pytest.MarkDecorator:
 
 
 @cache
+def sources() -> dict[str, str]:
+    return read_package(f"{TOP}/{PACKAGE}")
+
+
+@cache
 def meaning_of(source: str) -> str:
-    """Return what a program says, whatever its layout and comments."""
+    """Return what a program does, whatever its layout and comments."""
     return ast.dump(ast.parse(source))
+
+
+def names_in(*parts: ast.AST) -> set[str]:
+    """Return the names of variables, attributes and so on in some trees."""
+    return {
+        value
+        for part in parts
+        for node in ast.walk(part)
+        for _, value in ast.iter_fields(node)
+        if isinstance(value, str) and not isinstance(node, ast.Constant)
+    }
+
+
+@cache
+def names_in_package() -> set[str]:
+    return names_in(*map(ast.parse, sources().values()))
 
 
 @cache
@@ -54,22 +79,24 @@ def text_of(path: str) -> str:
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> str:
-    """A copy of the project in which tests can be run."""
-    directory = f"{tmp_path}/copy"
-    os.mkdir(directory)
-    os.mkdir(f"{tmp_path}/home")
-    for name in COPIED:
-        if os.path.isdir(f"{TOP}/{name}"):
-            ignore = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(f"{TOP}/{name}", f"{directory}/{name}", ignore=ignore)
-        else:
-            shutil.copy(f"{TOP}/{name}", directory)
-    return directory
+def copy():
+    """A copy of the project in which tests can be run, some of them as another user."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
+        os.chmod(top, 0o755)
+        directory = f"{top}/copy"
+        os.mkdir(directory)
+        os.mkdir(f"{top}/home")
+        for name in COPIED:
+            if os.path.isdir(f"{TOP}/{name}"):
+                ignore = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(f"{TOP}/{name}", f"{directory}/{name}", ignore=ignore)
+            else:
+                shutil.copy(f"{TOP}/{name}", directory)
+        yield directory
 
 
 def python(copy: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run this interpreter on a copy, with nothing of the caller's but the way to programs."""
+    """Run this interpreter on a copy, with nothing of the caller's environment but `PATH`."""
     return subprocess.run(
         [sys.executable, *arguments],
         check=False,
@@ -105,12 +132,20 @@ def test_each_mutant_has_a_name_and_the_quick_ones_are_there():
 
 
 @named(MUTANTS)
-def test_a_mutant_is_another_program_and_its_tests_are_there(mutant):
-    source = text_of(f"{PACKAGE}/{mutant.file}")
-    assert source.count(mutant.old) == 1
-    mutated = source.replace(mutant.old, mutant.new)
-    compile(mutated, mutant.file, "exec")
-    assert meaning_of(mutated) != meaning_of(source)
+def test_a_mutant_has_one_place_and_changes_the_program_there(mutant):
+    module, mutated = mutate(mutant, sources())
+    compile(mutated, module, "exec")
+    assert meaning_of(mutated) != meaning_of(sources()[module])
+
+
+@named(MUTANTS)
+def test_the_replacement_of_a_mutant_has_no_name_that_the_package_does_not_know(mutant):
+    added = names_in(*parse(mutant.new)) - names_in(*parse(mutant.old))
+    assert added <= names_in_package() | _KNOWN_ATTRIBUTES | set(dir(builtins))
+
+
+@named(MUTANTS)
+def test_the_tests_of_a_mutant_exist(mutant):
     for test in mutant.tests:
         path, _, name = test.partition("::")
         assert f"def {name.partition('[')[0]}(" in text_of(path) if name else text_of(path)
@@ -125,9 +160,8 @@ def test_without_a_mutant_the_same_tests_pass_on_the_copy_itself(copy):
 
 @named(MADE)
 def test_a_mutant_is_caught(copy, mutant):
-    path = f"{copy}/{PACKAGE}/{mutant.file}"
-    mutated = text_of(f"{PACKAGE}/{mutant.file}").replace(mutant.old, mutant.new)
-    with open(path, "w", encoding="utf-8") as file:
+    module, mutated = mutate(mutant, sources())
+    with open(f"{copy}/{PACKAGE}/{module}", "w", encoding="utf-8") as file:
         file.write(mutated)
     done = run(copy, mutant.tests)
     count = counted(done)

@@ -1,0 +1,334 @@
+"""Mistakes in the decision about who uses a package."""
+
+from __future__ import annotations
+
+from tests.clean_safety.mutants.mutant import Mutant, by
+
+MUTANTS = (
+    Mutant(
+        "a package with links from outside counts as unused",
+        "analysis/verdicts.py::find_package_uses",
+        "PackageUse(index, used, index in outside)",
+        "PackageUse(index, used, bool(used) and index in outside)",
+        by("unit/analysis/test_verdicts", "a_link_that_was_not_seen_is_of_somebody_outside"),
+    ),
+    Mutant(
+        "a package from the future is old",
+        "analysis/verdicts.py::_doubts_by_itself",
+        "age_ns < self._terms.grace_ns",
+        "0 <= age_ns < self._terms.grace_ns",
+        by(
+            "unit/analysis/test_verdicts",
+            "a_package_is_recent_until_the_grace_has_passed_since_either_was_written",
+        ),
+    ),
+    Mutant(
+        "the grace period ends a nanosecond early",
+        "analysis/verdicts.py::_doubts_by_itself",
+        "age_ns < self._terms.grace_ns",
+        "age_ns < self._terms.grace_ns - 1",
+        by(
+            "unit/analysis/test_verdicts",
+            "a_package_is_recent_until_the_grace_has_passed_since_either_was_written",
+        ),
+    ),
+    Mutant(
+        "a trial link of conda does not make a package recent",
+        "analysis/verdicts.py::_doubts_by_itself",
+        "self._terms.now_ns - package.last_use_ns",
+        "self._terms.now_ns - (package.finished_ns or package.last_use_ns)",
+        by("unit/analysis/test_verdicts", "a_probing_link_and_its_removal_make_a_package_recent"),
+    ),
+    Mutant(
+        "an unfinished package counts as finished after the grace period",
+        "analysis/verdicts.py::_doubts_by_itself",
+        "package.finished_ns is None",
+        "package.finished_ns is None and age_ns < self._terms.grace_ns",
+        by(
+            "unit/analysis/test_verdicts",
+            "a_package_without_a_record_of_its_origin_is_finished_if_rattler_has_locked_it",
+        ),
+    ),
+    Mutant(
+        "a package with any URL can be downloaded again",
+        "analysis/verdicts.py::_doubts_by_itself",
+        'package.url.startswith(("http://", "https://"))',
+        '"://" in package.url',
+        by(
+            "unit/analysis/test_verdicts",
+            "a_package_can_be_had_again_by_its_archive_beside_it_or_by_a_url",
+        ),
+    ),
+    Mutant(
+        "links in one environment make the records of all others void",
+        "analysis/verdicts.py::_drop_records_of_linked",
+        "(root, dist) in linked",
+        "dist in {name for _, name in linked}",
+        by("unit/analysis/test_verdicts", "the_strongest_evidence_of_each_environment_is_named"),
+    ),
+    Mutant(
+        "the beginning of an ignored path ignores another environment",
+        "analysis/verdicts.py::keep",
+        "any(is_within(problem.path, path) for path in self.ignored)",
+        "any(problem.path.startswith(path) for path in self.ignored)",
+        by(
+            "unit/analysis/test_verdicts",
+            "a_place_that_could_not_be_looked_at_keeps_everything_until_it_is_ignored",
+        ),
+    ),
+    Mutant(
+        "one ignored environment ignores all others",
+        "analysis/verdicts.py::Evidence",
+        "tuple(problem for problem in unseen if terms.keep(problem))",
+        "unseen if all(map(terms.keep, unseen)) else ()",
+        by("unit/analysis/test_verdicts", "every_unseen_place_must_be_ignored"),
+    ),
+    Mutant(
+        "a symbolic link that cannot be followed keeps nothing",
+        "analysis/verdicts.py::unread_parts_of_environments",
+        "found += [problem for links in softlinks.values() for problem in links.unresolved]",
+        "",
+        by(
+            "unit/analysis/test_verdicts",
+            "a_symbolic_link_that_cannot_be_followed_keeps_every_package",
+        ),
+    ),
+    Mutant(
+        "an unreadable folder of an environment keeps nothing",
+        "analysis/verdicts.py::unread_parts_of_environments",
+        "roots[problem.root].kind is RootKind.ENVIRONMENT",
+        "roots[problem.root].kind is RootKind.CACHE",
+        by(
+            "unit/analysis/test_verdicts",
+            "a_folder_of_an_environment_that_cannot_be_read_keeps_every_package",
+        ),
+    ),
+    Mutant(
+        "a package in a record is not examined any further",
+        "analysis/verdicts.py::objections",
+        "by_use and by_use[0] in (Verdict.LINKED, Verdict.SOFTLINKED)",
+        "by_use",
+        by("unit/analysis/test_verdicts", "every_objection_is_told_the_strongest_first"),
+    ),
+    Mutant(
+        "an unreadable folder in a package keeps nothing",
+        "analysis/verdicts.py::doubts",
+        "[... for problem in self._unreadable if is_within(problem.path, path)]",
+        "[... for problem in self._unreadable if problem.path == path]",
+        by("unit/analysis/test_verdicts", "what_cannot_be_read_of_a_package_keeps_it_alone"),
+    ),
+    Mutant(
+        "the weakest evidence of an environment counts",
+        "analysis/verdicts.py::find_package_uses",
+        "users[index][root] = use",
+        "users[index].setdefault(root, use)",
+        by("unit/analysis/test_verdicts", "the_strongest_evidence_of_each_environment_is_named"),
+    ),
+    Mutant(
+        "packages go with the first environment that shares them",
+        "analysis/verdicts.py::only_used_by",
+        "use.environments.keys() <= roots",
+        "use.environments.keys() & roots",
+        by(
+            "unit/analysis/test_verdicts",
+            "packages_go_with_environments_that_nobody_else_shares_them_with",
+        ),
+    ),
+    Mutant(
+        "packages with links from outside go with their only environment",
+        "analysis/verdicts.py::by_only_user",
+        "len(use.environments) == 1 and not use.outside and self._may_go(unit)",
+        "len(use.environments) == 1 and self._may_go(unit)",
+        by(
+            "unit/analysis/test_verdicts",
+            "the_packages_of_each_environment_alone_are_those_of_it_as_a_set",
+        ),
+    ),
+    Mutant(
+        "a record uses a package in only one cache",
+        "analysis/verdicts.py::_recorded",
+        "by_name.setdefault(dist_of(inventory.units[index].path), set()).add(index)",
+        "by_name.setdefault(dist_of(inventory.units[index].path), {index})",
+        by("unit/analysis/test_verdicts", "a_record_uses_the_packages_of_its_name_in_every_cache"),
+    ),
+    Mutant(
+        "a record does not use a package with its origin in its name",
+        "metadata/quarantine_names.py::dist_of",
+        '_ORIGIN.sub("", os.path.basename(home_of(package_path)))',
+        "os.path.basename(home_of(package_path))",
+        by(
+            "unit/analysis/test_verdicts", "a_package_with_its_origin_in_its_name_is_used_by_record"
+        ),
+    ),
+    Mutant(
+        "an unreadable record does not keep a package from --copied",
+        "analysis/verdicts.py::against_copies",
+        "found.append(problem)",
+        "",
+        by(
+            "unit/clean/test_planner",
+            "what_is_recorded_goes_unless_its_record_says_that_it_is_linked_or_says_nothing",
+        ),
+    ),
+    Mutant(
+        "a package that contains an environment goes",
+        "analysis/verdicts.py::doubts",
+        "problems.append(PathProblem(path, HOLDS_ROOT))",
+        "",
+        by("unit/clean/test_planner", "nothing_goes_that_an_environment_or_a_cache_lies_in"),
+    ),
+    Mutant(
+        "a link does not use a package that it only passes through",
+        "analysis/symlinks.py::_read",
+        "units |= self.units_at(path)",
+        "",
+        by(
+            "unit/analysis/test_symlinks_indirect",
+            "a_folder_on_the_way_that_is_a_link_in_a_package_is_a_hop",
+        ),
+    ),
+    Mutant(
+        "a link that must not be followed counts as broken",
+        "analysis/symlinks.py::follow",
+        "isinstance(error, GONE)",
+        "isinstance(error, GONE | PermissionError)",
+        by("unit/analysis/test_symlinks", "a_link_to_what_may_not_be_read_is_not_called_broken"),
+    ),
+    Mutant(
+        "a package of a cache inside a cache is looked up in the outer one",
+        "analysis/symlinks.py",
+        "-len(root[0])",
+        "len(root[0])",
+        by(
+            "unit/analysis/test_symlinks",
+            "a_package_in_a_cache_inside_a_cache_is_found_whichever_is_listed_first",
+        ),
+    ),
+    Mutant(
+        "a path does not use a package that it leaves again by ..",
+        "analysis/symlinks.py::_resolve",
+        "units |= self.units_at(current)",
+        "",
+        by(
+            "unit/analysis/test_symlinks_indirect",
+            "a_package_that_is_only_left_again_on_the_way_is_a_hop",
+        ),
+    ),
+    Mutant(
+        "a dangling link does not keep a package that was moved aside",
+        "analysis/symlinks.py::follow_symlinks",
+        "not dangling and not caches.leads_into_package(chain.units)",
+        "chain.end is None or not caches.leads_into_package(chain.units)",
+        by(
+            "unit/analysis/test_symlinks",
+            "a_link_to_where_a_package_was_before_it_was_moved_aside_passes_it",
+        ),
+    ),
+    Mutant(
+        "a link uses the held one of two packages with the same place",
+        "analysis/symlinks.py",
+        "self.kinds[item[0]] is UnitKind.PACKAGE",
+        "self.kinds[item[0]] is not UnitKind.PACKAGE",
+        by(
+            "unit/analysis/test_symlinks_indirect",
+            "of_two_that_were_at_one_place_the_one_that_may_go_back_is_used",
+        ),
+    ),
+    Mutant(
+        "a root that cannot be resolved contains nothing",
+        "analysis/symlinks.py::_CachePaths.__init__",
+        "self.unknown.append(name)",
+        "continue",
+        by(
+            "clean_safety/test_unreadable",
+            "a_path_that_cannot_be_resolved_never_makes_more_removable",
+        ),
+    ),
+    Mutant(
+        "a cache is not recognized under another mount",
+        "analysis/symlinks.py",
+        """
+            if index in self.others:
+                ...
+        """,
+        """
+            if index not in self.others:
+                ...
+        """,
+        by(
+            "unit/analysis/test_symlinks_indirect",
+            "a_link_through_a_bind_mount_that_nobody_lists_is_followed",
+        ),
+    ),
+    Mutant(
+        "a link with a path too long to follow keeps nothing",
+        "analysis/symlinks.py::follow",
+        "_Chain(units, error=...)",
+        "_Chain(units, broken=True)",
+        by(
+            "unit/analysis/test_symlinks_indirect",
+            "a_link_too_deep_to_be_followed_keeps_every_package",
+        ),
+    ),
+    Mutant(
+        "a package can be restored from an archive that was given up",
+        "analysis/verdicts.py::_is_archive",
+        "entry is not None and entry.stage is Stage.MOVING",
+        "entry is not None",
+        by("clean_safety/test_edges"),
+    ),
+    Mutant(
+        "a package can be restored from an archive in another cache",
+        "analysis/verdicts.py::_doubts_by_itself",
+        "any(path + suffix in self._archives for suffix in TARBALL_SUFFIXES)",
+        """
+            any(
+                os.path.basename(path) + suffix in map(os.path.basename, self._archives)
+                for suffix in TARBALL_SUFFIXES
+            )
+        """,
+        by("clean_safety/test_edges"),
+    ),
+    Mutant(
+        "a package on its way out takes the record of its successor",
+        "analysis/verdicts.py::_drop_records_of_linked",
+        "(path := inventory.units[index].path) == home_of(path) or home_of(path) not in places",
+        "(path := inventory.units[index].path)",
+        by("clean_safety/test_edges"),
+    ),
+    Mutant(
+        "records of one environment are enough for those with an unreadable conda-meta",
+        "analysis/verdicts.py::unread_parts_of_environments",
+        "index not in inventory.records",
+        "not inventory.records",
+        by("clean_safety/test_edges"),
+    ),
+    Mutant(
+        "only the first environment with a record of a package is asked for symbolic links",
+        "analysis/verdicts.py::against_copies",
+        "self.uses[unit].environments",
+        "list(self.uses[unit].environments)[:1]",
+        by("clean_safety/test_edges"),
+    ),
+    Mutant(
+        "a package that a running conda is about to link goes",
+        "analysis/verdicts.py::_doubts_by_itself",
+        "self._terms.living_leases(dist)[:1]",
+        "self._terms.living_leases(dist)[: age_ns < self._terms.grace_ns]",
+        by("clean_safety/test_edges"),
+    ),
+    Mutant(
+        "only the first link through a folder uses the packages on the way",
+        "analysis/symlinks.py::_enter",
+        "units |= known[1]",
+        "",
+        by("clean_safety/test_edges"),
+    ),
+    Mutant(
+        "a link with forty hops leads nowhere",
+        "analysis/symlinks.py",
+        "_MAX_HOPS = 40",
+        "_MAX_HOPS = 38",
+        by("clean_safety/test_edges"),
+    ),
+)

@@ -1,0 +1,534 @@
+"""Mistakes in the steps of a clean: locks, checks, moves and removals, and their order."""
+
+from __future__ import annotations
+
+from tests.clean_safety.mutants.mutant import Mutant, by
+
+MUTANTS = (
+    Mutant(
+        "a package that is about to be linked is moved",
+        "executor/recheck.py::_changed",
+        "package.linked_ns != planned.linked_ns",
+        "package.finished_ns != planned.finished_ns",
+        by(
+            "clean_safety/test_race",
+            "a_package_that_is_about_to_be_linked_while_it_is_looked_at_is_not_moved",
+        ),
+    ),
+    Mutant(
+        "the check that changes soonest comes first",
+        "executor/recheck.py::objection",
+        """
+            (
+                self._recorded(removal)
+                or self._linked(removal)
+                or self._changed(removal.package, removal.path)
+            )
+        """,
+        """
+            (
+                self._changed(removal.package, removal.path)
+                or self._recorded(removal)
+                or self._linked(removal)
+            )
+        """,
+        by(
+            "clean_safety/test_race",
+            "a_package_that_is_about_to_be_linked_while_it_is_looked_at_is_not_moved",
+        ),
+    ),
+    Mutant(
+        "links of packages that were moved before count as foreign",
+        "executor/recheck.py::_linked",
+        "(self._moved.get(path, path) for path in removal.partners)",
+        "iter(removal.partners)",
+        by(
+            "clean_safety/test_crash",
+            "what_an_undisturbed_run_leaves[packages_linked_to_each_other]",
+        ),
+    ),
+    Mutant(
+        "links to the last partner count instead of those to the package",
+        "executor/recheck.py::_linked",
+        "Usage(inventory).outside_inodes_by_root[0]",
+        "Usage(inventory).outside_inodes_by_root[-1]",
+        by(
+            "clean_safety/test_crash",
+            "killed_at_any_step_nothing_is_lost_and_the_next_runs_converge[packages_linked_to_each_other-kill_before]",
+        ),
+    ),
+    Mutant(
+        "packages stay in the quarantine after Ctrl-C",
+        "executor/executor.py::execute_removals",
+        """
+            try:
+                ...
+            except OSError as error:
+                ...
+            finally:
+                ...
+        """,
+        """
+            try:
+                ...
+            except OSError as error:
+                ...
+            else:
+                ...
+        """,
+        by(
+            "clean_safety/test_unreadable",
+            "packages_used_when_they_are_moved_aside_are_back_after_ctrl_c",
+        ),
+    ),
+    Mutant(
+        "packages are given up before the second plan",
+        "executor/executor.py::_move_aside",
+        "worker.move_aside()",
+        """
+            worker.move_aside()
+            worker.give_up()
+        """,
+        by("clean_safety/test_unreadable", "nothing_that_is_used_meanwhile_goes"),
+    ),
+    Mutant(
+        "two cleans lock their caches in different orders",
+        "executor/executor.py::_locked_workers",
+        "sorted(by_cache.items())",
+        "by_cache.items()",
+        by("unit/executor/test_locks", "everybody_locks_several_caches_in_the_same_order"),
+    ),
+    Mutant(
+        "a cache that replaced the planned one is cleaned",
+        "executor/executor.py::_locked_workers",
+        "locked_quarantine(cache, folders, known)",
+        "locked_quarantine(cache, folders)",
+        by("clean_safety/test_attack", "nothing_outside_the_cache_is_touched_by_what_was_swapped"),
+    ),
+    Mutant(
+        "trial links go before the packages are checked",
+        "executor/executor.py::execute_removals",
+        """
+            _move_aside(workers, objections)
+            for worker in workers:
+                worker.give_up()
+            for worker in workers:
+                worker.unlink()
+            for probe in plan.probes:
+                _remove_probe(probe, outcome)
+        """,
+        """
+            for probe in plan.probes:
+                _remove_probe(probe, outcome)
+            _move_aside(workers, objections)
+            for worker in workers:
+                worker.give_up()
+            for worker in workers:
+                worker.unlink()
+            for probe in plan.probes:
+                _remove_probe(probe, outcome)
+        """,
+        by(
+            "clean_safety/test_crash",
+            "killed_at_any_step_nothing_is_lost_and_the_next_runs_converge[trash-kill_before]",
+        ),
+    ),
+    Mutant(
+        "a clean puts back packages that another clean moved aside",
+        "executor/cache_executor.py::put_the_rest_back",
+        "entry.stage is Stage.MOVING and entry.run == self._outcome.run",
+        "entry.stage is Stage.MOVING",
+        by(
+            "clean_safety/test_faults",
+            "whichever_step_fails_it_is_said_and_the_next_run_converges[extracted_again_while_moved_aside]",
+        ),
+    ),
+    Mutant(
+        "the new place of a package is not noted",
+        "executor/cache_executor.py::_move_aside",
+        "self._checker.note_moved(removal.path, self.quarantine.path_of(entry))",
+        "",
+        by(
+            "clean_safety/test_crash",
+            "what_an_undisturbed_run_leaves[packages_linked_to_each_other]",
+        ),
+    ),
+    Mutant(
+        "a package that cannot be removed is reported as removed",
+        "executor/cache_executor.py::purge",
+        """
+            if problem:
+                ...
+            else:
+                self._outcome.removed.append(removal)
+        """,
+        """
+            if problem:
+                ...
+            self._outcome.removed.append(removal)
+        """,
+        by(
+            "clean_safety/test_faults",
+            "whichever_step_fails_it_is_said_and_the_next_run_converges[left_by_an_earlier_crash]",
+        ),
+    ),
+    Mutant(
+        "a package that cannot be removed is not reported",
+        "executor/cache_executor.py::purge",
+        "self._outcome.problems.append(PathProblem(path, problem))",
+        "",
+        by(
+            "clean_safety/test_faults",
+            "whichever_step_fails_it_is_said_and_the_next_run_converges[several_packages_in_a_cache]",
+        ),
+    ),
+    Mutant(
+        "a refusal is not reported",
+        "executor/cache_executor.py::_noting_refusals",
+        "error.problem not in self._outcome.problems",
+        "self._outcome.problems and error.problem not in self._outcome.problems",
+        by(
+            "clean_safety/test_faults",
+            "whichever_step_fails_it_is_said_and_the_next_run_converges[several_packages_in_a_cache]",
+        ),
+    ),
+    Mutant(
+        "a package that cannot be given up stays in the quarantine until the end",
+        "executor/cache_executor.py::give_up",
+        """
+            self._outcome.problems.append(error.problem)
+            with self._noting_refusals():
+                self.quarantine.back(entry)
+        """,
+        "self._outcome.problems.append(error.problem)",
+        by(
+            "clean_safety/test_full_disk",
+            "on_a_full_disk_a_clean_removes_as_many_as_the_quarantine_takes_and_the_next_the_rest",
+        ),
+    ),
+    Mutant(
+        "a held package is removed at the end of the run",
+        "executor/cache_executor.py::give_up",
+        """
+            self.quarantine.hold(entry, self._hold_until_s)
+            self._outcome.held.append(removal)
+        """,
+        """
+            self._given_up[removal] = self.quarantine.hold(entry, self._hold_until_s)
+            self._outcome.held.append(removal)
+        """,
+        by("clean_safety/test_crash", "what_an_undisturbed_run_leaves[kept_for_a_while]"),
+    ),
+    Mutant(
+        "a package to be finished is put back first",
+        "executor/cache_executor.py::heal",
+        "entry.stage is Stage.MOVING and self.quarantine.path_of(entry) not in finishing",
+        "entry.stage is Stage.MOVING",
+        by(
+            "clean_safety/test_crash",
+            "killed_at_any_step_nothing_is_lost_and_the_next_runs_converge[extracted_again_while_moved_aside-kill_before]",
+        ),
+    ),
+    Mutant(
+        "a package that was given up already counts as removed",
+        "executor/cache_executor.py::_give_up",
+        "self._outcome.given_up.append(removal)",
+        "self._outcome.removed.append(removal)",
+        by("clean_safety/test_unreadable", "nothing_that_is_used_meanwhile_goes"),
+    ),
+    Mutant(
+        "a lock on a deleted file counts",
+        "executor/locks.py::_take",
+        "_try_lock(file, descriptor) and _is_still_there(file, descriptor)",
+        "_try_lock(file, descriptor)",
+        by("unit/executor/test_locks", "a_lock_on_a_file_that_is_no_longer_there_is_none"),
+    ),
+    Mutant(
+        "the lock is on another byte than mamba's",
+        "executor/locks.py",
+        "_MAMBA_BYTE = 21",
+        "_MAMBA_BYTE = 0",
+        by("unit/executor/test_locks", "while_we_hold_them_nobody_else_gets_one"),
+    ),
+    Mutant(
+        "a lock of ours may belong to another user",
+        "executor/locks.py::_check",
+        "file.ours_alone and status.st_uid != os.geteuid()",
+        "file.ours_alone and status.st_uid != os.geteuid() != 0",
+        by("clean_safety/test_attack", "a_lock_of_ours_that_is_somebody_elses_is_refused"),
+    ),
+    Mutant(
+        "the rattler lock in a folder is released at once",
+        "executor/locks.py::locked_quarantine",
+        "stack.enter_context(locked([theirs]))",
+        "locked([theirs]).__enter__()",
+        by(
+            "unit/executor/test_locks", "the_lock_of_a_rattler_in_a_folder_of_the_cache_is_held_too"
+        ),
+    ),
+    Mutant(
+        "a file that is not regular is locked",
+        "executor/locks.py::_check",
+        "not stat.S_ISREG(status.st_mode)",
+        "stat.S_ISDIR(status.st_mode)",
+        by("clean_safety/test_attack", "what_is_no_lock_file_is_refused_at_once[pkgs.lock-pipe]"),
+    ),
+    Mutant(
+        "a package that cannot be read at the last moment has no links",
+        "executor/recheck.py::_linked",
+        "problem.kind is not ProblemKind.REPEATED",
+        "problem.kind is ProblemKind.REPEATED",
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "links are not counted again",
+        "executor/recheck.py::objection",
+        """
+            (
+                self._recorded(removal)
+                or self._linked(removal)
+                or self._changed(removal.package, removal.path)
+            )
+        """,
+        "self._recorded(removal) or self._changed(removal.package, removal.path)",
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "records are not looked for again",
+        "executor/recheck.py::objection",
+        """
+            (
+                self._recorded(removal)
+                or self._linked(removal)
+                or self._changed(removal.package, removal.path)
+            )
+        """,
+        "self._linked(removal) or self._changed(removal.package, removal.path)",
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "a record that was there before counts as new",
+        "executor/recheck.py::_recorded",
+        "prefix not in removal.recorded_by and os.path.lexists(os.path.join(prefix, record))",
+        "os.path.lexists(os.path.join(prefix, record))",
+        by("clean_safety/test_edges"),
+    ),
+    Mutant(
+        "the second plan is made only once, although packages that go back lead to more",
+        "executor/executor.py::_move_aside",
+        """
+            while moved := ...:
+                ...
+        """,
+        """
+            if moved := ...:
+                ...
+        """,
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "archives go before their packages are checked",
+        "executor/executor.py::execute_removals",
+        """
+            _move_aside(workers, objections)
+            for worker in workers:
+                worker.give_up()
+            for worker in workers:
+                worker.unlink()
+        """,
+        """
+            for worker in workers:
+                worker.unlink()
+            _move_aside(workers, objections)
+            for worker in workers:
+                worker.give_up()
+        """,
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "a clean takes up a package that another clean has finished",
+        "executor/cache_executor.py::_take_up",
+        "entry is not None and entry in self.quarantine.entries()",
+        "entry is not None",
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "a replaced package stays in the quarantine",
+        "executor/quarantine.py::move",
+        "self.back(entry)",
+        "",
+        by("clean_safety/test_attack", "only_what_was_looked_at_is_moved_or_removed"),
+    ),
+    Mutant(
+        "a replaced package counts as the one that was checked",
+        "executor/quarantine.py::move",
+        "self._identity(entry) != identity",
+        "self._identity(entry)[0] != identity[0]",
+        by("clean_safety/test_attack", "only_what_was_looked_at_is_moved_or_removed"),
+    ),
+    Mutant(
+        "a folder on the way to a package may be a symbolic link",
+        "executor/quarantine.py::parent",
+        "os.open(folder, _OPEN_BELOW, dir_fd=descriptor)",
+        "os.open(folder, _OPEN, dir_fd=descriptor)",
+        by("clean_safety/test_attack", "nothing_outside_the_cache_is_touched_by_what_was_swapped"),
+    ),
+    Mutant(
+        "a mount on the way to a package is part of the cache",
+        "executor/quarantine.py::parent",
+        "mount != self._mount",
+        "mount[0] != self._mount[0]",
+        by("clean_safety/test_mounts", "nothing_under_a_mount_is_removed"),
+    ),
+    Mutant(
+        "a group may write to the quarantine",
+        "executor/quarantine.py",
+        "_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH",
+        "_WRITABLE_BY_OTHERS = stat.S_IWOTH",
+        by(
+            "clean_safety/test_attack",
+            "what_is_no_quarantine_of_ours_is_refused[writable by a group]",
+        ),
+    ),
+    Mutant(
+        "a replaced archive is removed",
+        "executor/quarantine.py::unlink",
+        "(status.st_dev, status.st_ino) != identity or stat.S_ISDIR(status.st_mode)",
+        "stat.S_ISDIR(status.st_mode)",
+        by("clean_safety/test_attack", "only_what_was_looked_at_is_moved_or_removed"),
+    ),
+    Mutant(
+        "a quarantine that was there before is removed",
+        "executor/quarantine.py::remove_if_empty",
+        "self.made and set(os.listdir(self.descriptor)) <= {OUR_LOCK}",
+        "set(os.listdir(self.descriptor)) <= {OUR_LOCK}",
+        by("clean_safety/test_full_disk", "a_full_disk_can_be_cleaned_where_the_quarantine_is"),
+    ),
+    Mutant(
+        "a replaced cache is opened",
+        "executor/quarantine.py::opened",
+        "known is not None and (status.st_dev, status.st_ino) != known",
+        "known is not None and status.st_dev != known[0]",
+        by("clean_safety/test_attack", "nothing_outside_the_cache_is_touched_by_what_was_swapped"),
+    ),
+    Mutant(
+        "root takes the quarantine of any user",
+        "executor/quarantine.py::_objection",
+        "quarantine.st_uid != os.geteuid()",
+        "quarantine.st_uid != os.geteuid() != 0",
+        by("clean_safety/test_attack", "what_is_no_quarantine_of_ours_is_refused[somebody else's]"),
+    ),
+    Mutant(
+        "a folder that was swapped for a symbolic link is emptied",
+        "executor/rmtree.py",
+        """
+            _OPEN = (
+                os.O_RDONLY
+                | getattr(os, "O_DIRECTORY", 0)
+                | getattr(os, "O_NOFOLLOW", 0)
+                | getattr(os, "O_CLOEXEC", 0)
+            )
+        """,
+        '_OPEN = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)',
+        by(
+            "clean_safety/test_attack",
+            "nothing_outside_the_cache_is_touched_by_what_is_swapped_right_before_a_call",
+        ),
+    ),
+    Mutant(
+        "symbolic links in a removed package are followed",
+        "executor/rmtree.py::_remove_entry",
+        "os.stat(entry, dir_fd=parent, follow_symlinks=False)",
+        "os.stat(entry, dir_fd=parent)",
+        by("clean_safety/test_attack", "symbolic_links_in_what_is_removed_are_not_followed"),
+    ),
+    Mutant(
+        "a bind mount of the same filesystem is emptied",
+        "executor/rmtree.py::_remove_directory",
+        "mount_of(descriptor) != self._mount",
+        "mount_of(descriptor)[0] != self._mount[0]",
+        by("clean_safety/test_mounts", "nothing_under_a_mount_is_removed"),
+    ),
+    Mutant(
+        "a file that must not be removed is not reported",
+        "executor/rmtree.py::_remove_entry",
+        "FileNotFoundError",
+        "(FileNotFoundError, PermissionError)",
+        by(
+            "clean_safety/test_faults",
+            "whichever_step_fails_it_is_said_and_the_next_run_converges[several_packages_in_a_cache]",
+        ),
+    ),
+    Mutant(
+        "deep folders stay",
+        "executor/rmtree.py::_remove_entry",
+        "self._waiting.append(self._move_up(parent, entry))",
+        "self._move_up(parent, entry)",
+        by("clean_safety/test_crash", "what_an_undisturbed_run_leaves[deep_folders]"),
+    ),
+    Mutant(
+        "an archive that goes back replaces a new one",
+        "executor/quarantine.py::_put_back",
+        """
+            os.link(entry.name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+            os.unlink(entry.name, dir_fd=source)
+        """,
+        "os.rename(entry.name, name, src_dir_fd=source, dst_dir_fd=target)",
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "an archive with other links frees its bytes",
+        "executor/quarantine.py::unlink",
+        """
+            with self.parent(relative) as (parent, name), self._said(path):
+                ...
+            return status.st_blocks * BLOCK_BYTES if status.st_nlink == 1 else 0
+        """,
+        """
+            with self.parent(relative) as (parent, name), self._said(path):
+                ...
+            return status.st_blocks * BLOCK_BYTES
+        """,
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "a trial link frees the bytes of its package",
+        "executor/quarantine.py::unlink_trial_link",
+        """
+            try:
+                ...
+            except OSError as error:
+                ...
+            return status.st_blocks * BLOCK_BYTES if status.st_nlink == 1 else 0
+        """,
+        """
+            try:
+                ...
+            except OSError as error:
+                ...
+            return status.st_blocks * BLOCK_BYTES
+        """,
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "the lock of a quarantine that still holds packages is removed",
+        "executor/quarantine.py::remove_if_empty",
+        "self.made and set(os.listdir(self.descriptor)) <= {OUR_LOCK}",
+        "self.made",
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "a new quarantine counts as the locked one",
+        "executor/quarantine.py::is_in_place",
+        "os.path.samestat(there, os.fstat(self.descriptor))",
+        "stat.S_ISDIR(there.st_mode)",
+        by("unit/executor/test_quarantine"),
+    ),
+    Mutant(
+        "a file with other links frees its bytes",
+        "executor/rmtree.py::_remove_entry",
+        "status.st_nlink == 1",
+        "status.st_nlink",
+        by("unit/executor/test_quarantine"),
+    ),
+)
