@@ -61,7 +61,8 @@ def warning(names, packages):
 def faulty(installation, place, error, *command, env=None):
     """Run conda with a function that raises."""
     python = f"{installation.root_prefix}/bin/python"
-    return installation.run(*(python, "-c", _FAULTY, place, error, *command), check=False, env=env)
+    script = (python, "-c", _FAULTY, place, error)
+    return installation.run(*script, *command, check=False, env=env, fresh=False)
 
 
 @pytest.mark.parametrize("command", REMOVING, ids=" ".join)
@@ -252,8 +253,12 @@ FAULTS = (
     *("hooks.clean_guard:_danger", "hooks.clean_guard:_softlinked"),
     *("hooks.clean_guard:_linked_units", "hooks.clean_guard:_some"),
     *("hooks.clean_guard:warning_line", "hooks.clean_guard:write_lines"),
-    *("installation:find_installation", "scan:scan", "softlinks:follow_softlinks"),
-    *("settings:search", "inventory:Root"),
+    *(
+        "discovery.finder:find_installation",
+        "scan.scanner:scan",
+        "analysis.symlinks:follow_symlinks",
+    ),
+    *("settings:search", "scan.inventory:Root"),
 )
 
 
@@ -271,13 +276,13 @@ def test_a_fault_of_ours_does_not_fail_conda(changing, place):
 @pytest.mark.parametrize("env", [WARN, BLOCK], ids=["warn", "block"])
 def test_ctrl_c_while_it_looks_stops_conda_before_anything_is_removed(changing, env):
     packages = packages_in(changing.pkgs_dir)
-    done = faulty(changing, "scan:scan", "KeyboardInterrupt", *PACKAGES, env=env)
+    done = faulty(changing, "scan.scanner:scan", "KeyboardInterrupt", *PACKAGES, env=env)
     assert packages_in(changing.pkgs_dir) == packages
     assert done.returncode
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("place", ["scan:scan", "installation:find_installation"])
+@pytest.mark.parametrize("place", ["scan.scanner:scan", "discovery.finder:find_installation"])
 def test_block_stops_conda_where_it_cannot_be_told_what_breaks(changing, place):
     """Whoever has asked for that wants nothing removed that is not known to be unused."""
     packages = packages_in(changing.pkgs_dir)

@@ -45,11 +45,11 @@ settings.settings = fail
 # What conda asks for when it loads us, and what only `conda clean`, `conda doctor` and we ourselves
 # ask for.
 NOT_AROUND_A_TRANSACTION = {
-    "leases.Lease.covers",
-    "leases._leases_in",
-    "leases._read",
-    "leases._reason",
-    "leases.read_leases",
+    "metadata.leases.Lease.covers",
+    "metadata.leases._leases_in",
+    "metadata.leases._read",
+    "metadata.leases._reason",
+    "metadata.leases.read_leases",
     "settings.Guard.__str__",
     "settings._folders",
     "settings.guard",

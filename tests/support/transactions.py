@@ -26,8 +26,9 @@ OVER = "measuring took too long; `conda hardlinks report` has the figures"
 
 _PACKAGE = "conda_hardlink_plugin"
 FAULTY = (
-    *(f"transactions.{name}" for name in ("foreseen", "happening", "hooks", "linkable")),
-    *("analysis.package_usage", "hooks.summary", "leases", "settings", "render.summary"),
+    *("hooks.preflight", "hooks.transaction_state", "hooks.transactions", "hooks.copy_reasons"),
+    *("hooks.summary", "analysis.package_usage", "metadata.leases", "settings"),
+    "render.transaction_summary",
 )
 _EXCEPTIONS = (Exception, KeyboardInterrupt, MemoryError, SystemExit)
 _CALLS = 8  # of one function that fail, and the last
@@ -152,7 +153,8 @@ def conda_after(installation, code, *arguments, check=True, env=None):
     """Run conda in a process that has run some code before."""
     script = f"import os, sys\n{code}\nfrom conda.cli import main\nsys.exit(main())\n"
     python = f"{installation.root_prefix}/bin/python"
-    return installation.run(python, "-c", script, *arguments, check=check, env=env)
+    command = (python, "-c", script, *arguments)
+    return installation.run(*command, check=check, env=env, fresh=False)
 
 
 def in_one_process(installation, *sequences, before="", faults=False, env=None):
