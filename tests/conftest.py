@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -15,6 +17,7 @@ import hypothesis
 import pytest
 
 from tests.support import scanning
+from tests.support.realconda import warm
 from tests.support.realconda.copying import copy_in_place, forget_reports
 from tests.support.realconda.finder import other_conda_origin
 from tests.support.realconda.installation import Installation
@@ -28,6 +31,15 @@ _LONGEST = (
     "clean_safety/test_model.py",
     "clean_safety/test_crash.py",
 )
+
+# What a test needs that is skipped, by what its reason has in it.
+_NEEDS = {
+    "chromium": "need chromium and chromedriver",
+    "mount|FUSE|second filesystem": "need the right to mount a filesystem",
+    "administrator|root": "need an administrator",
+    r"before (25|26)\.": "need a newer conda",
+    "there is no (mkfs.btrfs|mkfs.ext4|ncdu)": "need btrfs-progs, e2fsprogs or ncdu",
+}
 
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, print_blob=True)
 hypothesis.settings.load_profile("suite")
@@ -49,6 +61,8 @@ def pytest_configure(config):
     os.environ["HOME"] = nobodys_home.name
     # A shell has its background jobs ignore Ctrl-C, and what they start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    warm.enable()
+    config.add_cleanup(warm.disable)
 
 
 def pytest_collection_modifyitems(items):
@@ -64,6 +78,22 @@ def pytest_report_header():
     whose = "of this interpreter" if origin else "bundled in conda-lock"
     du = subprocess.run(["du", "--version"], check=True, capture_output=True, text=True)
     return [f"conda: {__version__}, {whose}", f"du: {du.stdout.splitlines()[0]}"]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter):
+    """Count in one sentence what could not be run here, and why; below it is pytest's last line."""
+    yield
+    skipped = terminalreporter.stats.get("skipped", ())
+    why = Counter(_need_of(report.longrepr[2].removeprefix("Skipped: ")) for report in skipped)
+    if why:
+        counted = "; ".join(f"{number} {need}" for need, number in why.most_common())
+        terminalreporter.write_line(f"NOT RUN HERE (tests): {counted}", yellow=True)
+
+
+def _need_of(reason):
+    needs = (need for pattern, need in _NEEDS.items() if re.search(pattern, reason))
+    return next(needs, f"({reason})")
 
 
 def _not_for_tests():
@@ -151,6 +181,19 @@ def changing(installation):
     with copy_in_place(installation.directory):
         forget_reports(installation.directory)
         yield installation
+
+
+@pytest.fixture(scope="session")
+def place_of_empty(tmp_path_factory):
+    """Where each `empty` is in turn, so that one process that has imported conda serves all."""
+    return str(tmp_path_factory.mktemp("empty") / "i")
+
+
+@pytest.fixture
+def empty(place_of_empty, channel):
+    """An installation with nothing in it."""
+    yield Installation.new(place_of_empty, (channel,))
+    subprocess.run(["rm", "-rf", place_of_empty], check=True)
 
 
 @dataclass(frozen=True)
