@@ -16,7 +16,7 @@ PYTHON ?= $(firstword $(foreach version,3 3.12 3.11 3.10,$(if $(shell \
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
-PARALLEL = -n auto --dist loadfile --no-loadscope-reorder
+PARALLEL = -n auto --dist loadgroup --no-loadscope-reorder
 
 .PHONY: setup check test test-long lint recipe demo docs figures bench bench-transactions clean
 

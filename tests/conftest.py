@@ -25,11 +25,23 @@ from tests.support.realconda.installation import Installation
 # The variables by which conda, or a program beside it, would find what is the user's.
 _PREFIXES = ("CONDA", "_CE_", "_CONDA", "MAMBA", "XDG_", "PIP_")
 _NAMES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+# The files that take longest, the longest first: begun last, they keep all others waiting.
 _LONGEST = (
-    "property/test_usage.py",
-    "scan/test_walker.py",
+    "conda/test_demo.py",
+    "conda/test_transaction_faults.py",
+    "clean_safety/test_mutants.py",
     "clean_safety/test_model.py",
     "clean_safety/test_crash.py",
+    "conda/test_recipe.py",
+    "docs/test_site.py",
+    "conda/test_html.py",
+    "property/test_usage.py",
+    "scan/test_walker.py",
+)
+# The files of which one process runs all tests: each process would build what they share.
+_KEPT_TOGETHER = (
+    *("conda/test_demo.py", "conda/test_transaction_faults.py", "conda/test_recipe.py"),
+    *("conda/test_clean_race.py", "conda/test_html.py", "docs/test_site.py"),
 )
 
 # What a test needs that is skipped, by what its reason has in it.
@@ -65,9 +77,19 @@ def pytest_configure(config):
     config.add_cleanup(warm.disable)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take longest: each is run by one process, for which others wait."""
-    items.sort(key=lambda item: not str(item.path).endswith(_LONGEST))
+    """Begin with the files that take longest, and have the tests of some in one process."""
+    places = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(_in_tests(item), len(places)))
+    for item in items:
+        if _in_tests(item) in _KEPT_TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(_in_tests(item)))
+
+
+def _in_tests(item):
+    """The folder and the name of a test's file."""
+    return "/".join(item.path.parts[-2:])
 
 
 def pytest_report_header():
