@@ -16,7 +16,8 @@ PYTHON ?= $(firstword $(foreach version,3 3.12 3.11 3.10,$(if $(shell \
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
-PARALLEL = -n auto --dist loadgroup --no-loadscope-reorder
+# By tests/conftest.py each test goes to the next free process, those of some files to the same one.
+PARALLEL = -n auto --dist loadscope --no-loadscope-reorder
 
 .PHONY: setup check test test-long lint recipe demo docs figures bench bench-transactions clean
 

@@ -77,19 +77,25 @@ def pytest_configure(config):
     config.add_cleanup(warm.disable)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give out each test by itself, but those of some files to one process."""
+    if config.getoption("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415  # only where it is installed
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return path if path.endswith(_KEPT_TOGETHER) else nodeid
+
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take longest, and have the tests of some in one process."""
+    """Begin with the files that take longest."""
     places = {name: place for place, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: places.get(_in_tests(item), len(places)))
-    for item in items:
-        if _in_tests(item) in _KEPT_TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(_in_tests(item)))
-
-
-def _in_tests(item):
-    """The folder and the name of a test's file."""
-    return "/".join(item.path.parts[-2:])
+    items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
 
 
 def pytest_report_header():
