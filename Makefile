@@ -1,4 +1,5 @@
 # Everything is set up in .venv by the project's own files.
+#   make check      lint, types, layers, unit and property tests: in a minute and a half
 #   make test       the whole suite, lint and types included (what CI runs)
 #   make test-long  races, attacks, mutants, random trees and the model of clean at length: an hour
 #   make recipe     the conda package of recipe/, built and tested without a conda channel, into dist/
@@ -15,8 +16,10 @@ PYTHON ?= $(firstword $(foreach version,3 3.12 3.11 3.10,$(if $(shell \
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+# By tests/conftest.py each test goes to the next free process, those of some files to the same one.
+PARALLEL = -n auto --dist loadscope --no-loadscope-reorder
 
-.PHONY: setup test test-long lint recipe demo docs figures bench bench-transactions clean
+.PHONY: setup check test test-long lint recipe demo docs figures bench bench-transactions clean
 
 setup: $(READY)
 
@@ -33,8 +36,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+check: setup lint
+	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/property
+
 test: setup lint
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-long: setup
 	ALL_MUTANTS=1 MODEL_STEPS=100000 RACE_INSTALLS=100000 RACE_TRANSACTIONS=100 \

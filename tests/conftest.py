@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -15,6 +17,7 @@ import hypothesis
 import pytest
 
 from tests.support import scanning
+from tests.support.realconda import warm
 from tests.support.realconda.copying import copy_in_place, forget_reports
 from tests.support.realconda.finder import other_conda_origin
 from tests.support.realconda.installation import Installation
@@ -22,12 +25,33 @@ from tests.support.realconda.installation import Installation
 # The variables by which conda, or a program beside it, would find what is the user's.
 _PREFIXES = ("CONDA", "_CE_", "_CONDA", "MAMBA", "XDG_", "PIP_")
 _NAMES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+# The files that take longest, the longest first: begun last, they keep all others waiting.
 _LONGEST = (
-    "property/test_usage.py",
-    "scan/test_walker.py",
+    "conda/test_demo.py",
+    "conda/test_transaction_faults.py",
+    "clean_safety/test_mutants.py",
     "clean_safety/test_model.py",
     "clean_safety/test_crash.py",
+    "conda/test_recipe.py",
+    "docs/test_site.py",
+    "conda/test_html.py",
+    "property/test_usage.py",
+    "scan/test_walker.py",
 )
+# The files of which one process runs all tests: each process would build what they share.
+_KEPT_TOGETHER = (
+    *("conda/test_demo.py", "conda/test_transaction_faults.py", "conda/test_recipe.py"),
+    *("conda/test_clean_race.py", "conda/test_html.py", "docs/test_site.py"),
+)
+
+# What a test needs that is skipped, by what its reason has in it.
+_NEEDS = {
+    "chromium": "need chromium and chromedriver",
+    "mount|FUSE|second filesystem": "need the right to mount a filesystem",
+    "administrator|root": "need an administrator",
+    r"before (25|26)\.": "need a newer conda",
+    "there is no (mkfs.btrfs|mkfs.ext4|ncdu)": "need btrfs-progs, e2fsprogs or ncdu",
+}
 
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, print_blob=True)
 hypothesis.settings.load_profile("suite")
@@ -49,11 +73,29 @@ def pytest_configure(config):
     os.environ["HOME"] = nobodys_home.name
     # A shell has its background jobs ignore Ctrl-C, and what they start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    warm.enable()
+    config.add_cleanup(warm.disable)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give out each test by itself, but those of some files to one process."""
+    if config.getoption("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415  # only where it is installed
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return path if path.endswith(_KEPT_TOGETHER) else nodeid
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take longest: each is run by one process, for which others wait."""
-    items.sort(key=lambda item: not str(item.path).endswith(_LONGEST))
+    """Begin with the files that take longest."""
+    places = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
 
 
 def pytest_report_header():
@@ -64,6 +106,22 @@ def pytest_report_header():
     whose = "of this interpreter" if origin else "bundled in conda-lock"
     du = subprocess.run(["du", "--version"], check=True, capture_output=True, text=True)
     return [f"conda: {__version__}, {whose}", f"du: {du.stdout.splitlines()[0]}"]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter):
+    """Count in one sentence what could not be run here, and why; below it is pytest's last line."""
+    yield
+    skipped = terminalreporter.stats.get("skipped", ())
+    why = Counter(_need_of(report.longrepr[2].removeprefix("Skipped: ")) for report in skipped)
+    if why:
+        counted = "; ".join(f"{number} {need}" for need, number in why.most_common())
+        terminalreporter.write_line(f"NOT RUN HERE (tests): {counted}", yellow=True)
+
+
+def _need_of(reason):
+    needs = (need for pattern, need in _NEEDS.items() if re.search(pattern, reason))
+    return next(needs, f"({reason})")
 
 
 def _not_for_tests():
@@ -151,6 +209,19 @@ def changing(installation):
     with copy_in_place(installation.directory):
         forget_reports(installation.directory)
         yield installation
+
+
+@pytest.fixture(scope="session")
+def place_of_empty(tmp_path_factory):
+    """Where each `empty` is in turn, so that one process that has imported conda serves all."""
+    return str(tmp_path_factory.mktemp("empty") / "i")
+
+
+@pytest.fixture
+def empty(place_of_empty, channel):
+    """An installation with nothing in it."""
+    yield Installation.new(place_of_empty, (channel,))
+    subprocess.run(["rm", "-rf", place_of_empty], check=True)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ CLEAN = ("hardlinks", "clean", "--grace", "0", "--yes")
 def killed(installation, stage, number):
     """Clean, and be killed on the way."""
     python = os.path.join(installation.root_prefix, "bin", "python")
-    done = installation.run(python, "-c", _KILLED, stage, str(number), *CLEAN, check=False)
+    command = (python, "-c", _KILLED, stage, str(number), *CLEAN)
+    done = installation.run(*command, check=False, fresh=False)
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
 
 

@@ -61,7 +61,8 @@ def warning(names, packages):
 def faulty(installation, place, error, *command, env=None):
     """Run conda with a function that raises."""
     python = f"{installation.root_prefix}/bin/python"
-    return installation.run(*(python, "-c", _FAULTY, place, error, *command), check=False, env=env)
+    script = (python, "-c", _FAULTY, place, error)
+    return installation.run(*script, *command, check=False, env=env, fresh=False)
 
 
 @pytest.mark.parametrize("command", REMOVING, ids=" ".join)

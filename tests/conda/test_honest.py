@@ -23,22 +23,36 @@ from tests.support.terminal_session import (
     unused_of,
 )
 
-# A root process that has given up these two is held to permissions like anybody else.
+# A root process that has given up these two, for itself and for what it starts, is held to
+# permissions like anybody else.
 _WITHOUT_OVERRIDE = """\
-import ctypes, os, sys
+import ctypes, os, runpy, shutil, sys
+
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
+VERSION_3, SETS_OF_32 = 0x20080522, 3
+libc = ctypes.CDLL(None)
+header, sets = (ctypes.c_uint32 * 2)(VERSION_3), (ctypes.c_uint32 * 6)()
+failed = libc.capget(header, sets)
+for number in range(SETS_OF_32):  # effective, permitted, inheritable
+    sets[number] &= ~(1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH)
 if os.geteuid() == 0:
     for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
-        if ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
-            sys.exit("cannot give up a capability")
-os.execvp(sys.argv[1], sys.argv[1:])
+        failed |= libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    failed |= libc.capset(header, sets)
+if failed:
+    sys.exit("cannot give up a capability")
+if sys.argv[1] != "conda":
+    os.execvp(sys.argv[1], sys.argv[1:])
+sys.argv[:] = [shutil.which("conda"), *sys.argv[2:]]
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
 def as_ordinary_user(installation, *command, env=None):
     """Run a command that may not read what its permissions forbid, root or not."""
-    command = (sys.executable, "-c", _WITHOUT_OVERRIDE, *command)
-    return installation.run(*command, check=False, env=env)
+    python = f"{installation.root_prefix}/bin/python"
+    script = (python, "-c", _WITHOUT_OVERRIDE, *command)
+    return installation.run(*script, check=False, env=env, fresh=False)
 
 
 def report_of_ordinary_user(installation, *options, env=None):

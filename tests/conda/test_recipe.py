@@ -27,7 +27,7 @@ def installed(tmp_path_factory):
     """An installation, and the prefix of an environment in it that has the package."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        command = "pip install --use-pep517 -r tests/realconda/requirements.txt"
+        command = "pip install --use-pep517 -r tests/support/realconda/requirements.txt"
         pytest.skip(f"cannot build it without {', '.join(missing)}: {command}")
     from tests.support.realconda import recipe  # noqa: PLC0415  # needs what may be missing
 

@@ -11,7 +11,6 @@ import pytest
 from conda_hardlink_plugin.formatting import size
 from tests.conda.test_honest import as_ordinary_user
 from tests.support.conda_cleaning import ASKING, on_terminal
-from tests.support.realconda.installation import Installation
 from tests.support.realconda.packages import PackageSpec, native_subdir, write_channel
 from tests.support.transactions import (
     OVER,
@@ -67,12 +66,6 @@ while files[-1].fileno() < free + 20:
 for file in files:
     file.write("written")
 """
-
-
-@pytest.fixture
-def empty(tmp_path, channel):
-    """An installation with nothing in it."""
-    return Installation.new(str(tmp_path / "i"), (channel,))
 
 
 @pytest.fixture
@@ -382,7 +375,7 @@ def test_a_stderr_that_takes_nothing_changes_no_exit_code(empty, stderr):
 def test_files_that_are_opened_after_a_command_are_not_closed(empty):
     python, path = f"{empty.root_prefix}/bin/python", f"{empty.directory}/written"
     command = ("create", "--name", "new", *empty.source_options, "library=1.0")
-    done = empty.run(python, "-c", _AFTERWARDS, path, *command)
+    done = empty.run(python, "-c", _AFTERWARDS, path, *command, fresh=False)
     written = [name for name in os.listdir(empty.directory) if name.startswith("written")]
     assert len(written) > 1
     assert {os.path.getsize(f"{empty.directory}/{name}") for name in written} == {7}

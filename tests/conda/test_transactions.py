@@ -12,7 +12,6 @@ import pytest
 from conda_hardlink_plugin.formatting import size
 from tests.support.disk import index_folder_of, size_of, whole
 from tests.support.oracles import du
-from tests.support.realconda.installation import Installation
 from tests.support.terminal_session import plant, report_of
 from tests.support.transactions import (
     added_line,
@@ -44,12 +43,6 @@ def copy(event, arguments):
 source, other = sys.argv.pop(1), sys.argv.pop(1)
 sys.addaudithook(copy)
 """
-
-
-@pytest.fixture
-def empty(tmp_path, channel):
-    """An installation with nothing in it."""
-    return Installation.new(str(tmp_path / "i"), (channel,))
 
 
 def create(installation, name, *arguments, env=None):

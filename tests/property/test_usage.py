@@ -15,7 +15,7 @@ from conda_hardlink_plugin.analysis.usage import CachePart, Measure, Usage
 from conda_hardlink_plugin.scan.inventory import RootKind, UnitKind
 
 from ..support.oracles import Model, du
-from ..support.scanning import scan
+from ..support.scanning import scan, scan_in_each_way
 from ..support.trees import (
     cache_root,
     environment_root,
@@ -29,13 +29,12 @@ from ..support.trees import (
     write_sparse,
 )
 
-pytestmark = pytest.mark.usefixtures("each_way")
-
 if TYPE_CHECKING:
     from conda_hardlink_plugin.scan.inventory import Inventory
 
 TREES = int(os.environ.get("RANDOM_TREES", "30"))  # for each way to find out what there is
 moderate = settings(max_examples=TREES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+each_way = pytest.mark.usefixtures("each_way")
 measures = pytest.mark.parametrize("measure", list(Measure))
 
 
@@ -56,197 +55,225 @@ def strictly_inside(path: str, paths: list[str]) -> list[str]:
 def test_sizes_of_random_trees_are_those_of_du(layout, random, measure):
     apparent = measure is Measure.APPARENT
     with random_tree(layout) as tree:
-        inventory = scan(tree.roots)
-        usage = Usage(inventory, measure)
-        number = root_indexes(inventory)
+        alone = {}
         for path in tree.paths:
             inner = strictly_inside(path, tree.paths)
-            alone = du(path, apparent=apparent, exclude=inner)
-            assert [usage.unique_by_root[number[path]]] == alone
+            (alone[path],) = du(path, apparent=apparent, exclude=inner)
         order = list(tree.paths)
         random.shuffle(order)
         order.sort(key=lambda path: -len(strictly_inside(path, tree.paths)), reverse=True)
         together = du(*order, apparent=apparent)
-        assert usage.added([number[path] for path in order]) == together
-        assert usage.on_disk == sum(together)
-        assert not inventory.problems
+        for inventory in scan_in_each_way(tree.roots):
+            usage = Usage(inventory, measure)
+            number = root_indexes(inventory)
+            assert {path: usage.unique_by_root[number[path]] for path in tree.paths} == alone
+            assert usage.added([number[path] for path in order]) == together
+            assert usage.on_disk == sum(together)
+            assert not inventory.problems
 
 
 @moderate
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
 def test_sums_over_roots_of_random_trees_follow_the_definitions(layout, random, measure):
     with random_tree(layout) as tree:
-        inventory = scan(tree.roots)
-        usage = Usage(inventory, measure)
         model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        for index, root in enumerate(inventory.roots):
-            units = model.units_of(root.path)
-            assert usage.unique_by_root[index] == model.unique(units)
-            assert usage.exclusive_by_root[index] == model.exclusive(units)
-            assert usage.inodes_by_root[index] == model.inodes(root.path)
-            assert inventory.links[index] == model.entries(root.path)
-            outside = [thing for thing in model.with_outside_links() if model.owners(thing) & units]
-            assert usage.outside_inodes_by_root[index] == len(outside)
-        order = random.sample(range(len(inventory.roots)), len(inventory.roots))
-        assert usage.added(order) == model.added(inventory.roots[index].path for index in order)
-        one, other = order[:2]
-        assert usage.shared_between(one, other) == model.shared_between(
-            inventory.roots[one].path, inventory.roots[other].path
-        )
-        assert usage.on_disk == model.unique(model.units)
-        assert usage.on_disk == sum(usage.on_disk_by_device)
-        assert usage.inodes_on_disk == len(model.things)
-        assert usage.as_copies == sum(model.unique(model.units_of(path)) for path in tree.paths)
-        outside = model.with_outside_links()
-        assert usage.outside_inodes == len(outside)
-        assert usage.outside_links == sum(thing.links - len(thing.paths) for thing in outside)
-        assert usage.surplus_inodes == 0
+        order = random.sample(range(len(tree.roots)), len(tree.roots))
+        for inventory in scan_in_each_way(tree.roots):
+            assert_sums_over_roots(inventory, Usage(inventory, measure), model, order)
+
+
+def assert_sums_over_roots(
+    inventory: Inventory, usage: Usage, model: Model, order: list[int]
+) -> None:
+    for index, root in enumerate(inventory.roots):
+        units = model.units_of(root.path)
+        assert usage.unique_by_root[index] == model.unique(units)
+        assert usage.exclusive_by_root[index] == model.exclusive(units)
+        assert usage.inodes_by_root[index] == model.inodes(root.path)
+        assert inventory.links[index] == model.entries(root.path)
+        outside = [thing for thing in model.with_outside_links() if model.owners(thing) & units]
+        assert usage.outside_inodes_by_root[index] == len(outside)
+    assert usage.added(order) == model.added(inventory.roots[index].path for index in order)
+    one, other = order[:2]
+    assert usage.shared_between(one, other) == model.shared_between(
+        inventory.roots[one].path, inventory.roots[other].path
+    )
+    assert usage.on_disk == model.unique(model.units)
+    assert usage.on_disk == sum(usage.on_disk_by_device)
+    assert usage.inodes_on_disk == len(model.things)
+    assert usage.as_copies == sum(model.unique(model.units_of(path)) for path in model.roots)
+    outside = model.with_outside_links()
+    assert usage.outside_inodes == len(outside)
+    assert usage.outside_links == sum(thing.links - len(thing.paths) for thing in outside)
+    assert usage.surplus_inodes == 0
 
 
 @moderate
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
 def test_sums_over_units_of_random_trees_follow_the_definitions(layout, random, measure):
     with random_tree(layout) as tree:
-        inventory = scan(tree.roots)
-        usage = Usage(inventory, measure)
         model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        number = unit_indexes(inventory)
-        assert {unit.path: unit.kind for unit in inventory.units} == model.units
-        for _ in range(4):
-            some = random.sample(sorted(number), random.randint(0, len(number)))
-            assert usage.exclusive([number[path] for path in some]) == model.exclusive(some)
-        assert usage.exclusive(range(len(inventory.units))) == model.exclusive(model.units)
-        by_unit = usage.unique_by_unit
-        for path, unit in number.items():
-            in_cache = model.units[path] is not UnitKind.ENVIRONMENT
-            assert by_unit[unit] == (model.unique({path}) if in_cache else 0)
-        for index, root in enumerate(inventory.roots):
-            units = model.units_of(root.path)
-            linked = {
-                number[owner]
-                for thing in model.things
-                if thing.links > 1 and model.owners(thing) & units
-                for owner in model.owners(thing)
-                if model.units[owner] is not UnitKind.ENVIRONMENT
-            }
-            assert usage.cache_units_linked_from[index] == linked
-        assert usage.cache_units_linked_from_outside == {
+        number = len(model.units)
+        somes = [random.sample(sorted(model.units), random.randint(0, number)) for _ in range(4)]
+        for inventory in scan_in_each_way(tree.roots):
+            assert {unit.path: unit.kind for unit in inventory.units} == model.units
+            assert_sums_over_units(inventory, Usage(inventory, measure), model, somes)
+
+
+def assert_sums_over_units(
+    inventory: Inventory, usage: Usage, model: Model, somes: list[list[str]]
+) -> None:
+    number = unit_indexes(inventory)
+    for some in somes:
+        assert usage.exclusive([number[path] for path in some]) == model.exclusive(some)
+    assert usage.exclusive(range(len(inventory.units))) == model.exclusive(model.units)
+    by_unit = usage.unique_by_unit
+    for path, unit in number.items():
+        in_cache = model.units[path] is not UnitKind.ENVIRONMENT
+        assert by_unit[unit] == (model.unique({path}) if in_cache else 0)
+    for index, root in enumerate(inventory.roots):
+        units = model.units_of(root.path)
+        linked = {
             number[owner]
-            for thing in model.with_outside_links()
+            for thing in model.things
+            if thing.links > 1 and model.owners(thing) & units
             for owner in model.owners(thing)
             if model.units[owner] is not UnitKind.ENVIRONMENT
         }
+        assert usage.cache_units_linked_from[index] == linked
+    assert usage.cache_units_linked_from_outside == {
+        number[owner]
+        for thing in model.with_outside_links()
+        for owner in model.owners(thing)
+        if model.units[owner] is not UnitKind.ENVIRONMENT
+    }
 
 
 @moderate
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
 def test_parts_of_a_cache_add_up_and_go_to_the_first_part_that_holds_them(layout, random, measure):
     with random_tree(layout) as tree:
-        inventory = scan(tree.roots)
-        usage = Usage(inventory, measure)
         model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        number = unit_indexes(inventory)
         packages = [path for path, kind in model.units.items() if kind is UnitKind.PACKAGE]
         fates = {path: random.choice(["used", "kept", "unused"]) for path in packages}
         used = {path for path, fate in fates.items() if fate == "used"}
         unused = {path for path, fate in fates.items() if fate == "unused"}
-        for root in tree.roots:
-            if root.kind is not RootKind.CACHE:
-                continue
-            units = model.units_of(root.path)
-            of_kind = {kind: {u for u in units if model.units[u] is kind} for kind in UnitKind}
-            parts = {
-                CachePart.USED: units & used,
-                CachePart.KEPT: of_kind[UnitKind.PACKAGE] - used - unused,
-                CachePart.UNUSED: units & unused,
-                CachePart.TARBALLS: of_kind[UnitKind.TARBALL],
-                CachePart.QUARANTINE: of_kind[UnitKind.QUARANTINED],
-                CachePart.OTHER: {root.path} | of_kind[UnitKind.TRASH],
-            }
-            expected, before = {}, set()
-            for part, members in parts.items():
-                now = before | members
-                expected[part] = model.unique(now) - model.unique(before)
-                before = now
-            index = root_indexes(inventory)[root.path]
-            found = usage.cache_parts(
-                index, {number[path] for path in used}, {number[path] for path in unused}
-            )
-            assert found == expected
-            assert sum(found.values()) == usage.unique_by_root[index]
+        caches = [root.path for root in tree.roots if root.kind is RootKind.CACHE]
+        expected = {cache: parts_by_definition(model, cache, used, unused) for cache in caches}
+        for inventory in scan_in_each_way(tree.roots):
+            usage, number = Usage(inventory, measure), unit_indexes(inventory)
+            for cache in caches:
+                index = root_indexes(inventory)[cache]
+                found = usage.cache_parts(
+                    index, {number[path] for path in used}, {number[path] for path in unused}
+                )
+                assert found == expected[cache]
+                assert sum(found.values()) == usage.unique_by_root[index]
+
+
+def parts_by_definition(
+    model: Model, cache: str, used: set[str], unused: set[str]
+) -> dict[CachePart, int]:
+    units = model.units_of(cache)
+    of_kind = {kind: {u for u in units if model.units[u] is kind} for kind in UnitKind}
+    parts = {
+        CachePart.USED: units & used,
+        CachePart.KEPT: of_kind[UnitKind.PACKAGE] - used - unused,
+        CachePart.UNUSED: units & unused,
+        CachePart.TARBALLS: of_kind[UnitKind.TARBALL],
+        CachePart.QUARANTINE: of_kind[UnitKind.QUARANTINED],
+        CachePart.OTHER: {cache} | of_kind[UnitKind.TRASH],
+    }
+    expected: dict[CachePart, int] = {}
+    before: set[str] = set()
+    for part, members in parts.items():
+        now = before | members
+        expected[part] = model.unique(now) - model.unique(before)
+        before = now
+    return expected
 
 
 @moderate
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
 def test_what_is_left_of_a_cache_without_some_units_follows_the_definition(layout, random, measure):
     with random_tree(layout) as tree:
-        inventory = scan(tree.roots)
-        usage = Usage(inventory, measure)
         model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        number = unit_indexes(inventory)
-        doomed = set(random.sample(sorted(number), random.randint(0, len(number))))
-        for index, root in enumerate(inventory.roots):
-            if root.kind is RootKind.CACHE:
-                left = usage.unique_without(index, {number[path] for path in doomed})
-                assert left == model.unique(model.units_of(root.path) - doomed)
+        units = sorted(model.units)
+        doomed = set(random.sample(units, random.randint(0, len(units))))
+        for inventory in scan_in_each_way(tree.roots):
+            usage, number = Usage(inventory, measure), unit_indexes(inventory)
+            for index, root in enumerate(inventory.roots):
+                if root.kind is RootKind.CACHE:
+                    left = usage.unique_without(index, {number[path] for path in doomed})
+                    assert left == model.unique(model.units_of(root.path) - doomed)
 
 
 @moderate
 @given(layouts)
 def test_units_share_an_inode_where_one_has_links_in_both(layout):
     with random_tree(layout) as tree:
-        inventory = scan(tree.roots)
-        usage, model, number = Usage(inventory), Model(tree.roots), unit_indexes(inventory)
-        of_caches = {path for path in number if model.units[path] is not UnitKind.ENVIRONMENT}
-        for path in of_caches:
-            sharing = {
-                number[owner]
+        model = Model(tree.roots)
+        of_caches = {path for path, kind in model.units.items() if kind is not UnitKind.ENVIRONMENT}
+        sharing = {
+            path: {
+                owner
                 for thing in model.things
                 if thing.links > 1 and path in model.owners(thing)
                 for owner in model.owners(thing) & of_caches - {path}
             }
-            assert usage.cache_units_sharing_with(number[path]) == sharing
+            for path in of_caches
+        }
+        for inventory in scan_in_each_way(tree.roots):
+            usage, number = Usage(inventory), unit_indexes(inventory)
+            assert number.keys() == model.units.keys()
+            for path, others in sharing.items():
+                found = usage.cache_units_sharing_with(number[path])
+                assert found == {number[other] for other in others}
 
 
 @moderate
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
 def test_many_environments_with_their_packages_are_freed_as_one_by_one(layout, random, measure):
     with random_tree(layout) as tree:
-        inventory = scan(tree.roots)
-        usage = Usage(inventory, measure)
         model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        environments = [
-            index for index, root in enumerate(inventory.roots) if root.kind is RootKind.ENVIRONMENT
-        ]
-        packages = {index: set() for index in environments}
-        for unit, analysis in enumerate(inventory.units):
-            if analysis.kind is not UnitKind.ENVIRONMENT and random.random() < 0.8:
+        environments = [root.path for root in tree.roots if root.kind is RootKind.ENVIRONMENT]
+        packages = {path: set() for path in environments}
+        for unit, kind in model.units.items():
+            if kind is not UnitKind.ENVIRONMENT and random.random() < 0.8:
                 packages[random.choice(environments)].add(unit)
-        figures = usage.exclusive_with_packages(packages)
-        for environment in environments:
-            units = {*packages[environment], *usage.units_of_root[environment]}
-            assert figures[environment] == usage.exclusive(units)
-            paths = {inventory.units[unit].path for unit in units}
-            assert figures[environment] == model.exclusive(paths)
+        for inventory in scan_in_each_way(tree.roots):
+            usage, number = Usage(inventory, measure), unit_indexes(inventory)
+            roots = root_indexes(inventory)
+            figures = usage.exclusive_with_packages(
+                {roots[path]: {number[unit] for unit in packages[path]} for path in environments}
+            )
+            for path in environments:
+                units = {number[unit] for unit in packages[path]}
+                units |= set(usage.units_of_root[roots[path]])
+                assert figures[roots[path]] == usage.exclusive(units)
+                paths = {inventory.units[unit].path for unit in units}
+                assert figures[roots[path]] == model.exclusive(paths)
 
 
 @moderate
 @given(flat_layouts, st.randoms(use_true_random=False))
 def test_deleting_units_of_random_trees_frees_their_exclusive_usage(layout, random):
     with random_tree(layout) as tree:
-        inventory = scan(tree.roots)
-        removable = [
-            index for index, unit in enumerate(inventory.units) if unit.kind is not UnitKind.OTHER
-        ]
+        inventories = list(scan_in_each_way(tree.roots))
+        removable = [unit.path for unit in inventories[0].units if unit.kind is not UnitKind.OTHER]
         doomed = random.sample(removable, random.randint(1, len(removable)))
-        expected = Usage(inventory).exclusive(doomed)
+        expected = []
+        for inventory in inventories:
+            number = unit_indexes(inventory)
+            expected.append(Usage(inventory).exclusive([number[path] for path in doomed]))
         before = sum(du(tree.base, tree.outside))
-        kept = directories_but(tree.base, [inventory.units[unit].path for unit in doomed])
+        kept = directories_but(tree.base, doomed)
         size_of_kept = sum(os.lstat(path).st_blocks for path in kept)
-        for unit in doomed:
-            remove(inventory.units[unit].path)
+        for path in doomed:
+            remove(path)
         shrunk = size_of_kept - sum(os.lstat(path).st_blocks for path in kept)
-        assert before - sum(du(tree.base, tree.outside)) == expected + shrunk * 512
+        freed = before - sum(du(tree.base, tree.outside)) - shrunk * 512
+        assert expected == [freed] * len(inventories)
 
 
 def directories_but(base: str, doomed: list[str]) -> list[str]:
@@ -268,9 +295,10 @@ def remove(path: str) -> None:
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
 def test_figures_do_not_depend_on_the_order_of_the_roots(layout, random, measure):
     with random_tree(layout) as tree:
-        first = by_path(Usage(scan(tree.roots), measure))
         shuffled = random.sample(tree.roots, len(tree.roots))
-        assert by_path(Usage(scan(shuffled), measure)) == first
+        orders = (scan_in_each_way(tree.roots), scan_in_each_way(shuffled))
+        for first, second in zip(*orders, strict=True):
+            assert by_path(Usage(second, measure)) == by_path(Usage(first, measure))
 
 
 def by_path(usage: Usage) -> dict[str, object]:
@@ -289,6 +317,7 @@ def by_path(usage: Usage) -> dict[str, object]:
     }
 
 
+@each_way
 @measures
 def test_every_order_of_roots_adds_what_du_adds(tmp_path, measure):
     made = make_installation(str(tmp_path))
@@ -299,6 +328,7 @@ def test_every_order_of_roots_adds_what_du_adds(tmp_path, measure):
         assert usage.added(order) == du(*in_order, apparent=measure is Measure.APPARENT)
 
 
+@each_way
 @measures
 def test_size_is_shared_plus_exclusive_and_saved_is_what_du_finds_twice(tmp_path, measure):
     apparent = measure is Measure.APPARENT
@@ -313,6 +343,7 @@ def test_size_is_shared_plus_exclusive_and_saved_is_what_du_finds_twice(tmp_path
         assert 0 < exclusive < size
 
 
+@each_way
 def test_removing_an_environment_and_what_only_it_used_frees_what_was_said(tmp_path):
     made = make_installation(str(tmp_path))
     inventory = scan(made.roots)
@@ -329,6 +360,7 @@ def test_removing_an_environment_and_what_only_it_used_frees_what_was_said(tmp_p
     assert with_package > expected
 
 
+@each_way
 def test_removing_a_package_in_use_frees_only_what_no_environment_holds(tmp_path):
     made = make_installation(str(tmp_path))
     inventory = scan(made.roots)
@@ -340,6 +372,7 @@ def test_removing_a_package_in_use_frees_only_what_no_environment_holds(tmp_path
     assert expected < usage.unique_by_unit[number[made.shared]]
 
 
+@each_way
 def test_nothing_is_freed_of_a_file_that_is_also_linked_from_outside(tmp_path):
     made = make_installation(str(tmp_path))
     big = os.stat(f"{made.mine}/bin/tool")
@@ -355,6 +388,7 @@ def test_nothing_is_freed_of_a_file_that_is_also_linked_from_outside(tmp_path):
     assert later.exclusive(units) == usage.exclusive(units) + big.st_blocks * 512
 
 
+@each_way
 def test_a_file_with_links_in_two_packages_is_freed_with_both_of_them_only(tmp_path):
     cache = f"{tmp_path}/pkgs"
     one, other = package(cache, "one-1-0", {"f": b"x" * 50_000}), package(cache, "other-1-0")
@@ -367,6 +401,7 @@ def test_a_file_with_links_in_two_packages_is_freed_with_both_of_them_only(tmp_p
     assert usage.exclusive({number[one], number[other]}) == special_inodes + size
 
 
+@each_way
 def test_a_sparse_file_counts_its_blocks_on_disk_and_its_length_apparently(tmp_path):
     prefix = f"{tmp_path}/env"
     write_sparse(f"{prefix}/hole", 1 << 40)
@@ -375,6 +410,7 @@ def test_a_sparse_file_counts_its_blocks_on_disk_and_its_length_apparently(tmp_p
     assert Usage(inventory, Measure.APPARENT).on_disk == du(prefix, apparent=True)[0] > 1 << 40
 
 
+@each_way
 def test_more_environments_than_a_byte_can_number_each_keep_their_packages(tmp_path):
     cache, environments, packages = f"{tmp_path}/pkgs", [], []
     for number in range(300):
@@ -400,6 +436,7 @@ def test_without_roots_everything_is_nothing():
     assert usage.exclusive([]) == 0
 
 
+@each_way
 def test_directories_of_a_root_are_told_apart_from_its_files(tmp_path):
     made = make_installation(str(tmp_path))
     write(f"{made.first}/deep/er/file", b"x")

@@ -97,7 +97,8 @@ def clean_while(installation, doing, steps, *options):
     """Clean, and run some code in the process at one of its steps; return what became of it."""
     python = f"{installation.root_prefix}/bin/python"
     command = ("hardlinks", "clean", *YES, *options)
-    return installation.run(python, "-c", _DOING, steps, doing, *command, check=False)
+    script = (python, "-c", _DOING, steps, doing)
+    return installation.run(*script, *command, check=False, fresh=False)
 
 
 def at_once(ask, questions):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from enum import Enum
 
 import pytest
+from hypothesis import note
 
 from conda_hardlink_plugin.analysis.index_totals import index_totals
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
@@ -78,6 +79,23 @@ def scan(roots, *, detailed=(), mounts=None, on_progress=None):
         with look_up(folder, quick=_way[0] is Way.QUICK) as lookup:
             taken = Partly(lookup) if _way[0] is Way.RECALLED else lookup
             return module.scan(roots, processes=1, lookup=taken, **arguments)
+
+
+def scan_in(way, roots, **options):
+    """Scan in one way, whatever the fixtures say."""
+    before = _way[0]
+    use(way)
+    try:
+        return scan(roots, **options)
+    finally:
+        use(before)
+
+
+def scan_in_each_way(roots, **options):
+    """Scan random trees in one way after the other; hypothesis names the last where one fails."""
+    for way in Way:
+        note(f"found out: {way.value}")
+        yield scan_in(way, roots, **options)
 
 
 def write_index(folder, roots, **options):

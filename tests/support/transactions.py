@@ -32,6 +32,14 @@ FAULTY = (
     ),
     *("analysis.package_usage", "metadata.leases", "settings", "render.transaction_summary"),
 )
+_SERVING = """\
+import sys
+
+sys.path.insert(0, sys.argv.pop(1))
+from tests.support.transactions import main
+
+main(*sys.argv[1:])
+"""
 _EXCEPTIONS = (Exception, KeyboardInterrupt, MemoryError, SystemExit)
 _CALLS = 8  # of one function that fail, and the last
 _SAYS = "hardlinks: "
@@ -155,7 +163,8 @@ def conda_after(installation, code, *arguments, check=True, env=None):
     """Run conda in a process that has run some code before."""
     script = f"import os, sys\n{code}\nfrom conda.cli import main\nsys.exit(main())\n"
     python = f"{installation.root_prefix}/bin/python"
-    return installation.run(python, "-c", script, *arguments, check=check, env=env)
+    command = (python, "-c", script, *arguments)
+    return installation.run(*command, check=check, env=env, fresh=False)
 
 
 def in_one_process(installation, *sequences, before="", faults=False, env=None):
@@ -173,11 +182,8 @@ def in_one_process(installation, *sequences, before="", faults=False, env=None):
     question, answer = (f"{installation.directory}/tmp/{name}" for name in ("question", "answer"))
     with open(question, "w", encoding="utf-8") as file:
         json.dump([sequences, before, faults, installation.envs_dir], file)
-    installation.run(
-        f"{installation.root_prefix}/bin/python",
-        *("-m", "tests.support.transactions", question, answer),
-        env={"PYTHONPATH": TOP, **(env or {})},
-    )
+    python = f"{installation.root_prefix}/bin/python"
+    installation.run(python, "-c", _SERVING, TOP, question, answer, env=env, fresh=False)
     with open(answer, encoding="utf-8") as file:
         return json.load(file)
 
@@ -359,7 +365,3 @@ def _all_faults(calls, known):
             again = sorted({*range(2, min(last, _CALLS) + 1), last} - {1})  # some are for each file
             found[index] += [(name, call, _EXCEPTIONS[call % 4]) for call in again]
     return found
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -11,6 +11,8 @@ import venv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.support.realconda import warm
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -130,7 +132,11 @@ class Installation:
         return os.path.join(self.envs_dir, name)
 
     def run(
-        self, *command: str, check: bool = True, env: Mapping[str, str] | None = None
+        self,
+        *command: str,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        fresh: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run any command with the installation's environment variables.
 
@@ -138,34 +144,61 @@ class Installation:
             *command: The program and its arguments.
             check: Whether to raise when it fails.
             env: Variables on top of the installation's.
+            fresh: Start the program. Otherwise a script of the installation's python, or code after
+                its ``-c``, may run in a fork of a process that has imported conda (``warm.py``).
 
         Raises:
             CommandFailedError: It failed, and ``check`` is true.
         """
-        done = subprocess.run(
-            command,
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=self.directory,
-            env={**self.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-        )
+        environ = {**self.environ, **(env or {})}
+        of_python = None if fresh else self._of_python(command)
+        if of_python is not None and warm.can_run(environ, self.environ):
+            python = os.path.join(self.root_prefix, "bin", "python")
+            variables = {"environ": environ, "started_with": self.environ}
+            answer = warm.run(python, of_python, directory=self.directory, **variables)
+            done = subprocess.CompletedProcess(command, *answer)
+        else:
+            done = subprocess.run(
+                command,
+                check=False,
+                capture_output=True,
+                text=True,
+                cwd=self.directory,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+            )
         if check and done.returncode:
             raise CommandFailedError(done)
         return done
 
+    def _of_python(self, command: tuple[str, ...]) -> tuple[str, ...] | None:
+        """What the installation's python is to run; None where it is not that python's command."""
+        if command[0] == os.path.join(self.root_prefix, "bin", "conda"):
+            return command
+        if command[0] == os.path.join(self.root_prefix, "bin", "python") and command[1] == "-c":
+            return command[1:]
+        return None
+
     def conda(
-        self, *args: str, check: bool = True, env: Mapping[str, str] | None = None
+        self,
+        *args: str,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        """Run conda; as ``run``."""
-        return self.run(os.path.join(self.root_prefix, "bin", "conda"), *args, check=check, env=env)
+        """Run conda; as ``run``, but in a fork where that makes no difference."""
+        program = os.path.join(self.root_prefix, "bin", "conda")
+        return self.run(program, *args, check=check, env=env, fresh=fresh)
 
     def hardlinks(
-        self, *args: str, check: bool = True, env: Mapping[str, str] | None = None
+        self,
+        *args: str,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``conda hardlinks``; as ``run``."""
-        return self.conda("hardlinks", *args, check=check, env=env)
+        """Run ``conda hardlinks``; as ``conda``."""
+        return self.conda("hardlinks", *args, check=check, env=env, fresh=fresh)
 
     def create(self, name: str, *specs: str, env: Mapping[str, str] | None = None) -> str:
         """Create an environment from the installation's channels and return its prefix."""

@@ -16,7 +16,6 @@ from conda_hardlink_plugin.analysis.symlinks import EnvironmentSymlinks, follow_
 from conda_hardlink_plugin.analysis.usage import Measure
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.filesystem.symlink_text import escapes
-from conda_hardlink_plugin.scan.inventory import RootKind
 
 from ...support.forking import in_child
 from ...support.oracles import NOBODY
@@ -24,11 +23,9 @@ from ...support.scanning import scan
 from ...support.trees import (
     cache_root,
     environment_root,
-    layouts,
     link,
     make_installation,
     package,
-    random_tree,
     symlink,
     write,
 )
@@ -105,38 +102,6 @@ def test_a_target_leads_out_when_a_beginning_of_it_does(components, directory):
     target = "/".join(components)
     if not target.startswith("/"):
         assert escapes(target, "/".join(directory)) is expected
-
-
-def goes_on_from_a_link(directory, target):
-    """Tell whether a beginning of the way is a symbolic link, by the text of the way."""
-    components = [name for name in target.split("/") if name not in ("", ".")]
-    ways = ("/".join([directory, *components[:end]]) for end in range(1, len(components)))
-    return any(os.path.islink(os.path.normpath(way)) for way in ways)
-
-
-@settings(max_examples=60, deadline=None)
-@given(layouts, st.booleans())
-def test_every_symlink_of_random_environments_that_leads_out_is_found(layout, detailed):
-    with random_tree(layout) as tree:
-        inventory = scan(tree.roots, detailed=tree.paths if detailed else ())
-        found = escaping(inventory)
-        assert len(found) == len(inventory.symlinks)
-        kinds = {root.path: root.kind for root in tree.roots}
-        for directory, _, _ in os.walk(tree.base):
-            root = directory
-            while root not in kinds and root != "/":
-                root = os.path.dirname(root)
-            if kinds.get(root) is not RootKind.ENVIRONMENT:
-                continue
-            holds_others = any(path.startswith(f"{root}/") for path in kinds)
-            for entry in os.scandir(directory):
-                if not entry.is_symlink():
-                    continue
-                target = os.readlink(entry.path)
-                may_leave = escapes(target, directory[len(root) + 1 :])
-                may_leave |= goes_on_from_a_link(directory, target)
-                assert (entry.path, target) in found or not may_leave
-                assert (entry.path, target) not in found or may_leave or holds_others
 
 
 def test_symlinks_that_stay_in_their_environment_are_not_kept(made):

@@ -8,7 +8,6 @@ import subprocess
 import time
 
 import pytest
-from hypothesis import given, settings
 
 from conda_hardlink_plugin.analysis.usage import Measure, Usage
 from conda_hardlink_plugin.filesystem.mounts import Mount, MountTable
@@ -24,11 +23,9 @@ from ...support.trees import (
     cache_root,
     environment_root,
     install,
-    layouts,
     link,
     make_installation,
     package,
-    random_tree,
     symlink,
     write,
 )
@@ -387,18 +384,6 @@ def make_installation_names(top: str) -> list[str]:
 
 def roots_of(paths: list[str]) -> list[object]:
     return [cache_root(paths[0]), *map(environment_root, paths[1:])]
-
-
-@settings(max_examples=40, deadline=None)
-@given(layouts)
-def test_where_mounts_are_unknown_the_figures_are_the_same(layout):
-    with random_tree(layout) as tree:
-        known, unknown = Usage(scan(tree.roots)), Usage(scan(tree.roots, mounts=NOTHING_KNOWN))
-        assert unknown.unique_by_root == known.unique_by_root
-        assert unknown.exclusive_by_root == known.exclusive_by_root
-        assert unknown.inventory.links == known.inventory.links
-        assert unknown.unique_by_unit == known.unique_by_unit
-        assert unknown.inventory.problems == ()
 
 
 @pytest.mark.parametrize("depth", [0, 1, 300])

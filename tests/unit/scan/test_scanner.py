@@ -219,17 +219,6 @@ def test_an_environment_inside_an_environment_and_one_inside_a_package(tmp_path,
     assert usage.on_disk == sum(du(*made.paths, apparent=apparent))
 
 
-def test_thousands_of_files_in_a_folder_and_thousands_of_folders(tmp_path):
-    cache, prefix = f"{tmp_path}/pkgs", f"{tmp_path}/env"
-    extracted = package(cache, "wide-1-0", {f"d/{n}": b"x" * (n % 9) for n in range(2_500)})
-    install(extracted, prefix)
-    for number in range(2_500):
-        os.makedirs(f"{prefix}/wide/{number}")
-    usage = Usage(scan([cache_root(cache), environment_root(prefix)]))
-    assert usage.added([0, 1]) == du(cache, prefix)
-    assert usage.inventory.links == (2_506, 2_500 + 2_500 + 6)
-
-
 def test_a_scan_leaves_times_and_entries_alone(tmp_path):
     made = make_installation(str(tmp_path))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
+import itertools
 import os
 import shutil
 import subprocess
@@ -18,7 +20,7 @@ from conda_hardlink_plugin.scan.scanner import scan as scan_alone
 
 from ...support.forking import allow_descriptors, in_child
 from ...support.oracles import NOBODY, du, open_descriptors
-from ...support.scanning import Way, scan
+from ...support.scanning import READING, Way, scan, scan_in
 from ...support.trees import (
     cache_root,
     environment_root,
@@ -31,7 +33,7 @@ from ...support.trees import (
     write,
 )
 
-pytestmark = pytest.mark.usefixtures("each_reading")
+each_reading = pytest.mark.usefixtures("each_reading")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +65,7 @@ def as_ordinary_user(roots: Sequence[Root]) -> tuple[Usage, list[int]]:
     return in_child(lambda: (Usage(scan(roots)), du(*paths, tolerate=True)), user=NOBODY)
 
 
+@each_reading
 @pytest.mark.parametrize("mode", [0o000, 0o111])
 def test_an_unreadable_folder_counts_for_itself_and_is_named(open_top, mode):
     made = make_installation(open_top)
@@ -78,6 +81,7 @@ def test_an_unreadable_folder_counts_for_itself_and_is_named(open_top, mode):
     assert usage.outside_links == 3  # to two files of shared and one of mine in first/lib
 
 
+@each_reading
 def test_a_package_whose_folder_is_unreadable_belongs_to_the_rest_of_the_cache(open_top):
     made = make_installation(open_top)
     os.chmod(made.unused, 0o000)
@@ -87,6 +91,7 @@ def test_a_package_whose_folder_is_unreadable_belongs_to_the_rest_of_the_cache(o
     assert kinds.count(UnitKind.PACKAGE) == 2
 
 
+@each_reading
 def test_an_unreadable_root_counts_for_itself_and_is_named(open_top):
     made = make_installation(open_top)
     os.chmod(made.first, 0o000)
@@ -97,6 +102,7 @@ def test_an_unreadable_root_counts_for_itself_and_is_named(open_top):
     assert 1 not in usage.inventory.records
 
 
+@each_reading
 def test_a_root_that_cannot_even_be_reached_is_named_once(open_top):
     made = make_installation(open_top)
     os.chmod(f"{open_top}/envs", 0o000)
@@ -108,6 +114,7 @@ def test_a_root_that_cannot_even_be_reached_is_named_once(open_top):
     ]
 
 
+@each_reading
 def test_an_unreadable_root_inside_a_root_is_counted_once(open_top):
     made = make_installation(open_top)
     inner = f"{made.first}/inner"
@@ -120,6 +127,7 @@ def test_an_unreadable_root_inside_a_root_is_counted_once(open_top):
     assert problems(usage.inventory) == [(ProblemKind.UNREADABLE, inner)]
 
 
+@each_reading
 def test_in_a_folder_that_can_be_listed_only_what_is_known_counts_and_the_rest_is_named(open_top):
     made = make_installation(open_top)
     folder = f"{made.first}/only-listed"
@@ -136,6 +144,7 @@ def test_in_a_folder_that_can_be_listed_only_what_is_known_counts_and_the_rest_i
     ]
 
 
+@each_reading
 def test_a_whole_root_that_can_be_listed_only_names_everything_in_it(open_top):
     made = make_installation(open_top)
     os.chmod(made.first, 0o444)
@@ -287,38 +296,46 @@ def test_a_very_deep_tree_is_counted_to_its_end(open_top, name):
     source = write(f"{package(cache, 'p-1-0')}/linked", b"x" * 9_000)
     os.mkdir(prefix)
     make_chain(prefix, 2_200, name, source)
-    descriptors = open_descriptors()
-    inventory = scan([cache_root(cache), environment_root(prefix)])
-    usage = Usage(inventory)
-    assert inventory.problems == ()
-    assert usage.added([0, 1]) == du(cache, prefix)
-    assert (usage.outside_links, usage.surplus_inodes) == (0, 0)
-    assert inventory.links[1] == 1 + 2 * 2_200 + 22 * 5
-    assert open_descriptors() == descriptors
+    truth = du(cache, prefix)
+    for way in READING:
+        descriptors = open_descriptors()
+        inventory = scan_in(way, [cache_root(cache), environment_root(prefix)])
+        usage = Usage(inventory)
+        assert inventory.problems == (), way
+        assert usage.added([0, 1]) == truth, way
+        assert (usage.outside_links, usage.surplus_inodes) == (0, 0), way
+        assert inventory.links[1] == 1 + 2 * 2_200 + 22 * 5, way
+        assert open_descriptors() == descriptors, way
 
 
-@pytest.mark.parametrize("allowed", [48, 100, 256])
-def test_a_deep_tree_is_counted_with_few_descriptors_allowed(open_top, allowed):
+def test_a_deep_tree_is_counted_with_few_descriptors_allowed(open_top):
     made = make_installation(open_top)
     make_chain(f"{made.first}/lib", 400, "level", f"{made.shared}/lib/big")
     make_chain(made.unused, 400, "level", f"{made.shared}/lib/big")
 
-    def scan_with_few() -> Usage:
+    def scan_with_few(way: Way, allowed: int) -> Usage:
         allow_descriptors(allowed)
-        return Usage(scan(made.roots))
+        return Usage(scan_in(way, made.roots))
 
-    usage = in_child(scan_with_few)
-    assert usage.inventory.problems == ()
-    assert usage.added([0, 1, 2]) == du(*made.paths)
+    truth = du(*made.paths)
+    for way, allowed in itertools.product(READING, [48, 100, 256]):
+        usage = in_child(functools.partial(scan_with_few, way, allowed))
+        assert usage.inventory.problems == (), (way, allowed)
+        assert usage.added([0, 1, 2]) == truth, (way, allowed)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError])
 @pytest.mark.parametrize("depth", [1, 60, 600])
-def test_a_scan_that_is_stopped_leaves_nothing_open(open_top, error, depth, each_reading):
+def test_a_scan_that_is_stopped_leaves_nothing_open(open_top, depth):
     prefix = f"{open_top}/env"
     bottom = prefix + "/d" * depth
     many_links(write(f"{bottom}/file", b"f"), f"{bottom}/many", ENOUGH)
     write(f"{bottom}/many/deeper/file", b"x")
+    for way in READING:
+        for error in (KeyboardInterrupt, RuntimeError, OSError):
+            assert_nothing_is_left_open_after(error, prefix, way)
+
+
+def assert_nothing_is_left_open_after(error: type[BaseException], prefix: str, way: Way) -> None:
     descriptors, reached = open_descriptors(), []
 
     def stop(links: int) -> None:
@@ -326,10 +343,10 @@ def test_a_scan_that_is_stopped_leaves_nothing_open(open_top, error, depth, each
         raise error(links)
 
     with pytest.raises(error):
-        scan([environment_root(prefix)], on_progress=stop)
-    assert open_descriptors() == descriptors
-    assert reached[0] > descriptors or each_reading is Way.THREADS  # these may be told at the end
-    assert gc.isenabled()
+        scan_in(way, [environment_root(prefix)], on_progress=stop)
+    assert open_descriptors() == descriptors, (error, way)
+    assert reached[0] > descriptors or way is Way.THREADS  # these may be told at the end
+    assert gc.isenabled(), (error, way)
 
 
 def test_a_scan_of_forbidden_vanished_and_strange_things_leaves_nothing_open(busy):
