@@ -1,7 +1,7 @@
 """The commands in the documents: every block of kind `console`, with what they print below them.
 
     ```console
-    $ conda hardlinks report --grace 0
+    $ conda hardlinks report
     what that prints
     ```
 
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.support.conda_cleaning import on_terminal
+from tests.support.realconda.demo import CHANNEL, CLOCK
 from tests.support.realconda.copying import copy_in_place, forget_reports
 from tests.support.repository import TOP
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tests.support.realconda.installation import Installation
 
 SHOWN = "/data/demo"  # what the documents call the folder of the demo
+SHOWN_URL = f"http://127.0.0.1:50000/{CHANNEL}"  # and its channel, whose port the system chooses
 COLUMNS = 100
 
 _BLOCK = re.compile(
@@ -131,12 +133,14 @@ def run(demo: Installation, command: str, *, colour: bool = False) -> str:
 
     """
     env = {
+        **CLOCK,
         "TERM": "xterm-256color",
         **({"COLORTERM": "truecolor"} if colour else {"NO_COLOR": "1"}),
     }
     shell = ("/bin/sh", "-c", command)
     _, printed = on_terminal(demo, *shell, columns=COLUMNS, lines=_LINES, env=env)
-    printed = printed.replace(demo.directory, SHOWN)
+    for name, shown in ((demo.directory, SHOWN), (demo.channels[0], SHOWN_URL)):
+        printed = printed.replace(name, shown)
     if colour:
         return printed
     lines = _CONTROL.sub("", printed).splitlines()
