@@ -19,7 +19,7 @@ PROG = "conda hardlinks"
 # The titles of argparse and conda, which are the same for every command.
 _HEADINGS = {
     "positional arguments": "Arguments",
-    "options": "Help",
+    "options": "Options",
     "Output, Prompt, and Flow Control Options": "Output, prompt and flow control",
 }
 
@@ -36,9 +36,10 @@ class CommandReference(SphinxArgparseCli):
         return whole_parser()
 
     def run(self) -> list[nodes.Node]:
-        """Return the sections."""
+        """Return a section for each command."""
         self.options |= {"title": PROG, "usage_width": 90, "no_default_values": ""}
-        return super().run()
+        (whole,) = super().run()
+        return [section for section in whole if isinstance(section, nodes.section)]
 
     def _mk_option_group(
         self, group: argparse._ArgumentGroup, *args: Any, **kwargs: Any

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.support.conda_cleaning import on_terminal
-from tests.support.realconda.demo import CHANNEL, CLOCK
 from tests.support.realconda.copying import copy_in_place, forget_reports
+from tests.support.realconda.demo import CHANNEL, CLOCK
 from tests.support.repository import TOP
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ _BLOCK = re.compile(
 )
 _PROMPT = "$ "
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-_PROGRESS = re.compile("[\u2800-\u28ff] ")  # what turns, and is gone when it is done
+# The last line that shows how far a command is, which the command erases at the end.
+_ERASED = re.compile(r"[^\n]*\n(?:\x1b\[\?25h)?\r\x1b\[1A\x1b\[2K")
 _CHANGES = {"--yes": ("conda", "home"), ">>": ("home",)}  # what changes which folders of a demo
 _LINES = 1000  # no row is left out for want of room
 
@@ -141,10 +142,10 @@ def run(demo: Installation, command: str, *, colour: bool = False) -> str:
     _, printed = on_terminal(demo, *shell, columns=COLUMNS, lines=_LINES, env=env)
     for name, shown in ((demo.directory, SHOWN), (demo.channels[0], SHOWN_URL)):
         printed = printed.replace(name, shown)
+    printed = _ERASED.sub("", printed)
     if colour:
         return printed
-    lines = _CONTROL.sub("", printed).splitlines()
-    return "".join(f"{line.rstrip()}\n" for line in lines if not _PROGRESS.match(line))
+    return "".join(f"{line.rstrip()}\n" for line in _CONTROL.sub("", printed).splitlines())
 
 
 def _is_run(block: re.Match[str]) -> bool:

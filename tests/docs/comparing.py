@@ -14,9 +14,10 @@ _SLACK_BYTES = 96 * KIB  # of directories, records and bytecode, which name wher
 _PYTHON = (3, 11)
 _MOST_OF_AN_INTERPRETER_BYTES = 64 * KIB  # one that has nearly all of it in a shared library
 
-_HEADINGS = re.compile(r"[A-Z][A-Z `-]*(?: {2,}[A-Z][A-Za-z0-9 `-]*)+")
+_HEADINGS = re.compile(r" *[A-Z][A-Z `-]*(?: {2,}[A-Z][A-Za-z0-9 `-]*)+")
 _CELL = re.compile(r"\S+(?: \S+)*")
 _BAR = re.compile("[█▒░]")
+_LEGEND = re.compile("[█▒░] [a-z]")  # of the bars, below a table
 
 _UNITS = {"B": 1, "bytes": 1, "KiB": KIB, "MiB": MIB, "GiB": 1024**3}
 _UNITS |= {"K": KIB, "M": MIB, "G": 1024**3}  # as du has them
@@ -55,7 +56,7 @@ def is_laid_out_alike(shown: str, printed: str) -> bool:
 
 
 def columns_out_of_line(text: str) -> list[str]:
-    """Return the rows of tables in which a cell is neither below the begin nor the end of a heading.
+    """Return the rows of tables with a cell that aligns with neither end of a heading.
 
     A table is a line of headings in capitals, at least two, and what follows up to an empty line.
     """
@@ -66,7 +67,7 @@ def columns_out_of_line(text: str) -> list[str]:
             columns = []
         elif _HEADINGS.fullmatch(line):
             columns = [heading.span() for heading in _CELL.finditer(line)]
-        elif columns and not _is_in_line(line, columns):
+        elif columns and not _LEGEND.match(line) and not _is_in_line(line, columns):
             found.append(line)
     return found
 

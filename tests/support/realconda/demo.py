@@ -42,8 +42,8 @@ ENVIRONMENTS = {
     "stan": ("r-rstan", "r-shinystan", "git", "samtools"),
     "velocyto": ("python=3.6", "velocyto.py", "scikit-learn=0.19", "samtools", "notebook", "wheel"),
 }
-# `conda hardlinks` keeps what conda extracted within the last 15 minutes, and no program can set the
-# ctime that says so. In a process with this variable, the clock of `conda hardlinks` is a day ahead.
+# `conda hardlinks` keeps what conda extracted within the last 15 minutes, and no program can set
+# the ctime that says so. With this variable, the clock of `conda hardlinks` is a day ahead.
 CLOCK = {"DEMO_CLOCK_AHEAD_S": "86400"}
 _CLOCK_MODULE = """\
 import os
@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     activate = shlex.quote(os.path.join(installation.directory, "activate"))
     _say(f"\nThe installation is in {installation.directory}. To go on playing, in a shell:")
     _say(f"    . {activate} && conda hardlinks report --help")
-    _say("To download from its channel there, run `python -m tests.support.realconda.demo --serve`.")
+    _say("To serve its channel: python -m tests.support.realconda.demo --serve DIR")
     return code
 
 
