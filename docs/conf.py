@@ -32,10 +32,10 @@ smartquotes = False  # options begin with two hyphens
 _repository = address_in(os.path.join(_HERE, os.pardir, "pyproject.toml"))
 html_theme = "conda_sphinx_theme"
 html_theme_options = {
-    "navbar_start": ["navbar-logo", "plugin-version"],
     "icon_links": icon_links(_repository),
     "use_edit_page_button": bool(edit_links(_repository)),
 }
+html_sidebars = {"**": ["plugin-version.html", "_templates/sidebar-nav-bs.html"]}
 html_context = edit_links(_repository)
 html_title = f"{project} {release}"
 html_show_copyright = False

@@ -39,6 +39,8 @@ class CommandReference(SphinxArgparseCli):
         """Return a section for each command."""
         self.options |= {"title": PROG, "usage_width": 90, "no_default_values": ""}
         (whole,) = super().run()
+        for usage in whole.findall(nodes.literal_block):
+            usage["language"] = "none"
         return [section for section in whole if isinstance(section, nodes.section)]
 
     def _mk_option_group(
@@ -61,7 +63,7 @@ def whole_parser() -> argparse.ArgumentParser:
     for name, summary in VERBS.items():
         module = verb(name)
         description = module.DESCRIPTION.replace("`", '"')  # Sphinx shows it as plain text
-        one = parsers.add_parser(name, help=summary, description=description)
+        one = parsers.add_parser(name, help=summary, description=description, add_help=False)
         module.configure_parser(one)
         for action in one._actions:  # noqa: SLF001  # argparse has no other way to ask
             if action.help != argparse.SUPPRESS:

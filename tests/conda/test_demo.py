@@ -74,7 +74,7 @@ def test_conda_can_download_the_packages_of_the_demo_again(built):
     options = ("--json", "--dry-run", "--tarballs")
     plan = json.loads(built.hardlinks("clean", *options, env=demo.CLOCK).stdout)
     assert {row["verdict"] for row in plan["keep"]} == {"linked", "softlinked", "recorded"}
-    assert sum(row["verdict"] == "archive" for row in plan["remove"]) > 50
+    assert sum(row["name"].endswith(".conda") for row in plan["remove"]) > 50
     with demo.serving(built.directory, urlsplit(built.channels[0]).port) as url:
         assert url == built.channels[0]
         with urlopen(f"{url}/noarch/repodata.json") as answer:  # it is http
