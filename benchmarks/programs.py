@@ -42,15 +42,16 @@ sys.path.insert(0, sys.argv[1])
 from conda_hardlink_plugin.clean.plan import Choice
 from conda_hardlink_plugin.clean.planner import make_plan
 from conda_hardlink_plugin.analysis.analysis import Analysis
-from conda_hardlink_plugin.analysis.verdicts import Terms
+from conda_hardlink_plugin.analysis.retention import Observations, RetentionPolicy
 from conda_hardlink_plugin.scan.inventory import Root, RootKind
 from conda_hardlink_plugin.scan.scanner import scan
 from conda_hardlink_plugin.analysis.usage import Measure
 roots = [Root(RootKind.CACHE, sys.argv[2])]
 roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[3:]]
-terms = Terms(now_ns=time.time_ns(), grace_ns=0)
-facts = Facts(scan(roots), {}, Measure.DISK, terms)
-plan = make_plan(facts, Choice(), terms=terms, closed={}, version_key=str)
+policy = RetentionPolicy(grace=0)
+observations = Observations(now_ns=time.time_ns())
+analysis = Analysis(scan(roots), {}, Measure.DISK, policy, observations)
+plan = make_plan(analysis, Choice(), closed={}, version_key=str)
 print(len(plan.remove), len(plan.keep), plan.planned_bytes)
 """
 

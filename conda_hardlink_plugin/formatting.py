@@ -1,7 +1,27 @@
-"""Figures as people read them."""
+"""Figures and names as people read and write them."""
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NS_OF_UNIT = {
+    "s": 1_000_000_000,
+    "m": 60 * 1_000_000_000,
+    "h": 3600 * 1_000_000_000,
+    "d": 24 * 3600 * 1_000_000_000,
+    "w": 7 * 24 * 3600 * 1_000_000_000,
+}
+_BYTES_OF_UNIT = {
+    "": 1,
+    **{unit: 1024**power for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB"))},
+    **{unit: 1000**power for power, unit in enumerate(("B", "kB", "MB", "GB", "TB"))},
+}
+_DURATION = re.compile(r"([0-9]{1,9})([smhdw])|0")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)")
 _STEP = 1024
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _THREE_DIGITS = 100
@@ -31,6 +51,20 @@ def percent(part: int, whole: int) -> str:
 _SURROGATE_ESCAPES = range(0xDC80, 0xDD00)
 
 
+def listed(names: Sequence[str], most: int, conjunction: str = ", ") -> str:
+    """Return `a, b and 3 more`: the first names, and how many more there are.
+
+    Args:
+        names: What to list.
+        most: How many of them to name.
+        conjunction: What stands between the names where all are named.
+
+    """
+    if len(names) <= most:
+        return conjunction.join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
 def printable(text: str) -> str:
     r"""Return the text with everything that is not printable written as an escape.
 
@@ -49,3 +83,29 @@ def _escape(character: str) -> str:
     if code in _SURROGATE_ESCAPES:
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
+
+
+def parse_duration(text: str) -> int:
+    """Return the nanoseconds of `90s`, `15m`, `12h`, `30d`, `2w` or `0`.
+
+    Raises:
+        ValueError: It is not a duration.
+
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration: give one such as 90s, 15m, 12h, 30d or 2w")
+    return int(match[1]) * _NS_OF_UNIT[match[2]] if match[1] else 0
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of `20GiB`, `1.5 GB`, `4096`.
+
+    Raises:
+        ValueError: It is not a size.
+
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None or match[2] not in _BYTES_OF_UNIT:
+        raise ValueError(f"{text!r} is not a size: give one such as 20GiB, 500MB or 4096")
+    return int(float(match[1]) * _BYTES_OF_UNIT[match[2]])

@@ -93,7 +93,7 @@ def conda_settings() -> Iterator[CondaSetting]:
 @hookimpl
 def conda_health_checks() -> Iterator[CondaHealthCheck]:
     """Add the checks of `conda doctor`."""
-    yield from _call("hooks.doctor", "health_checks") or ()
+    yield from _call("hooks.health_checks", "health_checks") or ()
 
 
 def _before_command(command: str) -> None:
@@ -111,9 +111,10 @@ def _after_command(command: str) -> None:
 def _before_clean(_command: str) -> None:
     objection = _call("hooks.clean_guard", "objection_to_clean", passing=KeyboardInterrupt)
     if objection:
-        from .exceptions import CleanGuardedError
+        from .cli.frontend import conda_error
+        from .exceptions import CleanRefusedError
 
-        raise CleanGuardedError(objection)
+        raise conda_error(CleanRefusedError([objection.removesuffix(".")]))
 
 
 def _call(

@@ -68,7 +68,7 @@ def search() -> tuple[str, ...]:
     """Return the folders to look for environments in.
 
     Raises:
-        WrongSettingError: The value is no list.
+        HardlinksError: The value is no list.
 
     """
     return _folders("hardlinks_search")
@@ -78,7 +78,7 @@ def read_only_caches() -> tuple[str, ...]:
     """Return the package caches that are never touched.
 
     Raises:
-        WrongSettingError: The value is no list.
+        HardlinksError: The value is no list.
 
     """
     return _folders("hardlinks_read_only_caches")
@@ -88,12 +88,12 @@ def _folders(name: str) -> tuple[str, ...]:
     """Return a list of folders; without it nothing can be judged."""
     from conda.base.context import context
 
-    from .exceptions import WrongSettingError
+    from .exceptions import HardlinksError
 
     try:
         return tuple(getattr(context.plugins, name, ()))
     except Exception as error:
-        raise WrongSettingError(
+        raise HardlinksError(
             f"The setting {name} must be a list of folders: correct it in the `plugins` part of"
             f" your .condarc, or in CONDA_PLUGINS_{name.upper()}."
         ) from error

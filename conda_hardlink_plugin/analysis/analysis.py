@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..scan.inventory import ProblemKind, RootKind
+from .verdicts import PackageUser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..scan.inventory import Inventory
+    from .retention import Observations, RetentionPolicy
     from .usage import Usage
     from .verdicts import Evidence
 
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from ..scan.inventory import Inventory
-    from .verdicts import Terms
 
 
 class Analysis:
@@ -33,6 +35,8 @@ class Analysis:
 
     Attributes:
         inventory: What the scan found.
+        policy: What the user sets about keeping packages.
+        observations: What was seen beside the trees.
         incomplete_roots: Indexes of the roots in which something could not be read.
         names: Prefix to the name of the environment.
         usage: Its arithmetic.
@@ -45,17 +49,24 @@ class Analysis:
     """
 
     def __init__(
-        self, inventory: Inventory, names: Mapping[str, str], measure: Measure, terms: Terms
+        self,
+        inventory: Inventory,
+        names: Mapping[str, str],
+        measure: Measure,
+        policy: RetentionPolicy,
+        observations: Observations,
     ) -> None:
         """Do the arithmetic that several parts need."""
         self.inventory = inventory
+        self.policy = policy
+        self.observations = observations
         self.incomplete_roots = {
             problem.root for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
         }
         self.names = names
         self.usage = Usage(inventory, measure)
         self.softlinks = follow_symlinks(inventory)
-        self.evidence = Evidence(inventory, self.usage, self.softlinks, terms)
+        self.evidence = Evidence(inventory, self.usage, self.softlinks, policy, observations)
         self.roots_of_environments = [
             index for index, root in enumerate(inventory.roots) if root.kind is RootKind.ENVIRONMENT
         ]
@@ -64,6 +75,26 @@ class Analysis:
         self.with_clean = self.usage.exclusive_with_packages(
             {root: only_user.get(root, set()) for root in self.roots_of_environments}
         )
+
+    def name_of(self, prefix: str) -> str:
+        """Return the name of an environment; its path where it has none."""
+        return self.names.get(prefix, prefix)
+
+    def users_of(self, unit: int) -> tuple[PackageUser, ...]:
+        """Return the environments that use a package, and how."""
+        uses = self.evidence.uses.get(unit)
+        environments = {} if uses is None else uses.environments
+        return tuple(
+            PackageUser(self.name_of(path), path, environments[root].value)
+            for root in sorted(environments)
+            for path in [self.inventory.roots[root].path]
+        )
+
+    @cached_property
+    def filesystems(self) -> list[str]:
+        """The filesystem type of each root, `""` where unknown."""
+        mounts = self.observations.mounts
+        return [mounts.filesystem(os.path.realpath(root.path)) for root in self.inventory.roots]
 
 
 def roots_inside(inventory: Inventory, outer: Collection[int]) -> frozenset[int]:

@@ -1,30 +1,33 @@
-"""Files that were edited in place though other environments have them: one inode, many places."""
+"""Files that were edited in place though other environments have them: one inode, many paths."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..filesystem.problems import PathProblem
+from ..filesystem import fs
+from ..filesystem.paths import is_same_file
+from ..filesystem.problems import PathProblem, reason_of
+from ..metadata.conda_meta import list_records, read_hashed_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
+
+    from ..metadata.conda_meta import HashedFiles
 
 _CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class EditedFile:
-    """A file whose content is not what its package has.
+    """A file whose content differs from its package.
 
     Attributes:
         dist: `NAME-VERSION-BUILD` of the package.
         path: Relative to the prefix.
-        sha256: What the package has.
+        sha256: Of its content in the package.
         extracted: Absolute path of the package in its cache; empty if unknown.
         source: Path of the file in the package.
         shared_with: Prefixes of other environments that have the same inode at the same path.
@@ -42,35 +45,24 @@ class EditedFile:
 def find_edited(prefix: str, others: Iterable[str]) -> Iterator[EditedFile | PathProblem]:
     """Yield the files of an environment that were edited in place and are shared.
 
-    Only what has several links is read; a file that is private is nobody else's.
+    Only files with several links are read; a private file concerns nobody else.
 
     Args:
         prefix: Of the environment.
         others: Prefixes of the other environments.
 
     """
-    folder = os.path.join(prefix, "conda-meta")
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
-    except OSError as error:
-        yield PathProblem(folder, (error.strerror or str(error)).lower())
+    names = list_records(prefix)
+    if isinstance(names, PathProblem):
+        yield names
         return
-    elsewhere = [other for other in others if not _same(other, prefix)]
-    for name in names:
-        path = os.path.join(folder, name)
-        try:
-            with open(path, "rb") as file:
-                record = json.load(file)
+    elsewhere = [other for other in others if not is_same_file(other, prefix)]
+    for name in sorted(names):
+        record = read_hashed_files(os.path.join(prefix, "conda-meta", name))
+        if isinstance(record, PathProblem):
+            yield record
+        else:
             yield from _edited_of(prefix, name.removesuffix(".json"), record, elsewhere)
-        except (
-            OSError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            LookupError,
-            RecursionError,
-        ) as bad:
-            yield PathProblem(path, f"{type(bad).__name__}: {bad}")
 
 
 def sha256_of(path: str) -> str:
@@ -88,39 +80,23 @@ def sha256_of(path: str) -> str:
 
 
 def _edited_of(
-    prefix: str, dist: str, record: dict[str, Any], others: Iterable[str]
+    prefix: str, dist: str, record: HashedFiles, others: Collection[str]
 ) -> Iterator[EditedFile | PathProblem]:
-    """Yield the edited files of one package.
-
-    `files` has the paths in the prefix and `paths_data` those in the package, in the same order.
-    """
-    details = record.get("paths_data", {}).get("paths", [])
-    names = record.get("files", [])
-    if len(details) != len(names):
-        return
-    for name, detail in zip(names, details, strict=True):
-        wanted = detail.get("sha256_in_prefix") or detail.get("sha256")
-        path = os.path.join(prefix, name)
-        if not wanted or detail.get("path_type") != "hardlink":
-            continue
+    """Yield the edited files of one package."""
+    for file in record.files:
+        path = os.path.join(prefix, file.path)
         try:
-            status = os.lstat(path)
-            if not stat.S_ISREG(status.st_mode) or status.st_nlink == 1:
+            status = fs.status(path)
+            if not status.is_regular or status.link_count == 1:
                 continue
-            if sha256_of(path) == wanted:
+            if sha256_of(path) == file.sha256:
                 continue
         except FileNotFoundError:
             continue
-        except OSError as error:
-            yield PathProblem(path, (error.strerror or str(error)).lower())
+        except (OSError, ValueError) as error:
+            yield PathProblem(path, reason_of(error))
             continue
-        shared = tuple(other for other in others if _same(os.path.join(other, name), path))
-        extracted = record.get("extracted_package_dir") or ""
-        yield EditedFile(dist, name, wanted, extracted, detail["_path"], shared)
-
-
-def _same(path: str, other: str) -> bool:
-    try:
-        return os.path.samefile(path, other)
-    except OSError:
-        return False
+        shared = tuple(
+            other for other in others if is_same_file(os.path.join(other, file.path), path)
+        )
+        yield EditedFile(dist, file.path, file.sha256, record.extracted, file.source, shared)

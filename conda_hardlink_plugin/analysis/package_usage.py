@@ -6,19 +6,19 @@ Paths in, figures out: nothing here knows conda.
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..scan.inventory import BLOCK_BYTES
+from ..filesystem import fs
 from .causes import Cause, cause_of_recorded, role_on_disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+    from ..filesystem.protocol import FileStatus
     from ..metadata.conda_meta import FileRole
 
 Identity = tuple[int, int]
@@ -149,16 +149,16 @@ def measure_linked(
             if package.files[index] in met:  # of two packages
                 continue
             met.add(package.files[index])
-            disk_bytes = status.st_blocks * BLOCK_BYTES
-            if status.st_nlink > 1:
-                identity = (status.st_dev, status.st_ino)
+            disk_bytes = status.disk_bytes
+            if status.link_count > 1:
+                identity = status.identity
                 figures.links[identity] += 1
                 if figures.links[identity] == 1:
                     figures.hardlinked_bytes += disk_bytes
                 continue
             role = role_on_disk(
                 package.role_of(index),
-                is_symlink=stat.S_ISLNK(status.st_mode),
+                is_symlink=status.is_symlink,
                 hard_link_asked_for=package.hard_link_asked_for,
             )
             cause = cause_of_recorded(role, in_cache=True)
@@ -192,18 +192,18 @@ def measure_unlinked(
         for name in (*package.files, f"conda-meta/{package.dist}.json")
     }
     for _, status in _stats(prefix, names, budget):
-        identity = (status.st_dev, status.st_ino)
+        identity = status.identity
         links[identity] += 1
         if links[identity] == 1:
-            figures.size_bytes += status.st_blocks * BLOCK_BYTES
-        if links[identity] == status.st_nlink:
-            figures.freed_bytes += status.st_blocks * BLOCK_BYTES
+            figures.size_bytes += status.disk_bytes
+        if links[identity] == status.link_count:
+            figures.freed_bytes += status.disk_bytes
     for folder in _folders_above(names):
         path = os.path.join(prefix, folder)
         with suppress(FileNotFoundError, NotADirectoryError):
-            status = os.lstat(path)
-            if stat.S_ISDIR(status.st_mode):
-                figures.folders[path] = status.st_blocks * BLOCK_BYTES
+            status = fs.status(path)
+            if status.is_directory:
+                figures.folders[path] = status.disk_bytes
     if everything:
         figures.rest_bytes = measure_rest(prefix, names, links, budget)
     return figures
@@ -230,7 +230,7 @@ def measure_rest(
     waiting = [""]
     while waiting:
         folder = waiting.pop()
-        figure += os.lstat(os.path.join(prefix, folder)).st_blocks * BLOCK_BYTES
+        figure += fs.status(os.path.join(prefix, folder)).disk_bytes
         with os.scandir(os.path.join(prefix, folder)) as entries:
             for entry in entries:
                 budget.spend()
@@ -238,11 +238,11 @@ def measure_rest(
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(f"{path}/")
                 elif path not in known:
-                    status = entry.stat(follow_symlinks=False)
-                    identity = (status.st_dev, status.st_ino)
+                    status = fs.status(entry.path)
+                    identity = status.identity
                     links[identity] += 1
-                    if links[identity] == status.st_nlink:
-                        figure += status.st_blocks * BLOCK_BYTES
+                    if links[identity] == status.link_count:
+                        figure += status.disk_bytes
     return figure
 
 
@@ -258,27 +258,23 @@ def held_by_nobody(packages: Iterable[InstalledPackage], budget: Budget) -> int:
         links: dict[Identity, list[int]] = {}
         folders_bytes = 0
         for folder, folders, names in os.walk(package.extracted):
-            folders_bytes += os.lstat(folder).st_blocks * BLOCK_BYTES
+            folders_bytes += fs.status(folder).disk_bytes
             symlinks = [name for name in folders if os.path.islink(os.path.join(folder, name))]
             for _, status in _stats(folder, (*names, *symlinks), budget):
-                identity = (status.st_dev, status.st_ino)
-                counted = links.setdefault(
-                    identity, [0, status.st_nlink, status.st_blocks * BLOCK_BYTES]
-                )
+                identity = status.identity
+                counted = links.setdefault(identity, [0, status.link_count, status.disk_bytes])
                 counted[0] += 1
         if all(seen == link_count for seen, link_count, _ in links.values()):
             figure += folders_bytes + sum(disk_bytes for _, _, disk_bytes in links.values())
     return figure
 
 
-def _stats(
-    folder: str, names: Iterable[str], budget: Budget
-) -> Iterator[tuple[int, os.stat_result]]:
+def _stats(folder: str, names: Iterable[str], budget: Budget) -> Iterator[tuple[int, FileStatus]]:
     """Yield the index and `lstat` of each file that is there."""
     for index, name in enumerate(names):
         budget.spend()
         try:
-            yield index, os.lstat(f"{folder}/{name}")
+            yield index, fs.status(f"{folder}/{name}")
         except (FileNotFoundError, NotADirectoryError):
             continue
 

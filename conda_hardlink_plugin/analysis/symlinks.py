@@ -12,22 +12,20 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..filesystem.mounts import read_mount_table
+from ..filesystem import fs
 from ..filesystem.paths import is_within, real_path
-from ..filesystem.problems import GONE, PathProblem
+from ..filesystem.problems import GONE, PathProblem, reason_of
 from ..filesystem.responsiveness import ResponsivenessCheck
-from ..metadata.quarantine_names import home_of
-from ..scan.inventory import BLOCK_BYTES, EscapingSymlink, UnitKind
+from ..scan.inventory import EscapingSymlink, UnitKind
 from .usage import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..filesystem.protocol import FileStatus
     from ..scan.inventory import Inventory
 
 _NO_WAY = (errno.ELOOP, errno.ENAMETOOLONG)  # for nobody
-_MAX_HOPS = 40  # what Linux allows, path_resolution(7)
-_MAX_PATH_BYTES = 4096  # the same, limits.h
 
 
 @dataclass(slots=True)
@@ -81,8 +79,7 @@ def follow_symlinks(inventory: Inventory) -> dict[int, EnvironmentSymlinks]:
         if chain.broken:
             softlinks.broken.append(symlink.path)
         elif status is not None and chain.ends_in_cache:
-            identity = (status.st_dev, status.st_ino)
-            softlinks.targets[identity] = (status.st_blocks * BLOCK_BYTES, status.st_size)
+            softlinks.targets[status.identity] = (status.disk_bytes, status.size_bytes)
     return found
 
 
@@ -123,7 +120,7 @@ class _Chain:
     """
 
     units: set[int]
-    end: os.stat_result | None = None
+    end: FileStatus | None = None
     ends_in_cache: bool = False
     broken: bool = False
     error: str = ""
@@ -142,7 +139,7 @@ class _CachePaths:
         # What was moved aside is found where it was, too: links lead there. Of several that were
         # at one place, what is still a package.
         units.sort(key=lambda item: self.kinds[item[0]] is UnitKind.PACKAGE)
-        self.units = {home_of(path): index for index, path in units}
+        self.units = {inventory.units[index].home: index for index, path in units}
         self.units |= {path: index for index, path in units}
         self.others = {
             unit.root: index
@@ -157,7 +154,7 @@ class _CachePaths:
         self.an_environment = len(inventory.roots) - 1  # caches come first
         self.roots: list[tuple[str, str, int]] = []
         self.views: list[str] = []
-        mounts = read_mount_table()
+        mounts = fs.read_mounts()
         for index, root in enumerate(inventory.roots):
             for name in names[root.path]:
                 real = real_path(name)
@@ -190,7 +187,7 @@ class _CachePaths:
         """
         units: set[int] = set()
         hops = _Hops()
-        if len(os.fsencode(path)) >= _MAX_PATH_BYTES:
+        if len(os.fsencode(path)) >= fs.path_limit_bytes:
             return _Chain(units, error="its path is too long to be followed")
         try:
             current = self._enter("/", os.path.dirname(path), units, hops)
@@ -207,10 +204,10 @@ class _CachePaths:
                     break
                 hops.take()
                 target = next_target
-            status = os.lstat(current)
+            status = fs.status(current)
         except OSError as error:
             broken = isinstance(error, GONE) or error.errno in _NO_WAY
-            reason = "" if broken else (error.strerror or str(error)).lower()
+            reason = "" if broken else reason_of(error)
             return _Chain(units, broken=broken, error=reason)
         here = self.units_at(current)
         return _Chain(units | here, status, ends_in_cache=bool(here))
@@ -294,7 +291,7 @@ class _Hops:
     """How many symbolic links one path may lead through."""
 
     def __init__(self) -> None:
-        self.left = _MAX_HOPS
+        self.left = fs.symlink_limit
 
     def take(self) -> None:
         """Take one more.

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from ..metadata.quarantine_names import dist_of
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..metadata.conda_meta import CachedPackage
+    from .retention import Observations, RetentionPolicy
 
 
 import os
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 from ..filesystem.paths import is_within, real_path
 from ..filesystem.problems import PathProblem
 from ..metadata.conda_meta import CachedPackage, Record, read_cached_package, read_record
-from ..metadata.quarantine_names import Stage, entry_of, home_of
+from ..metadata.quarantine_names import Stage
 from ..scan.inventory import TARBALL_SUFFIXES, ProblemKind, RootKind, UnitKind
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from .usage import Usage
 
 HOLDS_ROOT = "an environment or a package cache is in it"
-GRACE_NS = 15 * 60 * 1_000_000_000
 
 
 class Use(Enum):
@@ -92,7 +90,7 @@ class PackageUse:
     outside: bool
 
     @property
-    def objections(self) -> list[Verdict]:
+    def keeping_verdicts(self) -> list[Verdict]:
         """The verdicts that its users stand for, the strongest first."""
         uses = self.environments.values()
         return [
@@ -116,41 +114,6 @@ class KeepReason:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """On what terms packages are judged.
-
-    Attributes:
-        now_ns: The time, in nanoseconds since the epoch.
-        grace_ns: How long a package is kept after it was extracted or about to be linked.
-        unseen: Environments, or lists of them, that could not be looked at.
-        ignored: Paths of environments that are said to be gone: what cannot be read of them keeps
-            nothing.
-        leases: What conda processes that run now may be about to link.
-        mounted: Where something is mounted: real paths.
-
-    """
-
-    now_ns: int
-    grace_ns: int = GRACE_NS
-    unseen: tuple[PathProblem, ...] = ()
-    ignored: tuple[str, ...] = ()
-    leases: tuple[Lease, ...] = ()
-    mounted: tuple[str, ...] = ()
-
-    def keep(self, problem: PathProblem) -> bool:
-        """Tell whether what could not be read there keeps packages."""
-        return not any(is_within(problem.path, path) for path in self.ignored)
-
-    def living_leases(self, dist: str) -> list[Lease]:
-        """Return the leases that keep a package, but for those in a folder that is ignored."""
-        return [
-            lease
-            for lease in self.leases
-            if lease.covers(dist) and not any(is_within(lease.path, path) for path in self.ignored)
-        ]
-
-
 class Evidence:
     """The verdict on every extracted package, with what it rests on.
 
@@ -165,7 +128,8 @@ class Evidence:
         inventory: Inventory,
         usage: Usage,
         softlinks: Mapping[int, EnvironmentSymlinks],
-        terms: Terms,
+        policy: RetentionPolicy,
+        observations: Observations,
         read: Callable[[str], CachedPackage | PathProblem] = read_cached_package,
     ) -> None:
         """Find the users of every package. What else may keep one is read when it is asked for.
@@ -174,25 +138,28 @@ class Evidence:
             inventory: What the scan found.
             usage: Its arithmetic.
             softlinks: What `softlinks.follow_softlinks` found.
-            terms: On what terms they are judged.
+            policy: What the user sets about keeping them.
+            observations: What was seen beside the trees.
             read: Reads what a package says of itself, given its path.
 
         """
         self._inventory = inventory
-        self._terms = terms
+        self._policy = policy
+        self._observations = observations
         self._read = read
         self._packages: dict[int, CachedPackage | PathProblem] = {}
-        self._archives = {home_of(unit.path) for unit in inventory.units if _is_archive(unit)}
+        self._archives = {unit.home for unit in inventory.units if _is_archive(unit)}
         self._unreadable = [
             problem for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
         ]
         caches = [root.path for root in inventory.roots if root.kind is RootKind.CACHE]
-        places = [real_path(path) or path for path in caches] if terms.mounted else []
+        mount_points = [mount.mount_point for mount in observations.mounts.mounts]
+        places = [real_path(path) or path for path in caches] if mount_points else []
         self._mounted = [
-            point for point in terms.mounted if any(is_within(point, place) for place in places)
+            point for point in mount_points if any(is_within(point, place) for place in places)
         ]
-        unseen = (*terms.unseen, *unread_parts_of_environments(inventory, softlinks))
-        self.unseen = tuple(problem for problem in unseen if terms.keep(problem))
+        unseen = (*observations.unseen, *unread_parts_of_environments(inventory, softlinks))
+        self.unseen = tuple(problem for problem in unseen if not policy.ignores(problem.path))
         self.uses = find_package_uses(inventory, usage, softlinks)
 
     def package(self, unit: int) -> CachedPackage | PathProblem:
@@ -201,7 +168,7 @@ class Evidence:
             self._packages[unit] = self._read(self._inventory.units[unit].path)
         return self._packages[unit]
 
-    def doubts(self, unit: int) -> list[KeepReason]:
+    def keep_reasons(self, unit: int) -> list[KeepReason]:
         """Return what keeps a package besides its users, the strongest reason first."""
         path = self._inventory.units[unit].path
         problems = [
@@ -227,7 +194,7 @@ class Evidence:
             for problem in problems[:1]
         ]
         if isinstance(package, CachedPackage):
-            found += self._doubts_by_itself(home_of(path), package)
+            found += self._own_keep_reasons(unit, package)
         return found
 
     def against_copies(self, unit: int) -> list[PathProblem]:
@@ -236,7 +203,7 @@ class Evidence:
         conda asked for symbolic links there, which may lead here by a way that was not found; or
         the record cannot be read.
         """
-        name = f"{dist_of(self._inventory.units[unit].path)}.json"
+        name = f"{self._inventory.units[unit].dist}.json"
         found = []
         for root in self.uses[unit].environments:
             path = os.path.join(self._inventory.roots[root].path, "conda-meta", name)
@@ -249,18 +216,18 @@ class Evidence:
 
     def verdict(self, unit: int) -> Verdict:
         """Return the verdict on a package."""
-        objections = self.objections(unit)
-        return objections[0] if objections else Verdict.UNUSED
+        keeping_verdicts = self.keeping_verdicts(unit)
+        return keeping_verdicts[0] if keeping_verdicts else Verdict.UNUSED
 
-    def objections(self, unit: int) -> list[Verdict]:
+    def keeping_verdicts(self, unit: int) -> list[Verdict]:
         """Return every verdict but `UNUSED` that holds, the strongest first.
 
         What is linked is not looked at any further.
         """
-        by_use = self.uses[unit].objections
+        by_use = self.uses[unit].keeping_verdicts
         if by_use and by_use[0] in (Verdict.LINKED, Verdict.SOFTLINKED):
             return by_use
-        return by_use + [doubt.verdict for doubt in self.doubts(unit)]
+        return by_use + [doubt.verdict for doubt in self.keep_reasons(unit)]
 
     def unused(self) -> set[int]:
         """Return the packages that nothing keeps."""
@@ -268,7 +235,7 @@ class Evidence:
 
     def used(self) -> set[int]:
         """Return the packages that somebody is known to use."""
-        return {unit for unit, use in self.uses.items() if use.objections}
+        return {unit for unit, use in self.uses.items() if use.keeping_verdicts}
 
     def only_used_by(self, roots: AbstractSet[int]) -> set[int]:
         """Return the packages that nothing keeps once these environments are gone.
@@ -294,22 +261,34 @@ class Evidence:
                 packages.setdefault(root, set()).add(unit)
         return packages
 
-    def _may_go(self, unit: int) -> bool:
-        return all(doubt.verdict is Verdict.RECENT for doubt in self.doubts(unit))
+    def living_leases(self, dist: str) -> list[Lease]:
+        """Return the leases that keep a package, except those in a folder that is ignored."""
+        if not self._policy.honors_leases:
+            return []
+        return [
+            lease
+            for lease in self._observations.leases
+            if lease.covers(dist) and not self._policy.ignores(lease.path)
+        ]
 
-    def _doubts_by_itself(self, path: str, package: CachedPackage) -> list[KeepReason]:
+    def _may_go(self, unit: int) -> bool:
+        return all(doubt.verdict is Verdict.RECENT for doubt in self.keep_reasons(unit))
+
+    def _own_keep_reasons(self, unit: int, package: CachedPackage) -> list[KeepReason]:
         found = []
-        age_ns = self._terms.now_ns - package.last_use_ns
+        age_ns = self._observations.now_ns - package.last_use_ns
         if package.finished_ns is None:
             found.append(KeepReason(Verdict.RECENT, "not finished: it has no repodata_record.json"))
-        elif age_ns < self._terms.grace_ns:
+        elif age_ns < self._policy.grace_ns:
             found.append(KeepReason(Verdict.RECENT, "extracted or about to be linked a moment ago"))
-        dist = dist_of(path)
-        for lease in self._terms.living_leases(dist)[:1]:
+        place = self._inventory.units[unit]
+        for lease in self.living_leases(place.dist)[:1]:
             reason = f"{lease.holder} may be about to link it ({lease.path})"
             found.append(KeepReason(Verdict.RECENT, reason))
         has_url = package.url.startswith(("http://", "https://"))
-        if not has_url and not any(path + suffix in self._archives for suffix in TARBALL_SUFFIXES):
+        if not has_url and not any(
+            place.home + suffix in self._archives for suffix in TARBALL_SUFFIXES
+        ):
             reason = "there is no archive of it and no http(s) URL to get it again"
             found.append(KeepReason(Verdict.UNOBTAINABLE, reason))
         return found
@@ -379,8 +358,8 @@ def find_package_uses(
 
 def _is_archive(unit: Unit) -> bool:
     """Tell whether a unit is an archive, or may be one that was moved aside and can come back."""
-    entry = entry_of(unit.path)
-    return unit.kind is UnitKind.TARBALL or (entry is not None and entry.stage is Stage.MOVING)
+    is_moving = unit.entry is not None and unit.entry.stage is Stage.MOVING
+    return unit.kind is UnitKind.TARBALL or is_moving
 
 
 def _drop_records_of_linked(inventory: Inventory, users: dict[int, dict[int, Use]]) -> None:
@@ -390,14 +369,15 @@ def _drop_records_of_linked(inventory: Inventory, users: dict[int, dict[int, Use
     """
     places = {inventory.units[index].path for index in users}
     linked = {
-        (root, dist_of(path))
+        (root, unit.dist)
         for index, used in users.items()
-        if (path := inventory.units[index].path) == home_of(path) or home_of(path) not in places
+        for unit in [inventory.units[index]]
+        if unit.path == unit.home or unit.home not in places
         for root, use in used.items()
         if use is not Use.RECORD
     }
     for index, used in users.items():
-        dist = dist_of(inventory.units[index].path)
+        dist = inventory.units[index].dist
         for root in [root for root, use in used.items() if use is Use.RECORD]:
             if (root, dist) in linked:
                 del used[root]
@@ -407,7 +387,7 @@ def _recorded(inventory: Inventory, packages: set[int]) -> dict[int, set[int]]:
     """Return the packages that each environment's records name."""
     by_name: dict[str, set[int]] = {}
     for index in packages:
-        by_name.setdefault(dist_of(inventory.units[index].path), set()).add(index)
+        by_name.setdefault(inventory.units[index].dist, set()).add(index)
     return {
         root: set().union(*(by_name.get(name.removesuffix(".json"), ()) for name in names))
         for root, names in inventory.records.items()

@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from ..analysis.verdicts import Verdict
-from ..filesystem.problems import PathProblem
+from ..filesystem import fs
+from ..filesystem.problems import PathProblem, reason_of
 from ..metadata.conda_meta import CachedPackage
-from ..metadata.quarantine_names import dist_of, home_of
+from ..metadata.quarantine_names import dist_of
 from ..metadata.text_lists import read_urls_txt
 from ..scan.inventory import PARTIAL_SUFFIXES, TARBALL_SUFFIXES
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..analysis.analysis import Analysis
-    from ..analysis.verdicts import Terms
 
 _SUFFIXES = (*PARTIAL_SUFFIXES, *TARBALL_SUFFIXES)
 
@@ -24,14 +24,13 @@ _SUFFIXES = (*PARTIAL_SUFFIXES, *TARBALL_SUFFIXES)
 class Archives:
     """Judges archives and left-overs; reads `urls.txt` and the times of files as it needs them."""
 
-    def __init__(self, analysis: Analysis, terms: Terms) -> None:
-        """Take what the scan found and on what terms it is judged."""
+    def __init__(self, analysis: Analysis) -> None:
+        """Take what the scan found."""
         inventory = analysis.inventory
         self._analysis = analysis
-        self._terms = terms
-        paths = {unit: inventory.units[unit].path for unit in analysis.evidence.uses}
-        self._unit_of = {home_of(path): unit for unit, path in paths.items()}
-        self._unit_of |= {path: unit for unit, path in paths.items()}
+        packages = {unit: inventory.units[unit] for unit in analysis.evidence.uses}
+        self._unit_of = {package.home: unit for unit, package in packages.items()}
+        self._unit_of |= {package.path: unit for unit, package in packages.items()}
         self._recorded = set().union(*inventory.records.values())
         self._urls: dict[str, dict[str, str]] = {}
 
@@ -68,23 +67,23 @@ class Archives:
     def fetched_ns(self, path: str) -> int:
         """Return when an archive came; now if that cannot be told."""
         try:
-            return os.lstat(path).st_ctime_ns
+            return fs.status(path).ctime_ns
         except OSError:
-            return self._terms.now_ns
+            return self._analysis.observations.now_ns
 
     def recent(self, path: str) -> tuple[Verdict, str] | None:
         """Return that a file or folder changed within the grace, or cannot be looked at."""
         try:
-            changed_ns = os.lstat(path).st_ctime_ns
+            changed_ns = fs.status(path).ctime_ns
         except OSError as error:
-            return Verdict.UNVERIFIABLE, (error.strerror or str(error)).lower()
-        if self._terms.now_ns - changed_ns < self._terms.grace_ns:
+            return Verdict.UNVERIFIABLE, reason_of(error)
+        if self._analysis.observations.now_ns - changed_ns < self._analysis.policy.grace_ns:
             return Verdict.RECENT, "it changed a moment ago"
         return None
 
     def _about_to_be_unpacked(self, path: str) -> tuple[Verdict, str] | None:
         """Return that a conda that runs may be about to unpack an archive."""
-        for lease in self._terms.living_leases(self.dist(path))[:1]:
+        for lease in self._analysis.evidence.living_leases(self.dist(path))[:1]:
             return Verdict.RECENT, f"{lease.holder} may be about to unpack it ({lease.path})"
         return None
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import pwd
-import stat
 from typing import TYPE_CHECKING
+
+from ..filesystem import fs
+from ..filesystem.problems import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def closed_caches(
@@ -55,18 +54,11 @@ def _obstacle(cache: str) -> str:
 def _reservation(cache: str) -> str:
     """Return why a cache is not touched unless it is named."""
     try:
-        status = os.stat(cache)
+        status = fs.status(cache, follow_symlinks=True)
     except OSError as error:
-        return (error.strerror or str(error)).lower()
-    if status.st_uid != os.geteuid():
-        return f"it belongs to {_user(status.st_uid)}; to clean it name it with --cache"
-    if os.geteuid() == 0 and status.st_mode & _WRITABLE_BY_OTHERS:
+        return reason_of(error)
+    if status.owner != fs.current_user():
+        return f"it belongs to {fs.user_name(status.owner)}; to clean it name it with --cache"
+    if fs.is_administrator() and status.is_writable_by_others:
         return "others than root can write to it; to clean it name it with --cache"
     return ""
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

@@ -17,7 +17,6 @@ class Choice:
     """What the user wants removed; the evidence says what may be.
 
     Attributes:
-        older_than_ns: Only packages whose last use is at least so long ago.
         keep_newest: So many of each package's versions in a cache are kept.
         max_size_bytes: Only as many packages as it takes for each cache to fit, least recently used
             first.
@@ -30,7 +29,6 @@ class Choice:
 
     """
 
-    older_than_ns: int | None = None
     keep_newest: int | None = None
     max_size_bytes: int | None = None
     name_glob: str | None = None
@@ -51,7 +49,7 @@ class Kept:
         size_bytes: Unique usage of it alone.
         verdict: What the evidence says.
         reason: What keeps it, as a phrase.
-        witnesses: The environments that use it.
+        environments: The environments that use it.
 
     """
 
@@ -60,7 +58,7 @@ class Kept:
     size_bytes: int
     verdict: Verdict
     reason: str
-    witnesses: tuple[PackageUser, ...] = ()
+    environments: tuple[PackageUser, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Plan:
     Attributes:
         remove: What is removed, in this order.
         keep: What stays.
-        probes: Absolute paths of conda's trial links in environments that are removed.
+        trial_links: Absolute paths of conda's trial links in environments that are removed.
         planned_bytes: What removing frees now.
         held_bytes: What the removal of what is kept for a while will free.
         returning: Paths of packages that an interrupted run moved aside and that go back.
@@ -84,7 +82,7 @@ class Plan:
 
     remove: tuple[Removal, ...]
     keep: tuple[Kept, ...]
-    probes: tuple[str, ...]
+    trial_links: tuple[str, ...]
     planned_bytes: int
     held_bytes: int
     returning: tuple[str, ...]
@@ -96,4 +94,4 @@ class Plan:
     @property
     def does_something(self) -> bool:
         """Whether there is anything to remove or to bring back."""
-        return bool(self.remove or self.probes or self.returning)
+        return bool(self.remove or self.trial_links or self.returning)

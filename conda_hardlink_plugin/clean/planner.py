@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.symlinks import units_passed
-from ..analysis.verdicts import HOLDS_ROOT, VERDICT_OF_USE, PackageUser, Use, Verdict
+from ..analysis.verdicts import HOLDS_ROOT, VERDICT_OF_USE, Use, Verdict
 from ..executor.removal import Action, Removal
 from ..metadata.conda_meta import CachedPackage
-from ..metadata.quarantine_names import Stage, dist_of, entry_of, home_of
+from ..metadata.quarantine_names import Stage
 from ..scan.inventory import TARBALL_SUFFIXES, RootKind, UnitKind
 from .archives import Archives
 from .plan import Choice, Kept, Plan
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from ..analysis.analysis import Analysis
-    from ..analysis.verdicts import Terms
 
 _LEADS = {
     Verdict.LINKED: "hard links in",
@@ -34,23 +33,21 @@ def make_plan(
     analysis: Analysis,
     choice: Choice,
     *,
-    terms: Terms,
     closed: Mapping[str, str],
     version_key: Callable[[str], Any],
-    probes: tuple[str, ...] = (),
+    trial_links: tuple[str, ...] = (),
 ) -> Plan:
     """Decide what is removed.
 
     Args:
         analysis: What the scan and the records say.
         choice: What the user wants.
-        terms: On what terms packages are judged.
         closed: Caches that are not to be touched, to the reason.
         version_key: Sorts the versions of a package.
-        probes: Trial links that conda left in environments.
+        trial_links: Trial links that conda left in environments.
 
     """
-    return _Planner(analysis, choice, terms, closed, version_key, probes).plan()
+    return _Planner(analysis, choice, closed, version_key, trial_links).plan()
 
 
 class _Planner:
@@ -58,19 +55,17 @@ class _Planner:
         self,
         analysis: Analysis,
         choice: Choice,
-        terms: Terms,
         closed: Mapping[str, str],
         version_key: Callable[[str], Any],
-        probes: tuple[str, ...],
+        trial_links: tuple[str, ...],
     ) -> None:
         self.analysis = analysis
         self.choice = choice
-        self.terms = terms
         self.closed = closed
         self.version_key = version_key
-        self.probes = probes
+        self.trial_links = trial_links
         self.units = analysis.inventory.units
-        self.archives = Archives(analysis, terms)
+        self.archives = Archives(analysis)
         self.allowed = {Verdict.RECORDED} if choice.copied else set()
         if choice.unobtainable:
             self.allowed.add(Verdict.UNOBTAINABLE)
@@ -96,10 +91,10 @@ class _Planner:
                 *(self._removal_of_package(unit) for unit in wanted),
             ),
             keep=tuple(sorted(self.keep.values(), key=lambda kept: kept.path)),
-            probes=self.probes if self.choice.trash else (),
+            trial_links=self.trial_links if self.choice.trash else (),
             planned_bytes=planned_bytes,
             held_bytes=self._freed_bytes(chosen) - planned_bytes,
-            returning=tuple(home_of(self.units[unit].path) for unit in returning),
+            returning=tuple(self.units[unit].home for unit in returning),
             caches_to_heal=tuple(sorted({self._cache(unit) for unit in [*returning, *finishing]})),
             cache_identities={
                 place.path: identity
@@ -113,7 +108,7 @@ class _Planner:
 
     def _packages(self, without: Collection[int]) -> list[int]:
         packages = self.analysis.evidence.uses.keys() - without
-        return sorted(packages, key=lambda unit: home_of(self.units[unit].path))
+        return sorted(packages, key=lambda unit: self.units[unit].home)
 
     def _cache(self, unit: int) -> str:
         return self.analysis.inventory.roots[self.units[unit].root].path
@@ -126,13 +121,11 @@ class _Planner:
         there = {place.path: unit for unit, place in enumerate(self.units)}
         finishing = []
         for unit, place in enumerate(self.units):
-            entry = entry_of(place.path)
+            entry = place.entry
             if entry is None or not self._is_open(unit) or unit in self.analysis.inventory.holding:
                 continue
-            expired = entry.has_expired(self.terms.now_ns)
-            came_again = entry.stage is Stage.MOVING and self._is_whole(
-                there.get(home_of(place.path))
-            )
+            expired = entry.has_expired(self.analysis.observations.now_ns)
+            came_again = entry.stage is Stage.MOVING and self._is_whole(there.get(place.home))
             if entry.stage is Stage.PURGE or expired or came_again:
                 finishing.append(unit)
         return finishing
@@ -149,8 +142,8 @@ class _Planner:
         return [
             unit
             for unit, place in enumerate(self.units)
-            if (entry := entry_of(place.path))
-            and entry.stage is Stage.MOVING
+            if place.entry is not None
+            and place.entry.stage is Stage.MOVING
             and self._is_open(unit)
             and unit not in finishing
         ]
@@ -158,14 +151,14 @@ class _Planner:
     def _kept_out(self, returning: Collection[int]) -> list[int]:
         """Return what cannot go back: something else is in its place."""
         there = {place.path for place in self.units}
-        return [unit for unit in returning if home_of(self.units[unit].path) in there]
+        return [unit for unit in returning if self.units[unit].home in there]
 
     def _held(self) -> list[int]:
         """Return what earlier runs keep for a while: it is on its way out, too."""
         return [
             unit
             for unit, place in enumerate(self.units)
-            if (entry := entry_of(place.path)) and entry.stage is Stage.HELD
+            if place.entry is not None and place.entry.stage is Stage.HELD
         ]
 
     def _wanted(self, packages: Collection[int]) -> list[int]:
@@ -185,9 +178,11 @@ class _Planner:
     def _objection(self, unit: int) -> tuple[Verdict, str]:
         """Return the verdict, and what keeps a package as a phrase; `""` if nothing does."""
         evidence = self.analysis.evidence
-        objections = [item for item in evidence.objections(unit) if item not in self.allowed]
-        if objections:
-            return objections[0], self._phrase(unit, objections[0])
+        keeping_verdicts = [
+            item for item in evidence.keeping_verdicts(unit) if item not in self.allowed
+        ]
+        if keeping_verdicts:
+            return keeping_verdicts[0], self._phrase(unit, keeping_verdicts[0])
         verdict = evidence.verdict(unit)
         if not self._is_open(unit):
             return verdict, f"its cache is not touched: {self.closed[self._cache(unit)]}"
@@ -198,16 +193,17 @@ class _Planner:
             against = evidence.against_copies(unit)
             if against:
                 return verdict, f"{against[0].path}: {against[0].reason}"
-        names = (dist_of(self.units[unit].path), package.name)
+        names = (self.units[unit].dist, package.name)
         return verdict, self._not_chosen(names, package.last_use_ns)
 
     def _phrase(self, unit: int, verdict: Verdict) -> str:
-        for doubt in self.analysis.evidence.doubts(unit):
+        for doubt in self.analysis.evidence.keep_reasons(unit):
             if doubt.verdict is verdict:
                 return doubt.reason
-        witnesses = self._witnesses(unit)
         users = [
-            witness.name for witness in witnesses if VERDICT_OF_USE[Use(witness.use)] is verdict
+            user.name
+            for user in self.analysis.users_of(unit)
+            if VERDICT_OF_USE[Use(user.use)] is verdict
         ]
         if verdict is Verdict.LINKED and self.analysis.evidence.uses[unit].outside:
             users.append("somebody outside these trees")
@@ -215,10 +211,10 @@ class _Planner:
 
     def _not_chosen(self, names: tuple[str, str], last_use_ns: int) -> str:
         """Return by which option what may go is not wanted gone."""
-        name_glob, older_than_ns = self.choice.name_glob, self.choice.older_than_ns
+        name_glob, older_than_ns = self.choice.name_glob, self.analysis.policy.older_than_ns
         if name_glob is not None and not any(fnmatchcase(name, name_glob) for name in names):
             return f"not of the name {name_glob}"
-        age_ns = self.terms.now_ns - last_use_ns
+        age_ns = self.analysis.observations.now_ns - last_use_ns
         if older_than_ns is not None and age_ns < older_than_ns:
             return "its last use is too short ago for --older-than"
         return ""
@@ -290,7 +286,9 @@ class _Planner:
         """Return what removing some units frees, and with them the trial links that go."""
         figure = self.analysis.usage.exclusive(units)
         if self.choice.trash:
-            figure += bytes_of_trial_links(self.probes, [self.units[unit].path for unit in units])
+            figure += bytes_of_trial_links(
+                self.trial_links, [self.units[unit].path for unit in units]
+            )
         return figure
 
     def _tarballs(self) -> list[int]:
@@ -316,7 +314,7 @@ class _Planner:
             for unit, place in enumerate(self.units)
             if place.kind is UnitKind.TARBALL and unit not in going
         }
-        paths = (home_of(self.units[unit].path) for unit in wanted)
+        paths = (self.units[unit].home for unit in wanted)
         return sum(any(path + end in staying for end in TARBALL_SUFFIXES) for path in paths)
 
     def _archive_not_chosen(self, path: str) -> tuple[Verdict, str] | None:
@@ -342,35 +340,25 @@ class _Planner:
         package = self.analysis.evidence.package(unit)
         return package.last_use_ns if isinstance(package, CachedPackage) else 0
 
-    def _witnesses(self, unit: int) -> tuple[PackageUser, ...]:
-        uses = self.analysis.evidence.uses.get(unit)
-        roots = self.analysis.inventory.roots
-        environments = {} if uses is None else uses.environments
-        return tuple(
-            PackageUser(self.analysis.names.get(path, path), path, environments[root].value)
-            for root in sorted(environments)
-            for path in [roots[root].path]
-        )
-
     def _note_kept(self, unit: int, verdict: Verdict, reason: str) -> None:
-        path = home_of(self.units[unit].path)
+        path = self.units[unit].home
         size_bytes = self.analysis.usage.unique_by_unit[unit]
-        witnesses = self._witnesses(unit)
-        self.keep[unit] = Kept(os.path.basename(path), path, size_bytes, verdict, reason, witnesses)
+        users = self.analysis.users_of(unit)
+        self.keep[unit] = Kept(os.path.basename(path), path, size_bytes, verdict, reason, users)
 
     def _removal(self, unit: int, action: Action) -> Removal:
         """Return the removal of what is no package."""
         path = self.units[unit].path
         size_bytes = self.analysis.usage.unique_by_unit[unit]
-        name = os.path.basename(home_of(path))
+        name = os.path.basename(self.units[unit].home)
         return Removal(action, name, path, self._cache(unit), size_bytes)
 
     def _removal_of_package(self, unit: int) -> Removal:
-        path = home_of(self.units[unit].path)
+        path = self.units[unit].home
         package = self.analysis.evidence.package(unit)
         partners = {
             place.path
-            if place.kind is UnitKind.PACKAGE and entry_of(place.path) is None
+            if place.kind is UnitKind.PACKAGE and place.entry is None
             else self._cache(other)  # wherever in it that is by then
             for other in self.analysis.usage.cache_units_sharing_with(unit)
             for place in [self.units[other]]
@@ -384,7 +372,7 @@ class _Planner:
             verdict=self.analysis.evidence.verdict(unit),
             package=package if isinstance(package, CachedPackage) else None,
             partners=tuple(sorted(partners)),
-            recorded_by=self._recorded_by(f"{dist_of(path)}.json"),
+            recorded_by=self._recorded_by(f"{self.units[unit].dist}.json"),
         )
 
     def _recorded_by(self, name: str) -> frozenset[str]:

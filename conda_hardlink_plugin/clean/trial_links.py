@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ..scan.inventory import BLOCK_BYTES
+from ..filesystem import fs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..analysis.verdicts import Terms
+    from ..filesystem.protocol import FileStatus
 
 # conda.gateways.disk.test.hardlink_supported
-_PROBE = re.compile(r"\.tmp\.index\.json\.[0-9a-f]{8}")
+_TRIAL_LINK = re.compile(r"\.tmp\.index\.json\.[0-9a-f]{8}")
 
 
-def find_trial_links(prefixes: Iterable[str], terms: Terms) -> tuple[str, ...]:
+def find_trial_links(prefixes: Iterable[str], now_ns: int, grace_ns: int) -> tuple[str, ...]:
     """Return the trial links that conda did not remove, older than the grace.
 
     conda links `info/index.json` of a package into the prefix to see whether it can, and unlinks
@@ -32,33 +31,35 @@ def find_trial_links(prefixes: Iterable[str], terms: Terms) -> tuple[str, ...]:
             names = os.listdir(prefix)
         except OSError:  # the evidence says so, and keeps every package
             continue
-        paths = [os.path.join(prefix, name) for name in sorted(names) if _PROBE.fullmatch(name)]
-        found += [path for path in paths if _is_left_over(path, terms)]
+        paths = [
+            os.path.join(prefix, name) for name in sorted(names) if _TRIAL_LINK.fullmatch(name)
+        ]
+        found += [path for path in paths if _is_left_over(path, now_ns - grace_ns)]
     return tuple(found)
 
 
-def bytes_of_trial_links(probes: Sequence[str], removed: Iterable[str]) -> int:
+def bytes_of_trial_links(trial_links: Sequence[str], removed: Iterable[str]) -> int:
     """Return the bytes of the inodes that have links among the trial links and in what goes alone.
 
     Args:
-        probes: Absolute paths of the trial links.
+        trial_links: Absolute paths of the trial links.
         removed: Absolute paths of what is removed with them.
 
     """
-    found = [status for probe in probes if (status := _status(probe))]
-    status_of = {(status.st_dev, status.st_ino): status for status in found}
-    links = Counter((status.st_dev, status.st_ino) for status in found)
-    if any(links[inode] < status.st_nlink for inode, status in status_of.items()):
+    found = [status for probe in trial_links if (status := _status(probe))]
+    status_of = {status.identity: status for status in found}
+    links = Counter(status.identity for status in found)
+    if any(links[inode] < status.link_count for inode, status in status_of.items()):
         links.update(
             inode
             for top in removed
             for path in _files_below(top)
-            if (status := _status(path)) and (inode := (status.st_dev, status.st_ino)) in status_of
+            if (status := _status(path)) and (inode := status.identity) in status_of
         )
     return sum(
-        status.st_blocks * BLOCK_BYTES
+        status.disk_bytes
         for inode, status in status_of.items()
-        if links[inode] == status.st_nlink
+        if links[inode] == status.link_count
     )
 
 
@@ -71,16 +72,15 @@ def _files_below(path: str) -> Iterator[str]:
         yield from (os.path.join(folder, name) for name in names)
 
 
-def _status(path: str) -> os.stat_result | None:
+def _status(path: str) -> FileStatus | None:
     try:
-        return os.lstat(path)
+        return fs.status(path)
     except OSError:
         return None
 
 
-def _is_left_over(path: str, terms: Terms) -> bool:
+def _is_left_over(path: str, before_ns: int) -> bool:
     status = _status(path)
     if status is None:
         return False
-    old = terms.now_ns - status.st_ctime_ns >= terms.grace_ns
-    return old and stat.S_ISREG(status.st_mode)
+    return status.ctime_ns <= before_ns and status.is_regular

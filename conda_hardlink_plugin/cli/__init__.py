@@ -1,4 +1,4 @@
-"""`conda hardlinks VERB`: one file a verb. Loaded by every conda command: argparse and no more."""
+"""`conda hardlinks VERB`: one file a verb. Every conda command loads this: argparse only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   conda hardlinks                     what the last report found, where to begin
   conda hardlinks report              what each environment really costs
-  conda hardlinks clean --dry-run     what can be freed without harm
+  conda hardlinks clean --dry-run     what can be freed safely
 """
 VERBS = {
     "report": "Show what environments and package caches cost, alone and together.",
@@ -20,8 +20,7 @@ VERBS = {
     "clean": "Remove cached packages that no environment uses.",
     "restore": "Bring back what `clean --keep` holds.",
     "merge": "Add up the reports of several machines.",
-    "index": "Say what the index of the last report is, or remove it.",
-    "completion": "Print what has a shell complete these commands.",
+    "index": "Show or clear the report index.",
 }
 
 
@@ -36,7 +35,8 @@ def verb(name: str) -> ModuleType:
 def configure_parser(parser: ArgumentParser) -> None:
     """Add the verbs to the parser of `conda hardlinks`."""
     parser.description = (
-        "Show what environments really cost on disk, counted by inode, and free what none uses."
+        "Show what environments really cost on disk, counted by inode, and free what none of them"
+        " uses."
     )
     parser.epilog = f"examples:\n{EXAMPLES}"
     verbs = parser.add_subparsers(
@@ -50,13 +50,19 @@ def execute(args: Namespace) -> int:
     """Run the verb that was asked for; without one print where to begin."""
     import gc
 
+    from ..exceptions import HardlinksError
+    from .frontend import conda_error
+
     name = getattr(args, "hardlinks_verb", None)
     if name is None:
         from .guide import print_where_to_begin
 
         return print_where_to_begin()
-    gc.freeze()  # what conda has loaded stays: to go through it again and again takes 30 ms
-    return int(verb(name).execute(args))
+    gc.freeze()  # what conda has loaded stays: collecting it again and again takes 30 ms
+    try:
+        return int(verb(name).execute(args))
+    except HardlinksError as error:
+        raise conda_error(error) from None
 
 
 def _parser_when_needed(parser_class: type[ArgumentParser]) -> type[ArgumentParser]:

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from .arguments import add_evidence_options, count, duration_ns, size_bytes
+from .arguments import (
+    add_cache_option,
+    add_evidence_options,
+    count,
+    duration_ns,
+    evidence_of,
+    size_bytes,
+)
 
 if TYPE_CHECKING:
     import argparse
-    from typing import Any
 
-    from ..analysis.analysis import Analysis
-    from ..clean.plan import Choice, Plan
-    from ..executor.outcome import Outcome
-    from ..executor.recheck import Checker
-
-_YEAR_9999_S = 253_370_764_800  # the last year that a calendar of Python has
+    from ..api import CleanPlan
 
 DESCRIPTION = """
 Remove the extracted packages that no environment uses: no hard link, no
-symbolic link and no record of one leads to them. Each is looked at again at
-the last moment, moved aside, looked at once more, and only then removed. The
-plan is shown first.
+symbolic link and no record of an environment leads to them. The plan is shown
+first. Each package is then checked again, moved aside, checked once more, and
+only then removed.
 """
 EXAMPLES = """\
-  conda hardlinks clean --dry-run             only show what would go
-  conda hardlinks clean --tarballs            archives as well
+  conda hardlinks clean --dry-run             show what would be removed
+  conda hardlinks clean --tarballs            remove archives as well
   conda hardlinks clean --older-than 30d --keep 7d
   conda hardlinks clean --name 'cuda*' --max-size 20GiB
   conda hardlinks clean --yes --tarballs --grace 0    while an image is built
@@ -37,16 +36,15 @@ EXAMPLES = """\
 
 def configure_parser(parser: argparse.ArgumentParser) -> None:
     """Add the options of the clean."""
-    from conda.cli.helpers import add_output_and_prompt_options
+    from .frontend import add_output_and_prompt_options
 
-    which = parser.add_argument_group("Which packages go")
+    which = parser.add_argument_group("Which packages to remove")
     which.add_argument(
         "--older-than",
         type=duration_ns,
         dest="older_than_ns",
         metavar="DURATION",
-        help="Only those last extracted or linked at least so long ago, as 12h, 30d or 2w; also of"
-        " archives.",
+        help="Only packages and archives unused for at least DURATION (12h, 30d, 2w).",
     )
     which.add_argument(
         "--keep-newest",
@@ -60,25 +58,25 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         type=size_bytes,
         dest="max_size_bytes",
         metavar="SIZE",
-        help="Only as many, least recently used first, as it takes for each cache to be at most so"
-        " big, as 20GiB.",
+        help="Remove the least recently used packages until each cache takes at most SIZE"
+        " (20GiB), and no more.",
     )
     which.add_argument(
         "--name",
         dest="name_glob",
         metavar="GLOB",
-        help="Only those whose name, or NAME-VERSION-BUILD, matches; also of archives.",
+        help="Only packages and archives whose name, or NAME-VERSION-BUILD, matches GLOB.",
     )
-    more = parser.add_argument_group("What goes besides")
+    more = parser.add_argument_group("Also remove")
     more.add_argument(
         "--copied",
         action="store_true",
-        help="Packages that an environment has as copies, without any link to the cache.",
+        help="Packages that environments have as copies, without a link to the cache.",
     )
     more.add_argument(
         "--unobtainable",
         action="store_true",
-        help="What there is no archive of and no http(s) URL to get it again.",
+        help="Packages that cannot be downloaded again: no archive and no http(s) URL is known.",
     )
     more.add_argument(
         "--tarballs",
@@ -88,274 +86,150 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
     more.add_argument(
         "--trash",
         action="store_true",
-        help="What conda and mamba renamed out of the way and left: *.c~, .trash, *.conda_trash,"
-        " *.mamba_trash, and .tmp.index.json.* in environments.",
+        help="Files that conda and mamba renamed out of the way and left behind: *.c~, .trash,"
+        " *.conda_trash, *.mamba_trash, and .tmp.index.json.* in environments.",
     )
-    how = parser.add_argument_group("How")
+    how = parser.add_argument_group("How to remove")
     how.add_argument(
         "--keep",
         type=duration_ns,
-        dest="hold_ns",
+        dest="keep_ns",
         metavar="DURATION",
-        help="Keep what is removed for so long, as 7d: `conda hardlinks restore` brings it back."
-        " Its space is freed by the first clean after that.",
+        help="Hold what is removed for DURATION (7d): `conda hardlinks restore` brings it back."
+        " The first clean after that frees its space.",
     )
-    how.add_argument(
-        "--cache",
-        action="append",
-        default=[],
-        dest="cache_folders",
-        metavar="DIR",
-        help="Clean this package cache and no other, also one of another conda or user. Can be"
-        " repeated.",
+    add_cache_option(
+        how, "Clean the package cache DIR and no other, even one of another conda or user."
     )
     add_evidence_options(how)
     add_output_and_prompt_options(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Plan, show the plan, ask, do it, and say what came of it. Returns the exit code."""
-    from conda.base.context import context
-
-    from ..exceptions import StoppedError, UnsupportedPlatformError
+    """Plan, show the plan, ask, execute it, and show the outcome. Returns the exit code."""
+    from ..exceptions import StoppedError
+    from .frontend import wants_json
     from .output import is_closed
 
-    if not _can_remove_safely():
-        raise UnsupportedPlatformError(
-            "On this platform folders cannot be removed without a risk of following a symbolic link"
-            " that somebody puts in their place meanwhile: use Linux or macOS."
-        )
     if is_closed("the plan"):
         return 1
     try:
-        prepared = prepare(args)
-        code = None if context.json else _ask(prepared)
+        plan = _plan(args)
+        code = None if wants_json() else _ask(plan)
     except KeyboardInterrupt:
-        raise StoppedError("Stopped by Ctrl-C; nothing was removed.") from None
-    if context.json:
-        return _clean_as_json(args, prepared)
-    return _clean_aloud(args, prepared) if code is None else code
+        raise StoppedError("Interrupted. Nothing was removed.") from None
+    if wants_json():
+        return _clean_as_json(plan)
+    return _clean_and_print(plan) if code is None else code
 
 
-class Prepared(NamedTuple):
-    """What is to be done, what asks again whether it may, and why it must not be done at all."""
+def _plan(args: argparse.Namespace) -> CleanPlan:
+    from .. import api
+    from ..render.progress import progress
+    from .frontend import is_quiet, package_caches, version_key
 
-    plan: Plan
-    checker: Checker
-    refusals: list[str]
-
-
-def prepare(args: argparse.Namespace) -> Prepared:
-    """Scan, weigh the evidence, and plan."""
-    from conda.base.context import context
-    from conda.common.path import expand
-
-    from ..analysis.analysis import Analysis
-    from ..analysis.usage import Measure
-    from ..clean.permissions import closed_caches, is_named
-    from ..clean.planner import make_plan
-    from ..clean.trial_links import find_trial_links
-    from ..executor.recheck import Checker
-    from ..scan.crew import crew_for
-    from ..settings import read_only_caches
-    from .survey import find, take_survey
-
-    with crew_for(args.cache_folders or context.pkgs_dirs) as crew:
-        survey = take_survey(args, find(args), crew)
-    terms, names = survey.terms, survey.names
-    analysis = Analysis(survey.inventory, names, Measure.DISK, terms)
-    read_only = [expand(folder) for folder in read_only_caches()]
-    closed = closed_caches(survey.installation.caches, args.cache_folders, read_only)
-    choice, prefixes = _choice(args), _prefixes(analysis)
-    plan = make_plan(
+    where, policy = evidence_of(args)
+    with api.readers_started(args.cache_folders or package_caches()) as readers:
+        installation = api.find_installation(**where)
+        with progress("files and folders read", quiet=is_quiet()) as on_progress:
+            analysis = api.analyze(
+                installation, policy=policy, readers=readers, on_progress=on_progress
+            )
+    return api.plan_clean(
         analysis,
-        choice,
-        terms=terms,
-        closed=closed,
-        version_key=_version_key,
-        probes=find_trial_links(prefixes, terms) if choice.trash else (),
+        keep_newest=args.keep_newest,
+        max_size=args.max_size_bytes,
+        name=args.name_glob,
+        copied=args.copied,
+        unobtainable=args.unobtainable,
+        tarballs=args.tarballs,
+        trash=args.trash,
+        keep=args.keep_ns,
+        version_key=version_key,
     )
-    unseen: dict[str, str] = {}
-    for problem in analysis.evidence.unseen:
-        unseen.setdefault(problem.path, problem.reason)
-    refusals = [
-        f"{path} cannot be looked at ({reason}) and may use any package, so nothing is removed."
-        f" {_remedy(path, prefixes)}"
-        for path, reason in unseen.items()
-    ]
-    refusals += [
-        f"{cache} cannot be cleaned: {reason}"
-        for cache, reason in closed.items()
-        if is_named(cache, args.cache_folders)
-    ]
-    return Prepared(plan, Checker(list(names), survey.mounts), refusals)
 
 
-def _ask(prepared: Prepared) -> int | None:
-    """Show the plan to a person and ask; return the exit code where nothing is to be done."""
-    from conda.base.context import context
-
+def _ask(plan: CleanPlan) -> int | None:
+    """Show the plan and ask; return the exit code where nothing is to be done."""
     from ..exceptions import CleanRefusedError
     from ..render.clean import print_plan
     from ..render.terminal import Terminal
+    from .frontend import confirm, is_dry_run, is_verbose
     from .output import show
 
-    terminal, plan = Terminal(), prepared.plan
-    verbose, refused = context.verbosity > 0, bool(prepared.refusals)
-    is_read = show(lambda: print_plan(plan, terminal, verbose=verbose, refused=refused))
-    if prepared.refusals:
-        raise CleanRefusedError(prepared.refusals)
-    if context.dry_run or not plan.does_something:
+    terminal = Terminal()
+    verbose, refused = is_verbose(), bool(plan.refusals)
+    is_read = show(lambda: print_plan(plan.data, terminal, verbose=verbose, refused=refused))
+    if plan.refusals:
+        raise CleanRefusedError(plan.refusals)
+    if is_dry_run() or not plan.does_something:
         return 0
     if not is_read:
         sys.stderr.write("Nothing was removed: nobody reads the plan.\n")
         return 1
-    if not _agreed():
+    if not confirm():
         show(lambda: terminal.say("Nothing was removed."))
         return 1
     return None
 
 
-def _clean_aloud(args: argparse.Namespace, prepared: Prepared) -> int:
-    """Do the plan, and tell a person what came of it."""
+def _clean_and_print(plan: CleanPlan) -> int:
+    """Execute the plan, and print the outcome for a person."""
     from ..exceptions import StoppedError
     from ..render.clean import print_outcome
     from ..render.terminal import Terminal
     from .output import show
 
-    outcome, stopped = _do(args, prepared)
+    is_stopped = not _execute(plan)
     try:
-        show(lambda: print_outcome(outcome, Terminal()))
+        show(lambda: print_outcome(plan.outcome, Terminal()))
     except KeyboardInterrupt:
-        stopped = True
-    if stopped:
-        raise StoppedError(f"{_what_is_left(outcome)}.")
-    return 1 if outcome.problems else 0
+        is_stopped = True
+    if is_stopped:
+        raise StoppedError(f"{_rest_of(plan)}.")
+    return 1 if plan.outcome.problems else 0
 
 
-def _clean_as_json(args: argparse.Namespace, prepared: Prepared) -> int:
-    """Do the plan if that was said on the command line, and print one JSON object."""
-    from conda.base.context import context
-
-    from ..executor.outcome import Outcome
+def _clean_as_json(plan: CleanPlan) -> int:
+    """Execute the plan if the command line says so, and print one JSON object."""
     from ..render.clean_json import render_clean
+    from .frontend import always_yes, is_dry_run
     from .output import show
 
-    errors = list(prepared.refusals)
-    if not errors and not context.dry_run and not context.always_yes:
-        errors.append("Nothing was removed: --json does not ask, so say --yes, or --dry-run")
-    outcome, stopped = Outcome(), False
-    if not errors and not context.dry_run:
-        outcome, stopped = _do(args, prepared)
-    if stopped:
-        errors.append(_what_is_left(outcome))
-    text = render_clean(prepared.plan, outcome, errors=errors, dry_run=bool(context.dry_run))
+    dry_run = is_dry_run()
+    errors = list(plan.refusals)
+    if not errors and not dry_run and not always_yes():
+        errors.append("Nothing was removed: --json does not ask, so add --yes or --dry-run")
+    is_stopped = not errors and not dry_run and not _execute(plan)
+    if is_stopped:
+        errors.append(_rest_of(plan))
+    text = render_clean(plan.data, plan.outcome, errors=errors, dry_run=dry_run)
     show(lambda: sys.stdout.write(text))
-    if stopped:
+    if is_stopped:
         return 130
-    return 1 if errors or outcome.problems else 0
+    return 1 if errors or plan.outcome.problems else 0
 
 
-def _do(args: argparse.Namespace, prepared: Prepared) -> tuple[Outcome, bool]:
-    """Carry the plan out; return what came of it, and whether Ctrl-C stopped it."""
-    from conda.base.context import context
-
-    from ..clean.execution import execute_plan
-    from ..executor.outcome import Outcome, new_run
+def _execute(plan: CleanPlan) -> bool:
+    """Execute the plan; tell whether it came to its end without Ctrl-C."""
     from ..render.progress import progress
+    from .frontend import is_quiet
 
-    hold_until_s = None
-    if args.hold_ns is not None:
-        hold_until_s = min((time.time_ns() + args.hold_ns) // 1_000_000_000, _YEAR_9999_S)
-    outcome = Outcome(run=new_run())
-    quiet = context.json or context.quiet
     try:
-        with progress("packages removed", quiet=quiet) as on_step:
-            execute_plan(
-                prepared.plan,
-                prepared.checker,
-                lambda: prepare(args).plan,
-                outcome,
-                hold_until_s=hold_until_s,
-                on_step=on_step,
-            )
+        with progress("packages removed", quiet=is_quiet()) as on_removed:
+            plan.execute(on_removed)
     except KeyboardInterrupt:
-        return outcome, True
-    return outcome, False
+        return False
+    return True
 
 
-def _what_is_left(outcome: Outcome) -> str:
+def _rest_of(plan: CleanPlan) -> str:
     """Say how far a clean came that Ctrl-C stopped."""
-    if not outcome.unfinished:
-        return "Stopped by Ctrl-C: what is not said to be done is as it was"
+    unfinished = plan.outcome.unfinished
+    if not unfinished:
+        return "Interrupted. Nothing else was changed"
+    what = "1 package is" if unfinished == 1 else f"{unfinished} packages are"
     return (
-        f"Stopped by Ctrl-C: of what had been given up already, {outcome.unfinished} are not quite"
-        " gone, and the next clean removes the rest of them; everything else is as it was"
+        f"Interrupted. {what} partly deleted; the next clean finishes that. Nothing else was"
+        " changed"
     )
-
-
-def _prefixes(analysis: Analysis) -> list[str]:
-    """Return the environments, each by one path."""
-    return [analysis.inventory.roots[root].path for root in analysis.roots_of_environments]
-
-
-def _remedy(path: str, prefixes: list[str]) -> str:
-    """Say what to do about an environment, or a part of one, that cannot be looked at."""
-    from ..filesystem.paths import is_within
-
-    if any(is_within(path, prefix) and os.path.isdir(prefix) for prefix in prefixes):
-        return "Make it readable, or run this as somebody who can read it"
-    return f"Where that environment is gone for good, say --ignore-env {path}"
-
-
-def _choice(args: argparse.Namespace) -> Choice:
-    from ..clean.plan import Choice
-
-    return Choice(
-        older_than_ns=args.older_than_ns,
-        keep_newest=args.keep_newest,
-        max_size_bytes=args.max_size_bytes,
-        name_glob=args.name_glob,
-        copied=args.copied,
-        unobtainable=args.unobtainable,
-        tarballs=args.tarballs,
-        trash=args.trash,
-        hold=args.hold_ns is not None,
-    )
-
-
-def _agreed() -> bool:
-    """Ask whether to go on, as conda asks; no answer is no."""
-    from conda.exceptions import CondaSystemExit
-
-    try:
-        from conda.reporters import confirm_yn
-    except ImportError:  # conda before 25.1
-        from conda.cli.common import confirm_yn
-    try:
-        return bool(confirm_yn(default="no"))
-    except CondaSystemExit as said_no:
-        if isinstance(said_no.__context__, KeyboardInterrupt):  # conda takes Ctrl-C for a no
-            raise KeyboardInterrupt from None
-        return False
-    except BrokenPipeError:
-        return False
-
-
-def _version_key(version: str) -> tuple[int, Any]:
-    """Return what sorts versions as conda does; what is no version comes first."""
-    from conda.exceptions import InvalidVersionSpec
-    from conda.models.version import VersionOrder
-
-    try:
-        return 1, VersionOrder(version)
-    except (InvalidVersionSpec, ValueError):  # also of too many digits for an int
-        return 0, version
-
-
-def _can_remove_safely() -> bool:
-    try:
-        from ..executor.quarantine import SUPPORTED
-    except ImportError:  # fcntl is not everywhere
-        return False
-    return SUPPORTED

@@ -6,13 +6,12 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import FormatError
+from ..exceptions import HardlinksError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..report.model import Report
-    from .survey import Survey
+    from ..api import Analysis, Report
 
 FORMATS = ("table", "json", "csv", "markdown", "ncdu", "prometheus")
 _PARTS = {  # what there is to ask for beyond the tables, as it is named in the options
@@ -55,13 +54,13 @@ def format_of(args: argparse.Namespace, *, json: bool) -> str:
         json: conda was asked for JSON, by an option, a variable or `.condarc`.
 
     Raises:
-        FormatError: What was asked for has no place in it, `--json` says another, or a library is
-            missing.
+        HardlinksError: It has no place for what was asked for, `--json` contradicts it, or a
+            library is missing.
 
     """
     name = args.format or ("json" if json else "table")
     if args.json is True and name != "json":
-        raise FormatError(f"--json and --format {name} contradict each other: give one of them.")
+        raise HardlinksError(f"--json and --format {name} contradict each other: give one of them.")
     asked = {
         "detail": args.environment_name is not None or args.environment_prefix is not None,
         "packages": args.packages,
@@ -72,12 +71,12 @@ def format_of(args: argparse.Namespace, *, json: bool) -> str:
     allowed = _PARTS_OF_FORMAT.get(name, set(_PARTS))
     for part, options in _PARTS.items():
         if asked[part] and part not in allowed:
-            raise FormatError(
+            raise HardlinksError(
                 f"--format {name} has no place for {options}: leave that out, or choose --format"
                 " json."
             )
     if name == "csv" and args.packages and args.why:
-        raise FormatError(
+        raise HardlinksError(
             "--format csv is one table: give --packages for one of packages, or --why for one of"
             " environments."
         )
@@ -86,13 +85,13 @@ def format_of(args: argparse.Namespace, *, json: bool) -> str:
     return name
 
 
-def render(name: str, report: Report, survey: Survey, *, sort: str, verbose: bool) -> str:
+def render(name: str, report: Report, analysis: Analysis, *, sort: str, verbose: bool) -> str:
     """Return a report in a format other than a table for a terminal.
 
     Args:
         name: One of `FORMATS`.
         report: The report.
-        survey: What it was made from.
+        analysis: What it was made from.
         sort: The column by which environments are sorted, where the format has an order.
         verbose: More figures, where it has room for them.
 
@@ -121,7 +120,9 @@ def render(name: str, report: Report, survey: Survey, *, sort: str, verbose: boo
             from ..render.ncdu import render_ncdu
 
             taken_s = int(time.time())
-            return render_ncdu(survey.inventory, survey.names, version=__version__, taken_s=taken_s)
+            return render_ncdu(
+                analysis.inventory, analysis.names, version=__version__, taken_s=taken_s
+            )
         case "prometheus":
             from ..render.prometheus import render_prometheus
 
@@ -141,7 +142,7 @@ def _check_client() -> None:
     try:
         import prometheus_client  # noqa: F401
     except ImportError as error:
-        raise FormatError(
+        raise HardlinksError(
             "--format prometheus needs the package prometheus_client, which is not installed beside"
             " conda: conda install --name base prometheus_client"
         ) from error

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat
 from contextlib import suppress
 
-from ..exceptions import FileNotWrittenError
-
-_MOST_LINKS = 40  # the kernel follows no more, path_resolution(7)
+from ..exceptions import HardlinksError
+from ..filesystem import fs
 
 
 def check_file(option: str, path: str) -> str:
@@ -20,27 +18,27 @@ def check_file(option: str, path: str) -> str:
         path: What the user named. A symbolic link stands for what it leads to.
 
     Raises:
-        FileNotWrittenError: Nothing can be written there.
+        HardlinksError: Nothing can be written there.
 
     """
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     if _leads_to_descriptor(path):
-        raise FileNotWrittenError(f"{option} {path}: this is not a regular file. Name another.")
+        raise HardlinksError(f"{option} {path}: this is not a regular file. Name another.")
     if not path or path.endswith(os.sep) or os.path.isdir(target):
-        raise FileNotWrittenError(f"{option} {path}: this is a folder. Name a file in it.")
+        raise HardlinksError(f"{option} {path}: this is a folder. Name a file in it.")
     if not os.path.isdir(folder):
-        raise FileNotWrittenError(f"{option} {path}: there is no folder {folder}. Make it first.")
+        raise HardlinksError(f"{option} {path}: there is no folder {folder}. Make it first.")
     try:
-        mode = os.lstat(target).st_mode
+        is_regular = fs.status(target).is_regular
     except FileNotFoundError:
-        mode = stat.S_IFREG
+        is_regular = True
     except OSError as error:
         raise _not_written(path, error) from error
-    if not stat.S_ISREG(mode):
-        raise FileNotWrittenError(f"{option} {path}: this is not a regular file. Name another.")
+    if not is_regular:
+        raise HardlinksError(f"{option} {path}: this is not a regular file. Name another.")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise FileNotWrittenError(
+        raise HardlinksError(
             f"{option} {path}: nothing can be written in {folder}. Name a file in another folder."
         )
     return target
@@ -56,7 +54,7 @@ def write_file(path: str, content: bytes) -> None:
         content: What is to be in it.
 
     Raises:
-        FileNotWrittenError: It could not be written; what was there is as it was.
+        HardlinksError: It could not be written; what was there is as it was.
 
     """
     # Beside its place, so that a rename brings it there; by a name that is short enough anywhere.
@@ -64,7 +62,8 @@ def write_file(path: str, content: bytes) -> None:
     try:
         try:
             with open(unfinished, "xb") as file:
-                _take_over(path, file.fileno())
+                with suppress(FileNotFoundError):
+                    fs.take_over_permissions(file.fileno(), path)
                 file.write(content)
             os.replace(unfinished, path)
         except BaseException:
@@ -75,24 +74,15 @@ def write_file(path: str, content: bytes) -> None:
         raise _not_written(path, error) from error
 
 
-def _not_written(path: str, error: OSError) -> FileNotWrittenError:
-    return FileNotWrittenError(f"{path} could not be written, and is as it was: {error.strerror}.")
-
-
-def _take_over(path: str, descriptor: int) -> None:
-    """Give a file the owner and the permissions of another, where there is one."""
-    with suppress(FileNotFoundError):
-        before = os.stat(path)
-        with suppress(PermissionError):
-            os.fchown(descriptor, before.st_uid, before.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+def _not_written(path: str, error: OSError) -> HardlinksError:
+    return HardlinksError(f"{path} could not be written, and is as it was: {error.strerror}.")
 
 
 def _leads_to_descriptor(path: str) -> bool:
     """Tell whether a path stands for what this process has open, as `/dev/stdout` does."""
-    for _ in range(_MOST_LINKS):
+    for _ in range(fs.symlink_limit):
         folder = os.path.realpath(os.path.dirname(path))
-        if folder.startswith("/proc/") or folder == "/dev/fd":
+        if fs.is_own_descriptor(folder):
             return True
         try:
             path = os.path.join(folder, os.readlink(path))

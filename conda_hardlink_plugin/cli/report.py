@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
+
+from .arguments import add_cache_option, add_evidence_options, evidence_of, path
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from ..discovery.installation import Environment, Installation
-    from ..report.model import Report, Request
-    from ..scan.crew import Worker
-    from ..scan.index.lookup import Lookup
-    from .survey import Survey
+    from ..api import Analysis, Report
 
 DESCRIPTION = """
-Walk every package cache and every environment, and print what each costs:
+Read every package cache and every environment, and show what each costs:
 SIZE is what `du -s` prints for it alone, EXCLUSIVE what removing it frees,
 WITH CLEAN what removing it and then the cached packages that only it used
-frees. Nothing is written but the files that are asked for, and the index of
-what was found, so that the next report reads only what has changed
-(`conda hardlinks index`).
+frees. Nothing is written except the files that you ask for and an index, so
+that the next report reads only what has changed (`conda hardlinks index`).
 """
 EXAMPLES = """\
   conda hardlinks report                      every environment and cache
@@ -39,10 +33,8 @@ SORT_COLUMNS = ("size", "shared", "exclusive", "with-clean", "name")
 
 def configure_parser(parser: argparse.ArgumentParser) -> None:
     """Add the options of the report."""
-    from conda.cli.helpers import add_parser_json
-
-    from .arguments import add_evidence_options, path
     from .formats import FORMATS, FormatAction
+    from .frontend import add_json_option
 
     target = parser.add_argument_group("One environment").add_mutually_exclusive_group()
     # Not conda's add_parser_prefix: for a `name` conda makes a folder to try whether environments
@@ -53,7 +45,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         dest="environment_name",
         metavar="ENVIRONMENT",
         help="Show one environment: its private bytes by cause, its packages by exclusive bytes,"
-        " and which environments it shares most with.",
+        " and the environments it shares most with.",
     )
     target.add_argument(
         "-p",
@@ -62,63 +54,56 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="The same for the environment at PATH.",
     )
-    more = parser.add_argument_group("More to show")
+    more = parser.add_argument_group("What else to show")
     more.add_argument(
         "--packages",
         action="store_true",
-        help="A row for each extracted package: its size and which environments use it.",
+        help="Show a row for each extracted package: its size, and which environments use it.",
     )
     more.add_argument(
         "--why",
         action="store_true",
-        help="Why each environment has bytes of its own: prefix rewritten, bytecode, pip, ...",
+        help="Show why each environment has private bytes: prefix rewritten, bytecode, pip, ...",
     )
     more.add_argument(
         "--if-removed",
         nargs="+",
         action="extend",
         metavar="ENV",
-        help="What removing these environments together would free (names or paths).",
+        help="Show what removing these environments together would free (names or paths).",
     )
     more.add_argument(
         "--du",
         action="store_true",
         dest="du_rows",
-        help="What `du -s` prints for each alone, and for all in one call, caches first.",
+        help="Show what `du -s` prints for each one alone, and for all in one call, caches first.",
     )
     more.add_argument(
         "--html",
         type=path,
         dest="html_file",
         metavar="FILE",
-        help="Write a page as well: a map of the disk, what environments share, and tables to sort"
-        " and to search. One file that loads nothing from elsewhere.",
+        help="Also write an HTML page: a map of the disk, what environments share, and tables to"
+        " sort and search. It is one file that loads nothing from elsewhere.",
     )
     where = parser.add_argument_group("Where to look")
     add_evidence_options(where)
-    where.add_argument(
-        "--cache",
-        action="append",
-        default=[],
-        dest="cache_folders",
-        metavar="DIR",
-        help="Take in the package cache DIR too, of mamba, pixi or another conda. Can be repeated.",
-    )
-    index = parser.add_argument_group("Whether to read again what has not changed")
+    add_cache_option(where, "Include the package cache DIR, of mamba, pixi or another conda.")
+    index = parser.add_argument_group("What to read again")
     index = index.add_mutually_exclusive_group()
     index.add_argument(
         "--quick",
         action="store_true",
-        help="Look only at folders, if nothing in them has come or gone since the last report:"
-        " files that have grown, and links made elsewhere, are not seen.",
+        help="Look at folders only, if nothing in them was added or removed since the last report:"
+        " files that have grown and links made elsewhere are not noticed.",
     )
     index.add_argument(
         "--no-index",
         action="store_false",
         dest="uses_index",
-        help="Read everything, and write nothing.",
+        help="Read everything and write nothing.",
     )
-    how = parser.add_argument_group("How to count and to sort")
+    how = parser.add_argument_group("How to count and sort")
     how.add_argument(
         "--apparent-size",
         action="store_true",
@@ -131,7 +116,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         dest="sort_column",
         help="The column to sort the environments by (default: %(default)s).",
     )
-    what = parser.add_argument_group("What to write, and where to")
+    what = parser.add_argument_group("What to write, and where")
     what.add_argument(
         "--format",
         action=FormatAction,
@@ -143,150 +128,94 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=path,
         metavar="FILE",
-        help="Write to FILE, which is there whole or not at all, and not to standard output.",
+        help="Write to FILE, completely or not at all, instead of to standard output.",
     )
-    add_parser_json(parser)
+    add_json_option(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Scan, compute and print. Returns the exit code."""
-    from conda.base.context import context
-
+    """Read, compute and print. Returns the exit code."""
     from ..exceptions import StoppedError
-    from ..scan.crew import crew_for
-    from .formats import format_of
+    from .formats import format_of, render
+    from .frontend import is_verbose, wants_json
     from .output import is_closed
 
     if args.output is None and is_closed("the report"):
         return 1
-    written_as = format_of(args, json=context.json)
-    page, output = files_of(args)
+    written_as = format_of(args, json=wants_json())
+    page, output = _files_of(args)
     try:
-        with ExitStack() as stack:
-            crew = stack.enter_context(crew_for(context.pkgs_dirs, ready=not args.uses_index))
-            lookup = None
-            if args.uses_index:
-                from ..analysis.index_totals import index_totals
-                from ..scan.index.lookup import look_up
-                from ..scan.index.trailer import index_folder
-
-                lookup = stack.enter_context(
-                    look_up(index_folder(), quick=args.quick, totals_of=index_totals, crew=crew)
-                )
-            report, survey = make_report(args, crew, lookup)
+        report, analysis = _make_report(args)
         if page is not None:
-            write_page(report, page)
+            _write_page(report, page)
         if output is None and written_as == "table":
-            print_table(report, args)
+            _print_table(report, args)
         else:
-            hand_over(text_of(written_as, report, survey, args), output)
+            text = render(written_as, report, analysis, sort=args.sort_column, verbose=is_verbose())
+            _hand_over(text, output)
         if page is not None:
-            say_where(page)
+            _say_where(page)
     except KeyboardInterrupt:
-        files = "each file is whole" if page or output else "nothing was changed"
-        raise StoppedError(f"Stopped by Ctrl-C; {files}.") from None
+        files = "Each file is complete" if page or output else "Nothing was changed"
+        raise StoppedError(f"Interrupted. {files}.") from None
     return 0
 
 
-def files_of(args: argparse.Namespace) -> tuple[str | None, str | None]:
+def _files_of(args: argparse.Namespace) -> tuple[str | None, str | None]:
     """Return where the page and the report are to be written; `None` for what is not.
 
     Raises:
-        FileNotWrittenError: One cannot be, or both are to be the same.
+        HardlinksError: One cannot be written, or both are the same.
 
     """
-    from ..exceptions import FileNotWrittenError
+    from ..exceptions import HardlinksError
     from .output_file import check_file
 
     page = None if args.html_file is None else check_file("--html", args.html_file)
     output = None if args.output is None else check_file("--output", args.output)
     if page is not None and page == output:
-        raise FileNotWrittenError(f"--html and --output are both {page}: name two files.")
+        raise HardlinksError(f"--html and --output are both {page}: name two files.")
     return page, output
 
 
-def make_report(
-    args: argparse.Namespace, crew: Sequence[Worker], lookup: Lookup | None
-) -> tuple[Report, Survey]:
-    """Find the installation, scan it, and compute what the options ask for."""
-    from ..report.builder import build_report
-    from .survey import find, take_survey
+def _make_report(args: argparse.Namespace) -> tuple[Report, Analysis]:
+    """Find the installation, read it, and compute what the options ask for."""
+    from .. import api
+    from ..filesystem.paths import expand
+    from ..render.progress import progress
+    from .frontend import is_quiet, package_caches
 
-    prefix = args.environment_prefix
-    installation = find(args, prefixes=[] if prefix is None else [prefix])
-    request = request_of(args, installation)
-    detailed = detailed_roots(request, installation)
-    survey = take_survey(args, installation, crew, detailed, lookup)
-    report = build_report(
-        survey.inventory,
-        names=survey.names,
-        filesystems=survey.filesystems,
-        request=request,
-        terms=survey.terms,
-        unreachable=installation.unreachable,
-        unreachable_caches=installation.unreachable_caches,
-        unreadable=installation.unreadable,
-        stale=installation.stale,
-    )
-    return report, survey
-
-
-def detailed_roots(request: Request, installation: Installation) -> list[str]:
-    """Return the environments whose files are wanted one by one."""
-    if request.causes or request.disk_map:
-        return [environment.prefix for environment in installation.environments]
-    if request.detail is not None:
-        return installation.paths_of(installation.environment(request.detail))
-    return []
-
-
-def request_of(args: argparse.Namespace, installation: Installation) -> Request:
-    """Translate the options; environments that are not there are refused."""
-    from conda.common.path import expand
-
-    from ..analysis.usage import Measure
-    from ..report.model import Request
-
-    detail = args.environment_name
+    where, policy = evidence_of(args)
+    index: api.IndexUse | None = None
+    if args.uses_index:
+        index = "quick" if args.quick else "exact"
+    environment, prefixes = args.environment_name, []
     if args.environment_prefix is not None:
-        detail = expand(args.environment_prefix)  # whole, it is not taken for a name
-    removed = args.if_removed
-    return Request(
-        measure=Measure.APPARENT if args.apparent_size else Measure.DISK,
-        packages=args.packages,
-        causes=args.why,
-        du=args.du_rows,
-        if_removed=tuple(folder_of(installation.environment(name)) for name in removed)
-        if removed
-        else None,
-        detail=installation.environment(detail).prefix if detail is not None else None,
-        disk_map=args.html_file is not None,
-    )
+        environment = expand(args.environment_prefix)  # as a path it is not taken for a name
+        prefixes = [args.environment_prefix]
+    asked: dict[api.Detail, bool] = {
+        "packages": args.packages,
+        "causes": args.why,
+        "du": args.du_rows,
+        "map": args.html_file is not None,
+    }
+    with api.readers_started(package_caches(), index=index) as readers:
+        installation = api.find_installation(**where, prefixes=prefixes)
+        installation.check_removable(args.if_removed or ())
+        with progress("files and folders read", quiet=is_quiet()) as on_progress:
+            analysis = api.analyze(
+                installation,
+                policy=policy,
+                details=[detail for detail, is_asked in asked.items() if is_asked],
+                environment=environment,
+                apparent_size=args.apparent_size,
+                readers=readers,
+                on_progress=on_progress,
+            )
+    return analysis.report(if_removed=args.if_removed or ()), analysis
 
 
-def folder_of(environment: Environment) -> str:
-    """Return the prefix of an environment that is to be removed; a link to one is refused."""
-    from ..exceptions import EnvironmentNotFoundError
-
-    if os.path.islink(environment.prefix):
-        raise EnvironmentNotFoundError(
-            f"{environment.name} is a symbolic link: removing it frees nothing. Give the"
-            f" environment that it leads to, {os.path.realpath(environment.prefix)}."
-        )
-    return environment.prefix
-
-
-def text_of(written_as: str, report: Report, survey: Survey, args: argparse.Namespace) -> str:
-    """Return the report in a format, for a pipe or a file."""
-    from conda.base.context import context
-
-    from .formats import render
-
-    verbose = context.verbosity > 0
-    return render(written_as, report, survey, sort=args.sort_column, verbose=verbose)
-
-
-def hand_over(text: str, output: str | None) -> None:
+def _hand_over(text: str, output: str | None) -> None:
     """Write a text to a file, or to stdout if there is none."""
     from .output import encoded, print_text, show
     from .output_file import write_file
@@ -297,7 +226,7 @@ def hand_over(text: str, output: str | None) -> None:
         write_file(output, encoded(text))
 
 
-def write_page(report: Report, page: str) -> None:
+def _write_page(report: Report, page: str) -> None:
     """Write a report as a page."""
     from ..render.html import render_html
     from .output import encoded
@@ -306,22 +235,20 @@ def write_page(report: Report, page: str) -> None:
     write_file(page, encoded(render_html(report, time.time())))
 
 
-def say_where(page: str) -> None:
-    """Say on stderr where the page is, which is no part of the report."""
-    from conda.base.context import context
-
+def _say_where(page: str) -> None:
+    """Say on stderr where the page is, which is not part of the report."""
     from ..formatting import printable
+    from .frontend import is_quiet
 
-    if not (context.json or context.quiet) and sys.stderr is not None:
+    if not is_quiet() and sys.stderr is not None:
         sys.stderr.write(f"The page is in {printable(page)}.\n")
 
 
-def print_table(report: Report, args: argparse.Namespace) -> None:
+def _print_table(report: Report, args: argparse.Namespace) -> None:
     """Print the tables for whatever stdout is."""
-    from conda.base.context import context
-
     from ..render.table import print_report
     from ..render.terminal import Terminal
+    from .frontend import is_quiet, is_verbose
     from .output import show
 
     def printing() -> None:
@@ -329,8 +256,8 @@ def print_table(report: Report, args: argparse.Namespace) -> None:
             report,
             Terminal(),
             sort=args.sort_column,
-            quiet=context.quiet,
-            verbose=context.verbosity > 0,
+            quiet=is_quiet(),
+            verbose=is_verbose(),
         )
 
     show(printing)

@@ -10,11 +10,11 @@ import os
 from typing import TYPE_CHECKING
 
 from conda.base.context import context, env_name
-from conda.common.path import expand
 
-from ..exceptions import EnvironmentNotFoundError, NothingToReportError
+from ..exceptions import HardlinksError, NotFoundError
+from ..filesystem import fs
 from ..filesystem.problems import PathProblem, reason_of
-from .installation import Environment, Installation
+from .installation import Environment, FoundInstallation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,16 +22,13 @@ if TYPE_CHECKING:
 
 import errno
 import re
-import stat
-import sys
 from typing import TYPE_CHECKING
 
 from conda.common._os import is_admin
 
 from .. import settings
-from ..exceptions import FolderNotFoundError
-from ..filesystem.mounts import PSEUDO_FILESYSTEMS, read_mount_table
-from ..filesystem.paths import is_within
+from ..filesystem.mounts import PSEUDO_FILESYSTEMS
+from ..filesystem.paths import expand, is_within
 from ..metadata.text_lists import read_environments_txt
 
 if TYPE_CHECKING:
@@ -49,7 +46,7 @@ class Finder:
         unreachable: Environments, or lists of them, that cannot be looked at, to the reason.
         unreachable_caches: The same of caches.
         stale: Listed prefixes that were deleted.
-        unreadable: Folders that cannot be listed, to the reason.
+        unsearched: Folders that cannot be listed, to the reason.
 
     """
 
@@ -60,7 +57,7 @@ class Finder:
         self.unreachable: dict[str, str] = {}
         self.unreachable_caches: dict[str, str] = {}
         self.stale: dict[str, None] = {}
-        self.unreadable: dict[str, str] = {}
+        self.unsearched: dict[str, str] = {}
 
     def add_what_conda_knows(self) -> None:
         """Take the caches and environments of conda's configuration and lists."""
@@ -78,7 +75,7 @@ class Finder:
     def add_cache(self, folder: str) -> None:
         """Take a folder if it can be a cache."""
         try:
-            is_folder = stat.S_ISDIR(os.stat(folder).st_mode)
+            is_folder = fs.status(folder, follow_symlinks=True).is_directory
         except (FileNotFoundError, NotADirectoryError):
             return  # conda lists the folders it would make
         except OSError as error:
@@ -91,12 +88,12 @@ class Finder:
         """Take the cache that the user named, and the environments beside it.
 
         Raises:
-            FolderNotFoundError: It is no folder, or an environment.
+            NotFoundError: It is no folder, or an environment.
 
         """
         path = existing_folder(folder, "--cache")
         if _has_history(path):
-            raise FolderNotFoundError(
+            raise NotFoundError(
                 f"--cache {folder}: this is an environment. Give the folder of a package cache."
             )
         self.add_cache(path)
@@ -106,13 +103,13 @@ class Finder:
         """Refuse a folder in which there is more than a cache.
 
         Raises:
-            FolderNotFoundError: Another cache or an environment is in it.
+            NotFoundError: Another cache or an environment is in it.
 
         """
         real = os.path.realpath(expand(folder))
         for path in map(os.path.realpath, (*self.caches, *self.prefixes)):
             if path != real and is_within(path, real):
-                raise FolderNotFoundError(
+                raise NotFoundError(
                     f"--cache {folder}: {path} is in it. Give the folder of a package cache alone."
                 )
 
@@ -120,12 +117,12 @@ class Finder:
         """Take the environment that the user named.
 
         Raises:
-            EnvironmentNotFoundError: There is none.
+            NotFoundError: There is none.
 
         """
         may_be_read = os.access(prefix, os.X_OK)  # else the scan will say that it may not
         if not _has_history(prefix) and (may_be_read or not os.path.isdir(prefix)):
-            raise EnvironmentNotFoundError(
+            raise NotFoundError(
                 f"There is no environment at {prefix}: give the path of a folder with"
                 " conda-meta/history in it."
             )
@@ -227,7 +224,7 @@ class Finder:
 
         A symbolic link to an environment is one, too; through others it does not go.
         """
-        mounts = read_mount_table().mounts
+        mounts = fs.read_mounts().mounts
         pseudo = {mount.mount_point for mount in mounts if mount.filesystem in PSEUDO_FILESYSTEMS}
         waiting = [folder]
         while waiting:
@@ -248,7 +245,7 @@ class Finder:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            self.unreadable[folder] = reason_of(error)
+            self.unsearched[folder] = reason_of(error)
             return []
 
 
@@ -261,35 +258,25 @@ def all_homes() -> list[str]:
     """Return the homes of all users, for an administrator; of nobody else's for others."""
     if not is_admin():
         return []
-    if sys.platform == "win32":
-        users = os.path.dirname(os.path.expanduser("~"))
-        try:
-            return [entry.path for entry in os.scandir(users)]
-        except OSError:
-            return []
-    import pwd  # noqa: PLC0415  # not on Windows
-
-    return [entry.pw_dir for entry in pwd.getpwall() if entry.pw_dir]
+    return fs.all_homes()
 
 
 def existing_folder(folder: str, option: str) -> str:
     """Return the absolute path of a folder that the user named.
 
     Raises:
-        FolderNotFoundError: It is none.
+        NotFoundError: It is none.
 
     """
     path: str = expand(folder)
     try:
-        is_folder = bool(folder) and stat.S_ISDIR(os.stat(path).st_mode)
+        is_folder = bool(folder) and fs.status(path, follow_symlinks=True).is_directory
     except (FileNotFoundError, NotADirectoryError):
         is_folder = False
     except OSError as error:
-        raise FolderNotFoundError(f"{option} {folder}: {reason_of(error)}.") from None
+        raise NotFoundError(f"{option} {folder}: {reason_of(error)}.") from None
     if not is_folder:
-        raise FolderNotFoundError(
-            f"{option} {folder}: there is no such folder. Give one that exists."
-        )
+        raise NotFoundError(f"{option} {folder}: there is no such folder. Give one that exists.")
     return path
 
 
@@ -327,7 +314,7 @@ def _has_history(path: str) -> bool:
 
 def find_installation(
     *, search: Sequence[str] = (), caches: Sequence[str] = (), prefixes: Sequence[str] = ()
-) -> Installation:
+) -> FoundInstallation:
     """Find every package cache and environment.
 
     Args:
@@ -336,9 +323,9 @@ def find_installation(
         prefixes: Environments besides those that are found.
 
     Raises:
-        EnvironmentNotFoundError: One of `prefixes` is no environment.
-        FolderNotFoundError: One of `search` or `caches` is not a folder.
-        NothingToReportError: There is neither a cache nor an environment.
+        NotFoundError: One of `prefixes` is no environment.
+        NotFoundError: One of `search` or `caches` is not a folder.
+        HardlinksError: There is neither a cache nor an environment.
 
     """
     finder = Finder()
@@ -351,18 +338,19 @@ def find_installation(
         finder.add_named_prefix(expand(prefix))
     for folder in caches:
         finder.refuse_if_not_a_cache_alone(folder)
-    found = Installation(
+    found = FoundInstallation(
         caches=tuple(finder.caches),
         environments=tuple(_ordered(_named(sorted(finder.prefixes)))),
         unreachable=_problems(finder.unreachable),
         unreachable_caches=_problems(finder.unreachable_caches),
         stale=tuple(finder.stale),
-        unreadable=_problems(finder.unreadable),
+        unsearched=_problems(finder.unsearched),
         other_homes=tuple(all_homes()),
+        named_caches=tuple(map(expand, caches)),
     )
     if not found.caches and not found.environments:
         folders = ", ".join(context.pkgs_dirs)
-        raise NothingToReportError(
+        raise HardlinksError(
             f"There is no package cache ({folders}) and no environment: create an environment,"
             " or name folders with --search DIR and --cache DIR."
         )

@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conda.common.path import expand
-
-from ..exceptions import EnvironmentNotFoundError
+from ..exceptions import NotFoundError
+from ..filesystem.paths import expand, is_same_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..filesystem.problems import PathProblem
 
 
@@ -29,7 +30,7 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
+class FoundInstallation:
     """What conda has on this machine.
 
     Attributes:
@@ -38,24 +39,58 @@ class Installation:
         unreachable: Environments, or lists of them, that cannot be looked at.
         unreachable_caches: Package caches that cannot be looked at.
         stale: Listed prefixes that were deleted: their parent is there, they are not.
-        unreadable: Folders below a searched one that cannot be listed.
+        unsearched: Folders below a searched one that cannot be listed.
         other_homes: For an administrator the homes of all users.
+        named_caches: Package caches that the user named: no other one is cleaned then.
+        read_only_caches: Package caches that are never cleaned.
 
     """
 
     caches: tuple[str, ...]
     environments: tuple[Environment, ...]
-    unreachable: tuple[PathProblem, ...]
-    unreachable_caches: tuple[PathProblem, ...]
-    stale: tuple[str, ...]
-    unreadable: tuple[PathProblem, ...]
+    unreachable: tuple[PathProblem, ...] = ()
+    unreachable_caches: tuple[PathProblem, ...] = ()
+    stale: tuple[str, ...] = ()
+    unsearched: tuple[PathProblem, ...] = ()
     other_homes: tuple[str, ...] = ()
+    named_caches: tuple[str, ...] = ()
+    read_only_caches: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        caches: Iterable[str],
+        prefixes: Iterable[str],
+        read_only_caches: Iterable[str] = (),
+    ) -> FoundInstallation:
+        """Return the installation of some package caches and environments, as they are named.
+
+        Raises:
+            NotFoundError: One of them is not a folder.
+
+        """
+        named = tuple(dict.fromkeys(map(expand, caches)))
+        paths = dict.fromkeys(map(expand, prefixes))
+        for path in (*named, *paths):
+            if not os.path.isdir(path):
+                raise NotFoundError(f"{path} is not a folder: give one that exists.")
+        return cls(
+            caches=named,
+            environments=tuple(Environment(path, path) for path in paths),
+            named_caches=named,
+            read_only_caches=tuple(map(expand, read_only_caches)),
+        )
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Prefix to the name of the environment."""
+        return {item.prefix: item.name for item in self.environments}
 
     def environment(self, name_or_prefix: str) -> Environment:
         """Return the environment of this name or path.
 
         Raises:
-            EnvironmentNotFoundError: It is not among the environments.
+            NotFoundError: It is not among the environments.
 
         """
         for environment in self.environments:
@@ -64,28 +99,36 @@ class Installation:
         if os.sep in name_or_prefix:
             path = expand(name_or_prefix)
             for environment in self.environments:
-                if environment.prefix == path or _same(environment.prefix, path):
+                if environment.prefix == path or is_same_file(environment.prefix, path):
                     return environment
-            raise EnvironmentNotFoundError(
+            raise NotFoundError(
                 f"There is no environment at {path}: give the path of a folder with"
                 " conda-meta/history in it."
             )
-        raise EnvironmentNotFoundError(
+        raise NotFoundError(
             f"No environment named '{name_or_prefix}' was found: `conda env list` shows the names,"
             " --search DIR finds environments that conda does not list."
         )
+
+    def removable(self, name_or_prefix: str) -> str:
+        """Return the prefix of an environment that removing would free.
+
+        Raises:
+            NotFoundError: It is not among the environments, or is a symbolic link to one.
+
+        """
+        environment = self.environment(name_or_prefix)
+        if os.path.islink(environment.prefix):
+            raise NotFoundError(
+                f"{environment.name} is a symbolic link: removing it frees nothing. Give the"
+                f" environment that it leads to, {os.path.realpath(environment.prefix)}."
+            )
+        return environment.prefix
 
     def paths_of(self, environment: Environment) -> list[str]:
         """Return every path in `environments` that leads to the folder of this one."""
         return [
             other.prefix
             for other in self.environments
-            if other == environment or _same(other.prefix, environment.prefix)
+            if other == environment or is_same_file(other.prefix, environment.prefix)
         ]
-
-
-def _same(path: str, other: str) -> bool:
-    try:
-        return os.path.samefile(path, other)
-    except OSError:
-        return False

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .removal import Removal
 
 
-class Worker:
+class CacheExecutor:
     """Carries out what is planned in one cache, with its locks held.
 
     Attributes:

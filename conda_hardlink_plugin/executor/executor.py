@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ..filesystem.problems import PathProblem, reason_of
-from .cache_executor import Worker
+from .cache_executor import CacheExecutor
 from .locks import locked_quarantine
 from .outcome import RefusedError
 from .quarantine import unlink_trial_link
@@ -47,46 +47,46 @@ def execute_removals(
 
     """
     with ExitStack() as stack:
-        workers = list(_locked_workers(stack, plan, checker, outcome, hold_until_s))
-        for worker in workers:
-            worker.heal()
-            worker.take_up()
+        executors = list(_locked_executors(stack, plan, checker, outcome, hold_until_s))
+        for executor in executors:
+            executor.heal()
+            executor.take_up()
         try:
-            _move_aside(workers, objections)
-            for worker in workers:
-                worker.give_up()
-            for worker in workers:
-                worker.unlink()
-            for probe in plan.probes:  # not before: they are part of the evidence
-                _remove_probe(probe, outcome)
+            _move_aside(executors, objections)
+            for executor in executors:
+                executor.give_up()
+            for executor in executors:
+                executor.unlink()
+            for probe in plan.trial_links:  # not before: they are part of the evidence
+                _remove_trial_link(probe, outcome)
         except OSError as error:  # the second plan cannot be made
-            problem = PathProblem(workers[0].quarantine.path, reason_of(error))
+            problem = PathProblem(executors[0].quarantine.path, reason_of(error))
             outcome.problems.append(problem)
         finally:
-            for worker in workers:
-                worker.put_the_rest_back()
-        for worker in workers:
-            for _ in worker.purge():
+            for executor in executors:
+                executor.put_the_rest_back()
+        for executor in executors:
+            for _ in executor.purge():
                 if on_step is not None:
                     on_step(len(outcome.removed))
-            worker.quarantine.remove_if_empty()
+            executor.quarantine.remove_if_empty()
 
 
-def _remove_probe(probe: str, outcome: Outcome) -> None:
+def _remove_trial_link(probe: str, outcome: Outcome) -> None:
     try:
         outcome.freed_bytes += unlink_trial_link(probe)
-        outcome.probes.append(probe)
+        outcome.trial_links.append(probe)
     except RefusedError as error:
         outcome.problems.append(error.problem)
 
 
-def _locked_workers(
+def _locked_executors(
     stack: ExitStack,
     plan: RemovalPlan,
     checker: Checker,
     outcome: Outcome,
     hold_until_s: int | None,
-) -> Iterator[Worker]:
+) -> Iterator[CacheExecutor]:
     """Lock every cache that the plan touches; one that cannot be had is a problem."""
     by_cache: dict[str, list[Removal]] = {cache: [] for cache in plan.caches_to_heal}
     for removal in plan.remove:
@@ -100,21 +100,21 @@ def _locked_workers(
         except RefusedError as error:  # noqa: PERF203  # once a cache
             outcome.problems.append(error.problem)
         else:
-            yield Worker(quarantine, removals, checker, outcome, hold_until_s)
+            yield CacheExecutor(quarantine, removals, checker, outcome, hold_until_s)
 
 
 def _move_aside(
-    workers: Sequence[Worker], objections: Callable[[Sequence[Removal]], Mapping[str, str]]
+    executors: Sequence[CacheExecutor], objections: Callable[[Sequence[Removal]], Mapping[str, str]]
 ) -> None:
     """Move aside what may go, and put back what the second plan keeps.
 
     What is back may lead on to what is not, so that whenever something goes back there is one more.
     """
-    for worker in workers:
-        worker.move_aside()
-    while moved := [removal for worker in workers for removal in worker.moved]:
+    for executor in executors:
+        executor.move_aside()
+    while moved := [removal for executor in executors for removal in executor.moved]:
         back = objections(moved)
         if not back:
             return
-        for worker in workers:
-            worker.put_back(back)
+        for executor in executors:
+            executor.put_back(back)

@@ -5,14 +5,14 @@ conda itself takes none. `docs/explanation/package-caches.md` says where the rul
 
 from __future__ import annotations
 
-import fcntl
 import os
-import stat
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..filesystem import fs
+from ..filesystem.protocol import Access
 from ..metadata.quarantine_names import OUR_LOCK
 from .outcome import RefusedError
 from .quarantine import opened
@@ -20,13 +20,13 @@ from .quarantine import opened
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from ..filesystem.protocol import FileStatus, Handle, Identity
     from .quarantine import Quarantine
 
 WAIT_S = 30.0
 RATTLER_LOCK = ".cache.lock"
 _MAMBA_BYTE = 21  # conda's and mamba's locks are on this byte
 _RETRY_S = 0.1
-_OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +36,27 @@ class LockFile:
     Attributes:
         path: Absolute path, to name it.
         name: Its name in the directory.
-        directory: Descriptor of the directory.
-        lock: Locks a descriptor without waiting, or raises `OSError`.
+        directory: Opens the directory.
+        lock: Locks an open file without waiting, or raises `OSError`.
         ours_alone: Nobody else has any business with it.
 
     """
 
     path: str
     name: str
-    directory: int
-    lock: Callable[[int], None]
+    directory: Handle
+    lock: Callable[[Handle], None]
     ours_alone: bool
 
 
 def lock_files(cache: str, quarantine: Quarantine) -> list[LockFile]:
     """Return the locks of a cache in the order in which they are to be taken."""
     mamba = f"{os.path.basename(cache)}.lock"
-    ours, theirs = quarantine.descriptor, quarantine.cache_descriptor
+    ours, theirs = quarantine.handle, quarantine.cache_handle
     return [
-        LockFile(f"{quarantine.path}/{OUR_LOCK}", OUR_LOCK, ours, _lock_whole, ours_alone=True),
+        LockFile(f"{quarantine.path}/{OUR_LOCK}", OUR_LOCK, ours, fs.lock_file, ours_alone=True),
         LockFile(f"{cache}/{mamba}", mamba, theirs, _lock_mamba_byte, ours_alone=False),
-        LockFile(f"{cache}/{RATTLER_LOCK}", RATTLER_LOCK, theirs, _lock_whole, ours_alone=False),
+        LockFile(f"{cache}/{RATTLER_LOCK}", RATTLER_LOCK, theirs, fs.lock_file, ours_alone=False),
     ]
 
 
@@ -76,89 +76,71 @@ def locked(files: list[LockFile], wait_s: float = WAIT_S) -> Iterator[None]:
     with ExitStack() as stack:
         for file in files:
             try:
-                stack.callback(os.close, _take(file, deadline))
+                stack.callback(fs.close, _take(file, deadline))
             except OSError as error:  # noqa: PERF203  # there are few
                 raise RefusedError.of(file.path, error) from None
         yield
 
 
-def _take(file: LockFile, deadline: float) -> int:
-    """Return a descriptor that holds the lock."""
+def _take(file: LockFile, deadline: float) -> Handle:
+    """Return an open file that holds the lock."""
     while True:
         with ExitStack() as stack:
-            descriptor = _open(file)
-            stack.callback(os.close, descriptor)
-            _check(file, os.fstat(descriptor))
-            if _try_lock(file, descriptor) and _is_still_there(file, descriptor):
+            handle = _open(file)
+            stack.callback(fs.close, handle)
+            _check(file, fs.status_of(handle))
+            if _try_lock(file, handle) and _is_still_there(file, handle):
                 stack.pop_all()
-                return descriptor
+                return handle
             if time.monotonic() >= deadline:
                 raise RefusedError(
                     file.path,
-                    f"it is locked by {_holder(descriptor)}: wait until that is finished, or stop"
-                    " it, and run this again",
+                    f"it is locked by {fs.lock_holder(handle)}: wait until that is finished, or"
+                    " stop it, and run this again",
                 )
         time.sleep(_RETRY_S)
 
 
-def _open(file: LockFile) -> int:
+def _open(file: LockFile) -> Handle:
     try:
-        return os.open(file.name, _OPEN, 0o666, dir_fd=file.directory)
+        return fs.open_file(file.name, Access.LOCK, parent=file.directory, mode=0o666)
     except OSError as error:
         raise RefusedError.of(file.path, error) from None
 
 
-def _check(file: LockFile, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
+def _check(file: LockFile, status: FileStatus) -> None:
+    if not status.is_regular:
         raise RefusedError(file.path, "it cannot be locked: it is no regular file")
-    if file.ours_alone and status.st_uid != os.geteuid():
+    if file.ours_alone and status.owner != fs.current_user():
         raise RefusedError(file.path, "it cannot be locked: it belongs to another user")
 
 
-def _try_lock(file: LockFile, descriptor: int) -> bool:
+def _try_lock(file: LockFile, handle: Handle) -> bool:
     try:
-        file.lock(descriptor)
-    except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, fcntl(2)
+        file.lock(handle)
+    except (BlockingIOError, PermissionError):  # EAGAIN or EACCES
         return False
     except OSError as error:
         raise RefusedError.of(file.path, error) from None
     return True
 
 
-def _is_still_there(file: LockFile, descriptor: int) -> bool:
+def _is_still_there(file: LockFile, handle: Handle) -> bool:
     """Tell whether the locked file is what others will lock: mamba removes its own when done."""
     try:
-        there = os.stat(file.name, dir_fd=file.directory, follow_symlinks=False)
+        there = fs.status_at(file.name, file.directory)
     except FileNotFoundError:
         return False
-    return os.path.samestat(there, os.fstat(descriptor))
+    return there.identity == fs.status_of(handle).identity
 
 
-def _lock_whole(descriptor: int) -> None:
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _lock_mamba_byte(descriptor: int) -> None:
-    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _MAMBA_BYTE)
-
-
-def _holder(descriptor: int) -> str:
-    """Name the process that holds a lock on a file, from `/proc/locks` (proc_locks(5))."""
-    status = os.fstat(descriptor)
-    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    try:
-        with open("/proc/locks", encoding="ascii") as file:
-            lines = [line.split() for line in file]
-        holder = next(words[4] for words in lines if words[1] != "->" and words[5] == device)
-        with open(f"/proc/{holder}/comm", encoding="utf-8", errors="replace") as file:
-            return f"process {holder} ({file.read().strip()})"
-    except (OSError, StopIteration, IndexError, ValueError):
-        return "another process"
+def _lock_mamba_byte(handle: Handle) -> None:
+    fs.lock_byte(handle, _MAMBA_BYTE)
 
 
 @contextmanager
 def locked_quarantine(
-    cache: str, folders: Collection[str] = (), known: tuple[int, int] | None = None
+    cache: str, folders: Collection[str] = (), known: Identity | None = None
 ) -> Iterator[Quarantine]:
     """Open the quarantine of a cache and hold every lock of the cache.
 
@@ -189,6 +171,6 @@ def locked_quarantine(
             if os.path.lexists(path):
                 relative = os.path.join(folder, RATTLER_LOCK)
                 directory, name = stack.enter_context(quarantine.parent(relative))
-                theirs = LockFile(path, name, directory, _lock_whole, ours_alone=False)
+                theirs = LockFile(path, name, directory, fs.lock_file, ours_alone=False)
                 stack.enter_context(locked([theirs]))
         yield quarantine

@@ -28,7 +28,7 @@ class Outcome:
         run: The name of the run; `conda hardlinks restore` takes it.
         removed: What is gone.
         given_up: What was decided to go, and is gone or will be removed by the next run.
-        probes: Trial links of conda that are gone from environments.
+        trial_links: Trial links of conda that are gone from environments.
         held: What was moved aside and can be brought back.
         spared: What changed meanwhile and stays.
         returned: Absolute paths of what an interrupted run had moved aside, and is back.
@@ -40,7 +40,7 @@ class Outcome:
     run: str = ""
     removed: list[Removal] = field(default_factory=list)
     given_up: list[Removal] = field(default_factory=list)
-    probes: list[str] = field(default_factory=list)
+    trial_links: list[str] = field(default_factory=list)
     held: list[Removal] = field(default_factory=list)
     spared: list[Spared] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)

@@ -11,27 +11,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..filesystem import fs
 from ..metadata.quarantine_names import OUR_LOCK, QUARANTINE, QuarantineEntry, Stage
-from ..scan.inventory import BLOCK_BYTES
 from .outcome import RefusedError
-from .rmtree import Rmtree, mount_of
+from .rmtree import Rmtree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SUPPORTED = (
-    {os.open, os.stat, os.rename, os.unlink, os.rmdir, os.mkdir} <= os.supports_dir_fd
-    and os.scandir in os.supports_fd
-    and hasattr(os, "O_NOFOLLOW")
-)
-_OPEN = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-_OPEN_BELOW = _OPEN | getattr(os, "O_NOFOLLOW", 0)
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+    from ..filesystem.protocol import FileStatus, Handle, Identity
+
 _MAX_NAME_BYTES = 255
 
 
@@ -40,36 +33,36 @@ class Quarantine:
 
     Attributes:
         cache: Absolute path of the cache.
-        cache_descriptor: Opens it.
+        cache_handle: Opens it.
         path: Absolute path of the quarantine.
-        descriptor: Opens it.
+        handle: Opens it.
         made: It was not there before.
 
     """
 
-    def __init__(self, cache: str, cache_descriptor: int, descriptor: int, *, made: bool) -> None:
+    def __init__(self, cache: str, cache_handle: Handle, handle: Handle, *, made: bool) -> None:
         """Take the open cache and the open quarantine in it; `opened` makes one."""
         self.cache = cache
-        self.cache_descriptor = cache_descriptor
+        self.cache_handle = cache_handle
         self.path = os.path.join(cache, QUARANTINE)
-        self.descriptor = descriptor
+        self.handle = handle
         self.made = made
         with self._said(cache):
-            self._mount = mount_of(cache_descriptor)
+            self._mount = fs.mount_of(cache_handle)
 
     def is_in_place(self) -> bool:
         """Tell whether the open folder is still the quarantine of the cache."""
         with self._said(self.path):
             try:
-                there = os.stat(QUARANTINE, dir_fd=self.cache_descriptor, follow_symlinks=False)
+                there = fs.status_at(QUARANTINE, self.cache_handle)
             except FileNotFoundError:
                 return False
-            return os.path.samestat(there, os.fstat(self.descriptor))
+            return there.identity == fs.status_of(self.handle).identity
 
     def entries(self) -> list[QuarantineEntry]:
         """Return what is in it, by name."""
         with self._said(self.path):
-            names = sorted(os.listdir(self.descriptor))
+            names = sorted(fs.list_names(self.handle))
         found = (QuarantineEntry.of_name(name) for name in names)
         return [entry for entry in found if entry is not None]
 
@@ -81,7 +74,7 @@ class Quarantine:
         """Return the absolute path of where an entry was."""
         return os.path.join(self.cache, entry.relative)
 
-    def move(self, relative: str, run: str, identity: tuple[int, int]) -> QuarantineEntry:
+    def move(self, relative: str, run: str, identity: Identity) -> QuarantineEntry:
         """Move something aside; nothing finds it any more at its place.
 
         Args:
@@ -97,7 +90,7 @@ class Quarantine:
         if len(os.fsencode(entry.name)) > _MAX_NAME_BYTES:
             raise RefusedError(self.home(entry), "its path is too long to be moved aside")
         with self.parent(relative) as (parent, name), self._said(self.home(entry)):
-            os.rename(name, entry.name, src_dir_fd=parent, dst_dir_fd=self.descriptor)
+            fs.rename(name, parent, entry.name, self.handle)
         with self._said(self.home(entry)):
             replaced = self._identity(entry) != identity
         if replaced:
@@ -141,14 +134,14 @@ class Quarantine:
             given up.
 
         """
-        remover = Rmtree(self.descriptor)
+        remover = Rmtree(self.handle)
         try:
             remover.remove(entry.name)
         finally:
             on_freed(remover.freed_bytes)
         return next(iter(remover.problems), "")
 
-    def unlink(self, relative: str, identity: tuple[int, int]) -> int:
+    def unlink(self, relative: str, identity: Identity) -> int:
         """Remove a single file of the cache; return the bytes that this freed.
 
         Args:
@@ -161,11 +154,11 @@ class Quarantine:
         """
         path = os.path.join(self.cache, relative)
         with self.parent(relative) as (parent, name), self._said(path):
-            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-            if (status.st_dev, status.st_ino) != identity or stat.S_ISDIR(status.st_mode):
+            status = fs.status_at(name, parent)
+            if status.identity != identity or status.is_directory:
                 raise RefusedError(path, "it was replaced meanwhile")
-            os.unlink(name, dir_fd=parent)
-        return status.st_blocks * BLOCK_BYTES if status.st_nlink == 1 else 0
+            fs.unlink(name, parent)
+        return status.disk_bytes if status.link_count == 1 else 0
 
     def remove_if_empty(self) -> None:
         """Remove the quarantine if this run made it and nothing waits in it.
@@ -174,43 +167,39 @@ class Quarantine:
         last block none could be made.
         """
         with contextlib.suppress(OSError):
-            if self.made and set(os.listdir(self.descriptor)) <= {OUR_LOCK}:
+            if self.made and set(fs.list_names(self.handle)) <= {OUR_LOCK}:
                 with contextlib.suppress(OSError):
-                    os.unlink(OUR_LOCK, dir_fd=self.descriptor)
-                os.rmdir(QUARANTINE, dir_fd=self.cache_descriptor)
+                    fs.unlink(OUR_LOCK, self.handle)
+                fs.remove_directory(QUARANTINE, self.cache_handle)
 
-    def _put_back(self, entry: QuarantineEntry, parent: int, name: str) -> None:
-        status = os.stat(entry.name, dir_fd=self.descriptor, follow_symlinks=False)
-        if stat.S_ISDIR(status.st_mode):  # replaces an empty folder and nothing else
-            os.rename(entry.name, name, src_dir_fd=self.descriptor, dst_dir_fd=parent)
+    def _put_back(self, entry: QuarantineEntry, parent: Handle, name: str) -> None:
+        status = fs.status_at(entry.name, self.handle)
+        if status.is_directory:  # replaces an empty folder and nothing else
+            fs.rename(entry.name, self.handle, name, parent)
             return
-        source, target = self.descriptor, parent
         if self._is_same_file(status, parent, name):  # an earlier try came that far
-            os.unlink(entry.name, dir_fd=source)
+            fs.unlink(entry.name, self.handle)
             return
-        os.link(entry.name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
-        os.unlink(entry.name, dir_fd=source)
+        fs.link(entry.name, self.handle, name, parent)
+        fs.unlink(entry.name, self.handle)
 
-    def _is_same_file(self, status: os.stat_result, parent: int, name: str) -> bool:
+    def _is_same_file(self, status: FileStatus, parent: Handle, name: str) -> bool:
         try:
-            there = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            there = fs.status_at(name, parent)
         except FileNotFoundError:
             return False
-        return os.path.samestat(there, status)
+        return there.identity == status.identity
 
     def _rename(self, entry: QuarantineEntry, renamed: QuarantineEntry) -> QuarantineEntry:
         with self._said(self.path_of(entry)):
-            os.rename(
-                entry.name, renamed.name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor
-            )
+            fs.rename(entry.name, self.handle, renamed.name, self.handle)
         return renamed
 
-    def _identity(self, entry: QuarantineEntry) -> tuple[int, int]:
-        status = os.stat(entry.name, dir_fd=self.descriptor, follow_symlinks=False)
-        return status.st_dev, status.st_ino
+    def _identity(self, entry: QuarantineEntry) -> Identity:
+        return fs.status_at(entry.name, self.handle).identity
 
     @contextmanager
-    def parent(self, relative: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+    def parent(self, relative: str, *, make: bool = False) -> Iterator[tuple[Handle, str]]:
         """Open the directory that holds a path in the cache; give it and the last name.
 
         Args:
@@ -221,22 +210,22 @@ class Quarantine:
         *folders, name = relative.split("/")
         path = os.path.join(self.cache, relative)
         with self._said(path):
-            descriptor = os.dup(self.cache_descriptor)
+            handle = fs.duplicate(self.cache_handle)
         try:
             with self._said(path):
                 for folder in folders:
                     if make:
                         with contextlib.suppress(FileExistsError):
-                            os.mkdir(folder, dir_fd=descriptor)
-                    below = os.open(folder, _OPEN_BELOW, dir_fd=descriptor)
-                    os.close(descriptor)
-                    descriptor = below
-                mount = mount_of(descriptor)
+                            fs.make_directory(folder, handle)
+                    below = fs.open_directory(folder, handle)
+                    fs.close(handle)
+                    handle = below
+                mount = fs.mount_of(handle)
             if mount != self._mount:
                 raise RefusedError(path, "something is mounted on the way to it")
-            yield descriptor, name
+            yield handle, name
         finally:
-            os.close(descriptor)
+            fs.close(handle)
 
     @contextmanager
     def _said(self, path: str) -> Iterator[None]:
@@ -248,7 +237,7 @@ class Quarantine:
 
 
 @contextmanager
-def opened(cache: str, known: tuple[int, int] | None = None) -> Iterator[Quarantine]:
+def opened(cache: str, known: Identity | None = None) -> Iterator[Quarantine]:
     """Open the quarantine of a cache, made if there is none; it is not locked yet.
 
     Args:
@@ -261,38 +250,38 @@ def opened(cache: str, known: tuple[int, int] | None = None) -> Iterator[Quarant
 
     """
     try:
-        cache_descriptor = os.open(cache, _OPEN)
+        cache_handle = fs.open_root(cache)
     except OSError as error:
         raise RefusedError.of(cache, error) from None
     try:
         try:
-            status = os.fstat(cache_descriptor)
+            status = fs.status_of(cache_handle)
         except OSError as error:
             raise RefusedError.of(cache, error) from None
-        if known is not None and (status.st_dev, status.st_ino) != known:
+        if known is not None and status.identity != known:
             raise RefusedError(cache, "it was replaced meanwhile")
-        made, descriptor = _make_and_open_quarantine(cache, cache_descriptor)
+        made, handle = _make_and_open_quarantine(cache, cache_handle)
         try:
-            yield Quarantine(cache, cache_descriptor, descriptor, made=made)
+            yield Quarantine(cache, cache_handle, handle, made=made)
         finally:
-            os.close(descriptor)
+            fs.close(handle)
     finally:
-        os.close(cache_descriptor)
+        fs.close(cache_handle)
 
 
-def _make_and_open_quarantine(cache: str, cache_descriptor: int) -> tuple[bool, int]:
+def _make_and_open_quarantine(cache: str, cache_handle: Handle) -> tuple[bool, Handle]:
     """Open the quarantine; tell whether there was none."""
     while True:
-        made = _make_quarantine(cache, cache_descriptor)
+        made = _make_quarantine(cache, cache_handle)
         with contextlib.suppress(FileNotFoundError):  # another clean has just removed it
-            return made, _open_quarantine(cache, cache_descriptor)
+            return made, _open_quarantine(cache, cache_handle)
 
 
-def _make_quarantine(cache: str, cache_descriptor: int) -> bool:
+def _make_quarantine(cache: str, cache_handle: Handle) -> bool:
     """Make the quarantine; tell whether there was none."""
     path = os.path.join(cache, QUARANTINE)
     try:
-        os.mkdir(QUARANTINE, 0o700, dir_fd=cache_descriptor)
+        fs.make_directory(QUARANTINE, cache_handle, 0o700)
     except FileExistsError:
         return False
     except OSError as error:
@@ -304,13 +293,13 @@ def _make_quarantine(cache: str, cache_descriptor: int) -> bool:
     return True
 
 
-def _open_quarantine(cache: str, cache_descriptor: int) -> int:
+def _open_quarantine(cache: str, cache_handle: Handle) -> Handle:
     path = os.path.join(cache, QUARANTINE)
     with ExitStack() as stack:
         try:
-            descriptor = os.open(QUARANTINE, _OPEN_BELOW, dir_fd=cache_descriptor)
-            stack.callback(os.close, descriptor)
-            reason = _objection(os.fstat(descriptor), os.fstat(cache_descriptor))
+            handle = fs.open_directory(QUARANTINE, cache_handle)
+            stack.callback(fs.close, handle)
+            reason = _objection(fs.status_of(handle), fs.status_of(cache_handle))
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -318,16 +307,16 @@ def _open_quarantine(cache: str, cache_descriptor: int) -> int:
         if reason:
             raise RefusedError(path, reason)
         stack.pop_all()
-        return descriptor
+        return handle
 
 
-def _objection(quarantine: os.stat_result, cache: os.stat_result) -> str:
+def _objection(quarantine: FileStatus, cache: FileStatus) -> str:
     """Return why a folder cannot be the quarantine of a cache, `""` if it can."""
-    if quarantine.st_dev != cache.st_dev:
+    if quarantine.device != cache.device:
         return "it is on another filesystem than its cache"
-    if quarantine.st_uid != os.geteuid():
+    if quarantine.owner != fs.current_user():
         return "it belongs to another user"
-    return "other users can write to it" if quarantine.st_mode & _WRITABLE_BY_OTHERS else ""
+    return "other users can write to it" if quarantine.is_writable_by_others else ""
 
 
 def unlink_trial_link(path: str) -> int:
@@ -338,9 +327,9 @@ def unlink_trial_link(path: str) -> int:
 
     """
     try:
-        status = os.lstat(path)
-        if stat.S_ISREG(status.st_mode):
+        status = fs.status(path)
+        if status.is_regular:
             os.unlink(path)
     except OSError as error:
         raise RefusedError.of(path, error) from None
-    return status.st_blocks * BLOCK_BYTES if status.st_nlink == 1 else 0
+    return status.disk_bytes if status.link_count == 1 else 0

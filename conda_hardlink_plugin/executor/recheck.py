@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..analysis.usage import Usage
+from ..filesystem import fs
 from ..filesystem.problems import PathProblem
 from ..metadata.conda_meta import read_cached_package
 from ..metadata.quarantine_names import dist_of
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..filesystem.mounts import MountTable
+    from ..filesystem.protocol import Identity
     from ..metadata.conda_meta import CachedPackage
     from .removal import Removal
 
@@ -75,10 +77,9 @@ class Checker:
         return None
 
 
-def identity(path: str) -> tuple[int, int] | None:
+def identity(path: str) -> Identity | None:
     """Return device and inode of what is at a path itself; `None` if nothing is."""
     try:
-        status = os.lstat(path)
+        return fs.status(path).identity
     except OSError:
         return None
-    return status.st_dev, status.st_ino

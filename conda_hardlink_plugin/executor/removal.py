@@ -66,7 +66,7 @@ class RemovalPlan(Protocol):
         """What is removed, in this order."""
 
     @property
-    def probes(self) -> Sequence[str]:
+    def trial_links(self) -> Sequence[str]:
         """Absolute paths of conda's trial links in environments that are removed."""
 
     @property

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..analysis.usage import Usage
-from ..filesystem.problems import PathProblem
+from ..filesystem import fs
+from ..filesystem.problems import PathProblem, reason_of
 from ..metadata.quarantine_names import QUARANTINE, QuarantineEntry, Stage
-from ..scan.inventory import BLOCK_BYTES, Root, RootKind
+from ..scan.inventory import Root, RootKind
 from ..scan.scanner import scan
 from .locks import locked_quarantine
 from .outcome import RefusedError
@@ -63,7 +64,7 @@ def held_runs(caches: Iterable[str]) -> tuple[list[HeldRun], list[PathProblem]]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            problems.append(PathProblem(quarantine, (error.strerror or str(error)).lower()))
+            problems.append(PathProblem(quarantine, reason_of(error)))
             continue
         by_run: dict[str, list[QuarantineEntry]] = {}
         for entry in entries:
@@ -100,12 +101,12 @@ def restore(cache: str, run: str, restored: Restored) -> None:
 def _held_run(cache: str, run: str, entries: list[QuarantineEntry]) -> HeldRun:
     paths = [os.path.join(cache, QUARANTINE, entry.name) for entry in entries]
     folders = [Root(RootKind.ENVIRONMENT, path) for path in paths if os.path.isdir(path)]
-    files = [os.lstat(path) for path in paths if not os.path.isdir(path)]
+    files = [fs.status(path) for path in paths if not os.path.isdir(path)]
     usage = Usage(scan(folders))
     return HeldRun(
         run=run,
         cache=cache,
         homes=tuple(entry.relative for entry in entries),
         expires_s=max(entry.expires_s for entry in entries),
-        size_bytes=usage.on_disk + sum(status.st_blocks * BLOCK_BYTES for status in files),
+        size_bytes=usage.on_disk + sum(status.disk_bytes for status in files),
     )

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import stat
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+from ..filesystem import fs
+from ..filesystem.problems import reason_of
 from ..metadata.quarantine_names import QuarantineEntry, Stage
-from ..scan.inventory import BLOCK_BYTES
 
-_OPEN = (
-    os.O_RDONLY
-    | getattr(os, "O_DIRECTORY", 0)
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
+if TYPE_CHECKING:
+    from ..filesystem.protocol import Handle
+
 _MAX_DEPTH = 100  # open directories; what lies deeper is moved up first
 
 
@@ -29,7 +27,7 @@ class Rmtree:
 
     """
 
-    def __init__(self, top: int) -> None:
+    def __init__(self, top: Handle) -> None:
         """Remove below the directory that `top` opens, on its mount only."""
         self.freed_bytes = 0
         self.problems: list[str] = []
@@ -48,15 +46,15 @@ class Rmtree:
 
     @cached_property
     def _mount(self) -> tuple[int, str]:
-        return mount_of(self._top)
+        return fs.mount_of(self._top)
 
-    def _remove_entry(self, parent: int, entry: str, depth: int) -> None:
+    def _remove_entry(self, parent: Handle, entry: str, depth: int) -> None:
         try:
-            status = os.stat(entry, dir_fd=parent, follow_symlinks=False)
-            if not stat.S_ISDIR(status.st_mode):
-                os.unlink(entry, dir_fd=parent)
-                if status.st_nlink == 1:
-                    self.freed_bytes += status.st_blocks * BLOCK_BYTES
+            status = fs.status_at(entry, parent)
+            if not status.is_directory:
+                fs.unlink(entry, parent)
+                if status.link_count == 1:
+                    self.freed_bytes += status.disk_bytes
             elif depth == _MAX_DEPTH:
                 self._waiting.append(self._move_up(parent, entry))
             else:
@@ -64,42 +62,27 @@ class Rmtree:
         except FileNotFoundError:
             pass
         except OSError as error:
-            self.problems.append(f"{entry}: {(error.strerror or str(error)).lower()}")
+            self.problems.append(f"{entry}: {reason_of(error)}")
 
-    def _remove_directory(self, parent: int, entry: str, depth: int) -> None:
-        descriptor = os.open(entry, _OPEN, dir_fd=parent)
+    def _remove_directory(self, parent: Handle, entry: str, depth: int) -> None:
+        handle = fs.open_directory(entry, parent)
         try:
-            status = os.fstat(descriptor)
-            if mount_of(descriptor) != self._mount:
+            status = fs.status_of(handle)
+            if fs.mount_of(handle) != self._mount:
                 self.problems.append(f"something is mounted at {entry}")
                 return
-            if not status.st_mode & stat.S_IWUSR:
+            if not status.mode & stat.S_IWUSR:
                 with contextlib.suppress(OSError):  # then removing says what is wrong
-                    os.fchmod(descriptor, stat.S_IRWXU)
-            for below in os.listdir(descriptor):
-                self._remove_entry(descriptor, below, depth + 1)
+                    fs.make_writable(handle)
+            for below in fs.list_names(handle):
+                self._remove_entry(handle, below, depth + 1)
         finally:
-            os.close(descriptor)
-        os.rmdir(entry, dir_fd=parent)
-        self.freed_bytes += status.st_blocks * BLOCK_BYTES
+            fs.close(handle)
+        fs.remove_directory(entry, parent)
+        self.freed_bytes += status.disk_bytes
 
-    def _move_up(self, parent: int, entry: str) -> str:
+    def _move_up(self, parent: Handle, entry: str) -> str:
         """Move a directory to the top, under a name that says that it was given up."""
         moved = QuarantineEntry(Stage.PURGE, f"deep_{secrets.token_hex(8)}", "deep").name
-        os.rename(entry, moved, src_dir_fd=parent, dst_dir_fd=self._top)
+        fs.rename(entry, parent, moved, self._top)
         return moved
-
-
-def mount_of(descriptor: int) -> tuple[int, str]:
-    """Return what tells the mount that an open directory is on from all others.
-
-    Its device, and where the system tells it (proc_pid_fdinfo(5)) the number of the mount: a bind
-    mount shows another folder of the same device.
-    """
-    number = ""
-    with (
-        contextlib.suppress(OSError),
-        open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file,
-    ):
-        number = next((line for line in file if line.startswith("mnt_id:")), "")
-    return os.fstat(descriptor).st_dev, number

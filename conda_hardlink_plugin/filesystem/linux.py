@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from os import DirEntry
 
     from .mounts import MountTable
-    from .protocol import Handle, Owner
+    from .protocol import DirectoryFacts, EntryFacts, Handle, Owner
 
 BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
 
@@ -56,6 +56,18 @@ def as_status(found: os.stat_result) -> FileStatus:
         found.st_mtime_ns,
         found.st_ctime_ns,
         found.st_uid,
+    )
+
+
+def directory_facts(found: os.stat_result) -> DirectoryFacts:
+    """Return what the system says of a folder as `FileStatus.directory_facts`."""
+    return (
+        found.st_dev,
+        found.st_ino,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_size,
+        found.st_blocks * BLOCK_BYTES,
     )
 
 
@@ -111,6 +123,19 @@ def status_at(name: str | bytes, parent: Handle) -> FileStatus:
 
 def status_of(handle: Handle) -> FileStatus:
     return as_status(os.fstat(handle))
+
+
+def directory_facts_at(name: str | bytes, parent: Handle) -> DirectoryFacts:
+    return directory_facts(os.stat(name, dir_fd=parent))
+
+
+def directory_facts_of(handle: Handle) -> DirectoryFacts:
+    return directory_facts(os.fstat(handle))
+
+
+def entry_facts_at(name: str | bytes, parent: Handle) -> EntryFacts:
+    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    return found.st_ino, found.st_nlink, found.st_size, found.st_blocks * BLOCK_BYTES
 
 
 def scan(handle: Handle) -> AbstractContextManager[Iterator[DirEntry[str]]]:

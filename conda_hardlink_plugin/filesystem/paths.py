@@ -34,3 +34,16 @@ def real_path(path: str) -> str | None:
         return os.path.realpath(path)
     except OSError:
         return None
+
+
+def expand(path: str) -> str:
+    """Return the absolute path that a user means: `~` and variables replaced, as conda does it."""
+    return os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
+
+
+def is_same_file(path: str, other: str) -> bool:
+    """Tell whether two paths lead to one file or folder."""
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False

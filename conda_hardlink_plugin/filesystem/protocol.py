@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Handle = int
 Identity = tuple[int, int]  # device and file number: one file or folder, whatever its spelling
 Owner = int
+DirectoryFacts = tuple[int, int, int, int, int, int]
+"""Device, inode, mtime_ns, ctime_ns, size and allocated bytes of a folder."""
+EntryFacts = tuple[int, int, int, int]
+"""Inode, link count, size and allocated bytes of a file."""
 
 
 class FileStatus(NamedTuple):
@@ -55,6 +59,18 @@ class FileStatus(NamedTuple):
     def identity(self) -> Identity:
         """Device and inode."""
         return self.device, self.inode
+
+    @property
+    def directory_facts(self) -> DirectoryFacts:
+        """What changes whenever an entry of a folder comes or goes."""
+        return (
+            self.device, self.inode, self.mtime_ns, self.ctime_ns, self.size_bytes, self.disk_bytes
+        )  # fmt: skip
+
+    @property
+    def entry_facts(self) -> EntryFacts:
+        """What every figure of a file is made of."""
+        return self.inode, self.link_count, self.size_bytes, self.disk_bytes
 
     @property
     def is_directory(self) -> bool:
@@ -160,6 +176,15 @@ class Filesystem(Protocol):
 
     def status_of(self, handle: Handle) -> FileStatus:
         """Return what is known of an open file or folder."""
+
+    def directory_facts_at(self, name: str | bytes, parent: Handle) -> DirectoryFacts:
+        """Return `FileStatus.directory_facts` of a folder, in less time."""
+
+    def directory_facts_of(self, handle: Handle) -> DirectoryFacts:
+        """Return the same of an open folder."""
+
+    def entry_facts_at(self, name: str | bytes, parent: Handle) -> EntryFacts:
+        """Return `FileStatus.entry_facts` of a file, in less time."""
 
     def scan(self, handle: Handle) -> AbstractContextManager[Iterator[DirEntry[str]]]:
         """List an open folder: names, inode numbers, and what is a folder."""

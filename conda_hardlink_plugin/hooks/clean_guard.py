@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from conda.base.context import context
 
+from ..formatting import listed
 from ..render.transaction_summary import warning_line, write_lines
 from ..settings import Guard, guard
 
@@ -69,8 +70,9 @@ def _danger(wanted: Guard) -> str:
         return ""
     packages = sorted({package for packages in found.values() for package in packages})
     return (
-        f"{_some(sorted(found))} may break: symbolic links there lead into {_some(packages)} in the"
-        " cache. `conda hardlinks clean` removes only what no environment uses."
+        f"{listed(sorted(found), _NAMES)} may break: symbolic links there lead into"
+        f" {listed(packages, _NAMES)} in the cache. `conda hardlinks clean`"
+        " removes only what no environment uses."
     )
 
 
@@ -91,7 +93,7 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
             raise _TooLongError
 
     installation = find_installation()
-    for problem in (*installation.unreachable, *installation.unreadable):
+    for problem in (*installation.unreachable, *installation.unsearched):
         return _unseen(problem)
     names = {item.prefix: item.name for item in installation.environments}
     inventory = scan(
@@ -129,9 +131,3 @@ def _linked_units(inventory: Inventory) -> set[int]:
     if asked.get("force_pkgs_dirs") is True:
         return set()
     return set().union(*(group.cache_units for group in inventory.groups))
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMES
-    said = ", ".join(names[:_NAMES])
-    return f"{said} and {more} more" if more > 0 else said

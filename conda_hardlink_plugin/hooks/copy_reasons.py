@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..filesystem.mounts import OVERLAYS, read_mount_table
-
-_PROTECTED = "/proc/sys/fs/protected_hardlinks"  # proc_sys_fs(5)
+from ..filesystem import fs
+from ..filesystem.mounts import OVERLAYS
 
 
 def why_copied(prefix: str, extracted: str) -> str:
@@ -38,14 +37,13 @@ def will_copy(prefix: str, package: str) -> str:
 def free_bytes(prefix: str) -> int | None:
     """Return the free space where an environment is or will be; `None` if that cannot be told."""
     try:
-        status = os.statvfs(_existing(prefix))
-    except (OSError, AttributeError):
+        return fs.free_bytes(_existing(prefix))
+    except OSError:
         return None
-    return status.f_bavail * status.f_frsize
 
 
 def _obstacle(target: str, source: str) -> str:
-    if os.stat(target).st_dev != os.stat(source).st_dev:
+    if _device(target) != _device(source):
         return f"{target} and {source} are on different filesystems"
     if _is_protected(source):
         return f"{source} belongs to another user, whose files may not be linked"
@@ -60,23 +58,24 @@ def _is_in_lower_layer(package: str) -> bool:
     Without `xino` its files have another device than their folder (overlayfs, "Inode properties").
     """
     try:
-        file = os.lstat(os.path.join(package, "info", "index.json"))
-        folder = os.lstat(os.path.join(package, "info"))
+        file = fs.status(os.path.join(package, "info", "index.json"))
+        folder = fs.status(os.path.join(package, "info"))
     except OSError:
         return False
-    filesystem = read_mount_table().filesystem(os.path.realpath(package))
-    return filesystem in OVERLAYS and file.st_dev != folder.st_dev
+    filesystem = fs.read_mounts().filesystem(os.path.realpath(package))
+    return filesystem in OVERLAYS and file.device != folder.device
 
 
 def _is_protected(path: str) -> bool:
     """Tell whether the system forbids this user to link files that lie there."""
-    if os.geteuid() == 0 or os.stat(path).st_uid == os.geteuid() or os.access(path, os.W_OK):
+    is_own = fs.status(path, follow_symlinks=True).owner == fs.current_user()
+    if fs.is_administrator() or is_own or os.access(path, os.W_OK):
         return False
-    try:
-        with open(_PROTECTED, encoding="ascii") as file:
-            return file.read().strip() == "1"
-    except OSError:
-        return False
+    return fs.hard_links_are_protected()
+
+
+def _device(path: str) -> int:
+    return fs.status(path, follow_symlinks=True).device
 
 
 def _existing(path: str) -> str:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from conda.base.context import context
 
 from ..formatting import size
+from ..metadata.conda_meta import SOFT_LINK_REQUESTED
 from .copy_reasons import free_bytes, will_copy
 from .transaction_state import dist_of_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_SOFT_LINK = 2  # conda.models.enums.LinkType
 
 
 def preflight_warning(command: str, linked: Sequence[Any]) -> str:
@@ -72,4 +71,4 @@ def _is_softlinked(prefix: str) -> bool:
     if not os.path.isdir(os.path.join(prefix, "conda-meta")):
         return False
     links = (getattr(record, "link", None) for record in PrefixData(prefix).iter_records())
-    return any(link is not None and link.type.value == _SOFT_LINK for link in links)
+    return any(link is not None and link.type.value == SOFT_LINK_REQUESTED for link in links)

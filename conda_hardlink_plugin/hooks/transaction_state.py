@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.package_usage import Budget, InstalledPackage, OverBudgetError, measure_unlinked
-from ..metadata.conda_meta import FileRole, role_of_path
+from ..filesystem import fs
+from ..filesystem.problems import PathProblem
+from ..metadata.conda_meta import (
+    HARD_LINK_REQUESTED,
+    SOFT_LINK_REQUESTED,
+    FileRole,
+    list_records,
+    role_of_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
     from ..metadata.leases import HeldLease
 
 UNLINK_BUDGET_S = 0.15
-_HARD_LINK, _SOFT_LINK = 1, 2  # conda.models.enums.LinkType
 
 
 @dataclass(slots=True)
@@ -149,8 +156,8 @@ def installed_packages(prefix: str, names: Iterable[str]) -> list[InstalledPacka
                     dist=dist_of_record(record),
                     files=record.files,
                     role_of=_roles_of(record),
-                    hard_link_asked_for=link is not None and link.type.value == _HARD_LINK,
-                    soft_link_asked_for=link is not None and link.type.value == _SOFT_LINK,
+                    hard_link_asked_for=link is not None and link.type.value == HARD_LINK_REQUESTED,
+                    soft_link_asked_for=link is not None and link.type.value == SOFT_LINK_REQUESTED,
                     extracted=getattr(record, "extracted_package_dir", None) or "",
                 )
             )
@@ -207,16 +214,13 @@ def _is_empty(prefix: str) -> bool:
 
 
 def _records_of(prefix: str) -> frozenset[str]:
-    try:
-        names = os.listdir(os.path.join(prefix, "conda-meta"))
-    except OSError:
-        return frozenset()
-    return frozenset(name for name in names if name.endswith(".json"))
+    names = list_records(prefix)
+    return frozenset() if isinstance(names, PathProblem) else names
 
 
 def _is_newer(prefix: str, name: str, than_ns: int) -> bool:
     try:
-        return os.lstat(os.path.join(prefix, "conda-meta", name)).st_mtime_ns >= than_ns
+        return fs.status(os.path.join(prefix, "conda-meta", name)).mtime_ns >= than_ns
     except OSError:
         return False
 

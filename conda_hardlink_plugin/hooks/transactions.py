@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _REMOVING = frozenset({"remove", "env_remove"})
 
 
-@never_fails
 def before_command(command: str) -> None:
     """Note that a command begins that may link packages."""
     end_command()
@@ -33,7 +32,6 @@ def before_command(command: str) -> None:
     _prepare(Process.running)
 
 
-@never_fails
 def after_solve(unlinked: Iterable[Any], linked: Iterable[Any]) -> None:
     """Take note of what a solver wants, before the user is asked."""
     if Process.running is not None:
@@ -43,13 +41,14 @@ def after_solve(unlinked: Iterable[Any], linked: Iterable[Any]) -> None:
             _note_solution(Process.running, list(unlinked))
 
 
-@never_fails
 def after_command(command: str) -> None:
     """Say what was linked and unlinked."""
     running = Process.running
-    if running is not None and running.command == command and _is_wanted():
-        _say_summary(running)
-    end_command()
+    try:
+        if running is not None and running.command == command and _is_wanted():
+            _say_summary(running)
+    finally:
+        end_command()
 
 
 @never_fails

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from typing import Any
 
+from ..filesystem import fs
 from ..filesystem.problems import PathProblem, reason_of
+from ..filesystem.protocol import Access
 
 MAX_RECORD_BYTES = 64 * 1024 * 1024
-
-
-_OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def is_missing(path: str) -> bool:
     """Tell whether nothing is there for sure; what may not be looked at may well be there."""
     try:
-        os.lstat(path)
+        fs.status(path)
     except (FileNotFoundError, NotADirectoryError):
         return True
     except (OSError, ValueError):
@@ -41,18 +38,18 @@ def read_json_object(path: str) -> dict[str, Any] | PathProblem:
 def read_record_bytes(path: str) -> bytes | PathProblem:
     """Read a regular file of bounded size; a FIFO is refused without waiting for its writer."""
     try:
-        descriptor = os.open(path, _OPEN)
+        handle = fs.open_file(path, Access.READ, follow_symlinks=True)
     except (OSError, ValueError) as error:
         return PathProblem(path, reason_of(error))
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+        status = fs.status_of(handle)
+        if not status.is_regular:
             return PathProblem(path, "it is no regular file")
-        if status.st_size > MAX_RECORD_BYTES:
+        if status.size_bytes > MAX_RECORD_BYTES:
             return PathProblem(path, f"it is larger than {MAX_RECORD_BYTES} bytes")
-        with open(descriptor, "rb", closefd=False) as file:
+        with open(handle, "rb", closefd=False) as file:
             return file.read(MAX_RECORD_BYTES)
     except OSError as error:
         return PathProblem(path, reason_of(error))
     finally:
-        os.close(descriptor)
+        fs.close(handle)

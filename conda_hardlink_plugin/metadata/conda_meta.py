@@ -6,11 +6,11 @@ A file that cannot be made sense of comes back as `PathProblem`, never as an exc
 from __future__ import annotations
 
 import os
-import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
+from ..filesystem import fs
 from ..filesystem.problems import PathProblem, reason_of
 from .bounded_reader import read_json_object
 from .quarantine_names import home_of
@@ -55,10 +55,10 @@ class CachedPackage:
         version: Its version, the same.
         build_number: The number of its build.
         url: Where it was fetched from; empty where that is not written down.
-        linked_ns: `st_ctime_ns` of `info/index.json`: conda links and unlinks that file whenever it
+        linked_ns: `ctime_ns` of `info/index.json`: conda links and unlinks that file whenever it
             is about to hard-link the package (`conda.gateways.disk.link`), removing an
             environment does not touch it.
-        finished_ns: `st_ctime_ns` of what is written when extraction is finished:
+        finished_ns: `ctime_ns` of what is written when extraction is finished:
             `info/repodata_record.json` by conda and mamba, `<package>.lock` beside it by rattler.
             `None` where there is neither: not finished.
 
@@ -85,7 +85,8 @@ _ROLE_OF_PATH_TYPE = {
     "windows_python_entry_point_script": FileRole.ENTRY_POINT,
     "windows_python_entry_point_exe": FileRole.ENTRY_POINT,
 }  # conda.models.enums.PathType
-_HARD_LINK, _SOFT_LINK = 1, 2  # conda.models.enums.LinkType
+HARD_LINK_REQUESTED = 1  # conda.models.enums.LinkType, as is the next
+SOFT_LINK_REQUESTED = 2
 
 
 def read_record(path: str) -> Record | PathProblem:
@@ -110,7 +111,67 @@ def read_record(path: str) -> Record | PathProblem:
     link = content.get("link")
     link_type = link.get("type") if isinstance(link, dict) else None
     dist = os.path.basename(path).removesuffix(".json")
-    return Record(dist, files, link_type == _HARD_LINK, link_type == _SOFT_LINK)
+    return Record(dist, files, link_type == HARD_LINK_REQUESTED, link_type == SOFT_LINK_REQUESTED)
+
+
+@dataclass(frozen=True, slots=True)
+class HashedFile:
+    """A file of an installed package that conda meant to link, with the hash of its content.
+
+    Attributes:
+        path: Relative to the prefix.
+        source: Path of the file in the package.
+        sha256: Of its content as it was installed.
+
+    """
+
+    path: str
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class HashedFiles:
+    """The files of an installed package whose hash its record has.
+
+    Attributes:
+        files: Those files.
+        extracted: Absolute path of the package in its cache; empty if unknown.
+
+    """
+
+    files: tuple[HashedFile, ...]
+    extracted: str
+
+
+def list_records(prefix: str) -> frozenset[str] | PathProblem:
+    """Return the names of the records in an environment's `conda-meta`."""
+    folder = os.path.join(prefix, "conda-meta")
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        return PathProblem(folder, reason_of(error))
+    return frozenset(name for name in names if name.endswith(".json"))
+
+
+def read_hashed_files(path: str) -> HashedFiles | PathProblem:
+    """Read from one record of `conda-meta` what content the files of the package have.
+
+    `files` has the paths in the prefix and `paths_data` those in the package, in the same order.
+    """
+    content = read_json_object(path)
+    if isinstance(content, PathProblem):
+        return content
+    details, names = _details(content), content.get("files")
+    if not isinstance(names, list) or len(details) != len(names):
+        return HashedFiles((), "")
+    files = []
+    for name, detail in zip(names, details, strict=True):
+        sha256 = detail.get("sha256_in_prefix") or detail.get("sha256")
+        texts = [text for text in (name, detail.get("_path"), sha256) if isinstance(text, str)]
+        if detail.get("path_type") == "hardlink" and len(texts) == len(fields(HashedFile)):
+            files.append(HashedFile(*texts))
+    return HashedFiles(tuple(files), _text(content.get("extracted_package_dir")))
 
 
 def read_cached_package(path: str) -> CachedPackage | PathProblem:
@@ -123,9 +184,9 @@ def read_cached_package(path: str) -> CachedPackage | PathProblem:
     info = os.path.join(path, "info")
     index, record = os.path.join(info, "index.json"), os.path.join(info, "repodata_record.json")
     try:
-        if not stat.S_ISDIR(os.lstat(info).st_mode):
+        if not fs.status(info).is_directory:
             return PathProblem(info, "it is no folder")
-        linked_ns = os.lstat(index).st_ctime_ns
+        linked_ns = fs.status(index).ctime_ns
         finished_ns = _ctime_ns(record)
         source = index if finished_ns is None else record
         if finished_ns is None:
@@ -151,9 +212,9 @@ def _text(value: object) -> str:
 
 
 def _ctime_ns(path: str) -> int | None:
-    """Return the `st_ctime_ns` of a file, `None` where there is none."""
+    """Return the `ctime_ns` of a file, `None` where there is none."""
     try:
-        return os.lstat(path).st_ctime_ns
+        return fs.status(path).ctime_ns
     except FileNotFoundError:
         return None
 

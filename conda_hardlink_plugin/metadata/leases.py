@@ -10,26 +10,20 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..filesystem import fs
 from ..filesystem.problems import reason_of
+from ..filesystem.protocol import Access
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL
-_CLOSE = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_FOLDER = (
-    os.O_RDONLY
-    | getattr(os, "O_DIRECTORY", 0)
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
+    from ..filesystem.protocol import Handle, Owner
+
 _NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _NO_FILE = (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EISDIR)
 _NAME = re.compile(r"[0-9]+-[0-9]+")
@@ -74,16 +68,16 @@ class HeldLease:
 
         """
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        self._folder = os.open(folder, _FOLDER)
+        self._folder = fs.open_own_directory(folder)
         self._name = ""
-        self._descriptor = -1
+        self._file = -1
         self._may_be_any = False
         try:
             _check_owner(self._folder)
             _forget_the_dead(self._folder)
             self._take()
             try:
-                os.write(self._descriptor, f"process {os.getpid()} (conda {command})\n".encode())
+                os.write(self._file, f"process {os.getpid()} (conda {command})\n".encode())
             except OSError:  # a full disk: an empty file that is locked says that it may be any
                 self._may_be_any = True
         except BaseException:
@@ -97,19 +91,17 @@ class HeldLease:
             OSError: It cannot be done.
 
         """
-        import fcntl  # noqa: PLC0415  # not on Windows
-
         for tries_left in reversed(range(_TRIES)):
             self._name = f"{os.getpid()}-{time.time_ns()}"
-            self._descriptor = os.open(self._name, _CREATE | _CLOSE, 0o600, dir_fd=self._folder)
+            self._file = fs.open_file(self._name, Access.CREATE, parent=self._folder)
             try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+                fs.lock_file(self._file)
+                fs.status_at(self._name, self._folder)
             except (BlockingIOError, FileNotFoundError):
-                os.close(self._descriptor)
-                self._descriptor = -1
+                fs.close(self._file)
+                self._file = -1
                 with suppress(FileNotFoundError):
-                    os.unlink(self._name, dir_fd=self._folder)
+                    fs.unlink(self._name, self._folder)
                 if not tries_left:
                     raise
             else:
@@ -124,23 +116,23 @@ class HeldLease:
             return
         lines = os.fsencode("".join(f"{dist}\n" for dist in (*dists, _END)))
         try:
-            self._may_be_any = os.write(self._descriptor, lines) < len(lines)
+            self._may_be_any = os.write(self._file, lines) < len(lines)
         except OSError:
             self._may_be_any = True
         if self._may_be_any:
-            os.ftruncate(self._descriptor, 0)
+            os.ftruncate(self._file, 0)
 
     def release(self) -> None:
         """Give the lease back; once more does nothing."""
-        if self._descriptor >= 0:
+        if self._file >= 0:
             with suppress(OSError):
-                os.unlink(self._name, dir_fd=self._folder)
+                fs.unlink(self._name, self._folder)
             with suppress(OSError):
-                os.close(self._descriptor)
+                fs.close(self._file)
         if self._folder >= 0:
             with suppress(OSError):
-                os.close(self._folder)
-        self._descriptor = self._folder = -1
+                fs.close(self._folder)
+        self._file = self._folder = -1
 
 
 def lease_folder(home: str | None = None) -> str:
@@ -150,13 +142,7 @@ def lease_folder(home: str | None = None) -> str:
         home: The home of another user; of the one who runs this where not given.
 
     """
-    if sys.platform == "darwin":
-        base = os.path.join(home or os.path.expanduser("~"), "Library", "Caches")
-    else:
-        base = os.path.join(home or os.path.expanduser("~"), ".cache")
-        if home is None and os.path.isabs(os.environ.get("XDG_CACHE_HOME", "")):
-            base = os.environ["XDG_CACHE_HOME"]
-    return os.path.join(base, "conda", "hardlinks", "leases")
+    return os.path.join(fs.cache_home(home), "conda", "hardlinks", "leases")
 
 
 def read_leases(folders: Iterable[str]) -> tuple[Lease, ...]:
@@ -168,26 +154,26 @@ def read_leases(folders: Iterable[str]) -> tuple[Lease, ...]:
     found = []
     for folder in dict.fromkeys(folders):
         try:
-            descriptor = os.open(folder, _FOLDER)
+            handle = fs.open_own_directory(folder)
         except OSError as error:
             if error.errno not in _NO_FOLDER:
                 found.append(Lease(folder, reason_of(error), None))
             continue
         try:
-            if os.fstat(descriptor).st_uid == os.stat(os.path.dirname(folder)).st_uid:
-                found += _leases_in(folder, descriptor)
+            if _owner_of(handle) == fs.status(os.path.dirname(folder), follow_symlinks=True).owner:
+                found += _leases_in(folder, handle)
         except OSError as error:
             found.append(Lease(folder, reason_of(error), None))
         finally:
-            os.close(descriptor)
+            fs.close(handle)
     return tuple(found)
 
 
-def _leases_in(folder: str, descriptor: int) -> Iterator[Lease]:
-    for name in sorted(filter(_NAME.fullmatch, os.listdir(descriptor))):
+def _leases_in(folder: str, handle: Handle) -> Iterator[Lease]:
+    for name in sorted(filter(_NAME.fullmatch, fs.list_names(handle))):
         path = os.path.join(folder, name)
         try:
-            lease = _read(path, name, descriptor)
+            lease = _read(path, name, handle)
         except OSError as error:
             if error.errno not in _NO_FILE:
                 yield Lease(path, reason_of(error), None)
@@ -196,51 +182,50 @@ def _leases_in(folder: str, descriptor: int) -> Iterator[Lease]:
                 yield lease
 
 
-def _read(path: str, name: str, folder: int) -> Lease | None:
+def _read(path: str, name: str, folder: Handle) -> Lease | None:
     """Return what a locked file says; `None` if nobody holds it."""
-    descriptor = os.open(name, os.O_RDONLY | _CLOSE, dir_fd=folder)
+    handle = fs.open_file(name, Access.READ, parent=folder)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode) or not _is_locked(descriptor):
+        if not fs.status_of(handle).is_regular or not _is_locked(handle):
             return None
-        content = os.read(descriptor, _MAX_BYTES)
+        content = os.read(handle, _MAX_BYTES)
     finally:
-        os.close(descriptor)
+        fs.close(handle)
     holder, *dists = os.fsdecode(content).split("\n")
     is_complete = dists[-2:] == [_END, ""]
     return Lease(path, holder or path, frozenset(dists[:-2]) if is_complete else None)
 
 
-def _check_owner(folder: int) -> None:
+def _check_owner(folder: Handle) -> None:
     """Refuse a folder of somebody else.
 
     Raises:
         OSError: It is one.
 
     """
-    if os.fstat(folder).st_uid != os.geteuid():
+    if _owner_of(folder) != fs.current_user():
         raise PermissionError(errno.EPERM, "the folder of leases belongs to another user")
 
 
-def _forget_the_dead(folder: int) -> None:
+def _forget_the_dead(folder: Handle) -> None:
     """Remove the leases of processes that are gone, and nothing else."""
-    for name in filter(_NAME.fullmatch, os.listdir(folder)):
+    for name in filter(_NAME.fullmatch, fs.list_names(folder)):
         with suppress(OSError):
-            descriptor = os.open(name, os.O_RDWR | _CLOSE, dir_fd=folder)
+            handle = fs.open_file(name, Access.CHANGE, parent=folder)
             try:
-                if stat.S_ISREG(os.fstat(descriptor).st_mode) and not _is_locked(descriptor):
-                    os.unlink(name, dir_fd=folder)
+                if fs.status_of(handle).is_regular and not _is_locked(handle):
+                    fs.unlink(name, folder)
             finally:
-                os.close(descriptor)
+                fs.close(handle)
 
 
-def _is_locked(descriptor: int) -> bool:
-    """Tell whether another process, or another descriptor, has the lock of a file."""
+def _is_locked(handle: Handle) -> bool:
+    """Tell whether another process, or another handle, has the lock of a file."""
     try:
-        import fcntl  # noqa: PLC0415  # not on Windows
-
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except ImportError:
+        return fs.is_locked(handle)
+    except ImportError:  # no locks on this platform
         return False
-    return False
+
+
+def _owner_of(handle: Handle) -> Owner:
+    return fs.status_of(handle).owner

@@ -10,10 +10,10 @@ import os
 import re
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
 
 QUARANTINE = ".conda-hardlinks"
 OUR_LOCK = "lock"
+_ORIGIN = re.compile(r"-[0-9a-f]{64}$")
 _NAME = re.compile(
     r"(moving|purge|held-(?P<expires>\d{1,16}))-(?P<run>\w+)-(?P<quoted>[^/]+)", re.ASCII
 )
@@ -81,17 +81,18 @@ class QuarantineEntry:
 
 def entry_of(path: str) -> QuarantineEntry | None:
     """Return what an absolute path in the quarantine of a cache is; `None` for any other path."""
+    if QUARANTINE not in path:
+        return None
     quarantine, name = os.path.split(path)
     in_quarantine = os.path.basename(quarantine) == QUARANTINE
     return QuarantineEntry.of_name(name) if in_quarantine else None
 
 
-@cache
 def home_of(path: str) -> str:
-    """Return where a package belongs: of one that was moved aside, where it was before.
+    """Return where something in a cache belongs: what was moved aside, where it was before.
 
     Args:
-        path: Absolute path of a package.
+        path: Its absolute path.
 
     """
     entry = entry_of(path)
@@ -100,19 +101,19 @@ def home_of(path: str) -> str:
     return os.path.join(os.path.dirname(os.path.dirname(path)), entry.relative)
 
 
+def dist_of(path: str) -> str:
+    """Return the `NAME-VERSION-BUILD` of an extracted package by the name of its directory.
+
+    rattler may add the sha256 of the package's origin to it (rattler_cache, `cache_key.rs`).
+
+    Args:
+        path: Its absolute path.
+
+    """
+    return _ORIGIN.sub("", home_of(path).rpartition("/")[2])
+
+
 def _stays_inside(relative: str) -> bool:
     """Tell whether a relative path names something below its start, and not in the quarantine."""
     parts = relative.split("/")
     return "\0" not in relative and not {"", ".", ".."} & set(parts) and parts[0] != QUARANTINE
-
-
-_ORIGIN = re.compile(r"-[0-9a-f]{64}$")
-
-
-@cache
-def dist_of(package_path: str) -> str:
-    """Return the `NAME-VERSION-BUILD` of an extracted package by the name of its directory.
-
-    rattler may add the sha256 of the package's origin to it (rattler_cache, `cache_key.rs`).
-    """
-    return _ORIGIN.sub("", os.path.basename(home_of(package_path)))

@@ -44,7 +44,7 @@ def print_plan(plan: Plan, terminal: Terminal, *, verbose: bool, refused: bool =
 
     """
     parts: list[Callable[[], None]] = []
-    if plan.remove or plan.probes or plan.returning:
+    if plan.remove or plan.trial_links or plan.returning:
         parts.append(lambda: _print_what_goes(plan, terminal, verbose=verbose))
     if plan.keep and verbose:
         parts.append(lambda: _print_keep(plan, terminal))
@@ -84,7 +84,7 @@ def print_outcome(outcome: Outcome, terminal: Terminal) -> None:
 def _print_what_goes(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
     if plan.remove:
         _print_removals(plan, terminal, verbose=verbose)
-    for probe in plan.probes:
+    for probe in plan.trial_links:
         terminal.say(f"{probe}: a trial link that conda left, will be removed.")
     if plan.returning:
         terminal.say(

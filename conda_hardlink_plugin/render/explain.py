@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..formatting import count, size
+from .json import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ..report.explain import FileExplanation, FileWitness, PackageExplanation
     from .terminal import Terminal
 
-SCHEMA_VERSION = 1
 _FILES = 5  # of one environment, where not all are wanted
 _NS = 1_000_000_000
 _VERDICTS = {
@@ -94,19 +93,19 @@ def print_file(file: FileExplanation, terminal: Terminal) -> None:
 
 def render_explanation(package: PackageExplanation | None, file: FileExplanation | None) -> str:
     """Return an explanation as JSON text that ends with a newline."""
-    content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "success": True}
+    content: dict[str, Any] = {}
     if package is not None:
         content |= asdict(package)
     if file is not None:
         content["file"] = asdict(file)
-    return json.dumps(content, indent=2) + "\n"
+    return json_text(content)
 
 
 def _print_witnesses(
     lead: str, witnesses: Sequence[FileWitness], terminal: Terminal, *, verbose: bool
 ) -> None:
-    for name in dict.fromkeys(witness.environment for witness in witnesses):
-        paths = [witness.path for witness in witnesses if witness.environment == name]
+    for name in dict.fromkeys(witness.name for witness in witnesses):
+        paths = [witness.path for witness in witnesses if witness.name == name]
         _print_paths(f"{lead} {name}:", paths, terminal, verbose=verbose)
 
 

@@ -23,9 +23,7 @@ _MORE = (
 )
 
 
-def print_guide(
-    found: tuple[Totals, float] | None, output: Output, *, elsewhere: bool = False
-) -> None:
+def print_guide(found: tuple[Totals, float, bool] | None, output: Output) -> None:
     """Print what the last report has found, where there is one, and where to begin.
 
     Args:
@@ -34,7 +32,7 @@ def print_guide(
         elsewhere: That report was on other package caches than those of this conda.
 
     """
-    output.say(_summary(found, elsewhere=elsewhere), style="bold")
+    output.say(_summary(found), style="bold")
     output.say()
     output.table(
         [Column("BEGIN WITH", figures=False), Column("IT TELLS", figures=False)],
@@ -44,14 +42,14 @@ def print_guide(
     output.say(_MORE, style="dim")
 
 
-def _summary(found: tuple[Totals, float] | None, *, elsewhere: bool) -> str:
+def _summary(found: tuple[Totals, float, bool] | None) -> str:
     if found is None:
         return "No report was made yet, or it left no index: `conda hardlinks report` makes one."
-    if elsewhere:
+    totals, taken_s, is_of_these_caches = found
+    if not is_of_these_caches:
         return (
             "The last report was on other package caches: `conda hardlinks report` makes another."
         )
-    totals, taken_s = found
     taken = time.strftime("%Y-%m-%d %H:%M", time.localtime(taken_s))
     least = "at least " if totals.incomplete else ""
     saved_bytes = totals.as_copies_bytes - totals.on_disk_bytes

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..formatting import count, size
+from .json import json_text
 
 if TYPE_CHECKING:
     from ..scan.index.status import IndexStatus
     from .terminal import Terminal
-
-SCHEMA_VERSION = 1
 
 
 def print_status(status: IndexStatus, terminal: Terminal, *, cleared: bool) -> None:
@@ -38,9 +36,7 @@ def print_status(status: IndexStatus, terminal: Terminal, *, cleared: bool) -> N
 def render_status(status: IndexStatus, *, cleared: bool) -> str:
     """Return what there was, and whether it was removed, as JSON text that ends with a newline."""
     content = {
-        "schema_version": SCHEMA_VERSION,
-        "success": True,
         "index": asdict(status),
         "cleared": cleared and status.size_bytes is not None,
     }
-    return json.dumps(content, indent=2) + "\n"
+    return json_text(content)

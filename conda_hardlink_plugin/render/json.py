@@ -7,9 +7,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..report.model import Report
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 1  # of every output; a field that is added does not change it
+
+
+def json_text(content: Mapping[str, Any], *, success: bool = True) -> str:
+    """Return one JSON object as every verb prints it, as text that ends with a newline."""
+    envelope = {"schema_version": SCHEMA_VERSION, "success": success}
+    return json.dumps(envelope | dict(content), indent=2) + "\n"
 
 
 def render_json(report: Report) -> str:
@@ -18,7 +26,7 @@ def render_json(report: Report) -> str:
     A byte of a name that was not UTF-8 is a lone surrogate `\udcNN`, as Python's `os.fsdecode`
     gives it.
     """
-    return json.dumps(report_object(report), indent=2) + "\n"
+    return json_text(report_object(report))
 
 
 def report_object(report: Report) -> dict[str, Any]:
@@ -28,8 +36,6 @@ def report_object(report: Report) -> dict[str, Any]:
         if environment["private"] is None:
             del environment["private"], environment["private_bytes"]
     content: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "success": True,
         "measure": report.measure.value,
         "environments": environments,
         "caches": [asdict(cache) for cache in report.caches],

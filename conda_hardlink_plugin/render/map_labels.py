@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..formatting import count, percent, size
+from ..formatting import count, listed, percent, size
 from ..report.disk_map import AreaKind, HolderKind
 from .labels import CAUSE_HEADINGS, users_of
 
@@ -73,10 +73,7 @@ def tile_title(tile: Tile, block: Block, report: Report) -> str:
     if len(tile.areas) > 1:
         return f"{name}: {what}, {kind}, in {_holder_name(block)}."
     if area.package is not None and report.disk_map is not None:
-        users = users_of(report.disk_map.packages[area.package])
-        said = ", ".join(users[:_NAMES_SHOWN])
-        more = len(users) - _NAMES_SHOWN
-        used_by = f"{said} and {more} more" if more > 0 else said
+        used_by = listed(users_of(report.disk_map.packages[area.package]), _NAMES_SHOWN)
         return f"{name}: {what}, {kind}: {used_by}."
     if name.lower() == kind:
         return f"{name}: {what}, in {_holder_name(block)}."

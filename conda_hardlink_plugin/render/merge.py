@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..formatting import count, percent, size
+from ..formatting import count, listed, percent, size
+from .json import json_text
 from .output import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..report.merge import MachineFigures, MergedReport
     from .output import Output
 
-SCHEMA_VERSION = 1
 _TREES_SAID = 3
 _MACHINES_SAID = 3
 
@@ -43,8 +40,9 @@ def print_merged(merged: MergedReport, output: Output) -> None:
         output.say()
     for tree in merged.seen_again[:_TREES_SAID]:
         output.say(
-            f"! {tree.path}, {size(tree.size_bytes)}, is the same in {_some(tree.machines)}:"
-            " if that is one filesystem, it is counted for each of them.",
+            f"! {tree.path}, {size(tree.size_bytes)}, is the same in"
+            f" {listed(tree.machines, _MACHINES_SAID, ' and ')}: if that is one"
+            " filesystem, it is counted for each of them.",
             style="yellow",
             indent="  ",
         )
@@ -55,15 +53,8 @@ def print_merged(merged: MergedReport, output: Output) -> None:
 
 def render_merged(merged: MergedReport) -> str:
     """Return all of it as JSON text that ends with a newline."""
-    content = {"schema_version": SCHEMA_VERSION, "success": True, **asdict(merged)}
-    return json.dumps(content, indent=2) + "\n"
-
-
-def _some(names: Sequence[str]) -> str:
-    """Name some machines, and say how many more there are."""
-    if len(names) <= _MACHINES_SAID:
-        return " and ".join(names)
-    return f"{', '.join(names[:_MACHINES_SAID])} and {len(names) - _MACHINES_SAID} more"
+    content = {**asdict(merged)}
+    return json_text(content)
 
 
 def _row(machine: MachineFigures) -> list[str]:

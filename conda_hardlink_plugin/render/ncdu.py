@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..formatting import count
-from ..metadata.quarantine_names import dist_of
 from ..scan.inventory import (
     GroupSums,
     InodeGroup,
@@ -27,7 +26,7 @@ from ..scan.inventory import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _PROGRAM = "conda-hardlink-plugin"
 
@@ -54,7 +53,9 @@ class _Folder:
         return [{"name": name, **self.own}, *_named_apart(self.entries), *inner]
 
 
-def render_ncdu(inventory: Inventory, names: dict[str, str], *, version: str, taken_s: int) -> str:
+def render_ncdu(
+    inventory: Inventory, names: Mapping[str, str], *, version: str, taken_s: int
+) -> str:
     r"""Return an inventory as the text that ncdu reads.
 
     A byte of a name that was not UTF-8 is a lone surrogate in it, as `os.fsdecode` gives it: it is
@@ -74,7 +75,7 @@ def render_ncdu(inventory: Inventory, names: dict[str, str], *, version: str, ta
 
 
 class _Tree:
-    def __init__(self, inventory: Inventory, names: dict[str, str], top: str) -> None:
+    def __init__(self, inventory: Inventory, names: Mapping[str, str], top: str) -> None:
         self.inventory = inventory
         self.names = names
         self.whole = _Folder()
@@ -138,7 +139,7 @@ class _Tree:
             root for root in group.roots if inventory.roots[root].kind is RootKind.ENVIRONMENT
         ]
         users = self.users(environments) + ("" if group.complete else " and outside")
-        packages = sorted(dist_of(inventory.units[number].path) for number in group.cache_units)
+        packages = sorted(inventory.units[number].dist for number in group.cache_units)
         package = ", ".join(packages[:1]) + (f" and {len(packages) - 1} more" * (len(packages) > 1))
         for number in sorted(group.cache_units):
             unit = inventory.units[number]

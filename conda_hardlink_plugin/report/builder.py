@@ -1,7 +1,7 @@
 """Usage and evidence to a report: every figure that is shown, named and with its unit.
 
 The field names are the names in `--json`; `docs/reference/report.schema.json` describes them.
-Bytes are disk usage (`st_blocks * 512`), or apparent size (`st_size`) where that was asked for.
+Bytes are disk usage, or apparent size where that was asked for.
 """
 
 from __future__ import annotations
@@ -10,79 +10,49 @@ import os
 from typing import TYPE_CHECKING
 
 from ..analysis.analysis import Analysis, roots_inside
-from ..metadata.quarantine_names import dist_of
 from ..scan.inventory import RootKind
 from .figures import cache_figures, device_figures, environment_figures, totals_of
 from .model import DuRow, IfRemoved, Report, Request
 from .packages import PackageFigures, package_figures
-from .warnings import find_notes
+from .warnings import find_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..analysis.usage import Usage
-    from ..analysis.verdicts import Terms
     from ..filesystem.problems import PathProblem
     from ..scan.inventory import Inventory
     from .disk_map import DiskMap
     from .environment_detail import Breakdown, EnvironmentDetail
 
 
-def build_report(
-    inventory: Inventory,
-    *,
-    names: Mapping[str, str],
-    filesystems: Sequence[str],
-    request: Request,
-    terms: Terms,
-    unreachable: Sequence[PathProblem] = (),
-    unreachable_caches: Sequence[PathProblem] = (),
-    unreadable: Sequence[PathProblem] = (),
-    stale: Sequence[str] = (),
-) -> Report:
-    """Compute a report from an inventory.
+def build_report(analysis: Analysis, request: Request) -> Report:
+    """Compute a report.
 
     Args:
-        inventory: What the scan found.
-        names: Prefix to the name of the environment.
-        filesystems: The filesystem type of each root of the inventory, `""` where unknown.
-        request: What to say.
-        terms: On what terms packages are judged.
-        unreachable: Environments, or lists of them, that could not be scanned at all.
-        unreachable_caches: Package caches that could not be scanned at all.
-        unreadable: Folders that could not be looked through for environments.
-        stale: Listed prefixes that are no more.
+        analysis: What it is computed from.
+        request: What it is to contain beyond its tables.
 
     """
-    analysis = Analysis(inventory, names, request.measure, terms)
+    inventory, observations = analysis.inventory, analysis.observations
     breakdowns = _breakdowns(analysis, request)
     packages = tuple(package_figures(analysis)) if request.packages or request.disk_map else ()
-    notes = find_notes(
-        inventory,
-        analysis.usage,
-        analysis.softlinks,
-        analysis.evidence,
-        names,
-        filesystems,
-        unreachable=unreachable,
-        unreachable_caches=unreachable_caches,
-        unsearched=unreadable,
-    )
+    found = find_warnings(analysis)
     unread_records = tuple(_unread_records(breakdowns))
     root_of = {root.path: index for index, root in enumerate(inventory.roots)}
     root_of |= {alias: root_of[path] for alias, path in inventory.aliases.items()}
     return Report(
-        measure=request.measure,
+        measure=analysis.usage.measure,
         environments=tuple(environment_figures(analysis, breakdowns if request.causes else {})),
         caches=tuple(cache_figures(analysis)),
         totals=totals_of(analysis.usage, inventory),
-        devices=tuple(device_figures(analysis.usage, inventory, filesystems)),
-        unreachable=(*unreachable, *unreachable_caches),
-        unreadable=(*unreadable, *notes.unreadable, *unread_records),
-        stale=tuple(stale),
+        devices=tuple(device_figures(analysis.usage, inventory, analysis.filesystems)),
+        unreachable=(*observations.unreachable, *observations.unreachable_caches),
+        unreadable=(*observations.unsearched, *found.unreadable, *unread_records),
+        stale=observations.stale,
         aliases=dict(inventory.aliases),
-        incomplete=bool(notes.unreadable),
-        warnings=(*notes.warnings, *_about_records(unread_records)),
+        incomplete=bool(found.unreadable),
+        warnings=(*found.warnings, *_about_records(unread_records)),
         reading=inventory.reading,
         packages=packages if request.packages else None,
         du=tuple(_du(analysis.usage, inventory)) if request.du else None,
@@ -90,7 +60,7 @@ def build_report(
         if request.if_removed
         else None,
         detail=_detail(analysis, breakdowns, root_of[request.detail]) if request.detail else None,
-        disk_map=_picture(analysis, breakdowns, packages) if request.disk_map else None,
+        disk_map=_disk_map(analysis, breakdowns, packages) if request.disk_map else None,
     )
 
 
@@ -121,7 +91,7 @@ def _if_removed(
     packages = analysis.evidence.only_used_by(named | inside)
     paths = [analysis.inventory.roots[root].path for root in sorted(named)]
     return IfRemoved(
-        environments=tuple(analysis.names.get(path, path) for path in paths),
+        environments=tuple(analysis.name_of(path) for path in paths),
         inside=tuple(analysis.inventory.roots[root].path for root in sorted(inside)),
         freed_bytes=analysis.usage.exclusive(units),
         freed_with_clean_bytes=analysis.usage.exclusive(units | packages),
@@ -133,7 +103,7 @@ def _breakdowns(analysis: Analysis, request: Request) -> dict[int, Breakdown]:
         return {}
     from .environment_detail import break_down  # noqa: PLC0415  # most reports need none
 
-    cached = {dist_of(analysis.inventory.units[unit].path) for unit in analysis.evidence.uses}
+    cached = {analysis.inventory.units[unit].dist for unit in analysis.evidence.uses}
     return {root: break_down(analysis.usage, root, cached) for root in analysis.inventory.own_files}
 
 
@@ -145,7 +115,7 @@ def _detail(
     return detail_of(analysis.usage, analysis.names, root, breakdowns[root])
 
 
-def _picture(
+def _disk_map(
     analysis: Analysis, breakdowns: Mapping[int, Breakdown], packages: Sequence[PackageFigures]
 ) -> DiskMap:
     from .disk_map import build_disk_map  # noqa: PLC0415  # most reports draw none

@@ -242,7 +242,7 @@ def _environments(
             own_bytes = sum(by_unit[unit] for unit in analysis.usage.units_of_root[root])
             areas = [Area(AreaKind.OWN, own_bytes, environments=here)]
         areas.append(Area(AreaKind.OUTSIDE, places.get((here, False), 0), environments=here))
-        name = analysis.names.get(prefix, prefix)
+        name = analysis.name_of(prefix)
         yield Holder(HolderKind.ENVIRONMENT, name, _but_empty(areas))
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..analysis.symlinks import symlinks_through
 from ..analysis.verdicts import Verdict
+from ..filesystem import fs
 from ..filesystem.paths import is_one_of, is_within
 from ..metadata.conda_meta import CachedPackage
-from ..metadata.quarantine_names import Stage, dist_of, entry_of, home_of
-from ..scan.inventory import BLOCK_BYTES, TARBALL_SUFFIXES, RootKind, UnitKind
+from ..metadata.quarantine_names import Stage
+from ..scan.inventory import TARBALL_SUFFIXES, RootKind, UnitKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -28,14 +28,14 @@ class FileWitness:
     """A file of an environment that shows that a package is used.
 
     Attributes:
-        environment: Name of the environment.
+        name: Name of the environment.
         prefix: Its path.
         use: `hardlink`, `softlink`, or `record` for a file of `conda-meta`.
         path: Absolute path of the file.
 
     """
 
-    environment: str
+    name: str
     prefix: str
     use: str
     path: str
@@ -107,7 +107,7 @@ def find_packages(analysis: Analysis, wanted: str) -> list[int]:
     by_dist = [
         unit
         for unit in analysis.evidence.uses
-        if wanted in (dist_of(units[unit].path), os.path.basename(home_of(units[unit].path)))
+        if wanted in (units[unit].dist, os.path.basename(units[unit].home))
     ]
     return by_dist or [
         unit
@@ -125,12 +125,11 @@ def find_archives(analysis: Analysis, name: str) -> list[str]:
 
 def runs_holding(analysis: Analysis, wanted: str) -> list[str]:
     """Return the runs of `clean` that hold a package of this name or path."""
-    entries = [(unit.path, entry_of(unit.path)) for unit in analysis.inventory.units]
     return [
-        entry.run
-        for path, entry in entries
-        if entry is not None and entry.stage is Stage.HELD
-        if wanted in (path, home := home_of(path), dist_of(home), dist_of(home).rsplit("-", 2)[0])
+        unit.entry.run
+        for unit in analysis.inventory.units
+        if unit.entry is not None and unit.entry.stage is Stage.HELD
+        if wanted in (unit.path, unit.home, unit.dist, unit.dist.rsplit("-", 2)[0])
     ]
 
 
@@ -150,7 +149,8 @@ def package_at(analysis: Analysis, path: str) -> int | None:
 
 def explain_package(analysis: Analysis, unit: int) -> PackageExplanation:
     """Gather everything about a package; this looks through the environments that use it."""
-    path = analysis.inventory.units[unit].path
+    place = analysis.inventory.units[unit]
+    path = place.path
     package = analysis.evidence.package(unit)
     counts = {identity: count for _, identity, count in _links_below(path) if count > 1}
     links = _find_links(analysis.usage.roots_sharing_with(unit), analysis, counts)
@@ -164,12 +164,12 @@ def explain_package(analysis: Analysis, unit: int) -> PackageExplanation:
     against = analysis.evidence.against_copies(unit) if verdict is Verdict.RECORDED else []
     broken = [*soft, *(os.path.dirname(os.path.dirname(record.path)) for record in against)]
     return PackageExplanation(
-        name=os.path.basename(home_of(path)),
+        name=os.path.basename(place.home),
         path=path,
         verdict=verdict.value,
         reasons=(
             *(f"{record.path}: {record.reason}" for record in against),
-            *(doubt.reason for doubt in analysis.evidence.doubts(unit)),
+            *(doubt.reason for doubt in analysis.evidence.keep_reasons(unit)),
         ),
         size_bytes=analysis.usage.unique_by_unit[unit],
         freed_bytes=analysis.usage.exclusive([unit]),
@@ -178,13 +178,13 @@ def explain_package(analysis: Analysis, unit: int) -> PackageExplanation:
         witnesses=(
             *_hard_links(analysis, [path for paths in links.values() for path in paths]),
             *(
-                FileWitness(analysis.names.get(prefix, prefix), prefix, "softlink", symlink.path)
+                FileWitness(analysis.name_of(prefix), prefix, "softlink", symlink.path)
                 for prefix, symlink in zip(soft, softlinks, strict=True)
             ),
             *_records(analysis, unit),
         ),
         linked_outside=tuple(linked_outside),
-        would_break=tuple(dict.fromkeys(analysis.names.get(prefix, prefix) for prefix in broken)),
+        would_break=tuple(dict.fromkeys(analysis.name_of(prefix) for prefix in broken)),
     )
 
 
@@ -195,19 +195,19 @@ def explain_file(analysis: Analysis, path: str) -> FileExplanation:
         OSError: There is no such file, or it cannot be looked at.
 
     """
-    status = os.lstat(path)
-    identity = (status.st_dev, status.st_ino)
+    status = fs.status(path)
+    identity = status.identity
     every_root = range(len(analysis.inventory.roots))
     links = _find_links(every_root, analysis, {identity}).get(identity, [])
-    leads_to = os.path.realpath(path) if stat.S_ISLNK(status.st_mode) else None
+    leads_to = os.path.realpath(path) if status.is_symlink else None
     places = links if leads_to is None else [*links, leads_to]
     found = dict.fromkeys(package_at(analysis, place) for place in places)
-    disk_bytes = status.st_blocks * BLOCK_BYTES
+    disk_bytes = status.disk_bytes
     return FileExplanation(
         path=path,
         size_bytes=disk_bytes,
-        freed_bytes=disk_bytes if status.st_nlink == 1 else 0,
-        link_count=status.st_nlink,
+        freed_bytes=disk_bytes if status.link_count == 1 else 0,
+        link_count=status.link_count,
         links=tuple(sorted(links)),
         leads_to=leads_to,
         packages=tuple(analysis.inventory.units[unit].path for unit in found if unit is not None),
@@ -232,16 +232,16 @@ def _hard_links(analysis: Analysis, paths: Iterable[str]) -> Iterator[FileWitnes
         if any(is_within(path, cache) for cache in caches):
             continue
         prefix = next(prefix for prefix in innermost_first if is_within(path, prefix))
-        yield FileWitness(analysis.names.get(prefix, prefix), prefix, "hardlink", path)
+        yield FileWitness(analysis.name_of(prefix), prefix, "hardlink", path)
 
 
 def _records(analysis: Analysis, unit: int) -> Iterator[FileWitness]:
-    record = f"{dist_of(analysis.inventory.units[unit].path)}.json"
+    record = f"{analysis.inventory.units[unit].dist}.json"
     for root, names in analysis.inventory.records.items():
         if record in names:
             prefix = _path(analysis, root)
             path = os.path.join(prefix, "conda-meta", record)
-            yield FileWitness(analysis.names.get(prefix, prefix), prefix, "record", path)
+            yield FileWitness(analysis.name_of(prefix), prefix, "record", path)
 
 
 def _path(analysis: Analysis, root: int) -> str:
@@ -253,9 +253,9 @@ def _find_links(
 ) -> dict[Identity, list[str]]:
     """Return the paths at which some inodes are found below some roots, each once."""
     found: dict[Identity, dict[str, None]] = {}
-    numbers, apart = {number for _, number in wanted}, analysis.inventory.identities()
+    numbers, special_inodes = {number for _, number in wanted}, analysis.inventory.identities()
     for root in roots:
-        for path, identity, _ in _links_below(_path(analysis, root), numbers, apart):
+        for path, identity, _ in _links_below(_path(analysis, root), numbers, special_inodes):
             if identity in wanted:
                 found.setdefault(identity, {})[path] = None
     return {identity: list(paths) for identity, paths in found.items()}
@@ -264,14 +264,14 @@ def _find_links(
 def _links_below(
     directory: str,
     inodes: Collection[int] | None = None,
-    apart: Collection[Identity] = (),
+    special_inodes: Collection[Identity] = (),
 ) -> Iterator[tuple[str, Identity, int]]:
     """Yield path, identity and link count of each file below a directory.
 
     Args:
         directory: Absolute path.
         inodes: The numbers of the inodes that matter; all where not given.
-        apart: Directories that are not entered.
+        special_inodes: Directories that are not entered.
 
     """
     waiting = [directory]
@@ -283,8 +283,10 @@ def _links_below(
             continue
         for entry in listed:
             if entry.is_dir(follow_symlinks=False):
-                waiting += [] if apart and is_one_of(entry.path, apart) else [entry.path]
+                waiting += (
+                    [] if special_inodes and is_one_of(entry.path, special_inodes) else [entry.path]
+                )
             elif inodes is None or entry.inode() in inodes:
                 with contextlib.suppress(OSError):
-                    status = os.lstat(entry.path)
-                    yield entry.path, (status.st_dev, status.st_ino), status.st_nlink
+                    status = fs.status(entry.path)
+                    yield entry.path, status.identity, status.link_count

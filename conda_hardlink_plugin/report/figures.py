@@ -1,6 +1,6 @@
 """What each root costs: the figures of environments, caches and filesystems, and the totals.
 
-Bytes are disk usage (`st_blocks * 512`), or apparent size (`st_size`) where that was asked for.
+Bytes are disk usage, or apparent size where that was asked for.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def environment_figures(
         softlinks = analysis.softlinks.get(root, EnvironmentSymlinks())
         breakdown = breakdowns.get(root)
         yield EnvironmentFigures(
-            name=analysis.names.get(prefix, prefix),
+            name=analysis.name_of(prefix),
             prefix=prefix,
             size_bytes=size_bytes,
             shared_bytes=size_bytes - exclusive_bytes,

@@ -8,17 +8,15 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from ..exceptions import HardlinksError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_SCHEMA_VERSION = 1  # of the reports; a field that is added does not change it
+_SCHEMA_VERSION = 1  # of the reports, as `render.json` writes it
 _MOST = 2**63  # bytes and inodes of a filesystem are fewer
 _MEASURES = ("disk", "apparent")
 _HINT = "give what `conda hardlinks report --json` prints"
-
-
-class NotAReportError(ValueError):
-    """A text is no report, or one of another version; says what it is in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +98,32 @@ class MachineReport:
     trees: tuple[tuple[str, int, int], ...]
 
 
-def read_report(text: str) -> MachineReport:
+def read_report(name: str, text: str) -> MachineReport:
     """Return the report that `conda hardlinks report --json` has printed.
 
+    Args:
+        name: What it is called in messages, such as its file.
+        text: The report.
+
     Raises:
-        NotAReportError: It is none.
+        HardlinksError: It is not a report.
 
     """
     try:
         report = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise NotAReportError(f"it is no JSON: {_HINT}") from error
+        raise HardlinksError(f"{name} is not valid JSON: {_HINT}.") from error
     if not isinstance(report, dict) or "schema_version" not in report:
-        raise NotAReportError(f"it is no report: {_HINT}")
+        raise HardlinksError(f"{name} is not a report: {_HINT}.")
     if report["schema_version"] != _SCHEMA_VERSION:
-        raise NotAReportError(
-            f"it is a report of version {report['schema_version']!r}, and this program knows"
-            f" version {_SCHEMA_VERSION}: use the same version everywhere"
+        raise HardlinksError(
+            f"{name} is a report of version {report['schema_version']!r}, and this program knows"
+            f" version {_SCHEMA_VERSION}: use the same version everywhere."
         )
     try:
         return _machine(report)
     except (KeyError, TypeError, ValueError) as error:
-        raise NotAReportError(f"it is no whole report: {_HINT}") from error
+        raise HardlinksError(f"{name} is not a complete report: {_HINT}.") from error
 
 
 def add_up(reports: Mapping[str, MachineReport]) -> MergedReport:
@@ -131,14 +133,14 @@ def add_up(reports: Mapping[str, MachineReport]) -> MergedReport:
         reports: The path of the file of each, and the report.
 
     Raises:
-        NotAReportError: Not all of them count the same.
+        HardlinksError: Not all of them count the same.
 
     """
     measures = {report.measure for report in reports.values()}
     if len(measures) > 1:
-        raise NotAReportError(
-            "some of these reports were made with --apparent-size and some without: that cannot be"
-            " added up"
+        raise HardlinksError(
+            "Some of these reports were made with --apparent-size and some without: they cannot be"
+            " added up."
         )
     names = _names_of(list(reports))
     machines = [

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..analysis.usage import Measure
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..analysis.usage import Measure
     from ..filesystem.problems import PathProblem
     from ..scan.inventory import Reading
     from .disk_map import DiskMap
@@ -139,7 +138,7 @@ class DeviceFigures:
     """A filesystem that holds some of the trees.
 
     Attributes:
-        device: Its `st_dev`.
+        device: Its number.
         filesystem: Its type, `""` where unknown.
         on_disk_bytes: Unique usage of all trees on it.
         roots: The caches and prefixes on it.
@@ -210,7 +209,6 @@ class Report:
 class Request:
     """What a report is to say beyond its tables; environments are given by prefix."""
 
-    measure: Measure = Measure.DISK
     packages: bool = False
     causes: bool = False
     du: bool = False

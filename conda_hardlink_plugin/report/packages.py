@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from ..analysis.verdicts import PackageUser, Verdict
-from ..metadata.quarantine_names import home_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,17 +46,12 @@ def package_figures(analysis: Analysis) -> Iterator[PackageFigures]:
     units = analysis.inventory.units
     uses = analysis.evidence.uses
     for unit in analysis.packages:
-        use, path, verdict = uses[unit], units[unit].path, analysis.evidence.verdict(unit)
-        users = (
-            PackageUser(analysis.names.get(prefix, prefix), prefix, use.environments[root].value)
-            for root in sorted(use.environments)
-            for prefix in [analysis.inventory.roots[root].path]
-        )
+        use, verdict = uses[unit], analysis.evidence.verdict(unit)
         yield PackageFigures(
-            name=os.path.basename(home_of(path)),
-            path=home_of(path),
+            name=os.path.basename(units[unit].home),
+            path=units[unit].home,
             size_bytes=sizes[unit],
-            environments=tuple(users),
+            environments=analysis.users_of(unit),
             used_outside=use.outside,
             verdict=verdict.value,
             unused=verdict is Verdict.UNUSED,

@@ -6,16 +6,16 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..analysis.analysis import is_on_other_filesystem
+from ..analysis.analysis import Analysis, is_on_other_filesystem
 from ..filesystem.mounts import OVERLAYS, REFLINK_FILESYSTEMS
 from ..filesystem.problems import PathProblem
-from ..formatting import count
+from ..formatting import count, listed
 from ..metadata.conda_meta import Record, read_record
-from ..metadata.quarantine_names import Stage, dist_of, entry_of
+from ..metadata.quarantine_names import Stage
 from ..scan.inventory import ProblemKind, UnitKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..analysis.symlinks import EnvironmentSymlinks
     from ..analysis.usage import Usage
@@ -26,8 +26,8 @@ _NAMES_IN_A_SENTENCE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Notes:
-    """What to say beside the figures.
+class Warnings:
+    """What makes figures bounds, or needs a word beside them.
 
     Attributes:
         unreadable: What below the roots could not be read; it is not in the figures.
@@ -39,48 +39,26 @@ class Notes:
     warnings: tuple[str, ...]
 
 
-def find_notes(
-    inventory: Inventory,
-    usage: Usage,
-    softlinks: Mapping[int, EnvironmentSymlinks],
-    evidence: Evidence,
-    names: Mapping[str, str],
-    filesystems: Sequence[str],
-    *,
-    unreachable: Sequence[PathProblem] = (),
-    unreachable_caches: Sequence[PathProblem] = (),
-    unsearched: Sequence[PathProblem] = (),
-) -> Notes:
-    """Say what makes the figures bounds, and what was found that needs a word.
-
-    Args:
-        inventory: What the scan found.
-        usage: Its arithmetic.
-        softlinks: What `softlinks.follow_softlinks` found.
-        evidence: The verdict on each extracted package.
-        names: Prefix to the name of the environment.
-        filesystems: The filesystem type of each root, `""` where unknown.
-        unreachable: Environments that are listed and could not be scanned.
-        unreachable_caches: Package caches that are listed and could not be scanned.
-        unsearched: Folders that could not be looked through for environments.
-
-    """
+def find_warnings(analysis: Analysis) -> Warnings:
+    """Say what makes the figures bounds, and what was found that needs a word."""
+    inventory, observations = analysis.inventory, analysis.observations
     by_kind: dict[ProblemKind, list[PathProblem]] = {kind: [] for kind in ProblemKind}
     for problem in inventory.problems:
         by_kind[problem.kind].append(PathProblem(problem.path, problem.reason))
     unreadable = by_kind[ProblemKind.UNREADABLE]
+    hidden = bool(unreadable or observations.unreachable or observations.unreachable_caches)
     warnings = [
         *_incomplete(unreadable, by_kind[ProblemKind.VANISHED], by_kind[ProblemKind.REPEATED]),
-        *_unsearched(unsearched),
-        *_changed(usage),
-        *_outside(usage, hidden=bool(unreadable or unreachable or unreachable_caches)),
-        *_uncertain(evidence),
+        *_unsearched(observations.unsearched),
+        *_changed(analysis.usage),
+        *_outside(analysis.usage, hidden=hidden),
+        *_uncertain(analysis.evidence),
         *_quarantined(inventory),
-        *_copies(inventory, evidence.uses, names),
-        *_softlinked(inventory, softlinks, names),
-        *_filesystems(filesystems),
+        *_copies(inventory, analysis.evidence.uses, analysis.names),
+        *_softlinked(inventory, analysis.softlinks, analysis.names),
+        *_filesystems(analysis.filesystems),
     ]
-    return Notes(tuple(unreadable), tuple(warnings))
+    return Warnings(tuple(unreadable), tuple(warnings))
 
 
 def _incomplete(
@@ -148,10 +126,9 @@ def _uncertain(evidence: Evidence) -> Iterator[str]:
 def _quarantined(inventory: Inventory) -> Iterator[str]:
     """Say that an earlier run of clean was interrupted."""
     entries = [
-        entry
+        unit.entry
         for unit in inventory.units
-        if unit.kind in (UnitKind.PACKAGE, UnitKind.QUARANTINED)
-        and (entry := entry_of(unit.path)) is not None
+        if unit.kind in (UnitKind.PACKAGE, UnitKind.QUARANTINED) and unit.entry is not None
     ]
     waiting = sum(entry.stage is not Stage.HELD for entry in entries)
     if waiting:
@@ -174,13 +151,13 @@ def _copies(
             (claimed if asked_for else others).append(names.get(place.path, place.path))
     if claimed:
         yield (
-            f"{_some(claimed)}: packages of a cache on another filesystem. conda says hard link;"
-            " these are copies."
+            f"{listed(claimed, _NAMES_IN_A_SENTENCE)}: packages of a cache on another filesystem."
+            " conda says hard link; these are copies."
         )
     if others:
         yield (
-            f"{_some(others)}: packages of a cache on another filesystem, from where nothing can be"
-            " hard-linked."
+            f"{listed(others, _NAMES_IN_A_SENTENCE)}: packages of a cache on another filesystem,"
+            " from where nothing can be hard-linked."
         )
 
 
@@ -194,10 +171,10 @@ def _from_other_filesystem(
     for index in uses:
         unit = inventory.units[index]
         cache_device = inventory.root_devices[unit.root]
-        (here if cache_device == device else elsewhere).add(dist_of(unit.path))
+        (here if cache_device == device else elsewhere).add(unit.dist)
     recorded = {name.removesuffix(".json") for name in inventory.records.get(root, ())}
-    apart = is_on_other_filesystem(inventory, root)
-    return recorded if apart else recorded & (elsewhere - here)
+    special_inodes = is_on_other_filesystem(inventory, root)
+    return recorded if special_inodes else recorded & (elsewhere - here)
 
 
 def _claims_hard_links(prefix: str, dist: str) -> bool:
@@ -210,7 +187,7 @@ def _softlinked(
 ) -> Iterator[str]:
     paths = [inventory.roots[root].path for root, found in softlinks.items() if found.links]
     if paths:
-        shown = _some(names.get(path, path) for path in paths)
+        shown = listed([names.get(path, path) for path in paths], _NAMES_IN_A_SENTENCE)
         yield (
             f"{shown}: softlinked into a package cache. `conda clean --packages` may not see that"
             " and would break it."
@@ -244,10 +221,3 @@ def _filesystems(filesystems: Sequence[str]) -> Iterator[str]:
             f"{', '.join(reflinks)}: blocks that files share by reflink are not visible here and"
             " are counted for each of them: what is freed may be less."
         )
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    shown = ", ".join(listed[:_NAMES_IN_A_SENTENCE])
-    more = len(listed) - _NAMES_IN_A_SENTENCE
-    return f"{shown} and {more} more" if more > 0 else shown

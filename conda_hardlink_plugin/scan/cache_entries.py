@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
-import stat
 from typing import TYPE_CHECKING
 
+from ..filesystem import fs
 from ..metadata.quarantine_names import QUARANTINE, QuarantineEntry, Stage
 from .inventory import PARTIAL_SUFFIXES, TARBALL_SUFFIXES, UnitKind
 
 if TYPE_CHECKING:
+    from ..filesystem.protocol import Handle
     from .open_directory import OpenDirectory
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -20,17 +20,17 @@ _UNFINISHED = "."  # rattler extracts to such a name and renames
 _TRASH = re.compile(r".*\.(c~|trash|(conda|mamba)_trash(_\d+)?)", re.DOTALL)
 
 
-def kind_of_directory(parent: OpenDirectory, name: str, descriptor: int) -> UnitKind:
+def kind_of_directory(parent: OpenDirectory, name: str, handle: Handle) -> UnitKind:
     """Return what a directory in a cache, outside packages, is."""
     if _is_quarantine(parent):
         entry = QuarantineEntry.of_name(name)
         if entry is not None:
             moving = entry.stage is Stage.MOVING and not _TRASH.fullmatch(entry.relative)
-            is_package = moving and _is_package(descriptor)
+            is_package = moving and _is_package(handle)
             return UnitKind.PACKAGE if is_package else UnitKind.QUARANTINED
     if _TRASH.fullmatch(name):
         return UnitKind.TRASH
-    is_package = not name.startswith(_UNFINISHED) and _is_package(descriptor)
+    is_package = not name.startswith(_UNFINISHED) and _is_package(handle)
     return UnitKind.PACKAGE if is_package else UnitKind.OTHER
 
 
@@ -48,13 +48,13 @@ def _is_quarantine(place: OpenDirectory) -> bool:
     return place.name == QUARANTINE and place.parent is not None and place.parent.parent is None
 
 
-def _is_package(descriptor: int) -> bool:
+def _is_package(handle: Handle) -> bool:
     """Tell whether the open directory is an extracted package (has `info/index.json`).
 
     Where that cannot be told it is taken for one, so that nothing in it is judged by itself.
     """
     try:
-        status = os.stat("info/index.json", dir_fd=descriptor, follow_symlinks=False)
+        status = fs.status_at("info/index.json", handle)
     except OSError as error:
         return error.errno not in _NOT_THERE
-    return stat.S_ISREG(status.st_mode)
+    return status.is_regular

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from ..filesystem import fs
 from ..filesystem.paths import is_within
 from ..filesystem.problems import GONE
 from ..filesystem.symlink_text import escapes
 from .inode_table import InodeTable, Rows, State, States, Step
 from .inventory import (
-    BLOCK_BYTES,
     OwnFile,
     PrivateSums,
     Problem,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from ..filesystem.protocol import FileStatus, Handle
     from .index.page import Row
 
 
@@ -58,7 +58,7 @@ class Findings:
         links: Entries counted in each root.
         identities: Device and inode of each root that was opened.
         units: Units of the roots, as far as they were met.
-        private: (unit, `st_dev`) to the sums of its single-link inodes.
+        private: (unit, device) to the sums of its single-link inodes.
         states: What the numbers in `Rows` mean; their units are indexes into `units`.
         listed: The inodes with several links on each device, symbolic links apart.
         symbolic: The symbolic links with several links on each device.
@@ -184,9 +184,9 @@ class Collector:
         """Note that another root lies in a unit."""
         self._holding.add(unit)
 
-    def note_root(self, status: os.stat_result) -> None:
-        """Note what the current root is, from its `stat`."""
-        self._identities[self.root] = (status.st_dev, status.st_ino)
+    def note_root(self, status: FileStatus) -> None:
+        """Note what the current root is, from what is known of it."""
+        self._identities[self.root] = status.identity
 
     def _leads_inside(self, directory: str, target: str) -> bool:
         """Tell whether a symbolic link leads into a root inside the current one, by its text."""
@@ -200,8 +200,8 @@ class Collector:
         unit: int,
         directory: str,
         name: str,
-        descriptor: int,
-        status: os.stat_result,
+        handle: Handle,
+        status: FileStatus,
         *,
         mounts: int = 0,
     ) -> None:
@@ -211,45 +211,45 @@ class Collector:
             unit: What it belongs to.
             directory: Absolute path of its directory.
             name: Its name there.
-            descriptor: Opens the directory.
-            status: Its `lstat`.
+            handle: Opens the directory.
+            status: What is known of it.
             mounts: How often the file is mounted over another one: each mount is one more place
                 where it is found, as a link is.
 
         """
         self.links[self.root] += 1
-        is_symlink = stat.S_ISLNK(status.st_mode)
+        is_symlink = status.is_symlink
         if is_symlink and not self.in_cache:
-            self._note_symlink(directory, name, descriptor)
+            self._note_symlink(directory, name, handle)
         table = None
-        link_count = status.st_nlink + mounts
+        link_count = status.link_count + mounts
         if link_count <= 1:  # some filesystems say 0
-            sums = self.sums(unit, status.st_dev)
-            sums.disk_bytes += status.st_blocks * BLOCK_BYTES
-            sums.apparent_bytes += status.st_size
+            sums = self.sums(unit, status.device)
+            sums.disk_bytes += status.disk_bytes
+            sums.apparent_bytes += status.size_bytes
             sums.inodes += 1
         else:
-            table = self._table_of(status.st_dev, is_symlink=is_symlink)
-            disk_bytes = status.st_blocks * BLOCK_BYTES
-            row = (status.st_ino, link_count, disk_bytes, status.st_size)
+            table = self._table_of(status.device, is_symlink=is_symlink)
+            disk_bytes = status.disk_bytes
+            row = (status.inode, link_count, disk_bytes, status.size_bytes)
             if not table.add(*row, self.step_in(unit)):
                 return
         if self.keeps_own:
             relative = f"{directory}/{name}"[len(self.roots[self.root].path) + 1 :]
-            disk_bytes = status.st_blocks * BLOCK_BYTES
-            file = OwnFile(relative, disk_bytes, status.st_size, is_symlink)
-            identity = None if table is None else (status.st_dev, status.st_ino)
+            disk_bytes = status.disk_bytes
+            file = OwnFile(relative, disk_bytes, status.size_bytes, is_symlink)
+            identity = None if table is None else status.identity
             self._own_files[self.root].append(NotedFile(file, identity, is_symlink, link_count))
 
-    def add_directory(self, unit: int, status: os.stat_result) -> None:
-        """Count a directory itself, from its `stat`."""
-        sums = self.sums(unit, status.st_dev)
-        disk_bytes = status.st_blocks * BLOCK_BYTES
+    def add_directory(self, unit: int, status: FileStatus) -> None:
+        """Count a directory itself, from what is known of it."""
+        sums = self.sums(unit, status.device)
+        disk_bytes = status.disk_bytes
         sums.disk_bytes += disk_bytes
-        sums.apparent_bytes += status.st_size
+        sums.apparent_bytes += status.size_bytes
         sums.inodes += 1
         sums.directory_disk_bytes += disk_bytes
-        sums.directory_apparent_bytes += status.st_size
+        sums.directory_apparent_bytes += status.size_bytes
         self.links[self.root] += 1
 
     def add_unit(self, kind: UnitKind, path: str) -> int:
@@ -302,11 +302,11 @@ class Collector:
         self.meet_device(device)
         return (self._symbolic if is_symlink else self.listed)[device]
 
-    def _note_symlink(self, directory: str, name: str, descriptor: int) -> None:
+    def _note_symlink(self, directory: str, name: str, handle: Handle) -> None:
         """Note a symbolic link of an environment."""
         path = f"{directory}/{name}"
         try:
-            target = os.readlink(name, dir_fd=descriptor)
+            target = fs.read_link_at(name, handle)
         except OSError as error:
             self.add_problem(path, error)
         else:
@@ -330,9 +330,9 @@ class Collector:
         """
         step = self.step_in(unit)
         tables = [self._table_of(device, is_symlink=is_symlink) for is_symlink in (False, True)]
-        for number, link_count, blocks, apparent_bytes, is_symlink in rows:
+        for number, link_count, disk_bytes, apparent_bytes, is_symlink in rows:
             table = tables[is_symlink]
-            table.add(number, link_count, blocks * BLOCK_BYTES, apparent_bytes, step)
+            table.add(number, link_count, disk_bytes, apparent_bytes, step)
 
     def add_known(self, unit: int, device: int, linked: Iterable[int]) -> None:
         """Count links to inodes that have been met.

@@ -110,15 +110,15 @@ class _Combination:
                 private.setdefault((units[unit], device_of[device]), PrivateSums()).add(sums)
         return private
 
-    def _add_groups(self, device: int, st_dev: int, *, is_symlink: bool) -> None:
+    def _add_groups(self, device: int, device_number: int, *, is_symlink: bool) -> None:
         """Add the inodes of a device."""
         holders = [
             (rows, _StatesOfPart(part.states, units))
             for part, units in zip(self.parts, self.unit_maps, strict=True)
-            if (rows := (part.symbolic if is_symlink else part.listed).get(st_dev))
+            if (rows := (part.symbolic if is_symlink else part.listed).get(device_number))
         ]
         parts = [part for _, part in holders]
-        own = self.multi_link_own[is_symlink, st_dev] = {}
+        own = self.multi_link_own[is_symlink, device_number] = {}
         for inodes, columns in _blocks([rows for rows, _ in holders]):
             for places, state in self._add_alike(device, inodes, columns, parts):
                 if self.scan_roots.detailed:

@@ -89,9 +89,9 @@ class Inodes:
 
     Attributes:
         numbers: Inode numbers, each once.
-        link_counts: `st_nlink`.
-        disk_bytes: `st_blocks * 512`.
-        apparent_bytes: `st_size`.
+        link_counts: Link counts.
+        disk_bytes: Allocated bytes.
+        apparent_bytes: Length.
 
     """
 
@@ -137,9 +137,9 @@ class InodeTable:
     Attributes:
         states: Inode number to the number of its state. First come those that were met before
             others were told, then those, then those that were met afterwards.
-        disk_bytes: `st_blocks * 512` of those that were met and not told.
-        apparent_bytes: `st_size`, likewise.
-        link_counts: `st_nlink` when the inode was first met, likewise.
+        disk_bytes: Allocated bytes of those that were met and not told.
+        apparent_bytes: Length, likewise.
+        link_counts: Link count when the inode was first met, likewise.
 
     """
 

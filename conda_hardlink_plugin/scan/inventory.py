@@ -6,10 +6,11 @@ groups that lie in the same places. Neither is kept one by one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
+from ..metadata.quarantine_names import QuarantineEntry, dist_of, entry_of, home_of
+
 TARBALL_SUFFIXES = (".conda", ".tar.bz2")
 PARTIAL_SUFFIXES = tuple(  # of downloads that were not finished, in conda of these years
     tarball + partial for tarball in TARBALL_SUFFIXES for partial in (".partial", ".part")
@@ -61,12 +62,26 @@ class Unit:
         kind: What it is.
         root: Index into `Inventory.roots`.
         path: Absolute path; of the cache itself for `UnitKind.OTHER`.
+        entry: What its name in the quarantine says; `None` outside.
+        home: Absolute path of where it belongs: where it was before it was moved aside.
+        dist: `NAME-VERSION-BUILD` of an extracted package, by the name of its directory.
 
     """
 
     kind: UnitKind
     root: int
     path: str
+    entry: QuarantineEntry | None = field(init=False, compare=False, repr=False)
+    home: str = field(init=False, compare=False, repr=False)
+    dist: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read its names once."""
+        entry = entry_of(self.path)
+        home = self.path if entry is None else home_of(self.path)
+        object.__setattr__(self, "entry", entry)
+        object.__setattr__(self, "home", home)
+        object.__setattr__(self, "dist", dist_of(home))
 
 
 @dataclass(slots=True)
@@ -74,8 +89,8 @@ class PrivateSums:
     """Sums over the inodes with a single link, directories included, for one unit on one device.
 
     Attributes:
-        disk_bytes: `st_blocks * 512`.
-        apparent_bytes: `st_size`.
+        disk_bytes: Allocated bytes.
+        apparent_bytes: Length.
         inodes: How many, directories included.
         directory_disk_bytes: The part of `disk_bytes` that directories hold.
         directory_apparent_bytes: The part of `apparent_bytes` that directories hold.
@@ -123,8 +138,8 @@ class GroupSums:
 
     Attributes:
         inodes: How many.
-        disk_bytes: `st_blocks * 512`, each inode once.
-        apparent_bytes: `st_size`, each inode once.
+        disk_bytes: Allocated bytes, each inode once.
+        apparent_bytes: Length, each inode once.
         outside_links: Links that the scan did not see.
 
     """
@@ -141,8 +156,8 @@ class OwnFile:
 
     Attributes:
         path: Relative to the root, `/` between components.
-        disk_bytes: `st_blocks * 512`.
-        apparent_bytes: `st_size`.
+        disk_bytes: Allocated bytes.
+        apparent_bytes: Length.
         is_symlink: It is a symbolic link.
 
     """
@@ -242,7 +257,7 @@ class Inventory:
         units: Environments, packages, tarballs and the rest of each cache.
         private: (unit, device index) to the sums of single-link inodes.
         groups: The inodes with several links.
-        devices: `st_dev` of every device met.
+        devices: Number of every device met.
         records: For each environment (by root index) the names of the files in `conda-meta`.
         symlinks: Symbolic links that may lead out of their environment.
         holding: Units that other roots lie in: removing them would remove those.

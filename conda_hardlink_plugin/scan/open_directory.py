@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ..filesystem import fs
+
 if TYPE_CHECKING:
     from .inventory import PrivateSums
 
-OPEN_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-OPEN_CHILD = OPEN_ROOT | getattr(os, "O_NOFOLLOW", 0)
 _MAX_OPEN_DIRECTORIES = 200
-_MAX_RELATIVE_BYTES = 3500  # with two more names of at most 255 bytes still below PATH_MAX
+_NAME_BYTES = 255  # NAME_MAX
+_MAX_RELATIVE_BYTES = fs.path_limit_bytes - 2 * _NAME_BYTES - 86
 
 
 class OpenDirectory:
     """A directory whose own directories are still to be read.
 
     Attributes:
-        descriptor: Opens the directory itself while `relative` is empty. So deep down that keeping
-            every level open would exhaust the descriptors it is borrowed from an ancestor, below
+        handle: Opens the directory itself while `relative` is empty. So deep down that keeping
+            every level open would exhaust the handles it is borrowed from an ancestor, below
             which `relative` leads here; as far as a path may be long.
         unit: The unit that its content belongs to.
         identity: Its device and inode.
@@ -27,18 +28,18 @@ class OpenDirectory:
         name: Its name there; a root's path.
         inside: The path from the root to here, ending in `/`; empty for the root, and `None` so
             deep down that no path leads here.
-        relative: The path from `descriptor` to here, ending in `/`; empty for the directory itself.
+        relative: The path from `handle` to here, ending in `/`; empty for the directory itself.
         sums: Where its single-link inodes are added up.
         plain: Its entries' inode numbers are trusted, and it does not belong to the part of a
             cache in which packages are still looked for.
         children: Names of the directories in it that are still to be read.
-        users: How many need its descriptor: those that borrow it, and threads that open a
+        users: How many need its handle: those that borrow it, and threads that open a
             directory in it.
 
     """
 
     __slots__ = (
-        "_lender", "children", "descriptor", "identity", "inside", "name", "parent", "plain",
+        "_lender", "children", "handle", "identity", "inside", "name", "parent", "plain",
         "relative", "sums", "unit", "users",
     )  # fmt: skip
 
@@ -53,7 +54,7 @@ class OpenDirectory:
         *,
         plain: bool,
     ) -> None:
-        """Note a directory; who opened it sets the descriptor."""
+        """Note a directory; who opened it sets the handle."""
         self.parent = parent
         self.name = name
         self.unit = unit
@@ -61,7 +62,7 @@ class OpenDirectory:
         self.identity = identity
         self.children = children
         self.plain = plain
-        self.descriptor = -1
+        self.handle = -1
         self.inside: str | None = "" if parent is None else parent.inside_of(name)
         self.relative = ""
         self.users = 0
@@ -73,7 +74,7 @@ class OpenDirectory:
         return "/".join(self._names())
 
     @property
-    def way(self) -> tuple[str, ...]:
+    def path_parts(self) -> tuple[str, ...]:
         """The names that lead from the root to the directory."""
         return tuple(self._names()[1:])
 
@@ -92,27 +93,27 @@ class OpenDirectory:
             return None
         return f"{self.inside}{name}/"
 
-    def may_lend_descriptor(self) -> bool:
-        """Tell whether a path from the descriptor through here is not too long yet."""
+    def may_lend_handle(self) -> bool:
+        """Tell whether a path from the handle through here is not too long yet."""
         return len(os.fsencode(self.relative)) <= _MAX_RELATIVE_BYTES
 
-    def borrow_descriptor(self, ancestor: OpenDirectory) -> None:
+    def borrow_handle(self, ancestor: OpenDirectory) -> None:
         """Close the directory, and reach it from an ancestor from now on."""
-        os.close(self.descriptor)
-        self.descriptor = ancestor.descriptor
+        fs.close(self.handle)
+        self.handle = ancestor.handle
         self.relative = f"{ancestor.relative}{self.name}/"
         self._lender = ancestor
         ancestor.users += 1
 
     def close(self) -> None:
-        """Close the descriptor, or give it back if it is borrowed."""
+        """Close the handle, or give it back if it is borrowed."""
         if self._lender is None:
-            os.close(self.descriptor)
+            fs.close(self.handle)
         else:
             self._lender.users -= 1
 
 
 def open_directories_allowed() -> int:
     """Return how many directories may be kept open: a part of what the process is allowed."""
-    allowed = os.sysconf("SC_OPEN_MAX")  # negative where there is no limit
-    return min(_MAX_OPEN_DIRECTORIES, allowed // 4) if allowed > 0 else _MAX_OPEN_DIRECTORIES
+    allowed = fs.most_open_directories()
+    return min(_MAX_OPEN_DIRECTORIES, allowed // 4) if allowed else _MAX_OPEN_DIRECTORIES

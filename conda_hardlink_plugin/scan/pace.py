@@ -190,7 +190,7 @@ class _Threads:
     def read_later(self, place: OpenDirectory, name: str, listing: Listing | OSError) -> None:
         """Leave a directory, and all others, to be read without threads."""
         if not isinstance(listing, OSError):
-            os.close(listing.descriptor)
+            os.close(listing.handle)
         place.children.append(name)
         self.end = 0
         self.walker.pace.forbid()

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .index.page import NEXT, facts_of_directory, pack_name
-from .inventory import BLOCK_BYTES
+from ..filesystem import fs
+from ..filesystem.linux import BLOCK_BYTES, as_status, directory_facts
+from .index.page import NEXT, pack_directory, pack_name
 from .listing import UntrustedDeviceError
-from .open_directory import OPEN_CHILD, OpenDirectory
+from .open_directory import OpenDirectory
 
 if TYPE_CHECKING:
     from .walker import Walker
@@ -25,7 +26,7 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
     It stops when so many directories as `end` were read in all. Where a listing's numbers may not
     be taken as they are, `Walk.read_apart` does it slowly.
     """
-    collector, apart, stack = walker.collector, walker.apart, walker.stack
+    collector, special_inodes, stack = walker.collector, walker.special_inodes, walker.stack
     unit, sums = stack[-1].unit, stack[-1].sums
     table = collector.listed[stack[-1].identity[0]]
     states, step = table.states, collector.step_in(unit)
@@ -51,15 +52,15 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
             device = parent.identity[0] if parent.plain else None
             name = parent.children.pop()
             try:
-                descriptor = os.open(parent.relative + name, OPEN_CHILD, dir_fd=parent.descriptor)
+                descriptor = fs.open_directory(parent.relative + name, parent.handle)
             except OSError as error:
                 walker.add_unopened(parent, name, error)
                 continue
             children: list[str] = []
             try:
                 status = os.fstat(descriptor)
-                if status.st_dev != device or status.st_ino in apart:
-                    place = walker.read_apart(parent, name, unit, descriptor, status)
+                if status.st_dev != device or status.st_ino in special_inodes:
+                    place = walker.read_apart(parent, name, unit, descriptor, as_status(status))
                     walker.enter(place, descriptor)
                     draft = walker.draft(unit, own_device)  # others may have had to be written
                     noting = draft is not None
@@ -73,9 +74,9 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                     draft, noting = None, False
                 elif draft is not None and parent.inside is not None:
                     add_known, add_name = draft.linked.append, draft.names.append
-                    analysis = draft.name_facts
+                    facts = draft.name_facts
                     draft.directories.append(parent.inside + name)
-                    draft.directory_facts += facts_of_directory(status)
+                    draft.directory_facts += pack_directory(directory_facts(status))
                     add_name(NEXT)
                 with os.scandir(descriptor) as entries:
                     for entry in entries:
@@ -104,10 +105,14 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                         )  # fmt: skip
                         if noting:
                             add_name(entry.name)
-                            analysis += pack_name(number, link_count, file_size, file_blocks)
+                            facts += pack_name(
+                                number, link_count, file_size, file_blocks * BLOCK_BYTES
+                            )
                         if keeps_own or entry.is_symlink():
                             path = f"{parent.path}/{name}"
-                            collector.add_file(unit, path, entry.name, descriptor, status)
+                            collector.add_file(
+                                unit, path, entry.name, descriptor, as_status(status)
+                            )
                             if draft is not None and entry.is_symlink():
                                 draft.symbolic.add(number)
                         elif link_count > 1:

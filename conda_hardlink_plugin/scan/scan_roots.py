@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..filesystem import fs
 from ..filesystem.mounts import SUBVOLUME_FILESYSTEMS, MountTable, is_in_user_space
 from ..filesystem.paths import is_within, real_path
 from ..filesystem.problems import GONE
@@ -15,7 +16,8 @@ from .inventory import Root, RootKind
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-Identity = tuple[int, int]
+    from ..filesystem.protocol import Identity
+
 Views = list[tuple[str, str]]  # `MountTable.views`
 
 
@@ -135,12 +137,12 @@ def _is_new(
     One of which that cannot be told is not read: it could be counted twice.
     """
     try:
-        status = os.stat(root.path)
+        status = fs.status(root.path, follow_symlinks=True)
     except OSError as error:
         if not isinstance(error, GONE):
             unknown[root.path] = error
         return True
-    identity = (status.st_dev, status.st_ino)
+    identity = status.identity
     known = identities.get(identity)
     if known is None:
         identities[identity] = root.path
@@ -190,7 +192,6 @@ def _identities(paths: Iterable[str]) -> list[Identity]:
 def _identity(path: str) -> Identity | None:
     """Return device and inode of what the path leads to, `None` if it leads nowhere."""
     try:
-        status = os.stat(path)
+        return fs.status(path, follow_symlinks=True).identity
     except OSError:
         return None
-    return status.st_dev, status.st_ino

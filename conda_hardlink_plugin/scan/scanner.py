@@ -10,7 +10,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..filesystem.mounts import read_mount_table
+from ..filesystem import fs
+from ..filesystem.problems import PathProblem
+from ..metadata.conda_meta import list_records
 from .crew import WorkerError, start_crew, useful_processes
 from .inventory import Reading, ReadingMode, RootKind
 from .listing import UntrustedDeviceError
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from .scan_roots import ScanRoots
 
 _LOG = logging.getLogger("conda.hardlinks")
-SUPPORTED = os.scandir in os.supports_fd and os.open in os.supports_dir_fd
 
 
 def scan(
@@ -62,7 +63,7 @@ def scan(
         The inventory. What could not be read is in its `problems`.
 
     """
-    scan_roots = survey_roots(roots, detailed, read_mount_table() if mounts is None else mounts)
+    scan_roots = survey_roots(roots, detailed, fs.read_mounts() if mounts is None else mounts)
     if scan_roots.may_meet_twice:  # who came first must be known in one place
         crew, processes = (), 1
     elif processes is None:
@@ -140,7 +141,7 @@ class _Scanning:
             unchanged.index.confirm(began_ns)
             reading = Reading(ReadingMode.EXACT)
         opened = (root for root, device in enumerate(stored.root_devices) if device >= 0)
-        records = list_records(self.scan_roots, opened)
+        records = records_of(self.scan_roots, opened)
         return replace(stored, records=records, aliases=self.scan_roots.aliases, reading=reading)
 
     def read_rest(self, unchanged: Unchanged, new: NewIndex | None) -> Inventory:
@@ -170,7 +171,7 @@ class _Scanning:
 
         opened = {root for part in parts for root in part.identities}
         mode = ReadingMode.FULL if remembered is None else ReadingMode.EXACT
-        records = list_records(self.scan_roots, sorted(opened))
+        records = records_of(self.scan_roots, sorted(opened))
         inventory = replace(combine(parts, self.scan_roots, records), reading=Reading(mode))
         if new is not None:
             from .index.store import store
@@ -219,22 +220,20 @@ class _Scanning:
             walker.close()
 
 
-def list_records(scan_roots: ScanRoots, opened: Iterable[int]) -> dict[int, frozenset[str]]:
+def records_of(scan_roots: ScanRoots, opened: Iterable[int]) -> dict[int, frozenset[str]]:
     """List the records of each environment that was opened."""
     found = ((root, _records(scan_roots.roots[root])) for root in opened)
     return {root: names for root, names in found if names is not None}
 
 
 def _records(root: Root) -> frozenset[str] | None:
-    """Return the names of an environment's records; `None` where there are none to be listed."""
+    """Return the names of an environment's records; `None` where they cannot be listed."""
     if root.kind is RootKind.CACHE:
         return None
-    try:
-        names = os.listdir(f"{root.path}/conda-meta")
-    except OSError:  # without records it counts as not looked at
-        removed = not os.path.lexists(root.path)
-        return frozenset() if removed else None
-    return frozenset(name for name in names if name.endswith(".json"))
+    names = list_records(root.path)
+    if isinstance(names, PathProblem):  # without records it counts as not looked at
+        return None if os.path.lexists(root.path) else frozenset()
+    return names
 
 
 def _folder_of_packages(root: Root) -> str:

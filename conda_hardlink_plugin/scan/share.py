@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .open_directory import OPEN_CHILD, OPEN_ROOT
+from ..filesystem import fs
 
 if TYPE_CHECKING:
     from .inventory import Unit
@@ -28,7 +28,7 @@ class Share:
 
     root: int
     unit: Unit
-    way: tuple[str, ...]
+    path_parts: tuple[str, ...]
     identity: tuple[int, int]
     children: list[str]
 
@@ -43,11 +43,11 @@ def reopen(share: Share, root_path: str) -> int:
         OSError: It is gone, or another one is there by now.
 
     """
-    descriptor = os.open(root_path, OPEN_ROOT)
+    descriptor = fs.open_root(root_path)
     try:
-        for name in share.way:
+        for name in share.path_parts:
             above = descriptor
-            descriptor = os.open(name, OPEN_CHILD, dir_fd=above)
+            descriptor = fs.open_directory(name, above)
             os.close(above)
         status = os.fstat(descriptor)
         if (status.st_dev, status.st_ino) != share.identity:

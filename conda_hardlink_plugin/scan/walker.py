@@ -9,17 +9,16 @@ numbers do not hold (overlayfs with `xino=off`) is to be read again with a `stat
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from ..filesystem import fs
 from ..filesystem.problems import GONE
 from .cache_entries import kind_of_directory, kind_of_file
 from .collector import Collector, Findings
 from .inventory import UnitKind
 from .listing import Listing, UntrustedDeviceError, list_all, list_plain
-from .open_directory import OPEN_CHILD, OPEN_ROOT, OpenDirectory, open_directories_allowed
+from .open_directory import OpenDirectory, open_directories_allowed
 from .pace import Pace, read_with_threads
 from .plain import read_plain
 from .share import Share, reopen
@@ -27,6 +26,7 @@ from .share import Share, reopen
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from ..filesystem.protocol import FileStatus, Handle
     from .index.page import Draft
     from .index.recall import Remembered
     from .index.recorder import Recorder
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _LINKS_PER_PROGRESS = 5000
 _WORTH_SHARING = 2  # directories
-_LONGEST_WAY = 64  # who takes over opens each directory on the way
+_MAX_PATH_PARTS = 64  # who takes over opens each directory on the way
 
 
 class Walker:
@@ -73,7 +73,9 @@ class Walker:
         self.stack: list[OpenDirectory] = []
         self.links_told = 0
         self.max_open = open_directories_allowed()
-        self.apart = {number for _, number in (*scan_roots.identities, *scan_roots.careful)}
+        self.special_inodes = {
+            number for _, number in (*scan_roots.identities, *scan_roots.careful)
+        }
         self.visited: set[tuple[int, int]] | None = set() if scan_roots.may_meet_twice else None
         self.directories = 0
         self.pace = Pace()
@@ -95,24 +97,24 @@ class Walker:
         try:
             if root.path in self.scan_roots.unknown:
                 raise self.scan_roots.unknown[root.path]
-            descriptor = os.open(root.path, OPEN_ROOT)
+            handle = fs.open_root(root.path)
         except OSError as error:
             collector.add_problem(root.path, error)
             with contextlib.suppress(OSError):
-                collector.add_directory(unit, os.stat(root.path))
+                collector.add_directory(unit, fs.status(root.path, follow_symlinks=True))
             return
         try:
-            status = os.fstat(descriptor)
+            status = fs.status_of(handle)
             collector.note_root(status)
-            top = self.read_apart(None, root.path, unit, descriptor, status)
+            top = self.read_apart(None, root.path, unit, handle, status)
         except OSError as error:
-            os.close(descriptor)
+            fs.close(handle)
             collector.add_problem(root.path, error)
             return
         except BaseException:
-            os.close(descriptor)
+            fs.close(handle)
             raise
-        self.enter(top, descriptor)
+        self.enter(top, handle)
 
     def read(self, directories: int) -> None:
         """Read directories below the current root; stop after about so many."""
@@ -141,13 +143,13 @@ class Walker:
             return []
         shares = []
         for place in self.stack:
-            way = place.way
-            if len(way) > _LONGEST_WAY:
+            path_parts = place.path_parts
+            if len(path_parts) > _MAX_PATH_PARTS:
                 break
             given, place.children = place.children[::2], place.children[1::2]
             if given:
                 unit = self.collector.unit_of(place.unit)
-                shares.append(Share(self.collector.root, unit, way, place.identity, given))
+                shares.append(Share(self.collector.root, unit, path_parts, place.identity, given))
         return shares
 
     def take_over(self, share: Share) -> None:
@@ -157,29 +159,29 @@ class Walker:
         if share.unit != collector.unit_of(unit):
             unit = collector.add_unit(share.unit.kind, share.unit.path)
         try:
-            descriptor = reopen(share, root.path)
+            handle = reopen(share, root.path)
         except OSError as error:
-            collector.add_problem("/".join([root.path, *share.way]), error)
+            collector.add_problem("/".join([root.path, *share.path_parts]), error)
             return
         device = share.identity[0]
         trusted = device not in self.untrusted and share.identity not in self.scan_roots.careful
         plain = trusted and not collector.is_outside_packages(unit)
         sums = collector.sums(unit, device)
         place = OpenDirectory(None, root.path, unit, sums, share.identity, [], plain=plain)
-        for name in share.way:
+        for name in share.path_parts:
             place = OpenDirectory(place, name, unit, sums, share.identity, [], plain=plain)
         place.children = share.children
-        self.enter(place, descriptor)
+        self.enter(place, handle)
 
-    def enter(self, place: OpenDirectory, descriptor: int) -> None:
+    def enter(self, place: OpenDirectory, handle: Handle) -> None:
         """Put a directory that was listed on the stack if it has directories, else close it."""
         if not place.children:
-            os.close(descriptor)
+            fs.close(handle)
             return
-        place.descriptor = descriptor
+        place.handle = handle
         is_full = len(self.stack) >= self.max_open
-        if is_full and place.parent and place.parent.may_lend_descriptor():
-            place.borrow_descriptor(place.parent)
+        if is_full and place.parent and place.parent.may_lend_handle():
+            place.borrow_handle(place.parent)
         self.stack.append(place)
 
     def list_below(self, parent: OpenDirectory, name: str) -> Listing | OSError:
@@ -188,21 +190,19 @@ class Walker:
         Several threads may do so at once.
         """
         try:
-            descriptor = os.open(parent.relative + name, OPEN_CHILD, dir_fd=parent.descriptor)
+            handle = fs.open_directory(parent.relative + name, parent.handle)
         except OSError as error:
             return error
         device = parent.identity[0] if parent.plain else None
         try:
-            status = os.fstat(descriptor)
-            plain = status.st_dev == device and status.st_ino not in self.apart
+            status = fs.status_of(handle)
+            plain = status.device == device and status.inode not in self.special_inodes
             if not plain:
-                return list_all(descriptor, status)
-            known = self.collector.listed[status.st_dev].states
-            return list_plain(
-                descriptor, status, known, has_subvolumes=self.scan_roots.has_subvolumes
-            )
+                return list_all(handle, status)
+            known = self.collector.listed[status.device].states
+            return list_plain(handle, status, known, has_subvolumes=self.scan_roots.has_subvolumes)
         except BaseException:
-            os.close(descriptor)
+            fs.close(handle)
             raise
 
     def count_listing(self, parent: OpenDirectory, name: str, listing: Listing | OSError) -> None:
@@ -213,16 +213,16 @@ class Walker:
         try:
             place = self._count_listed(parent, name, listing)
         except BaseException:
-            os.close(listing.descriptor)
+            fs.close(listing.handle)
             raise
-        self.enter(place, listing.descriptor)
+        self.enter(place, listing.handle)
 
     def _count_listed(self, parent: OpenDirectory, name: str, listing: Listing) -> OpenDirectory:
         collector, unit, status = self.collector, parent.unit, listing.status
         if not listing.plain:
-            return self.read_apart(parent, name, unit, listing.descriptor, status, listing)
+            return self.read_apart(parent, name, unit, listing.handle, status, listing)
         self.directories += 1
-        identity = (status.st_dev, status.st_ino)
+        identity = status.identity
         place = OpenDirectory(
             parent, name, unit, parent.sums, identity, listing.children, plain=True
         )
@@ -230,7 +230,7 @@ class Walker:
         draft = self._begin_directory(place, status)
         if listing.problem is not None:
             collector.add_problem(place.path, listing.problem)
-        states, step = collector.listed[status.st_dev].states, collector.step_in(unit)
+        states, step = collector.listed[status.device].states, collector.step_in(unit)
         for entry_name, number, found in listing.entries:
             if number in states:
                 states[number] = step[states[number]]
@@ -240,9 +240,9 @@ class Walker:
             elif isinstance(found, OSError):
                 collector.add_problem(f"{place.path}/{entry_name}", found)
             elif found is not None:
-                if (found.st_dev, found.st_ino) != (status.st_dev, number):
-                    raise UntrustedDeviceError(status.st_dev)
-                collector.add_file(unit, place.path, entry_name, listing.descriptor, found)
+                if found.identity != (status.device, number):
+                    raise UntrustedDeviceError(status.device)
+                collector.add_file(unit, place.path, entry_name, listing.handle, found)
                 if draft is not None:
                     draft.add_name(entry_name, found)
         return place
@@ -252,19 +252,19 @@ class Walker:
         parent: OpenDirectory | None,
         name: str,
         unit: int,
-        descriptor: int,
-        status: os.stat_result,
+        handle: Handle,
+        status: FileStatus,
         listing: Listing | None = None,
     ) -> OpenDirectory:
         """Count a directory that begins something new: a root, a package, a device, a mount."""
         self.directories += 1
-        collector, device = self.collector, status.st_dev
-        identity = (device, status.st_ino)
+        collector, device = self.collector, status.device
+        identity = status.identity
         path = name if parent is None else f"{parent.path}/{name}"
         searching = collector.is_outside_packages(unit)
         counted_elsewhere = self._is_counted_elsewhere(identity, path, is_root=parent is None)
         if searching and parent is not None and not counted_elsewhere:
-            kind = kind_of_directory(parent, name, descriptor)
+            kind = kind_of_directory(parent, name, handle)
             if kind is not UnitKind.OTHER:
                 unit = collector.add_unit(kind, path)
                 searching = False
@@ -287,7 +287,7 @@ class Walker:
         collector.add_directory(unit, status)
         draft = self._begin_directory(place, status)
         if listing is None:
-            listing = list_all(descriptor, status)
+            listing = list_all(handle, status)
         if listing.problem is not None:
             collector.add_problem(path, listing.problem)
         self._count_all(listing, place, searching, device if trusted else None, draft)
@@ -302,11 +302,11 @@ class Walker:
         """Return where a few directories of a unit are to be noted for the index."""
         return None if self._recorder is None else self._recorder.draft(unit, device)
 
-    def _begin_directory(self, place: OpenDirectory, status: os.stat_result) -> Draft | None:
+    def _begin_directory(self, place: OpenDirectory, status: FileStatus) -> Draft | None:
         """Begin to note a directory for the index, if there is to be one."""
         if place.inside is None:
             self.give_up_noting()
-        draft = self.draft(place.unit, status.st_dev)
+        draft = self.draft(place.unit, status.device)
         if draft is not None and place.inside is not None:
             draft.begin_directory(place.inside[:-1] or ".", status)
         return draft
@@ -338,13 +338,13 @@ class Walker:
             return
         try:
             relative = parent.relative + name
-            status = os.stat(relative, dir_fd=parent.descriptor, follow_symlinks=False)
+            status = fs.status_at(relative, parent.handle)
         except OSError as stat_error:
             collector.add_problem(path, stat_error)
             return
-        if not stat.S_ISDIR(status.st_mode):
+        if not status.is_directory:
             collector.add_problem(path, FileNotFoundError(error.errno, "replaced while scanning"))
-        elif (status.st_dev, status.st_ino) in self.scan_roots.identities:
+        elif status.identity in self.scan_roots.identities:
             collector.note_holding(parent.unit)
         else:
             collector.add_problem(path, error)
@@ -374,20 +374,17 @@ class Walker:
                 if status is not None:
                     collector.add_problem(f"{directory}/{name}", status)
                 continue
-            if stat.S_ISDIR(status.st_mode):
+            if status.is_directory:
                 place.children.append(name)
                 continue
-            if check_device is not None and (status.st_dev, status.st_ino) != (
-                check_device,
-                number,
-            ):
+            if check_device is not None and status.identity != (check_device, number):
                 raise UntrustedDeviceError(check_device)
             unit = place.unit
             kind = kind_of_file(place, name) if searching else UnitKind.OTHER
             if kind is not UnitKind.OTHER:
                 unit = collector.add_unit(kind, f"{directory}/{name}")
-            mounts = self.scan_roots.mounted_files[status.st_dev, status.st_ino]
-            collector.add_file(unit, directory, name, listing.descriptor, status, mounts=mounts)
+            mounts = self.scan_roots.mounted_files[status.identity]
+            collector.add_file(unit, directory, name, listing.handle, status, mounts=mounts)
             if draft is not None:
                 draft.add_name(name, status)
 

@@ -11,14 +11,15 @@ import pytest
 
 from conda_hardlink_plugin.analysis.analysis import Analysis
 from conda_hardlink_plugin.analysis.usage import Measure
-from conda_hardlink_plugin.analysis.verdicts import Terms, Verdict
+from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.clean.archives import Archives
 from conda_hardlink_plugin.clean.permissions import closed_caches
 from conda_hardlink_plugin.clean.trial_links import find_trial_links
 from conda_hardlink_plugin.metadata.leases import Lease
+from tests.support.circumstances import LATER, Circumstances, analysis_of
 from tests.support.cleaning import RECORD, aside, clean, plan_of
 from tests.support.oracles import NOBODY
-from tests.support.small_installation import LATER, SmallInstallation
+from tests.support.small_installation import SmallInstallation
 from tests.support.trees import symlink, write
 
 
@@ -123,8 +124,8 @@ def test_an_archive_is_as_old_as_its_being_here_whatever_time_is_written_on_it(m
     made.package("other-1-0", {})
     path = write(f"{made.caches[0]}/{name}", b"x")
     os.utime(path, ns=(0, 0))
-    terms = Terms(now_ns=time.time_ns())
-    archives = Archives(Analysis(made.scan(), made.names(), Measure.DISK, terms), terms)
+    terms = Circumstances(now_ns=time.time_ns())
+    archives = Archives(analysis_of(made.scan(), made.names(), terms))
     assert archives.recent(path) == (Verdict.RECENT, "it changed a moment ago")
     os.unlink(path)
     assert archives.fetched_ns(path) == terms.now_ns
@@ -164,9 +165,9 @@ def test_a_trial_link_is_a_file_of_that_name_and_no_younger_than_the_grace(made)
     symlink(path, f"{env}/.tmp.index.json.00000001")
     made_ns = os.lstat(path).st_ctime_ns
     later_ns = time.time_ns() + 10**9
-    assert find_trial_links([env, f"{env}/"], Terms(now_ns=later_ns, grace_ns=0)) == (path,)
-    assert find_trial_links([env], Terms(now_ns=made_ns + 100, grace_ns=100)) == (path,)
-    assert find_trial_links([env], Terms(now_ns=made_ns + 99, grace_ns=100)) == ()
+    assert find_trial_links([env, f"{env}/"], later_ns, 0) == (path,)
+    assert find_trial_links([env], made_ns + 100, 100) == (path,)
+    assert find_trial_links([env], made_ns + 99, 100) == ()
 
 
 def test_every_link_through_a_folder_passes_what_that_leads_through(made):
@@ -196,13 +197,13 @@ def test_as_many_hops_are_followed_as_the_system_follows(made):
 def test_a_package_in_which_something_is_mounted_stays(made):
     path = made.package("p-1-0", {"lib/f": b"f"})
     terms = {"mounted": ("/elsewhere", f"{made.caches[0]}", f"{path}/lib")}
-    analysis = Analysis(made.scan(), made.names(), Measure.DISK, replace(LATER, **terms))
+    analysis = analysis_of(made.scan(), made.names(), replace(LATER, **terms))
     (unit,) = analysis.evidence.uses
     assert analysis.evidence.verdict(unit) is Verdict.UNVERIFIABLE
-    assert analysis.evidence.doubts(unit)[0].reason == f"{path}/lib: something is mounted there"
-    analysis = Analysis(
-        made.scan(), made.names(), Measure.DISK, replace(LATER, mounted=terms["mounted"][:2])
+    assert (
+        analysis.evidence.keep_reasons(unit)[0].reason == f"{path}/lib: something is mounted there"
     )
+    analysis = analysis_of(made.scan(), made.names(), replace(LATER, mounted=terms["mounted"][:2]))
     assert analysis.evidence.verdict(unit) is not Verdict.UNVERIFIABLE
 
 
@@ -214,7 +215,7 @@ def test_a_lease_in_a_folder_that_is_ignored_keeps_nothing(made, ignored, kept):
         made.scan(), made.names(), Measure.DISK, replace(LATER, leases=(lease,), ignored=ignored)
     )
     (unit,) = analysis.evidence.uses
-    assert (Verdict.RECENT in analysis.evidence.objections(unit)) is kept
+    assert (Verdict.RECENT in analysis.evidence.keeping_verdicts(unit)) is kept
 
 
 @pytest.mark.parametrize("suffix", [".conda", ".tar.bz2"])

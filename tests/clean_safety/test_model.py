@@ -297,7 +297,7 @@ class CleanMachine(RuleBasedStateMachine):
             self.seen["refused"] += 1
             return
         self.note(outcome)
-        for _ in range(bool(outcome.probes or outcome.returned)):
+        for _ in range(bool(outcome.trial_links or outcome.returned)):
             check_clean(self.world, question)
         again = check_clean(self.world, question)
         if outcome.held and question.choice.max_size_bytes is not None:
@@ -314,7 +314,7 @@ class CleanMachine(RuleBasedStateMachine):
             done = "held" if removal in outcome.held else removal.action.value
             what = "left-over" if removal.package is None else removal.verdict.value
             self.seen[f"{done} {what}"] += 1
-        self.seen["probe removed"] += len(outcome.probes)
+        self.seen["probe removed"] += len(outcome.trial_links)
         self.seen["returned"] += len(outcome.returned)
 
     def oracle(self, choice):

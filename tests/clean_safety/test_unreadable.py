@@ -51,7 +51,7 @@ def directory(tmp_path):
 
 
 def planned(plan: Plan) -> set[str]:
-    return {*(removal.path for removal in plan.remove), *plan.probes}
+    return {*(removal.path for removal in plan.remove), *plan.trial_links}
 
 
 def plans(made: SmallInstallation, error: int, *, from_then_on: bool = False) -> Iterator[Plan]:

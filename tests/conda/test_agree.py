@@ -37,9 +37,9 @@ def assert_agreement(installation, options, packages=None):
     for path, row in rows.items():
         said = going.get(path) or staying[path]
         assert row["unused"] is (path in going)
-        assert (row["verdict"], row["size_bytes"]) == (said["verdict"], said["bytes"])
+        assert (row["verdict"], row["size_bytes"]) == (said["verdict"], said["size_bytes"])
         if path in staying:
-            assert row["environments"] == said["witnesses"]
+            assert row["environments"] == said["environments"]
     asked = [path for path in rows if packages is None or os.path.basename(path) in packages]
     explained = at_once(lambda path: explain(installation, path, *options), asked)
     for path, said in zip(asked, explained, strict=True):
@@ -48,7 +48,7 @@ def assert_agreement(installation, options, packages=None):
         assert said["size_bytes"] == row["size_bytes"]
         strongest = {}
         for witness in said["witnesses"]:
-            strongest.setdefault((witness["environment"], witness["prefix"]), witness["use"])
+            strongest.setdefault((witness["name"], witness["prefix"]), witness["use"])
         users = {(user["name"], user["prefix"]): user["use"] for user in row["environments"]}
         assert strongest == users
         assert bool(said["linked_outside"]) is row["used_outside"]
@@ -73,7 +73,7 @@ def assert_agreement(installation, options, packages=None):
 def test_every_command_says_the_same_of_every_package(installation, options, packages, unused):
     answer = assert_agreement(installation, options, packages)
     assert names(answer["remove"]) == unused
-    assert answer["planned_bytes"] == sum(row["bytes"] for row in answer["remove"])
+    assert answer["planned_bytes"] == sum(row["size_bytes"] for row in answer["remove"])
 
 
 def test_they_agree_also_where_it_is_difficult(changing):

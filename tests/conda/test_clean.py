@@ -115,7 +115,7 @@ def test_the_object_says_what_goes_what_stays_and_who_keeps_it(installation):
     assert going == {
         "name": FORGOTTEN,
         "path": path,
-        "bytes": size_bytes,
+        "size_bytes": size_bytes,
         "verdict": "unused",
         "action": "move",
         "last_use_ns": max(written, linked),
@@ -124,10 +124,10 @@ def test_the_object_says_what_goes_what_stays_and_who_keeps_it(installation):
     assert kept(answer, "library-2.0-0") == {
         "name": "library-2.0-0",
         "path": f"{installation.pkgs_dir}/library-2.0-0",
-        "bytes": du(f"{installation.pkgs_dir}/library-2.0-0")[0],
+        "size_bytes": du(f"{installation.pkgs_dir}/library-2.0-0")[0],
         "verdict": "softlinked",
         "reason": "symbolic links in softlinked",
-        "witnesses": [
+        "environments": [
             {
                 "name": "softlinked",
                 "prefix": installation.prefix("softlinked"),
@@ -137,11 +137,11 @@ def test_the_object_says_what_goes_what_stays_and_who_keeps_it(installation):
     }
     library = kept(answer, "library-1.0-0")
     assert (library["verdict"], library["reason"]) == ("linked", "hard links in sharing, work")
-    assert [user["use"] for user in library["witnesses"]] == ["hardlink", "hardlink"]
+    assert [user["use"] for user in library["environments"]] == ["hardlink", "hardlink"]
     meta = kept(answer, "metapackage-1.0-0")
     assert (meta["verdict"], meta["reason"]) == ("recorded", "recorded in sharing")
     assert sorted([FORGOTTEN, *names(answer.pop("keep"))]) == packages_in(installation.pkgs_dir)
-    empty = ("removed", "held", "spared", "returned", "probes", "errors")
+    empty = ("removed", "held", "spared", "returned", "trial_links", "errors")
     assert answer == {
         **{key: [] for key in empty},
         "schema_version": 1,
@@ -297,4 +297,4 @@ def test_a_name_that_a_terminal_would_obey_is_escaped(changing):
     text = changing.hardlinks("clean", "--dry-run", "-v", *NOW).stdout
     assert "symbolic links in esc\\x1b[31m\\nred" in text
     assert all(line.isprintable() for line in text.splitlines())
-    assert kept(plan(changing), FORGOTTEN)["witnesses"][0]["prefix"] == prefix
+    assert kept(plan(changing), FORGOTTEN)["environments"][0]["prefix"] == prefix

@@ -99,7 +99,7 @@ def test_a_name_that_is_not_utf_8_comes_back_from_json_as_it_is(changing):
     path = os.fsencode(changing.envs_dir) + b"/not-utf8-\xff"
     prefix = make_prefix(os.fsdecode(path))
     os.symlink(f"{changing.pkgs_dir}/{FORGOTTEN}", f"{prefix}/link")
-    (witness,) = kept(plan(changing), FORGOTTEN)["witnesses"]
+    (witness,) = kept(plan(changing), FORGOTTEN)["environments"]
     assert os.fsencode(witness["prefix"]) == path
     text = changing.hardlinks("clean", "--dry-run", "-v", *NOW).stdout
     assert "symbolic links in not-utf8-\\xff" in text

@@ -248,12 +248,12 @@ def test_a_trial_link_goes_and_with_the_next_clean_its_package(changing):
     alone = plant(f"{prefix}/.tmp.index.json.89abcdef", 5_000)
     os.link(f"{package}/info/index.json", probe)
     assert kept(plan(changing), FORGOTTEN)["reason"] == "hard links in work"
-    assert clean(changing, "--dry-run", "--trash")["probes"] == []  # they are young
+    assert clean(changing, "--dry-run", "--trash")["trial_links"] == []  # they are young
 
     planned, before = plan(changing, "--trash"), whole(changing)
     answer = clean(changing, *YES, "--trash")
 
-    assert answer["probes"] == planned["probes"] == [probe, alone]
+    assert answer["trial_links"] == planned["trial_links"] == [probe, alone]
     assert before - whole(changing) == answer["freed_bytes"] == planned["planned_bytes"] > 0
     assert not os.path.lexists(probe)
     assert os.path.isdir(package)

@@ -8,14 +8,14 @@ import shutil
 import signal
 
 import pytest
-
-from conda_hardlink_plugin.analysis.edited_files import find_edited
 from conda_hardlink_plugin.hooks.doctor import (
     CondaHealthCheck,
     _replace,
     check_edited,
     health_checks,
 )
+
+from conda_hardlink_plugin.analysis.edited_files import find_edited
 from tests.conda.test_honest import as_ordinary_user
 from tests.conda.test_leases import waiting
 from tests.support.conda_cleaning import ASKING

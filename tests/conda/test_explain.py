@@ -166,7 +166,7 @@ def test_an_environment_that_is_searched_for_is_a_witness(changing):
     assert answer["verdict"] == "softlinked"
     assert answer["would_break"] == [prefix]
     assert answer["witnesses"] == [
-        {"environment": prefix, "prefix": prefix, "use": "softlink", "path": f"{prefix}/lib"}
+        {"name": prefix, "prefix": prefix, "use": "softlink", "path": f"{prefix}/lib"}
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from conda_hardlink_plugin.cli.output_file import check_file
-from conda_hardlink_plugin.exceptions import FileNotWrittenError
+from conda_hardlink_plugin.exceptions import HardlinksError
 from conda_hardlink_plugin.render.html import render_html
 from tests.conda.test_input import assert_one_sentence
 from tests.support import browsing
@@ -102,14 +102,14 @@ def test_where_no_page_can_be_is_one_sentence_and_exit_code_1(
 def test_where_no_page_can_be_is_an_object_with_json(installation, tmp_path):
     done = installation.hardlinks("report", "--html", str(tmp_path), "--json", check=False)
     assert done.returncode == 1
-    assert json.loads(done.stdout)["exception_name"] == "FileNotWrittenError"
+    assert json.loads(done.stdout)["exception_name"] == "HardlinksError"
 
 
 def test_a_folder_in_which_nothing_can_be_written_is_refused_before_anything_is_read():
     def refused():
         try:
             return check_file("--html", "/usr/page.html")
-        except FileNotWrittenError as error:
+        except HardlinksError as error:
             return str(error)
 
     said = in_child(refused, user=NOBODY)

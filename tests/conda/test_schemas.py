@@ -65,7 +65,7 @@ def test_the_words_are_those_that_there_are():
     removal = clean_schema["$defs"]["removal"]["properties"]
     assert removal["action"]["enum"] == [action.value for action in Action]
     uses = [use.value for use in Use]
-    witness = clean_schema["$defs"]["kept"]["properties"]["witnesses"]["items"]
+    witness = clean_schema["$defs"]["kept"]["properties"]["environments"]["items"]
     assert witness["properties"]["use"]["enum"] == uses
     witness = explain_schema["properties"]["witnesses"]["items"]
     assert witness["properties"]["use"]["enum"] == uses

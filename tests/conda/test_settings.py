@@ -89,7 +89,7 @@ def test_environments_are_looked_for_in_the_folders(changing, way):
     report = report_of(changing, env=env)
     assert set(trees_of(report)) - set(trees_of(before)) == {softlinked, other}
     row = kept(clean(changing, *YES, *WIDEST, env=env), FORGOTTEN)
-    assert (row["verdict"], row["witnesses"][0]["prefix"]) == ("softlinked", softlinked)
+    assert (row["verdict"], row["environments"][0]["prefix"]) == ("softlinked", softlinked)
 
 
 def test_a_folder_may_begin_with_a_tilde(changing):

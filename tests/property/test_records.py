@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conda_hardlink_plugin.cli.clean import _version_key
+from conda_hardlink_plugin.cli.frontend import version_key
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.bounded_reader import MAX_RECORD_BYTES
 from conda_hardlink_plugin.metadata.conda_meta import (
@@ -277,7 +277,7 @@ def test_only_what_says_where_to_get_it_again_is_removed(contents):
 )
 def test_any_version_has_its_place(version):
     versions = [version, "1.0", "2.0", "no version", version]
-    in_order = sorted(versions, key=_version_key)
+    in_order = sorted(versions, key=version_key)
     assert in_order.index("1.0") < in_order.index("2.0")
 
 

@@ -363,8 +363,8 @@ def test_a_file_with_links_in_two_packages_is_freed_with_both_of_them_only(tmp_p
     size = os.stat(f"{one}/f").st_blocks * 512
     inventory = scan([cache_root(cache)])
     usage, number = Usage(inventory), unit_indexes(inventory)
-    apart = usage.exclusive({number[one]}) + usage.exclusive({number[other]})
-    assert usage.exclusive({number[one], number[other]}) == apart + size
+    special_inodes = usage.exclusive({number[one]}) + usage.exclusive({number[other]})
+    assert usage.exclusive({number[one], number[other]}) == special_inodes + size
 
 
 def test_a_sparse_file_counts_its_blocks_on_disk_and_its_length_apparently(tmp_path):

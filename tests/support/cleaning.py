@@ -6,15 +6,13 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from conda_hardlink_plugin.analysis.analysis import Analysis
-from conda_hardlink_plugin.analysis.usage import Measure
-from conda_hardlink_plugin.analysis.verdicts import Terms
 from conda_hardlink_plugin.clean.execution import execute_plan
 from conda_hardlink_plugin.clean.plan import Choice, Plan
 from conda_hardlink_plugin.clean.planner import make_plan
 from conda_hardlink_plugin.executor.outcome import Outcome, new_run
 from conda_hardlink_plugin.executor.recheck import Checker
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
+from tests.support.circumstances import Circumstances, analysis_of
 from tests.support.trees import QUARANTINE
 
 if TYPE_CHECKING:
@@ -40,24 +38,25 @@ def plan_of(
     closed: Mapping[str, str] | None = None,
     unseen: Sequence[PathProblem] = (),
     ignored: Sequence[str] = (),
-    probes: Sequence[str] = (),
+    trial_links: Sequence[str] = (),
+    older_than_ns: int | None = None,
     **choice: object,
 ) -> Plan:
     """Scan and plan; what was made a moment ago is not recent unless a grace is given."""
-    terms = Terms(
+    terms = Circumstances(
         now_ns=time.time_ns() if now_ns is None else now_ns,
         grace_ns=grace_ns,
         unseen=tuple(unseen),
         ignored=tuple(ignored),
+        older_than_ns=older_than_ns,
     )
-    analysis = Analysis(made.scan(), made.names(), Measure.DISK, terms)
+    analysis = analysis_of(made.scan(), made.names(), terms)
     return make_plan(
         analysis,
         Choice(**choice),
-        terms=terms,
         closed=closed or {},
         version_key=version_key,
-        probes=tuple(probes),
+        trial_links=tuple(trial_links),
     )
 
 

@@ -21,7 +21,7 @@ QUARANTINE = ".conda-hardlinks"
 VERDICTS = ("linked", "softlinked", "recorded", "unverifiable", "recent", "unobtainable", "unused")
 _ENTRY = re.compile(r"(moving|purge|held-(\d+))-\w+-(.+)", re.DOTALL)
 _TRASH = re.compile(r".*\.(c~|trash|conda_trash|mamba_trash)(_[0-9]+)?", re.DOTALL)
-_PROBE = re.compile(r"\.tmp\.index\.json\.[0-9a-f]{8}")
+_TRIAL_LINK = re.compile(r"\.tmp\.index\.json\.[0-9a-f]{8}")
 _MAX_LINKS = 40  # path_resolution(7)
 
 
@@ -69,7 +69,7 @@ class Answer:
     aside: set[str]
     returned: set[str]
     blocked: set[str]
-    probes: set[str]
+    trial_links: set[str]
 
 
 class Oracle:
@@ -279,11 +279,11 @@ class Oracle:
             returned={unit.home for unit in moved if self._unit_at_home_of(unit) is None},
             aside={unit.place for unit in aside},
             blocked={unit.home for unit in moved if self._unit_at_home_of(unit) is not None},
-            probes={
+            trial_links={
                 path
                 for path, environment in self.environment_of.items()
                 if choice.trash and os.path.dirname(path) == environment and self._is_left(path)
-                if _PROBE.fullmatch(os.path.basename(path))
+                if _TRIAL_LINK.fullmatch(os.path.basename(path))
                 if stat.S_ISREG(self.status[path].st_mode)
             },
         )

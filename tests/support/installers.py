@@ -21,7 +21,7 @@ from tests.support.trees import write
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_PROBE = ".tmp.index.json.01234567"
+_TRIAL_LINK = ".tmp.index.json.01234567"
 _HELD = 3  # packages that an environment has at once
 
 
@@ -126,8 +126,8 @@ class Installer:
             files = self._read_package_info(package)
             self.before("probe")
             if not self.softlink:
-                os.link(f"{package}/info/index.json", f"{self.prefix}/{_PROBE}")
-                os.unlink(f"{self.prefix}/{_PROBE}")
+                os.link(f"{package}/info/index.json", f"{self.prefix}/{_TRIAL_LINK}")
+                os.unlink(f"{self.prefix}/{_TRIAL_LINK}")
             self.before("verify")
             for path in files:
                 os.lstat(f"{package}/{path}")

@@ -8,7 +8,6 @@ from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from conda_hardlink_plugin.analysis.verdicts import Terms
 from conda_hardlink_plugin.clean.trial_links import find_trial_links
 from conda_hardlink_plugin.executor.removal import Action
 from conda_hardlink_plugin.filesystem.problems import PathProblem
@@ -41,17 +40,17 @@ def check_clean(world: World, question: Question) -> Outcome | None:
     _check_plan(plan, oracle, answer)
     if oracle.unseen:
         return None
-    probes = set(map(_real, plan.probes))
-    files, others = contents(world), _outside(world, probes)
+    trial_links = set(map(_real, plan.trial_links))
+    files, others = contents(world), _outside(world, trial_links)
     used_bytes = _disk_usage(world)
     hold_until_s = question.now_ns // 10**9 + HELD_S if question.choice.hold else None
     outcome = carried_out(world, plan, lambda: _plan(world, question), hold_until_s=hold_until_s)
     assert {_real(problem.path) for problem in outcome.problems} == answer.blocked
     assert _disk_usage(world) == used_bytes - outcome.freed_bytes
-    reached = {path for path, content in files.items() if content is not None} - probes
+    reached = {path for path, content in files.items() if content is not None} - trial_links
     now = contents(world)
     assert {path: now.get(path) for path in reached} == {path: files[path] for path in reached}
-    assert _outside(world, probes) == others
+    assert _outside(world, trial_links) == others
     after = Oracle(question)
     if outcome.spared:
         assert outcome.returned, "only what is back may lead on to what was unused without it"
@@ -100,9 +99,9 @@ def fingerprint(top: str, without: Collection[str] = ()) -> dict[str, tuple[obje
     return found
 
 
-def _outside(world: World, probes: Collection[str]) -> dict[str, tuple[int, ...]]:
+def _outside(world: World, trial_links: Collection[str]) -> dict[str, tuple[int, ...]]:
     """Return mode, size and time of everything outside the caches."""
-    changing = {*probes, *map(os.path.dirname, probes)}
+    changing = {*trial_links, *map(os.path.dirname, trial_links)}
     found = {}
     for folder, folders, names in os.walk(world.directory):
         folders[:] = [name for name in folders if f"{folder}/{name}" not in world.both_caches]
@@ -120,7 +119,6 @@ def _disk_usage(world: World) -> int:
 
 
 def _plan(world: World, question: Question) -> Plan:
-    terms = Terms(now_ns=question.now_ns, grace_ns=question.grace_ns)
     trash = question.choice.trash
     return plan_of(
         world,
@@ -129,7 +127,9 @@ def _plan(world: World, question: Question) -> Plan:
         closed=dict.fromkeys(question.closed, "closed"),
         unseen=[PathProblem("/gone", "it is not mounted")] if question.unseen else (),
         ignored=question.ignored,
-        probes=find_trial_links(world.prefixes, terms) if trash else (),
+        trial_links=find_trial_links(world.prefixes, question.now_ns, question.grace_ns)
+        if trash
+        else (),
         **asdict(question.choice),
     )
 
@@ -147,7 +147,7 @@ def _check_plan(plan: Plan, oracle: Oracle, answer: Answer) -> None:
         "trash": answer.trash,
     }
     assert set(map(_real, plan.returning)) == answer.returned | answer.blocked
-    assert set(map(_real, plan.probes)) == answer.probes
+    assert set(map(_real, plan.trial_links)) == answer.trial_links
     if choice.max_size_bytes is None:
         assert packages == answer.packages
     else:

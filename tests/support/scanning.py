@@ -179,4 +179,4 @@ def _scan_with_threads(roots, detailed, mounts, on_progress):
             walker.close()
         parts = [walker.collector.findings()]
         opened = {root for part in parts for root in part.identities}
-        return combine(parts, scan_roots, module.list_records(scan_roots, sorted(opened)))
+        return combine(parts, scan_roots, module.records_of(scan_roots, sorted(opened)))

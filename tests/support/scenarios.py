@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conda_hardlink_plugin.analysis.verdicts import Terms
 from conda_hardlink_plugin.clean.trial_links import find_trial_links
 from conda_hardlink_plugin.executor.restore import Restored, restore
 from tests.support.cleaning import clean
@@ -56,10 +55,11 @@ class Scenario:
     def execute_plan(self, made: SmallInstallation) -> Outcome | Restored:
         """Clean it, or bring back what is held."""
         if not self.run:
-            terms = Terms(now_ns=time.time_ns(), grace_ns=0)
-            probes = find_trial_links(made.prefixes, terms) if "trash" in self.choice else ()
+            trial_links = (
+                find_trial_links(made.prefixes, time.time_ns(), 0) if "trash" in self.choice else ()
+            )
             until_s = FAR_AWAY_S if self.hold else None
-            return clean(made, hold_until_s=until_s, probes=probes, **self.choice)
+            return clean(made, hold_until_s=until_s, trial_links=trial_links, **self.choice)
         restored = Restored()
         for cache in made.caches:
             restore(cache, self.run, restored)

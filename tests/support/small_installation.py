@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from conda_hardlink_plugin.analysis.symlinks import follow_symlinks
 from conda_hardlink_plugin.analysis.usage import Usage
-from conda_hardlink_plugin.analysis.verdicts import Evidence, Terms
+from conda_hardlink_plugin.analysis.verdicts import Evidence
 from conda_hardlink_plugin.metadata.quarantine_names import home_of
 from conda_hardlink_plugin.scan.inventory import Inventory, Root, RootKind
 from conda_hardlink_plugin.scan.scanner import scan
+from tests.support.circumstances import LATER, Circumstances
 from tests.support.trees import link, package, symlink, write
 
 LINK_TYPES = {"hardlink": 1, "softlink": 2, "copy": 3}
-LATER = Terms(now_ns=2**62)  # by then nothing that a test makes is recent
 URL = b'{"url": "https://made.up/p-1-0.conda"}'
 
 
@@ -107,12 +107,20 @@ class SmallInstallation:
             detailed=self.prefixes if detailed else (),
         )
 
-    def evidence(self, terms: Terms = LATER, inventory: Inventory | None = None) -> Evidence:
+    def evidence(
+        self, terms: Circumstances = LATER, inventory: Inventory | None = None
+    ) -> Evidence:
         """Scan all of it, and judge its packages."""
         inventory = inventory or self.scan()
-        return Evidence(inventory, Usage(inventory), follow_symlinks(inventory), terms)
+        return Evidence(
+            inventory,
+            Usage(inventory),
+            follow_symlinks(inventory),
+            terms.policy,
+            terms.observations,
+        )
 
-    def verdicts(self, terms: Terms = LATER) -> dict[str, str]:
+    def verdicts(self, terms: Circumstances = LATER) -> dict[str, str]:
         """Return the verdict on each package by its path in the directory."""
         inventory = self.scan()
         evidence = self.evidence(terms, inventory)

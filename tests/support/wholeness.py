@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _STAGES = re.compile(r"(moving|purge|held-\d+)-(\w+)-(.+)")
 _TRASH = (".c~", ".trash", ".conda_trash", ".mamba_trash")
 _FILES = (".conda", ".tar.bz2", *_TRASH)
-_PROBE = ".tmp.index.json."
+_TRIAL_LINK = ".tmp.index.json."
 
 
 def below(directory: str) -> Iterator[str]:
@@ -171,7 +171,9 @@ class Outside:
         """Look at it."""
         self._made = made
         self._probed = {
-            folder for folder in made.prefixes if any(_PROBE in name for name in os.listdir(folder))
+            folder
+            for folder in made.prefixes
+            if any(_TRIAL_LINK in name for name in os.listdir(folder))
         }
         self._state = self._look()
 
@@ -195,7 +197,7 @@ class Outside:
             for path in below(self._made.directory)
             if not any(f"{path}/".startswith(f"{cache}/") for cache in self._made.caches)
             and path not in above
-            and _PROBE not in path
+            and _TRIAL_LINK not in path
         }
 
     def _seen(self, path: str) -> tuple[object, ...]:

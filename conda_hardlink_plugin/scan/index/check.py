@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections import deque
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..open_directory import OPEN_CHILD, OPEN_ROOT
+from ...filesystem import fs
+from ...filesystem.protocol import Access
 from ..pace import Pace, threads_allowed
-from .page import Page, digest_of, facts_of_directory, facts_of_name, names_by_directory
-from .trailer import OPEN_INDEX, read_at
+from .page import Page, digest_of, names_by_directory, pack_directory, pack_name
+from .trailer import read_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,18 +43,18 @@ def check(request: Check) -> Checked:
     at: they are what the page says, or others.
     """
     try:
-        descriptor = os.open(request.path, OPEN_INDEX)
+        handle = fs.open_file(request.path, Access.READ)
     except OSError:
         return Checked([], 0)
     roots: dict[int, int] = {}
     try:
         for root in {root for root, _, _ in request.pages}:
             with suppress(OSError):
-                roots[root] = os.open(request.roots[root], OPEN_ROOT)
-        return _Checking(descriptor, roots, request).run()
+                roots[root] = fs.open_root(request.roots[root])
+        return _Checking(handle, roots, request).run()
     finally:
-        for opened in (descriptor, *roots.values()):
-            os.close(opened)
+        for opened in (handle, *roots.values()):
+            fs.close(opened)
 
 
 class _Look(NamedTuple):
@@ -79,7 +79,7 @@ class _Seen(NamedTuple):
 
     number: int
     directories: int
-    analysis: tuple[bytearray, bytearray] | None
+    facts: tuple[bytearray, bytearray] | None
 
 
 class _Comparison:
@@ -93,8 +93,8 @@ class _Comparison:
 
 
 class _Checking:
-    def __init__(self, descriptor: int, roots: dict[int, int], request: Check) -> None:
-        self.descriptor = descriptor
+    def __init__(self, handle: int, roots: dict[int, int], request: Check) -> None:
+        self.handle = handle
         self.roots = roots
         self.request = request
         self.begun: dict[int, _Comparison] = {}
@@ -117,14 +117,14 @@ class _Checking:
         for root, number, fields in self.request.pages:
             page = Page(*fields)
             try:
-                descriptor = self.roots[root]
+                handle = self.roots[root]
                 paths, names = self.content(page)
             except (KeyError, OSError):
                 continue
             self.begun[number] = _Comparison(page, len(paths))
             for begin in range(0, len(paths), _DIRECTORIES_OF_LOOK):
                 some = slice(begin, begin + _DIRECTORIES_OF_LOOK)
-                yield _Look(number, descriptor, paths[some], names and names[some])
+                yield _Look(number, handle, paths[some], names and names[some])
 
     def content(self, page: Page) -> tuple[list[bytes], list[list[bytes]] | None]:
         """Read which directories are on a page, and which of their entries are to be looked at.
@@ -134,7 +134,7 @@ class _Checking:
 
         """
         length = page.directories_bytes + (page.names_bytes if self.request.exact else 0)
-        content = read_at(self.descriptor, page.offset, length)
+        content = read_at(self.handle, page.offset, length)
         paths = content[: page.directories_bytes].split(b"\0")
         if not self.request.exact:
             return paths, None
@@ -148,10 +148,10 @@ class _Checking:
         comparison = self.begun.get(seen.number)
         if comparison is None:
             return
-        if seen.analysis is None:
+        if seen.facts is None:
             del self.begun[seen.number]
             return
-        directory_facts, name_facts = seen.analysis
+        directory_facts, name_facts = seen.facts
         comparison.directory_facts += directory_facts
         comparison.name_facts += name_facts
         comparison.directories_left -= seen.directories
@@ -187,29 +187,28 @@ def _with_threads(looks: Iterator[_Look]) -> Iterator[_Seen]:
 
 def _look(look: _Look) -> _Seen:
     """Look at directories, and at entries of theirs."""
-    analysis = None
+    facts = None
     with suppress(OSError):
-        analysis = _quick(look) if look.names is None else _exact(look, look.names)
-    return _Seen(look.number, len(look.paths), analysis)
+        facts = _quick(look) if look.names is None else _exact(look, look.names)
+    return _Seen(look.number, len(look.paths), facts)
 
 
 def _quick(look: _Look) -> tuple[bytearray, bytearray]:
-    analysis = bytearray()
+    facts = bytearray()
     for path in look.paths:
-        analysis += facts_of_directory(os.stat(path, dir_fd=look.root))
-    return analysis, bytearray()
+        facts += pack_directory(fs.directory_facts_at(path, look.root))
+    return facts, bytearray()
 
 
 def _exact(look: _Look, names: list[list[bytes]]) -> tuple[bytearray, bytearray]:
     directories = bytearray()
     entries = bytearray()
     for path, of_directory in zip(look.paths, names, strict=True):
-        descriptor = os.open(path, OPEN_CHILD, dir_fd=look.root)
+        handle = fs.open_directory(path, look.root)
         try:
-            directories += facts_of_directory(os.fstat(descriptor))
+            directories += pack_directory(fs.directory_facts_of(handle))
             for name in of_directory:
-                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                entries += facts_of_name(status)
+                entries += pack_name(*fs.entry_facts_at(name, handle))
         finally:
-            os.close(descriptor)
+            fs.close(handle)
     return directories, entries

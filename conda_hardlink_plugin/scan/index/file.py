@@ -7,7 +7,6 @@ written beside the last one and renamed over it, so whoever has one open keeps i
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import re
@@ -20,11 +19,12 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ... import __version__
+from ...filesystem import fs
+from ...filesystem.protocol import Access, Handle
 from ..crew_member import encoding_of_names
 from .contents import Extent, Stored, from_json
 from .trailer import (
     INDEX_NAME,
-    OPEN_INDEX,
     Totals,
     Trailer,
     is_own_file,
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from ..inventory import Inventory
 
 _NEW_NAME = re.compile(r"report\.index-\d+-\d+")
-_WRITE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_APPEND
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class IndexFile:
 
     Attributes:
         path: Where it is.
-        descriptor: Opens it.
+        handle: Opens it.
         taken_s: When all that is in it was looked at for the last time, in seconds since the epoch:
             the time of the file.
         stored: Its contents.
@@ -57,7 +55,7 @@ class IndexFile:
     """
 
     path: str
-    descriptor: int
+    handle: int
     taken_s: int
     stored: Stored
 
@@ -68,7 +66,7 @@ class IndexFile:
             OSError: It cannot be read, or is shorter.
 
         """
-        return read_at(self.descriptor, offset, length)
+        return read_at(self.handle, offset, length)
 
     def read_checked(self, *extent: int) -> bytes:
         """Return a part of the file that `NewIndex.append_checked` wrote.
@@ -77,12 +75,12 @@ class IndexFile:
             OSError: It cannot be read, or is damaged.
 
         """
-        return _read_checked(self.descriptor, *extent)
+        return _read_checked(self.handle, *extent)
 
     def confirm(self, began_ns: int) -> None:
         """Note when it was begun to look at all that is in it, and all was found as it says."""
         with suppress(OSError):
-            os.utime(self.descriptor, ns=(began_ns, began_ns))
+            os.utime(self.handle, ns=(began_ns, began_ns))
 
 
 @contextmanager
@@ -90,36 +88,34 @@ def open_index(folder: str) -> Iterator[IndexFile | None]:
     """Open the index in a folder; `None` where there is none that can be taken for what it says."""
     path = index_path(folder)
     try:
-        descriptor = os.open(path, OPEN_INDEX)
+        handle = fs.open_file(path, Access.READ)
     except OSError:
         yield None
         return
     try:
-        yield _read(path, descriptor)
+        yield _read(path, handle)
     finally:
-        os.close(descriptor)
+        fs.close(handle)
 
 
-def _read(path: str, descriptor: int) -> IndexFile | None:
+def _read(path: str, handle: int) -> IndexFile | None:
     try:
-        status = os.fstat(descriptor)
-        trailer = read_trailer(descriptor, status.st_size) if is_own_file(status) else None
+        status = fs.status_of(handle)
+        trailer = read_trailer(handle, status.size_bytes) if is_own_file(status) else None
         if trailer is None:
             return None
-        data = json.loads(
-            _read_checked(descriptor, trailer.offset, trailer.length, trailer.checksum)
-        )
+        data = json.loads(_read_checked(handle, trailer.offset, trailer.length, trailer.checksum))
         of_version, encoding = data.pop("version"), tuple(data.pop("encoding"))
         if (of_version, encoding) != (__version__, encoding_of_names()):
             return None
-        stored = from_json(data, partial(_read_checked, descriptor))
+        stored = from_json(data, partial(_read_checked, handle))
     except (OSError, KeyError, TypeError, ValueError):
         return None
-    return IndexFile(path, descriptor, int(status.st_mtime), stored)
+    return IndexFile(path, handle, status.mtime_ns // 1_000_000_000, stored)
 
 
-def _read_checked(descriptor: int, offset: int, length: int, checksum: int) -> bytes:
-    content = read_at(descriptor, offset, length)
+def _read_checked(handle: int, offset: int, length: int, checksum: int) -> bytes:
+    content = read_at(handle, offset, length)
     if crc32(content) != checksum:
         raise OSError(errno.EIO, "the index is damaged")
     return content
@@ -163,9 +159,9 @@ class NewIndex:
         self.totals_of = totals_of
         self._name = f"{INDEX_NAME}-{os.getpid()}-{time.time_ns()}"
         self.path = os.path.join(folder_path, self._name)
-        self._descriptor = os.open(self._name, _WRITE, 0o600, dir_fd=folder)
+        self._handle = fs.open_file(self._name, Access.CREATE_APPENDING, parent=folder)
         with suppress(OSError):  # a filesystem may have no locks; then nobody tidies up
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fs.lock_file(self._handle)
 
     @property
     def recording(self) -> tuple[str, int]:
@@ -179,9 +175,9 @@ class NewIndex:
             OSError: It could not be written.
 
         """
-        if os.write(self._descriptor, content) != len(content):
+        if os.write(self._handle, content) != len(content):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(content)
+        return os.lseek(self._handle, 0, os.SEEK_CUR) - len(content)
 
     def append_checked(self, content: bytes) -> Extent:
         """Write something that is to be checked when it is read; return where it is.
@@ -207,14 +203,14 @@ class NewIndex:
         members = (f'"{name}": {json.dumps(value)}' for name, value in chain(whose.items(), table))
         packed = f"{{{', '.join(members)}}}".encode("ascii")
         self.append(pack_trailer(Trailer(*self.append_checked(packed), totals)))
-        os.utime(self._descriptor, ns=(self._began_ns, self._began_ns))
-        os.rename(self._name, INDEX_NAME, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        os.utime(self._handle, ns=(self._began_ns, self._began_ns))
+        fs.rename(self._name, self._folder, INDEX_NAME, self._folder)
 
     def close(self) -> None:
         """Close the file; it is removed if it did not become the index."""
         with suppress(OSError):
-            os.unlink(self._name, dir_fd=self._folder)
-        os.close(self._descriptor)
+            fs.unlink(self._name, self._folder)
+        fs.close(self._handle)
 
 
 @contextmanager
@@ -233,23 +229,23 @@ def new_index(
         if os.path.isabs(folder) and _is_ours(folder):
             os.makedirs(folder, mode=0o700, exist_ok=True)
     try:
-        descriptor = os.open(folder, _FOLDER)
+        handle = fs.open_own_directory(folder)
     except OSError:  # no home is known, or it cannot be written
         yield None
         return
     try:
         new = None
         with suppress(OSError):
-            if os.fstat(descriptor).st_uid == os.geteuid():
-                _tidy_up(descriptor)
-                new = NewIndex(descriptor, folder, began_ns, totals_of)
+            if fs.status_of(handle).owner == fs.current_user():
+                _tidy_up(handle)
+                new = NewIndex(handle, folder, began_ns, totals_of)
         try:
             yield new
         finally:
             if new is not None:
                 new.close()
     finally:
-        os.close(descriptor)
+        fs.close(handle)
 
 
 def clear_index(folder: str) -> None:
@@ -260,15 +256,15 @@ def clear_index(folder: str) -> None:
 
     """
     try:
-        descriptor = os.open(folder, _FOLDER)
+        handle = fs.open_own_directory(folder)
     except FileNotFoundError:
         return
     try:
-        _tidy_up(descriptor)
+        _tidy_up(handle)
         with suppress(FileNotFoundError):
-            os.unlink(INDEX_NAME, dir_fd=descriptor)
+            fs.unlink(INDEX_NAME, handle)
     finally:
-        os.close(descriptor)
+        fs.close(handle)
 
 
 def _is_ours(folder: str) -> bool:
@@ -278,16 +274,16 @@ def _is_ours(folder: str) -> bool:
     """
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
-    return os.stat(folder).st_uid == os.geteuid()
+    return fs.status(folder, follow_symlinks=True).owner == fs.current_user()
 
 
-def _tidy_up(folder: int) -> None:
+def _tidy_up(folder: Handle) -> None:
     """Remove what processes that were killed have left."""
-    for name in filter(_NEW_NAME.fullmatch, os.listdir(folder)):
+    for name in filter(_NEW_NAME.fullmatch, fs.list_names(folder)):
         with suppress(OSError):
-            descriptor = os.open(name, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=folder)
+            handle = fs.open_file(name, Access.CHANGE, parent=folder)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(name, dir_fd=folder)
+                fs.lock_file(handle)
+                fs.unlink(name, folder)
             finally:
-                os.close(descriptor)
+                fs.close(handle)

@@ -9,7 +9,6 @@ blocks. Entries that needed no look are numbers of inodes that were met before.
 from __future__ import annotations
 
 import os
-import stat
 from array import array
 from itertools import compress
 from struct import Struct, error
@@ -24,6 +23,8 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...filesystem.protocol import DirectoryFacts, FileStatus
+
 RACY_NS = 2_000_000_000  # a directory may change again within one tick of the filesystem's clock
 NEXT = "\0"  # what comes is in the next directory
 _WORD_BYTES = 8
@@ -32,7 +33,7 @@ _FACTS_OF_DIRECTORY, _CTIME = 6, 3
 _NAME = Struct("QQqq")
 _FACTS_OF_NAME = 4
 _PAGE = Struct("<9Q16s16sI?")
-pack_name = _NAME.pack  # `facts_of_name` without a call more, for each file that is looked at
+pack_name = _NAME.pack  # of `EntryFacts`
 
 
 class Row(NamedTuple):
@@ -40,16 +41,16 @@ class Row(NamedTuple):
 
     Attributes:
         number: Its inode number.
-        link_count: `st_nlink`.
-        blocks: `st_blocks`.
-        apparent_bytes: `st_size`.
+        link_count: Directory entries that name it.
+        disk_bytes: Allocated bytes.
+        apparent_bytes: Length.
         is_symlink: 1 if it is a symbolic link, else 0.
 
     """
 
     number: int
     link_count: int
-    blocks: int
+    disk_bytes: int
     apparent_bytes: int
     is_symlink: int
 
@@ -63,7 +64,7 @@ class Page(NamedTuple):
 
     Attributes:
         unit: Index of the unit.
-        device: `st_dev` of its directories.
+        device: Number of the device of its directories.
         offset: Where it begins.
         directories_bytes: How long the paths are.
         names_bytes: How long the names are.
@@ -105,9 +106,9 @@ class Draft:
 
     Attributes:
         directories: Paths below the root, `.` for the root itself.
-        directory_facts: `facts_of_directory` of each.
+        directory_facts: `pack_directory` of each.
         names: For each directory `NEXT`, then the entries that were looked at.
-        name_facts: `facts_of_name` of those entries.
+        name_facts: `pack_name` of those entries.
         linked: Inodes of the entries that were not looked at, one for each entry.
         symbolic: Inodes of symbolic links.
 
@@ -132,18 +133,18 @@ class Draft:
         self.symbolic: set[int] = set()
         self._began_ns = began_ns
 
-    def begin_directory(self, path: str, status: os.stat_result) -> None:
+    def begin_directory(self, path: str, status: FileStatus) -> None:
         """Note a directory; what is noted from now on is in it."""
         self.directories.append(path)
-        self.directory_facts += facts_of_directory(status)
+        self.directory_facts += pack_directory(status.directory_facts)
         self.names.append(NEXT)
 
-    def add_name(self, name: str, status: os.stat_result) -> None:
+    def add_name(self, name: str, status: FileStatus) -> None:
         """Note an entry that was looked at."""
         self.names.append(name)
-        self.name_facts += facts_of_name(status)
-        if stat.S_ISLNK(status.st_mode):
-            self.symbolic.add(status.st_ino)
+        self.name_facts += pack_name(*status.entry_facts)
+        if status.is_symlink:
+            self.symbolic.add(status.inode)
 
     def page(self, unit: int, device: int, offset: int) -> tuple[Page, bytes]:
         """Return the page, and what is to be written for it at an offset."""
@@ -173,14 +174,14 @@ class Draft:
 
     def _rows(self) -> list[array[int]]:
         """Return the columns of the rows of the inodes with several links."""
-        analysis = array("Q", self.name_facts)
-        numbers, link_counts, sizes, blocks = (
-            analysis[place::_FACTS_OF_NAME] for place in range(_FACTS_OF_NAME)
+        facts = array("Q", self.name_facts)
+        numbers, link_counts, sizes, allocated = (
+            facts[place::_FACTS_OF_NAME] for place in range(_FACTS_OF_NAME)
         )
         several = [count > 1 for count in link_counts]
         columns = [
             array("Q", compress(column, several))
-            for column in (numbers, link_counts, blocks, sizes)
+            for column in (numbers, link_counts, allocated, sizes)
         ]
         columns.append(array("Q", map(self.symbolic.__contains__, columns[0])))
         return columns
@@ -211,31 +212,22 @@ def names_by_directory(content: bytes) -> list[list[bytes]]:
     ]
 
 
-def facts_of_directory(status: os.stat_result) -> bytes:
-    """Return what is another after any entry of a directory has come, gone or been renamed.
+def pack_directory(facts: DirectoryFacts) -> bytes:
+    """Return what differs after any entry of a directory has come, gone or been renamed.
 
-    And its own size, which a filesystem may still change afterwards.
+    It includes the directory's own size, which a filesystem may still change afterwards.
     """
-    mtime_ns, ctime_ns = status.st_mtime_ns, status.st_ctime_ns
     try:
-        return _DIRECTORY.pack(
-            status.st_dev, status.st_ino, mtime_ns, ctime_ns, status.st_size, status.st_blocks
-        )
+        return _DIRECTORY.pack(*facts)
     except error:  # a time that is further away than 8 bytes of nanoseconds reach
+        device, inode, mtime_ns, ctime_ns, *sizes = facts
         times_ns = (_within_8_bytes(mtime_ns), _within_8_bytes(ctime_ns))
-        return _DIRECTORY.pack(
-            status.st_dev, status.st_ino, *times_ns, status.st_size, status.st_blocks
-        )
+        return _DIRECTORY.pack(device, inode, *times_ns, *sizes)
 
 
-def facts_of_name(status: os.stat_result) -> bytes:
-    """Return what the figures need to know of an entry."""
-    return pack_name(status.st_ino, status.st_nlink, status.st_size, status.st_blocks)
-
-
-def digest_of(analysis: bytes | bytearray) -> bytes:
+def digest_of(facts: bytes | bytearray) -> bytes:
     """Return 16 bytes that are others for other facts."""
-    return blake2b(analysis, digest_size=16).digest()
+    return blake2b(facts, digest_size=16).digest()
 
 
 def _within_8_bytes(time_ns: int) -> int:

@@ -65,10 +65,10 @@ class Remembered:
         for page in inodes:  # a page may name what another process has looked at for a later one
             collector.add_known(unit, page.device, page.linked)
         collector.links[collector.root] += sum(page.entries for page in self._pages[number])
-        for device, st_dev in enumerate(inventory.devices):
+        for device, device_number in enumerate(inventory.devices):
             sums = inventory.private.get((number, device))
             if sums is not None:
-                collector.sums(unit, st_dev).add(sums)
+                collector.sums(unit, device_number).add(sums)
         if number in inventory.holding:
             collector.note_holding(unit)
 

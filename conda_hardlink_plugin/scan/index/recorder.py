@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from ...filesystem import fs
+from ...filesystem.protocol import Access
 from .page import Draft, pack_page
 
-_OPEN = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _DIRECTORIES_OF_PAGE = 256
 _MOST_DRAFTS = 4  # units are read one in another: a package, in what is around it in its cache
 
@@ -26,9 +27,9 @@ class Recorder:
         self._drafts: dict[tuple[int, int], Draft] = {}
         self._pages = bytearray()
         self._failed = False
-        self._descriptor = -1
+        self._handle = -1
         try:
-            self._descriptor = os.open(path, _OPEN)
+            self._handle = fs.open_file(path, Access.APPEND)
         except OSError:
             self._failed = True
 
@@ -54,17 +55,17 @@ class Recorder:
 
     def close(self) -> None:
         """Close the file; what was not written is lost."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self._handle >= 0:
+            fs.close(self._handle)
+            self._handle = -1
 
     def _write(self, unit: int, device: int, draft: Draft) -> None:
         if self._failed or not draft.directories:
             return
         page, content = draft.page(unit, device, 0)
         try:
-            written = os.write(self._descriptor, content)
-            end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+            written = os.write(self._handle, content)
+            end = os.lseek(self._handle, 0, os.SEEK_CUR)
         except OSError:
             written = -1
         if written != len(content):  # the disk is full, most likely

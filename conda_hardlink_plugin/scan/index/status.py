@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
+from ...filesystem import fs
 from ..inventory import RootKind
 from .file import index_path, open_index
 
@@ -15,7 +15,7 @@ class IndexStatus:
 
     Attributes:
         path: Where that is.
-        size_bytes: Its disk usage (`st_blocks * 512`); `None` if there is nothing.
+        size_bytes: Its disk usage; `None` if there is nothing.
         usable: The next report will take it for what it says, as far as nothing has changed.
         taken_s: When all that is in it was looked at for the last time, in seconds since the epoch;
             `None` if it is not usable, as are the following.
@@ -38,7 +38,7 @@ def status_of(folder: str) -> IndexStatus:
     """Say what is in a folder for the index."""
     path = index_path(folder)
     try:
-        size_bytes = os.lstat(path).st_blocks * 512
+        size_bytes = fs.status(path).disk_bytes
     except OSError:
         return IndexStatus(path)
     with open_index(folder) as index:

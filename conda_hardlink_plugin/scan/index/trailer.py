@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
+from ...filesystem import fs
+from ...filesystem.protocol import Access, FileStatus
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-OPEN_INDEX = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 INDEX_NAME = "report.index"
 _MAGIC = b"hardlinks index\n"
-_VERSION = 1
+_VERSION = 2
 _FIELDS = struct.Struct("<QQIQQIIII")
 _END = struct.Struct("<II16s")  # checksum of the fields, version, magic
 TRAILER_BYTES = _FIELDS.size + _END.size
@@ -71,11 +72,11 @@ def pack_trailer(trailer: Trailer) -> bytes:
     return fields + _END.pack(crc32(fields), _VERSION, _MAGIC)
 
 
-def read_trailer(descriptor: int, size: int) -> Trailer | None:
+def read_trailer(handle: int, size: int) -> Trailer | None:
     """Read the end of a file; `None` if it is not the end of an index.
 
     Args:
-        descriptor: Opens the file.
+        handle: Opens the file.
         size: How long it is.
 
     Raises:
@@ -84,7 +85,7 @@ def read_trailer(descriptor: int, size: int) -> Trailer | None:
     """
     if size < TRAILER_BYTES:
         return None
-    packed = read_at(descriptor, size - TRAILER_BYTES, TRAILER_BYTES)
+    packed = read_at(handle, size - TRAILER_BYTES, TRAILER_BYTES)
     fields = packed[: _FIELDS.size]
     if _END.unpack(packed[_FIELDS.size :]) != (crc32(fields), _VERSION, _MAGIC):
         return None
@@ -108,34 +109,34 @@ def read_totals(folder: str) -> tuple[Totals, float] | None:
     says. This costs less than a millisecond.
     """
     try:
-        descriptor = os.open(os.path.join(folder, INDEX_NAME), OPEN_INDEX)
+        handle = fs.open_file(os.path.join(folder, INDEX_NAME), Access.READ)
     except OSError:
         return None
     try:
-        status = os.fstat(descriptor)
+        status = fs.status_of(handle)
         if not is_own_file(status):
             return None
-        trailer = read_trailer(descriptor, status.st_size)
+        trailer = read_trailer(handle, status.size_bytes)
     except OSError:
         return None
     finally:
-        os.close(descriptor)
-    return None if trailer is None else (trailer.totals, status.st_mtime)
+        fs.close(handle)
+    return None if trailer is None else (trailer.totals, status.mtime_ns / 1_000_000_000)
 
 
-def is_own_file(status: os.stat_result) -> bool:
+def is_own_file(status: FileStatus) -> bool:
     """Tell whether this is a file of this user."""
-    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+    return status.is_regular and status.owner == fs.current_user()
 
 
-def read_at(descriptor: int, offset: int, length: int) -> bytes:
+def read_at(handle: int, offset: int, length: int) -> bytes:
     """Return a part of a file.
 
     Raises:
         OSError: It cannot be read, or is shorter.
 
     """
-    content = os.pread(descriptor, length, offset)
+    content = os.pread(handle, length, offset)
     if len(content) != length:
         raise OSError(errno.EIO, "the index is shorter than it says")
     return content

@@ -14,10 +14,11 @@ import pytest
 
 from conda_hardlink_plugin.analysis.symlinks import follow_symlinks, symlinks_through
 from conda_hardlink_plugin.analysis.usage import Usage
-from conda_hardlink_plugin.analysis.verdicts import Evidence, Terms, Verdict
+from conda_hardlink_plugin.analysis.verdicts import Evidence, Verdict
 from conda_hardlink_plugin.filesystem import responsiveness
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.quarantine_names import QUARANTINE, QuarantineEntry, Stage
+from tests.support.circumstances import Circumstances
 from tests.support.forking import forked, in_child
 from tests.support.oracles import NOBODY
 from tests.support.small_installation import SmallInstallation
@@ -32,8 +33,14 @@ def made(tmp_path):
 def verdicts(made):
     """Return the verdict on each package, by the name of its directory."""
     inventory = made.scan()
-    terms = Terms(now_ns=time.time_ns(), grace_ns=0)
-    evidence = Evidence(inventory, Usage(inventory), follow_symlinks(inventory), terms)
+    terms = Circumstances(now_ns=time.time_ns(), grace_ns=0)
+    evidence = Evidence(
+        inventory,
+        Usage(inventory),
+        follow_symlinks(inventory),
+        terms.policy,
+        terms.observations,
+    )
     return {
         os.path.basename(inventory.units[unit].path): evidence.verdict(unit)
         for unit in evidence.uses

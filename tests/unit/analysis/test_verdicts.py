@@ -12,9 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conda_hardlink_plugin.analysis.verdicts import GRACE_NS, Terms, Use, Verdict
+from conda_hardlink_plugin.analysis.verdicts import Use, Verdict
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.quarantine_names import dist_of
+from tests.support.circumstances import GRACE_NS, Circumstances
 from tests.support.forking import in_child
 from tests.support.oracles import NOBODY
 from tests.support.small_installation import (
@@ -120,7 +121,7 @@ def test_the_strongest_evidence_of_each_environment_is_named(made):
         "pkgs/thing-1-0": ({"hard": "hardlink", "soft": "softlink", "copy": "record"}, "linked")
     }
     (unit,) = made.evidence().uses
-    assert made.evidence().objections(unit) == [
+    assert made.evidence().keeping_verdicts(unit) == [
         Verdict.LINKED,
         Verdict.SOFTLINKED,
         Verdict.RECORDED,
@@ -192,7 +193,7 @@ def test_a_package_is_recent_until_the_grace_has_passed_since_either_was_written
     first = {INDEX: RECORD, RECORD: INDEX}[last]
     while os.stat(f"{path}/{last}").st_ctime_ns <= os.stat(f"{path}/{first}").st_ctime_ns:
         os.chmod(f"{path}/{last}", 0o600)  # writes its ctime, by a clock that ticks now and then
-    terms = Terms(now_ns=os.stat(f"{path}/{last}").st_ctime_ns + passed_ns)
+    terms = Circumstances(now_ns=os.stat(f"{path}/{last}").st_ctime_ns + passed_ns)
     assert made.verdicts(terms) == {"pkgs/thing-1-0": verdict}
 
 
@@ -201,17 +202,17 @@ def test_a_probing_link_and_its_removal_make_a_package_recent(made, tmp_path):
     path = made.package("thing-1-0", {})
     made_ns = max(os.stat(f"{path}/{name}").st_ctime_ns for name in (INDEX, RECORD))
     now_ns = made_ns + GRACE_NS
-    assert made.verdicts(Terms(now_ns)) == {"pkgs/thing-1-0": "unused"}
+    assert made.verdicts(Circumstances(now_ns)) == {"pkgs/thing-1-0": "unused"}
     while os.stat(f"{path}/{INDEX}").st_ctime_ns <= made_ns:
         os.link(f"{path}/{INDEX}", tmp_path / ".tmp.index.json")
         os.unlink(tmp_path / ".tmp.index.json")
-    assert made.verdicts(Terms(now_ns)) == {"pkgs/thing-1-0": "recent"}
+    assert made.verdicts(Circumstances(now_ns)) == {"pkgs/thing-1-0": "recent"}
 
 
 def test_a_grace_of_nothing_lets_go_what_was_made_just_now(made):
     made.package("thing-1-0", {})
-    assert made.verdicts(Terms(time.time_ns(), grace_ns=0)) == {"pkgs/thing-1-0": "unused"}
-    assert made.verdicts(Terms(time.time_ns())) == {"pkgs/thing-1-0": "recent"}
+    assert made.verdicts(Circumstances(time.time_ns(), grace_ns=0)) == {"pkgs/thing-1-0": "unused"}
+    assert made.verdicts(Circumstances(time.time_ns())) == {"pkgs/thing-1-0": "recent"}
 
 
 @pytest.mark.parametrize(("lock", "verdict"), [(None, "recent"), ("", "unobtainable")])
@@ -262,10 +263,10 @@ def test_every_objection_is_told_the_strongest_first(made):
     unseen = (PathProblem("/disk/env", "not mounted"),)
     evidence = made.evidence(replace(LATER, unseen=unseen))
     (unit,) = evidence.uses
-    reasons = {doubt.verdict: doubt.reason for doubt in evidence.doubts(unit)}
+    reasons = {doubt.verdict: doubt.reason for doubt in evidence.keep_reasons(unit)}
     assert list(reasons) == [Verdict.UNVERIFIABLE, Verdict.RECENT, Verdict.UNOBTAINABLE]
     assert reasons[Verdict.UNVERIFIABLE] == "/disk/env: not mounted"
-    assert evidence.objections(unit) == [Verdict.RECORDED, *reasons]
+    assert evidence.keeping_verdicts(unit) == [Verdict.RECORDED, *reasons]
     assert evidence.verdict(unit) is Verdict.RECORDED
     assert (evidence.used(), evidence.unused()) == ({unit}, set())
 
@@ -311,7 +312,9 @@ def as_ordinary_user(made, terms=LATER):
 
     def judge():
         evidence = made.evidence(terms)
-        return made.verdicts(terms), [doubt.reason for doubt in evidence.doubts(min(evidence.uses))]
+        return made.verdicts(terms), [
+            doubt.reason for doubt in evidence.keep_reasons(min(evidence.uses))
+        ]
 
     return in_child(judge, user=NOBODY)
 
@@ -407,7 +410,7 @@ def test_whatever_becomes_unreadable_lets_no_package_go_that_was_kept(plan, mode
         inventory = made.scan()
         evidence = made.evidence(LATER, inventory)
         unused = evidence.unused()
-        soon = {unit for unit in evidence.uses if set(evidence.objections(unit)) <= RECENT}
+        soon = {unit for unit in evidence.uses if set(evidence.keeping_verdicts(unit)) <= RECENT}
         after = soon | evidence.only_used_by(set(range(len(inventory.roots))))
         paths = [unit.path for unit in inventory.units]
         return {paths[unit] for unit in unused}, {paths[unit] for unit in after}

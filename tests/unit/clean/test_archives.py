@@ -7,11 +7,10 @@ import os
 
 import pytest
 
-from conda_hardlink_plugin.analysis.analysis import Analysis
-from conda_hardlink_plugin.analysis.usage import Measure
-from conda_hardlink_plugin.analysis.verdicts import Terms, Verdict
+from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.clean.archives import Archives
 from conda_hardlink_plugin.filesystem.problems import PathProblem
+from tests.support.circumstances import Circumstances, analysis_of
 from tests.support.small_installation import SmallInstallation
 from tests.support.trees import write
 
@@ -42,9 +41,9 @@ def urls(cache, *lines):
 
 
 def judged(made, path, *, allowed=(), now_ns=LATER_NS, grace_ns=0, unseen=()):
-    terms = Terms(now_ns=now_ns, grace_ns=grace_ns, unseen=unseen)
-    analysis = Analysis(made.scan(), made.names(), Measure.DISK, terms)
-    return Archives(analysis, terms).objection(path, allowed)
+    terms = Circumstances(now_ns=now_ns, grace_ns=grace_ns, unseen=unseen)
+    analysis = analysis_of(made.scan(), made.names(), terms)
+    return Archives(analysis).objection(path, allowed)
 
 
 @pytest.mark.parametrize(

@@ -312,13 +312,16 @@ def test_a_trial_link_frees_its_inode_only_where_it_is_the_last(made):
     pinning = link(f"{path}/info/index.json", f"{env}/.tmp.index.json.00000000")
     one = write(f"{env}/.tmp.index.json.00000001", b"1" * 5_000)
     again = link(one, f"{env}/.tmp.index.json.00000002")
-    probes = (pinning, one, again, f"{env}/.tmp.index.json.gone0000")
-    plan = plan_of(made, trash=True, probes=probes)
-    assert plan.probes == probes
+    trial_links = (pinning, one, again, f"{env}/.tmp.index.json.gone0000")
+    plan = plan_of(made, trash=True, trial_links=trial_links)
+    assert plan.trial_links == trial_links
     assert plan.planned_bytes == os.lstat(one).st_blocks * 512
     assert plan.does_something
-    assert plan_of(made, trash=True, probes=(one,)).planned_bytes == 0
-    assert (plan_of(made, probes=probes).probes, plan_of(made, probes=probes).remove) == ((), ())
+    assert plan_of(made, trash=True, trial_links=(one,)).planned_bytes == 0
+    assert (
+        plan_of(made, trial_links=trial_links).trial_links,
+        plan_of(made, trial_links=trial_links).remove,
+    ) == ((), ())
 
 
 def test_a_place_that_nobody_could_look_at_keeps_all_and_is_named_until_it_is_ignored(made):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conda_hardlink_plugin.analysis.verdicts import GRACE_NS
 from conda_hardlink_plugin.cli.arguments import add_evidence_options, count, duration_ns, size_bytes
+from tests.support.circumstances import GRACE_NS
 
 SECOND = 1_000_000_000
 
@@ -40,7 +40,9 @@ def test_a_duration_is_a_number_and_its_unit(text, nanoseconds):
     ],
 )
 def test_what_is_no_duration_is_refused_with_how_to_give_one(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="is no duration: give one as 90s, 15m,"):
+    with pytest.raises(
+        argparse.ArgumentTypeError, match="is not a duration: give one such as 90s, 15m,"
+    ):
         duration_ns(text)
 
 
@@ -73,7 +75,9 @@ def test_a_size_is_in_powers_of_1024_only_where_its_unit_says_so(text, size):
     ],
 )
 def test_what_is_no_size_is_refused_with_how_to_give_one(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="is no size: give one as 20GiB, 500MB or"):
+    with pytest.raises(
+        argparse.ArgumentTypeError, match="is not a size: give one such as 20GiB, 500MB or"
+    ):
         size_bytes(text)
 
 
@@ -86,7 +90,7 @@ def test_a_count_is_a_number_from_nought(text, number):
 
 @pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", " 1", "1\n", "two", "0x1", "1000000000"])
 def test_what_is_no_count_is_refused_with_how_to_give_one(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="is no number of packages: give one as 0"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a number of packages: give 0"):
         count(text)
 
 
@@ -138,4 +142,7 @@ def test_a_wrong_grace_ends_with_2_and_says_how_to_give_one(parser, capsys):
     with pytest.raises(SystemExit) as stop:
         parser.parse_args(["--grace", "5%"])
     assert stop.value.code == 2
-    assert "argument --grace: '5%' is no duration: give one as 90s, 15m" in capsys.readouterr().err
+    assert (
+        "argument --grace: '5%' is not a duration: give one such as 90s, 15m"
+        in capsys.readouterr().err
+    )

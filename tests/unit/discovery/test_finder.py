@@ -12,9 +12,8 @@ from conda.base.context import reset_context
 from conda_hardlink_plugin.discovery.finder import find_installation
 from conda_hardlink_plugin.discovery.installation import Environment
 from conda_hardlink_plugin.exceptions import (
-    EnvironmentNotFoundError,
-    FolderNotFoundError,
-    NothingToReportError,
+    HardlinksError,
+    NotFoundError,
 )
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from tests.support.forking import in_child
@@ -97,7 +96,7 @@ def test_base_the_environments_in_envs_dirs_and_the_cache_are_found(machine):
         Environment("b", f"{machine.root}/envs/b"),
     )
     assert found.caches == (f"{machine.root}/pkgs",)
-    assert (found.unreachable, found.stale, found.unreadable) == ((), (), ())
+    assert (found.unreachable, found.stale, found.unsearched) == ((), (), ())
 
 
 def test_every_cache_that_is_there_is_found_once_in_the_order_of_conda(machine):
@@ -118,7 +117,7 @@ def test_an_environment_that_is_listed_as_a_cache_is_none(machine):
     found = find_installation(prefixes=[mistaken])
     assert mistaken not in found.caches
     assert Environment(mistaken, mistaken) in found.environments
-    with pytest.raises(FolderNotFoundError, match="this is an environment"):
+    with pytest.raises(NotFoundError, match="this is an environment"):
         find_installation(caches=[mistaken])
 
 
@@ -281,7 +280,7 @@ def test_places_that_may_not_be_read_are_said(machine):
     assert found.caches == ()
     assert found.unreachable_caches == (PathProblem(f"{machine.top}/secret/pkgs", denied),)
     assert found.unreachable == (PathProblem(elsewhere, denied),)
-    assert found.unreadable == (PathProblem(f"{machine.top}/searched/closed", denied),)
+    assert found.unsearched == (PathProblem(f"{machine.top}/searched/closed", denied),)
 
 
 def test_an_envs_dir_that_may_not_be_listed_is_said(machine):
@@ -290,7 +289,7 @@ def test_an_envs_dir_that_may_not_be_listed_is_said(machine):
     os.chmod(f"{machine.root}/envs", 0o311)
     found = in_child(find_installation, user=NOBODY)
     assert prefixes(found) == [machine.root]
-    assert found.unreadable == (PathProblem(f"{machine.root}/envs", "permission denied"),)
+    assert found.unsearched == (PathProblem(f"{machine.root}/envs", "permission denied"),)
 
 
 def test_search_finds_environments_at_any_depth_and_those_in_another_ones_envs(machine):
@@ -338,7 +337,7 @@ def test_an_environment_is_known_by_its_name_its_path_and_a_path_to_the_same_fol
     [
         (
             {"prefixes": ["{top}/missing"]},
-            EnvironmentNotFoundError,
+            NotFoundError,
             (
                 "There is no environment at {top}/missing: give the path of a folder with"
                 " conda-meta/history in it."
@@ -346,12 +345,12 @@ def test_an_environment_is_known_by_its_name_its_path_and_a_path_to_the_same_fol
         ),
         (
             {"search": ["{top}/missing"]},
-            FolderNotFoundError,
+            NotFoundError,
             "--search {top}/missing: there is no such folder. Give one that exists.",
         ),
         (
             {"caches": ["{top}/conda/conda-meta/history"]},
-            FolderNotFoundError,
+            NotFoundError,
             (
                 "--cache {top}/conda/conda-meta/history: there is no such folder."
                 " Give one that exists."
@@ -367,24 +366,24 @@ def test_what_is_named_and_not_there_is_refused(machine, arguments, error, sente
     with pytest.raises(error) as caught:
         find_installation(**named)
     assert str(caught.value) == sentence.format(top=machine.top)
-    assert caught.value.return_code == 1
+    assert caught.value.exit_code == 1
 
 
 def test_an_unknown_environment_is_refused(machine):
     environment(machine.root)
     found = find_installation()
-    with pytest.raises(EnvironmentNotFoundError) as by_name:
+    with pytest.raises(NotFoundError) as by_name:
         found.environment("no%such\x1b")
     assert str(by_name.value) == (
         "No environment named 'no%such\\x1b' was found: `conda env list` shows the names,"
         " --search DIR finds environments that conda does not list."
     )
-    with pytest.raises(EnvironmentNotFoundError, match="There is no environment at /no/such: give"):
+    with pytest.raises(NotFoundError, match="There is no environment at /no/such: give"):
         found.environment("/no/such")
 
 
 def test_a_machine_without_conda_is_told_what_to_do(machine):
-    with pytest.raises(NothingToReportError) as caught:
+    with pytest.raises(HardlinksError) as caught:
         find_installation()
     assert str(caught.value) == (
         f"There is no package cache ({machine.root}/pkgs) and no environment: create an"
@@ -453,7 +452,7 @@ def test_a_folder_that_holds_more_than_a_cache_is_refused_as_one(machine, where)
     environment(machine.root)
     environment(f"{machine.root}/envs/one")
     folder = os.path.join(machine.top, where)
-    with pytest.raises(FolderNotFoundError, match=f"--cache {folder}: .* is in it"):
+    with pytest.raises(NotFoundError, match=f"--cache {folder}: .* is in it"):
         find_installation(caches=[folder])
 
 

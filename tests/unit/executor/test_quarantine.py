@@ -157,17 +157,17 @@ def test_what_has_other_links_frees_nothing(made, what):
     prefix = made.environment("env")
     package = made.package("p-1-0", {"f": b"f" * 9_000})
     made.install(prefix, package)
-    cache, probes = made.caches[0], ()
+    cache, trial_links = made.caches[0], ()
     if what == "archive":
         link(write(f"{cache}/q-1-0.conda", b"a" * 9_000), f"{made.directory}/outside")
     elif what == "left-over":
         link(f"{package}/f", f"{cache}/old.c~")
     else:
-        probes = (link(f"{package}/info/index.json", f"{prefix}/.tmp.index.json.0123abcd"),)
-    options = {"tarballs": True, "trash": True, "unobtainable": True, "probes": probes}
+        trial_links = (link(f"{package}/info/index.json", f"{prefix}/.tmp.index.json.0123abcd"),)
+    options = {"tarballs": True, "trash": True, "unobtainable": True, "trial_links": trial_links}
     plan = plan_of(made, **options)
     outcome = carried_out(made, plan, lambda: plan_of(made, **options))
-    assert len(outcome.removed) + len(outcome.probes) == 1
+    assert len(outcome.removed) + len(outcome.trial_links) == 1
     assert (plan.planned_bytes, outcome.freed_bytes) == (0, 0)
 
 

@@ -193,7 +193,7 @@ def test_what_stays_is_counted_by_what_keeps_it_the_strongest_first(plan):
 
 
 def test_trial_links_and_what_comes_back_are_told_also_alone(plan):
-    shown = plan(probes=("/e/.tmp.index.json.0",), returning=("/c/a", "/c/b"), planned_bytes=0)
+    shown = plan(trial_links=("/e/.tmp.index.json.0",), returning=("/c/a", "/c/b"), planned_bytes=0)
     assert of_plan(shown) == (
         """\
 /e/.tmp.index.json.0: a trial link that conda left, will be removed.
@@ -230,7 +230,7 @@ def test_names_of_strangers_are_escaped_in_a_plan(plan, columns):
         package(ODD, 1, cache=cache),
         package("b", 1),
         keep=(kept(ODD, Verdict.UNVERIFIABLE, f"/{ODD}: permission denied"),),
-        probes=(f"/{ODD}/.tmp.index.json.0",),
+        trial_links=(f"/{ODD}/.tmp.index.json.0",),
         too_big={cache: 1},
     )
     text = of_plan(shown, columns, verbose=True)
@@ -275,7 +275,7 @@ def test_json_has_every_field_and_names_as_they_are(plan):
         package(ODD, 7),
         other(Action.UNLINK, "a.conda", 5),
         keep=(kept("b-1-0", Verdict.LINKED, "hard links in one", 3, witness),),
-        probes=("/e/.tmp.index.json.0",),
+        trial_links=("/e/.tmp.index.json.0",),
         planned_bytes=12,
         held_bytes=1,
         too_big={"/conda/pkgs": 9},
@@ -325,7 +325,7 @@ def test_json_has_every_field_and_names_as_they_are(plan):
                 "witnesses": [{"name": ODD, "prefix": f"/envs/{ODD}", "use": "hardlink"}],
             }
         ],
-        "probes": ["/e/.tmp.index.json.0"],
+        "trial_links": ["/e/.tmp.index.json.0"],
         "planned_bytes": 12,
         "held_bytes": 1,
         "freed_bytes": 5,

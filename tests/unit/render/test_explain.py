@@ -250,7 +250,7 @@ def test_json_is_of_the_package_the_file_or_both():
         "url": "https://made.up/p-1-0.conda",
         "witnesses": [
             {
-                "environment": "work",
+                "name": "work",
                 "prefix": "/envs/work",
                 "use": "softlink",
                 "path": f"/envs/work/{ODD}",

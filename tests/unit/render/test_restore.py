@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("utc")
 
 def of_held(runs, problems=(), columns=None):
     stream = io.StringIO()
-    print_held(runs, Restored(problems=list(problems)), Terminal(stream, columns))
+    print_held(runs, problems, Terminal(stream, columns))
     return stream.getvalue()
 
 
@@ -53,13 +53,13 @@ def test_what_is_back_is_counted_and_what_is_not_is_named():
     ):
         stream = io.StringIO()
         problems = [PathProblem(f"/{ODD}", "something is there again")]
-        print_restored(Restored(paths, problems), Terminal(stream))
+        print_restored(paths, problems, Terminal(stream))
         assert stream.getvalue() == f"{text}! /{SHOWN}: something is there again.\n"
 
 
 def test_json_of_what_is_held_or_back():
     problems = [PathProblem("/p", "it failed")]
-    assert json.loads(render_restore(RUNS[1:], Restored(["/conda/pkgs/a"], problems))) == {
+    assert json.loads(render_restore(RUNS[1:], ["/conda/pkgs/a"], problems)) == {
         "schema_version": 1,
         "success": False,
         "held": [

@@ -11,16 +11,17 @@ from dataclasses import replace
 import pytest
 
 from conda_hardlink_plugin.analysis.usage import Measure
-from conda_hardlink_plugin.analysis.verdicts import PackageUser, Terms
+from conda_hardlink_plugin.analysis.verdicts import PackageUser
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.report.builder import build_report
 from conda_hardlink_plugin.report.model import DuRow, IfRemoved, Request
 from conda_hardlink_plugin.report.packages import PackageFigures
 from conda_hardlink_plugin.scan.inventory import Root, RootKind
 from conda_hardlink_plugin.scan.scanner import scan
+from tests.support.circumstances import LATER, Circumstances, analysis_of, filesystems_of
 from tests.support.forking import in_child
 from tests.support.oracles import NOBODY
-from tests.support.small_installation import LATER, SmallInstallation, below
+from tests.support.small_installation import SmallInstallation, below
 from tests.support.trees import symlink, write
 
 APPARENT = Measure.APPARENT
@@ -56,13 +57,10 @@ def size_of(*trees, measure=Measure.DISK):
 
 def build(made, terms=LATER, **request):
     inventory = made.scan(detailed="causes" in request or "detail" in request)
-    return build_report(
-        inventory,
-        names=made.names(),
-        filesystems=["ext4"] * len(inventory.roots),
-        request=Request(**request),
-        terms=terms,
-    )
+    measure = request.pop("measure", Measure.DISK)
+    filesystems = filesystems_of(inventory, ["ext4"] * len(inventory.roots))
+    terms = replace(terms, filesystems=filesystems)
+    return build_report(analysis_of(inventory, made.names(), terms, measure), Request(**request))
 
 
 @pytest.mark.parametrize("measure", Measure)
@@ -106,7 +104,7 @@ def test_with_clean_is_what_removing_an_environment_and_its_packages_frees(made)
 )
 def test_with_clean_has_the_packages_that_a_clean_soon_after_would_remove(made, kept_by, goes):
     """One that was extracted a moment ago is among them: the environment is not removed yet."""
-    terms = Terms(time.time_ns()) if kept_by == "age" else LATER
+    terms = Circumstances(time.time_ns()) if kept_by == "age" else LATER
     if kept_by == "url":
         os.unlink(f"{made.caches[0]}/mine-1-0.conda")
         write(f"{made.caches[0]}/mine-1-0/info/repodata_record.json", b"{}")
@@ -324,13 +322,7 @@ def test_what_could_be_read_only_in_part_is_marked_in_its_row(hidden):
 
 def test_an_environment_without_a_name_is_called_by_its_path(made):
     inventory = made.scan()
-    report = build_report(
-        inventory,
-        names={},
-        filesystems=["", "", ""],
-        request=Request(packages=True),
-        terms=LATER,
-    )
+    report = build_report(analysis_of(inventory, {}), Request(packages=True))
     assert [row.name for row in report.environments] == made.prefixes
     assert report.packages[0].environments[0].name == made.prefixes[0]
 
@@ -351,16 +343,8 @@ def test_a_record_that_cannot_be_read_is_told_where_causes_are_asked_for(made):
 
 def test_what_the_installation_could_not_see_is_passed_on(made):
     hidden, unsearched = PathProblem("/disk/env", "why"), PathProblem("/envs", "permission denied")
-    report = build_report(
-        made.scan(),
-        names=made.names(),
-        filesystems=["", "", ""],
-        request=Request(),
-        terms=LATER,
-        unreachable=[hidden],
-        unreadable=[unsearched],
-        stale=["/gone"],
-    )
+    seen = replace(LATER, unseen=(hidden,), unsearched=(unsearched,), stale=("/gone",))
+    report = build_report(analysis_of(made.scan(), made.names(), seen), Request())
     assert report.unreachable == (hidden,)
     assert report.unreadable == (unsearched,)
     assert report.stale == ("/gone",)
@@ -374,13 +358,8 @@ def test_parts_that_were_not_asked_for_are_not_there(made):
 
 def test_a_machine_with_an_empty_cache_alone_has_a_report(tmp_path):
     inventory = scan([Root(RootKind.CACHE, str(tmp_path))])
-    report = build_report(
-        inventory,
-        names={},
-        filesystems=["ext4"],
-        request=Request(packages=True, du=True, causes=True),
-        terms=LATER,
-    )
+    request = Request(packages=True, du=True, causes=True)
+    report = build_report(analysis_of(inventory, {}), request)
     assert report.environments == ()
     assert report.packages == ()
     assert report.totals.on_disk_bytes == size_of(str(tmp_path))

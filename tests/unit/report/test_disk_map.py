@@ -16,8 +16,9 @@ from conda_hardlink_plugin.report.disk_map import MOST_IN_MATRIX, AreaKind, Hold
 from conda_hardlink_plugin.report.model import Request
 from conda_hardlink_plugin.scan.inventory import Root, RootKind, UnitKind
 from conda_hardlink_plugin.scan.scanner import scan
+from tests.support.circumstances import analysis_of
 from tests.support.oracles import Model, du
-from tests.support.small_installation import LATER, SmallInstallation, plans
+from tests.support.small_installation import SmallInstallation, plans
 from tests.support.trees import layouts, link, random_tree, symlink, write
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,13 +37,8 @@ PART_OF_KIND = {
 
 def drawn(made, measure=Measure.DISK):
     inventory = made.scan(detailed=True)
-    return build_report(
-        inventory,
-        names=made.names(),
-        filesystems=["ext4"] * len(inventory.roots),
-        request=Request(disk_map=True, measure=measure),
-        terms=LATER,
-    )
+    analysis = analysis_of(inventory, made.names(), measure=measure)
+    return build_report(analysis, Request(disk_map=True))
 
 
 def amounts(holder):

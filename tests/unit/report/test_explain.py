@@ -7,9 +7,6 @@ import shutil
 
 import pytest
 
-from conda_hardlink_plugin.analysis.analysis import Analysis
-from conda_hardlink_plugin.analysis.usage import Measure
-from conda_hardlink_plugin.analysis.verdicts import Terms
 from conda_hardlink_plugin.report.explain import (
     FileWitness,
     explain_file,
@@ -18,8 +15,9 @@ from conda_hardlink_plugin.report.explain import (
     package_at,
 )
 from conda_hardlink_plugin.scan.inventory import Root, RootKind
+from tests.support.circumstances import LATER, Circumstances, analysis_of
 from tests.support.oracles import Model, du
-from tests.support.small_installation import LATER, SmallInstallation
+from tests.support.small_installation import SmallInstallation
 from tests.support.trees import QUARANTINE, link, symlink, write
 
 
@@ -29,7 +27,7 @@ def made(tmp_path):
 
 
 def facts_of(made, terms=LATER):
-    return Analysis(made.scan(), made.names(), Measure.DISK, terms)
+    return analysis_of(made.scan(), made.names(), terms)
 
 
 def explained(made, path, terms=LATER):
@@ -179,7 +177,7 @@ def test_doubts_are_told_with_what_the_package_says_of_itself(made):
     extracted = max(
         os.lstat(f"{path}/info/{name}.json").st_ctime_ns for name in ("index", "repodata_record")
     )
-    explanation = explained(made, path, Terms(now_ns=extracted, grace_ns=1))
+    explanation = explained(made, path, Circumstances(now_ns=extracted, grace_ns=1))
     assert explanation.verdict == "recent"
     assert explanation.reasons == (
         "extracted or about to be linked a moment ago",

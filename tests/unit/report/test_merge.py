@@ -8,16 +8,17 @@ import json
 import pytest
 
 from conda_hardlink_plugin.analysis.usage import Measure
+from conda_hardlink_plugin.exceptions import HardlinksError
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.render.json import render_json
 from conda_hardlink_plugin.render.merge import print_merged, render_merged
 from conda_hardlink_plugin.render.terminal import Terminal
-from conda_hardlink_plugin.report.merge import NotAReportError, add_up, read_report
+from conda_hardlink_plugin.report.merge import add_up, read_report
 from tests.support.figures import MIB, environment, report, small_report
 
 
 def machine(**more):
-    return read_report(render_json(small_report(**{"unreachable": (), **more})))
+    return read_report("a.json", render_json(small_report(**{"unreachable": (), **more})))
 
 
 def printed(merged):
@@ -63,8 +64,8 @@ def test_one_incomplete_report_makes_the_sums_bounds(more):
 
 
 def test_a_tree_that_two_machines_have_alike_may_be_counted_twice():
-    first = read_report(render_json(report(environment("x", 100), environment("y", 5))))
-    second = read_report(render_json(report(environment("x", 100), environment("y", 6))))
+    first = read_report("a.json", render_json(report(environment("x", 100), environment("y", 5))))
+    second = read_report("a.json", render_json(report(environment("x", 100), environment("y", 6))))
     merged = add_up({"a": first, "b": second, "c": machine()})
     ((tree),) = merged.seen_again
     assert (tree.path, tree.size_bytes, tree.machines) == ("/conda/envs/x", 100, ("a", "b"))
@@ -72,7 +73,9 @@ def test_a_tree_that_two_machines_have_alike_may_be_counted_twice():
 
 
 def test_many_such_trees_are_not_all_named():
-    many = read_report(render_json(report(*(environment(f"e{n}", n + 1) for n in range(5)))))
+    many = read_report(
+        "a.json", render_json(report(*(environment(f"e{n}", n + 1) for n in range(5))))
+    )
     text = printed(add_up({"a": many, "b": many}))
     assert text.count("is the same in") == 3
     assert "... and so are 2 more." in text
@@ -80,7 +83,7 @@ def test_many_such_trees_are_not_all_named():
 
 def test_reports_that_count_otherwise_are_not_added_up():
     apparent = machine(measure=Measure.APPARENT)
-    with pytest.raises(NotAReportError, match="--apparent-size"):
+    with pytest.raises(HardlinksError, match="--apparent-size"):
         add_up({"a": machine(), "b": apparent})
     assert "apparent size; hard links" in printed(add_up({"b": apparent}))
 
@@ -88,19 +91,19 @@ def test_reports_that_count_otherwise_are_not_added_up():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "it is no JSON"),
-        ("{", "it is no JSON"),
-        ("[" * 100_000, "it is no JSON"),
-        ("[]", "it is no report"),
-        ("{}", "it is no report"),
-        ('{"error": "EnvironmentNotFoundError"}', "it is no report"),
+        ("", "is not valid JSON"),
+        ("{", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
+        ("[]", "is not a report"),
+        ("{}", "is not a report"),
+        ('{"error": "NotFoundError"}', "is not a report"),
         ('{"schema_version": 2}', "version 2, and this program knows version 1"),
-        ('{"schema_version": 1}', "it is no whole report"),
+        ('{"schema_version": 1}', "is not a complete report"),
     ],
 )
 def test_what_is_no_report_is_refused(text, reason):
-    with pytest.raises(NotAReportError, match=reason):
-        read_report(text)
+    with pytest.raises(HardlinksError, match=reason):
+        read_report("a.json", text)
 
 
 def test_a_report_that_lacks_something_is_refused_whatever_it_is():
@@ -111,26 +114,26 @@ def test_a_report_that_lacks_something_is_refused_whatever_it_is():
         for broken in (without, *({**whole, name: value} for value in (None, 5, [5], "x"))):
             if name == "unreachable" and broken.get(name) == [5]:
                 continue
-            with pytest.raises(NotAReportError, match="it is no whole report"):
-                read_report(json.dumps(broken))
+            with pytest.raises(HardlinksError, match="is not a complete report"):
+                read_report("a.json", json.dumps(broken))
 
 
 @pytest.mark.parametrize("figure", [-1, 2**63, 1e999, 12.9, "12", True, None, [1]])
 def test_a_figure_that_is_none_is_refused(figure):
     whole = json.loads(render_json(small_report()))
     whole["caches"][0]["links"] = figure
-    with pytest.raises(NotAReportError, match="it is no whole report"):
-        read_report(json.dumps(whole))
+    with pytest.raises(HardlinksError, match="is not a complete report"):
+        read_report("a.json", json.dumps(whole))
 
 
 def test_of_many_machines_with_the_same_tree_some_are_named():
-    alike = read_report(render_json(report(environment("x", 100))))
+    alike = read_report("a.json", render_json(report(environment("x", 100))))
     text = printed(add_up({f"n{number}": alike for number in range(200)}))
     assert "is the same in n0, n1, n2 and 197 more: if" in text
 
 
 def test_it_is_printed_by_size_and_in_json_as_it_was_given():
-    small = read_report(render_json(report(environment("x"))))
+    small = read_report("a.json", render_json(report(environment("x"))))
     merged = add_up({"small.json": small, "large.json": machine()})
     lines = printed(merged).splitlines()
     assert lines[0].split()[0] == "MACHINE"

@@ -8,12 +8,11 @@ from dataclasses import replace
 import pytest
 
 from conda_hardlink_plugin.analysis.analysis import is_on_other_filesystem
-from conda_hardlink_plugin.analysis.symlinks import follow_symlinks
-from conda_hardlink_plugin.analysis.usage import Usage
 from conda_hardlink_plugin.filesystem.problems import PathProblem
-from conda_hardlink_plugin.report.warnings import find_notes
+from conda_hardlink_plugin.report.warnings import find_warnings
 from conda_hardlink_plugin.scan.inventory import Problem, ProblemKind
-from tests.support.small_installation import LATER, SmallInstallation
+from tests.support.circumstances import LATER, analysis_of, filesystems_of
+from tests.support.small_installation import SmallInstallation
 from tests.support.trees import symlink, write
 
 UNSEEN = (
@@ -27,17 +26,15 @@ def made(tmp_path):
     return SmallInstallation(str(tmp_path))
 
 
-def notes_of(made, inventory=None, filesystems=(), unsearched=(), terms=LATER):
+def notes_of(made, inventory=None, filesystems=None, unsearched=(), terms=LATER):
     inventory = inventory or made.scan()
-    return find_notes(
-        inventory,
-        Usage(inventory),
-        follow_symlinks(inventory),
-        made.evidence(terms, inventory),
-        made.names(),
-        filesystems,
-        unsearched=unsearched,
+    filesystems = filesystems or ["ext4"] * len(inventory.roots)
+    terms = replace(
+        terms,
+        filesystems=filesystems_of(inventory, filesystems),
+        unsearched=tuple(unsearched),
     )
+    return find_warnings(analysis_of(inventory, made.names(), terms))
 
 
 def problem(kind, path, reason="Permission denied"):
@@ -211,7 +208,7 @@ def test_an_environment_is_apart_only_where_that_is_known(made):
     made.package("thing-1-0", {}, "other")
     made.environment("env")
     unopened = -1
-    for devices, apart in [
+    for devices, special_inodes in [
         ((0, 1, 2), True),
         ((0, 1, 1), False),
         ((unopened, 1, 2), True),
@@ -219,7 +216,7 @@ def test_an_environment_is_apart_only_where_that_is_known(made):
         ((0, 1, unopened), False),
         ((unopened, unopened, unopened), False),
     ]:
-        assert is_on_other_filesystem(on_devices(made, *devices), 2) is apart, devices
+        assert is_on_other_filesystem(on_devices(made, *devices), 2) is special_inodes, devices
     made.caches.clear()
     assert not is_on_other_filesystem(on_devices(made, 2), 0)
 
@@ -248,7 +245,8 @@ def test_symbolic_links_into_a_cache_where_nothing_is_are_told(made):
 
 
 def test_filesystems_on_which_figures_are_bounds_are_named(made):
-    made.environment("env")
+    for number in range(4):
+        made.environment(f"env{number}")
     assert notes_of(made, filesystems=["overlay", "btrfs", "xfs", "btrfs"]).warnings == (
         (
             "overlay: files of a lower layer, such as those of a container's image, are not freed"

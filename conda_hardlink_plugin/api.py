@@ -1,0 +1,614 @@
+"""The public Python API: find an installation, analyze it, plan a clean, execute the plan.
+
+    installation = find_installation(search=["~/data"])
+    analysis = analyze(installation, policy=RetentionPolicy(grace="15m"), details=("packages",))
+    report = analysis.report()
+    plan = plan_clean(analysis)
+    outcome = plan.execute()
+
+Names in `conda_hardlink_plugin.__all__` are the contract; every other module's name may change.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from .analysis.analysis import Analysis as _AnalysisData
+from .analysis.index_totals import index_totals
+from .analysis.retention import Observations, RetentionPolicy
+from .analysis.usage import Measure
+from .clean.permissions import closed_caches
+from .clean.plan import Choice
+from .clean.refusals import find_refusals
+from .discovery.installation import FoundInstallation
+from .exceptions import CleanRefusedError, HardlinksError, NotFoundError
+from .executor.outcome import Outcome, new_run
+from .filesystem import fs
+from .filesystem.paths import expand
+from .formatting import parse_duration, parse_size
+from .metadata.leases import lease_folder, read_leases
+from .report import model
+from .report.builder import build_report
+from .scan.crew import crew_for
+from .scan.index.lookup import look_up
+from .scan.index.trailer import checksum_of, index_folder, read_totals
+from .scan.inventory import Root, RootKind
+from .scan.scanner import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from .clean.plan import Plan
+    from .executor.restore import HeldRun, Restored
+    from .filesystem.problems import PathProblem
+    from .report.merge import MergedReport
+    from .report.subject import Explanation
+    from .scan.crew import Worker
+    from .scan.index.lookup import Lookup
+    from .scan.index.status import IndexStatus
+    from .scan.index.trailer import Totals
+    from .scan.inventory import Inventory
+
+Detail = Literal["packages", "causes", "du", "map"]
+IndexUse = Literal["exact", "quick"]
+_YEAR_9999_S = 253_370_764_800  # the last year that a calendar of Python has
+
+
+class Installation:
+    """The package caches and environments of a machine, or those that you name.
+
+    Naming them needs no conda: `Installation(caches=["/opt/pkgs"], prefixes=["/opt/envs/a"])`.
+    Package caches that you name may be cleaned, whoever they belong to.
+    """
+
+    def __init__(
+        self,
+        *,
+        caches: Iterable[str] = (),
+        prefixes: Iterable[str] = (),
+        read_only_caches: Iterable[str] = (),
+    ) -> None:
+        """Name package caches and environments.
+
+        Args:
+            caches: Folders of package caches.
+            prefixes: Folders of environments.
+            read_only_caches: Package caches that are never cleaned.
+
+        Raises:
+            NotFoundError: One of them is not a folder.
+
+        """
+        self._found = FoundInstallation.of(caches, prefixes, read_only_caches)
+        self._find: Callable[[], FoundInstallation] | None = None
+
+    @classmethod
+    def _of(cls, find: Callable[[], FoundInstallation]) -> Installation:
+        installation = cls.__new__(cls)
+        installation._found = find()  # noqa: SLF001  # of this class
+        installation._find = find  # noqa: SLF001
+        return installation
+
+    @property
+    def caches(self) -> tuple[str, ...]:
+        """Absolute paths of the package caches."""
+        return self._found.caches
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Absolute paths of the environments, base first."""
+        return tuple(item.prefix for item in self._found.environments)
+
+    def environment(self, name_or_prefix: str) -> str:
+        """Return the prefix of an environment.
+
+        Raises:
+            NotFoundError: There is no environment of that name or at that path.
+
+        """
+        return self._found.environment(name_or_prefix).prefix
+
+    def check_removable(self, names: Iterable[str]) -> None:
+        """Check that environments can be asked about in `Analysis.report(if_removed=...)`.
+
+        Raises:
+            NotFoundError: One of them is not there, or is a symbolic link.
+
+        """
+        for name in names:
+            self._found.removable(name)
+
+    def held_runs(self) -> tuple[list[HeldRun], list[PathProblem]]:
+        """Return what `clean --keep` holds, the oldest run first, and what cannot be read."""
+        from .executor.restore import held_runs  # noqa: PLC0415  # most callers need none of it
+
+        return held_runs(self._found.caches)
+
+    def restore(self, run: str) -> Restored:
+        """Bring back what a run of a clean holds.
+
+        Args:
+            run: The name of the run, as in `HeldRun.run`.
+
+        Returns:
+            What is back, and what is not.
+
+        Raises:
+            NotFoundError: No run of that name holds anything.
+
+        """
+        from .executor.restore import Restored, restore  # noqa: PLC0415  # as above
+
+        runs, problems = self.held_runs()
+        wanted = [held for held in runs if held.run == run]
+        if not wanted:
+            raise NotFoundError(
+                f"No run {run} holds anything: `conda hardlinks restore` lists the runs that do."
+            )
+        restored = Restored(problems=problems)
+        for held in wanted:
+            restore(held.cache, held.run, restored)
+        return restored
+
+    def _again(self) -> Installation:
+        """Look for the same installation once more."""
+        return self if self._find is None else Installation._of(self._find)
+
+
+def find_installation(
+    *, search: Sequence[str] = (), caches: Sequence[str] = (), prefixes: Sequence[str] = ()
+) -> Installation:
+    """Find every package cache and environment that conda knows. This needs conda.
+
+    Args:
+        search: Folders below which every environment is included.
+        caches: Package caches besides those of conda's configuration; a clean is limited to these.
+        prefixes: Environments besides those that conda lists.
+
+    Raises:
+        NotFoundError: One of these is not there, or is something else.
+        HardlinksError: There is neither a package cache nor an environment.
+
+    """
+    from .discovery.finder import find_installation as find  # noqa: PLC0415  # it imports conda
+
+    _check_platform()
+    return Installation._of(lambda: find(search=search, caches=caches, prefixes=prefixes))  # noqa: SLF001
+
+
+class Readers(NamedTuple):
+    """What reads the disk, started before it is known what is to be read."""
+
+    crew: Sequence[Worker]
+    lookup: Lookup | None
+
+
+@contextmanager
+def readers_started(caches: Iterable[str], *, index: IndexUse | None = None) -> Iterator[Readers]:
+    """Start what reads the disk, so that it is ready when the installation has been found.
+
+    Args:
+        caches: Package caches: they tell how much there is to read.
+        index: As in `analyze`.
+
+    """
+    with ExitStack() as stack:
+        crew = stack.enter_context(crew_for(caches, ready=index is None))
+        lookup = None
+        if index is not None:
+            quick = index == "quick"
+            lookup = stack.enter_context(
+                look_up(index_folder(), quick=quick, totals_of=index_totals, crew=crew)
+            )
+        yield Readers(crew, lookup)
+
+
+def analyze(
+    installation: Installation,
+    *,
+    policy: RetentionPolicy = RetentionPolicy(),  # noqa: B008  # it is immutable
+    details: Collection[Detail] = (),
+    environment: str | None = None,
+    apparent_size: bool = False,
+    index: IndexUse | None = None,
+    readers: Readers | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Analysis:
+    """Read every directory of an installation, and work out who uses what.
+
+    Args:
+        installation: What to read.
+        policy: What the user sets about keeping packages.
+        details: What reports contain besides environments, caches and totals: `packages`; `causes`
+            of private bytes; `du`, a row as `du -s` prints it for each; `map`, what the HTML page
+            draws.
+        environment: Name or path of an environment that reports describe in detail.
+        apparent_size: Count the length of files instead of their disk usage.
+        index: `exact` reads only what has changed since the last report, `quick` looks at folders
+            only, `None` reads everything. Nothing is written with `None`.
+        readers: From `readers_started`; they are started here where not given.
+        on_progress: Called now and then with the number of entries read so far.
+
+    Raises:
+        NotFoundError: There is no such environment.
+        HardlinksError: This platform cannot be read.
+
+    """
+    _check_platform()
+    found = installation._found  # noqa: SLF001  # of this module
+    named = None if environment is None else found.environment(environment)
+    if {"causes", "map"} & set(details):
+        detailed = [item.prefix for item in found.environments]
+    else:
+        detailed = [] if named is None else found.paths_of(named)
+    request = model.Request(
+        packages="packages" in details,
+        causes="causes" in details,
+        du="du" in details,
+        detail=None if named is None else named.prefix,
+        disk_map="map" in details,
+    )
+    observations = _observe(found)
+    roots = [
+        *(Root(RootKind.CACHE, path) for path in found.caches),
+        *(Root(RootKind.ENVIRONMENT, item.prefix) for item in found.environments),
+    ]
+    with ExitStack() as stack:
+        if readers is None:
+            readers = stack.enter_context(readers_started(found.caches, index=index))
+        inventory = scan(
+            roots,
+            detailed=detailed,
+            mounts=observations.mounts,
+            on_progress=on_progress,
+            crew=readers.crew,
+            lookup=readers.lookup,
+        )
+    measure = Measure.APPARENT if apparent_size else Measure.DISK
+    data = _AnalysisData(inventory, found.names, measure, policy, observations)
+    return Analysis(installation, data, request, on_progress)
+
+
+def _observe(found: FoundInstallation) -> Observations:
+    homes = (None, expand("~"), *found.other_homes)
+    return Observations(
+        now_ns=time.time_ns(),
+        leases=read_leases(map(lease_folder, homes)),
+        mounts=fs.read_mounts(),
+        unreachable=found.unreachable,
+        unreachable_caches=found.unreachable_caches,
+        unsearched=found.unsearched,
+        stale=found.stale,
+    )
+
+
+def _check_platform() -> None:
+    if not fs.can_scan:
+        raise HardlinksError(
+            "On this platform folders cannot be read by descriptor: use Linux or macOS."
+        )
+
+
+class Analysis:
+    """What an installation holds, and who uses it; `analyze` makes one."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        data: _AnalysisData,
+        request: model.Request,
+        on_progress: Callable[[int], None] | None,
+    ) -> None:
+        """Take what `analyze` has found."""
+        self.installation = installation
+        self._data = data
+        self._request = request
+        self._on_progress = on_progress
+
+    @property
+    def inventory(self) -> Inventory:
+        """What the scan found, inode group by inode group."""
+        return self._data.inventory
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Prefix to the name of each environment."""
+        return self._data.names
+
+    def report(self, *, if_removed: Sequence[str] = ()) -> Report:
+        """Compute the figures.
+
+        Args:
+            if_removed: Names or paths of environments: what removing them together would free.
+
+        Raises:
+            NotFoundError: One of these is not there, or is a symbolic link.
+
+        """
+        found = self.installation._found  # noqa: SLF001  # of this module
+        prefixes = tuple(found.removable(name) for name in if_removed)
+        request = replace(self._request, if_removed=prefixes or None)
+        return Report.of(build_report(self._data, request))
+
+    def explain(self, subject: str) -> Explanation:
+        """Gather everything about one cached package or one file.
+
+        Args:
+            subject: `NAME`, `NAME-VERSION-BUILD` or path of a cached package, or the path of a
+                file.
+
+        Raises:
+            NotFoundError: There is no such package or file, or there are several.
+
+        """
+        from .report.subject import explain  # noqa: PLC0415  # most callers need none of it
+
+        return explain(self._data, subject)
+
+
+class Report(model.Report):
+    """Everything a report says, frozen; parts that were not asked for are `None`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, report: model.Report) -> Report:
+        """Return a report with its notebook and JSON forms."""
+        return cls(**{field.name: getattr(report, field.name) for field in fields(report)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `conda hardlinks report --json` prints, as Python objects."""
+        from .render.json import report_object  # noqa: PLC0415  # a plan needs none of it
+
+        return report_object(self)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return a row for each environment and package cache, as `pandas.DataFrame` takes them.
+
+        `kind` is `environment` or `cache`; a field that a kind lacks is left out.
+        """
+        content = self.to_dict()
+        return [
+            {"kind": kind, **row}
+            for kind, rows in (("environment", "environments"), ("cache", "caches"))
+            for row in content[rows]
+        ]
+
+    def _repr_html_(self) -> str:
+        """Return the tables for a notebook, and the map where `details` had it."""
+        from .render.notebook import render_notebook  # noqa: PLC0415  # only where one shows it
+
+        return render_notebook(self)
+
+
+def plan_clean(
+    analysis: Analysis,
+    *,
+    keep_newest: int | None = None,
+    max_size: str | int | None = None,
+    name: str | None = None,
+    copied: bool = False,
+    unobtainable: bool = False,
+    tarballs: bool = False,
+    trash: bool = False,
+    keep: str | int | None = None,
+    version_key: Callable[[str], Any] | None = None,
+) -> CleanPlan:
+    """Decide what a clean removes: what no environment uses, by the evidence. Removes nothing.
+
+    Args:
+        analysis: What is there, and who uses it.
+        keep_newest: Keep that many of the newest versions of each package in each cache.
+        max_size: Remove only as many packages, least recently used first, as each cache needs to
+            fit: a size such as `20GiB`, or bytes.
+        name: Only packages and archives whose name, or `NAME-VERSION-BUILD`, matches this glob.
+        copied: Also packages that environments have as copies only.
+        unobtainable: Also packages that cannot be downloaded again.
+        tarballs: Also archives whose package is extracted or unused.
+        trash: Also what conda and mamba renamed out of the way and left behind.
+        keep: Hold what is removed for that long, as `7d` or in nanoseconds: it can be restored.
+        version_key: Sorts versions for `keep_newest`, such as conda's `VersionOrder`.
+
+    Raises:
+        HardlinksError: `keep_newest` is given without `version_key`.
+        ValueError: A size or duration is not one.
+
+    """
+    if keep_newest is not None and version_key is None:
+        raise HardlinksError("keep_newest needs version_key: pass conda's VersionOrder, or str.")
+    choice = Choice(
+        keep_newest=keep_newest,
+        max_size_bytes=parse_size(max_size) if isinstance(max_size, str) else max_size,
+        name_glob=name,
+        copied=copied,
+        unobtainable=unobtainable,
+        tarballs=tarballs,
+        trash=trash,
+        hold=keep is not None,
+    )
+    keep_ns = parse_duration(keep) if isinstance(keep, str) else keep
+    return CleanPlan(analysis, choice, keep_ns, version_key or str)
+
+
+class CleanPlan:
+    """What a clean would remove and keep, and how to execute that; `plan_clean` makes one.
+
+    Attributes:
+        data: What is removed and kept, with reasons and sizes.
+        refusals: Why nothing may be removed at all, as sentences; empty where it may.
+        outcome: What has been done so far, also after an interrupt.
+
+    """
+
+    def __init__(
+        self,
+        analysis: Analysis,
+        choice: Choice,
+        keep_ns: int | None,
+        version_key: Callable[[str], Any],
+    ) -> None:
+        """Plan."""
+        self._analysis = analysis
+        self._choice = choice
+        self._keep_ns = keep_ns
+        self._version_key = version_key
+        self.outcome = Outcome()
+        self.data, self.refusals = self._plan(analysis)
+
+    @property
+    def does_something(self) -> bool:
+        """Whether there is anything to remove or to put back."""
+        return self.data.does_something
+
+    def execute(self, on_removed: Callable[[int], None] | None = None) -> Outcome:
+        """Do what was planned; each package is checked again before it goes.
+
+        Args:
+            on_removed: Called with the number of packages and files removed so far.
+
+        Returns:
+            What was removed, what the disk regained as measured, and what failed.
+
+        Raises:
+            CleanRefusedError: Nothing may be removed in the present state; nothing was.
+
+        """
+        from .clean.execution import execute_plan  # noqa: PLC0415  # a plan alone needs none of it
+        from .executor.recheck import Checker  # noqa: PLC0415
+
+        if self.refusals:
+            raise CleanRefusedError(self.refusals)
+        if not fs.can_remove_safely:
+            raise CleanRefusedError([_UNSAFE_PLATFORM])
+        hold_until_s = None
+        if self._keep_ns is not None:
+            hold_until_s = min((time.time_ns() + self._keep_ns) // 1_000_000_000, _YEAR_9999_S)
+        self.outcome = Outcome(run=new_run())
+        data = self._analysis._data  # noqa: SLF001  # of this module
+        execute_plan(
+            self.data,
+            Checker(list(data.names), data.observations.mounts),
+            self._plan_again,
+            self.outcome,
+            hold_until_s=hold_until_s,
+            on_step=on_removed,
+        )
+        return self.outcome
+
+    def _plan(self, analysis: Analysis) -> tuple[Plan, list[str]]:
+        from .clean.planner import make_plan  # noqa: PLC0415  # a report needs none of it
+        from .clean.trial_links import find_trial_links  # noqa: PLC0415
+
+        data, found = analysis._data, analysis.installation._found  # noqa: SLF001
+        read_only = found.read_only_caches or _read_only_caches(analysis.installation)
+        closed = closed_caches(found.caches, found.named_caches, read_only)
+        prefixes = [data.inventory.roots[root].path for root in data.roots_of_environments]
+        trial_links: tuple[str, ...] = ()
+        if self._choice.trash:
+            grace_ns = data.policy.grace_ns
+            trial_links = find_trial_links(prefixes, data.observations.now_ns, grace_ns)
+        plan = make_plan(
+            data,
+            self._choice,
+            closed=closed,
+            version_key=self._version_key,
+            trial_links=trial_links,
+        )
+        return plan, find_refusals(data, prefixes, closed, found.named_caches)
+
+    def _plan_again(self) -> Plan:
+        """Find, read and plan once more, as before."""
+        before = self._analysis
+        again = analyze(
+            before.installation._again(),  # noqa: SLF001  # of this module
+            policy=before._data.policy,  # noqa: SLF001
+            on_progress=before._on_progress,  # noqa: SLF001
+        )
+        return self._plan(again)[0]
+
+
+_UNSAFE_PLATFORM = (
+    "On this platform folders cannot be removed without the risk of following a symbolic link that"
+    " replaces one meanwhile: use Linux or macOS"
+)
+
+
+def _read_only_caches(installation: Installation) -> tuple[str, ...]:
+    """Return the package caches that conda's configuration closes."""
+    if installation._find is None:  # noqa: SLF001  # of this module
+        return ()
+    from .settings import read_only_caches  # noqa: PLC0415  # it imports conda
+
+    return tuple(map(expand, read_only_caches()))
+
+
+def check_subject(subject: str) -> None:
+    """Check that what is to be explained can mean something, before anything is read for it.
+
+    Raises:
+        NotFoundError: It is a path at which nothing is.
+
+    """
+    from .report.subject import check_subject as check  # noqa: PLC0415  # only one verb needs it
+
+    check(subject)
+
+
+def merge_reports(reports: Mapping[str, str]) -> MergedReport:
+    """Add up the reports of several machines.
+
+    Args:
+        reports: A name for each, such as its file, and what `report --json` printed there.
+
+    Raises:
+        HardlinksError: One of them is not a report, or they do not count the same.
+
+    """
+    from .report.merge import add_up, read_report  # noqa: PLC0415  # no other function needs it
+
+    return add_up({name: read_report(name, text) for name, text in reports.items()})
+
+
+def index_status() -> IndexStatus:
+    """Return what the index is that the last report has left."""
+    from .scan.index.status import status_of  # noqa: PLC0415  # no other function needs it
+
+    return status_of(index_folder())
+
+
+def clear_index() -> None:
+    """Remove the index.
+
+    Raises:
+        HardlinksError: It cannot be removed.
+
+    """
+    from .scan.index.file import clear_index as clear  # noqa: PLC0415
+    from .scan.index.file import index_path  # noqa: PLC0415  # no other function needs it
+
+    try:
+        clear(index_folder())
+    except OSError as error:
+        path = index_path(index_folder())
+        raise HardlinksError(f"{path} cannot be removed: {error.strerror}.") from error
+
+
+def last_totals(caches: Iterable[str]) -> tuple[Totals, float, bool] | None:
+    """Return the totals of the last report, in less than a millisecond.
+
+    Args:
+        caches: Absolute paths of package caches.
+
+    Returns:
+        The totals, when they were taken in seconds since the epoch, and whether they are of these
+        caches; `None` where there is no usable index.
+
+    """
+    found = read_totals(index_folder())
+    if found is None:
+        return None
+    totals, taken_s = found
+    return totals, taken_s, totals.which_caches == checksum_of(caches)

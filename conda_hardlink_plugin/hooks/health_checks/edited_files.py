@@ -1,0 +1,114 @@
+"""Shared files that were edited in place: every environment that has the file has the edit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .output import print_list, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...analysis.edited_files import EditedFile
+    from ...filesystem.problems import PathProblem
+
+NAME = "hardlinks-edited"
+SUMMARY = "Finds files whose content differs from their package and that other environments share"
+FIX = "Gives this environment its own copies, from the archive of the package"
+_TITLE = "Shared files edited in place"
+
+
+def check(prefix: str, verbose: bool) -> None:  # conda's signature
+    """Name the files that were edited in place and that other environments have as well."""
+    edited, problems = _edited(prefix)
+    if edited:
+        say(f"{_TITLE}: {len(edited)}.", good=False)
+        print_list([_described(file, prefix) for file in edited], verbose=verbose)
+        print(
+            "  Every environment that shares the file has the edit, and so has the cache: new"
+            " environments get\n"
+            "  it, too. `conda doctor --fix` (conda 26.1 or newer) gives this environment its own"
+            " copy. Or remove the\n"
+            "  package from the cache and run `conda install --force-reinstall` for it.\n"
+        )
+    elif not problems:
+        say(f"{_TITLE}: none.", good=True)
+    for problem in problems:
+        say(f"{_TITLE}: {problem.path} cannot be checked: {problem.reason}.", good=False)
+
+
+def fix(prefix: str, _args: Any, confirm: Callable[[str], None]) -> int:
+    """Give an environment its own copies of what was edited; return the exit code."""
+    from ...formatting import printable
+
+    edited, _ = _edited(prefix)
+    if not edited:
+        print(f"{_TITLE}: none.")
+        return 0
+    for file in edited:
+        print(f"  {printable(_described(file, prefix))}")
+    confirm("Replace these by copies with the content of their packages?")
+    failed = 0
+    for file in edited:
+        reason = _replace(prefix, file)
+        failed += bool(reason)
+        print(f"  {printable(file.path)}: {printable(reason or 'replaced')}")
+    return 1 if failed else 0
+
+
+def _replace(prefix: str, file: EditedFile) -> str:
+    """Put a fresh copy in the place of an edited file; return why not, `""` if it was done."""
+    from conda_package_handling.api import extract  # what conda itself unpacks with
+
+    from ...analysis.edited_files import sha256_of
+    from ...filesystem.problems import reason_of
+
+    archive = next(
+        (
+            path
+            for suffix in (".conda", ".tar.bz2")
+            if file.extracted and os.path.isfile(path := file.extracted + suffix)
+        ),
+        "",
+    )
+    if not archive:
+        return "the cache has no archive of the package; reinstall it"
+    path = os.path.join(prefix, file.path)
+    beside = f"{path}.hardlinks-{os.getpid()}"
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            extract(archive, dest_dir=folder)
+            fresh = os.path.join(folder, file.source)
+            if not os.path.isfile(fresh) or sha256_of(fresh) != file.sha256:
+                return "the archive of the package has another content; reinstall it"
+            shutil.copy2(fresh, beside)
+        os.replace(beside, path)
+    except Exception as error:  # noqa: BLE001  # of one file: the others are mended all the same
+        with suppress(OSError):
+            os.unlink(beside)
+        if isinstance(error, OSError) and error.strerror:
+            return reason_of(error)
+        return f"its archive cannot be unpacked ({type(error).__name__}); reinstall it"
+    return ""
+
+
+def _edited(prefix: str) -> tuple[list[EditedFile], list[PathProblem]]:
+    from ...analysis.edited_files import EditedFile, find_edited
+    from ...discovery.finder import find_installation
+    from ...filesystem.problems import PathProblem
+
+    installation = find_installation(prefixes=[prefix])
+    found = list(find_edited(prefix, [item.prefix for item in installation.environments]))
+    return (
+        [item for item in found if isinstance(item, EditedFile)],
+        [item for item in found if isinstance(item, PathProblem)],
+    )
+
+
+def _described(file: EditedFile, prefix: str) -> str:
+    shared = ", ".join(file.shared_with) or "no other environment at that path"
+    return f"{os.path.join(prefix, file.path)} of {file.dist}; shared with {shared}"

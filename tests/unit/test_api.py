@@ -1,0 +1,216 @@
+"""The public API: what a script or a notebook does with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+import conda_hardlink_plugin
+from conda_hardlink_plugin import (
+    CleanRefusedError,
+    HardlinksError,
+    Installation,
+    NotFoundError,
+    RetentionPolicy,
+    analyze,
+    plan_clean,
+)
+from tests.support.oracles import du
+from tests.support.small_installation import URL, SmallInstallation
+from tests.support.trees import link, write
+
+AT_ONCE = RetentionPolicy(grace=0)
+# As a user would write it where there is no conda at all.
+_SCRIPT = """\
+import sys
+
+class NoConda:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "conda":
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+sys.meta_path.insert(0, NoConda())
+from conda_hardlink_plugin import Installation, RetentionPolicy, analyze, plan_clean
+
+cache, *prefixes = sys.argv[1:]
+installation = Installation(caches=[cache], prefixes=prefixes)
+analysis = analyze(installation, policy=RetentionPolicy(grace=0), details=("packages",))
+report = analysis.report()
+outcome = plan_clean(analysis).execute()
+print([removal.name for removal in outcome.removed], outcome.freed_bytes)
+assert not {"argparse", "conda", "rich"} & {name.split(".")[0] for name in sys.modules}
+"""
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A package that an environment uses, and one that nothing uses."""
+    made = SmallInstallation(str(tmp_path))
+    used = made.package("used-1-0", {"lib/used": b"u" * 5000})
+    prefix = made.environment("env")
+    link(f"{used}/lib/used", f"{prefix}/lib/used")
+    unused = made.package("unused-1-0", {"lib/unused": b"n" * 9000})
+    write(f"{unused}/info/repodata_record.json", URL)
+    return made
+
+
+def installation_of(made, **more):
+    return Installation(caches=made.caches, prefixes=made.prefixes, **more)
+
+
+def test_a_report_has_the_figures_of_du_and_is_frozen(made):
+    report = analyze(installation_of(made), details=("packages", "du")).report()
+    (environment,) = report.environments
+    assert environment.size_bytes == du(made.prefixes[0])[0]
+    assert report.totals.on_disk_bytes == sum(du(*made.caches, *made.prefixes))
+    with pytest.raises(FrozenInstanceError):
+        report.totals.on_disk_bytes = 0
+
+
+def test_parts_of_a_report_are_there_if_they_were_asked_for(made):
+    analysis = analyze(installation_of(made), details=("packages", "map"))
+    report = analysis.report(if_removed=made.prefixes)
+    assert [package.name for package in report.packages] == ["unused-1-0", "used-1-0"]
+    assert report.if_removed.environments == tuple(made.prefixes)
+    assert report.disk_map is not None
+    assert report.du is None
+    assert analysis.report().if_removed is None
+
+
+def test_an_environment_in_detail(made):
+    analysis = analyze(installation_of(made), environment=made.prefixes[0])
+    assert analysis.report().detail.prefix == made.prefixes[0]
+
+
+def test_a_dict_is_what_json_takes_and_records_are_rows(made):
+    report = analyze(installation_of(made)).report()
+    content = json.loads(json.dumps(report.to_dict()))
+    assert content["environments"][0]["prefix"] == made.prefixes[0]
+    rows = report.to_records()
+    assert [(row["kind"], row["size_bytes"]) for row in rows] == [
+        ("environment", report.environments[0].size_bytes),
+        ("cache", report.caches[0].size_bytes),
+    ]
+
+
+def test_a_notebook_shows_the_tables_and_the_map_where_it_was_asked_for(made):
+    prefix = made.environment("<script>alert(1)</script>")
+    html = analyze(installation_of(made)).report()._repr_html_()
+    assert html.count("<table>") == 2
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "<iframe" not in html
+    assert os.path.basename(prefix)
+    page = analyze(installation_of(made), details=("map",)).report()._repr_html_()
+    assert page.count('<iframe srcdoc="') == 1
+
+
+def test_a_plan_removes_nothing_until_it_is_executed(made):
+    plan = plan_clean(analyze(installation_of(made), policy=AT_ONCE))
+    assert [removal.name for removal in plan.data.remove] == ["unused-1-0"]
+    assert [kept.name for kept in plan.data.keep] == ["used-1-0"]
+    package = f"{made.caches[0]}/unused-1-0"
+    before = du(package)[0]
+    assert os.path.isdir(package)
+    outcome = plan.execute()
+    assert not os.path.exists(package)
+    assert (outcome.freed_bytes, outcome.problems) == (before, [])
+    assert plan.outcome is outcome
+
+
+def test_what_came_into_use_after_the_plan_stays(made):
+    plan = plan_clean(analyze(installation_of(made), policy=AT_ONCE))
+    package = f"{made.caches[0]}/unused-1-0"
+    link(f"{package}/lib/unused", f"{made.prefixes[0]}/lib/unused")
+    outcome = plan.execute()
+    assert os.path.isdir(package)
+    assert (outcome.removed, len(outcome.spared)) == ([], 1)
+
+
+def test_what_is_held_is_listed_and_restored(made):
+    installation = installation_of(made)
+    plan_clean(analyze(installation, policy=AT_ONCE), keep="7d").execute()
+    (held,), problems = installation.held_runs()
+    assert (held.homes, problems) == (("unused-1-0",), [])
+    assert installation.restore(held.run).paths == [f"{made.caches[0]}/unused-1-0"]
+    with pytest.raises(NotFoundError, match="holds anything"):
+        installation.restore(held.run)
+
+
+def test_a_read_only_cache_is_refused_before_anything_is_removed(made):
+    installation = installation_of(made, read_only_caches=made.caches)
+    plan = plan_clean(analyze(installation, policy=AT_ONCE))
+    assert len(plan.refusals) == 1
+    with pytest.raises(CleanRefusedError, match="cannot be cleaned"):
+        plan.execute()
+    assert os.path.isdir(f"{made.caches[0]}/unused-1-0")
+
+
+def test_packages_and_files_are_explained(made):
+    analysis = analyze(installation_of(made), policy=AT_ONCE)
+    assert analysis.explain("unused-1-0").package.verdict == "unused"
+    found = analysis.explain(f"{made.prefixes[0]}/lib/used")
+    assert found.file.link_count == 2
+    assert found.package.name == "used-1-0"
+    with pytest.raises(NotFoundError):
+        analysis.explain("nothing")
+
+
+def test_durations_and_sizes_are_text_or_numbers(made):
+    assert RetentionPolicy(grace="15m") == RetentionPolicy(grace="15m")
+    assert RetentionPolicy(grace="15m").grace_ns == RetentionPolicy(grace=900 * 10**9).grace_ns
+    assert RetentionPolicy(older_than="2w").older_than_ns == 14 * 24 * 3600 * 10**9
+    with pytest.raises(ValueError, match="is not a duration"):
+        RetentionPolicy(grace="soon")
+    analysis = analyze(installation_of(made), policy=AT_ONCE)
+    assert plan_clean(analysis, max_size="1GiB").data.remove == ()
+    assert len(plan_clean(analysis, max_size=0).data.remove) == 1
+    with pytest.raises(ValueError, match="is not a size"):
+        plan_clean(analysis, max_size="much")
+
+
+def test_the_newest_versions_need_an_order(made):
+    analysis = analyze(installation_of(made), policy=AT_ONCE)
+    with pytest.raises(HardlinksError, match="version_key"):
+        plan_clean(analysis, keep_newest=1)
+    assert plan_clean(analysis, keep_newest=1, version_key=str).data.remove == ()
+
+
+def test_what_is_not_there_is_named():
+    with pytest.raises(NotFoundError, match="/no/such is not a folder"):
+        Installation(prefixes=["/no/such"])
+
+
+def test_without_conda_the_example_runs_to_its_outcome(made):
+    freed = du(f"{made.caches[0]}/unused-1-0")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, *made.caches, *made.prefixes],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (f"['unused-1-0'] {freed}\n", "")
+
+
+def test_importing_the_package_loads_nothing_but_itself():
+    code = (
+        "import json, sys; before = set(sys.modules); import conda_hardlink_plugin;"
+        "json.dump(sorted(set(sys.modules) - before - {'__future__', 'typing'}), sys.stdout)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"import typing; {code}"], capture_output=True, check=True
+    )
+    assert json.loads(done.stdout) == ["conda_hardlink_plugin"]
+
+
+def test_the_public_names_are_there_and_no_others():
+    for name in conda_hardlink_plugin.__all__:
+        assert getattr(conda_hardlink_plugin, name).__name__ == name
+        assert name in dir(conda_hardlink_plugin)
+    with pytest.raises(AttributeError):
+        conda_hardlink_plugin.no_such_name  # noqa: B018
