@@ -222,6 +222,6 @@ def test_a_page_can_have_documentation_from_docstrings(small_site):
 
 def test_headings_of_options_do_not_repeat_the_command(site, pages):
     headings = re.findall(r"<h3>(.*?)<", pages[f"{site}/reference/commands.html"].text)
-    assert {"Where to look", "How"} <= set(headings)
+    assert len(headings) > len(VERBS)
     assert [heading for heading in headings if heading.split()[0] in VERBS] == []
     assert [heading for heading in headings if not heading[0].isupper()] == []
