@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,10 @@ def configure_parser(parser: ArgumentParser) -> None:
         title="commands", metavar="COMMAND", parser_class=_parser_when_needed(type(parser))
     )
     for name, summary in VERBS.items():
-        verbs.add_parser(name, help=summary, allow_abbrev=False).set_defaults(hardlinks_verb=name)
+        verb_parser: Any = verbs.add_parser(name, help=summary, allow_abbrev=False)
+        verb_parser.set_defaults(hardlinks_verb=name)
+        if "conda_completion.introspect" in sys.modules:  # it reads parsers, and never parses
+            verb_parser.configure()
 
 
 def execute(args: Namespace) -> int:
@@ -66,21 +70,24 @@ def execute(args: Namespace) -> int:
 
 
 def _parser_when_needed(parser_class: type[ArgumentParser]) -> type[ArgumentParser]:
-    """Return a class of parsers that load their verb, and get its options, when they parse.
+    """Return a class of parsers that load their verb and add its options when they parse.
 
-    conda builds the parsers of all commands for each of them: options cost most of that.
+    Every conda command builds the parsers of all commands; most of that time is for options.
     """
 
     class VerbParser(parser_class):  # type: ignore[valid-type,misc]  # conda's class at run time
         is_configured = False
 
+        def configure(self) -> None:
+            self.is_configured = True
+            module = verb(self.get_default("hardlinks_verb"))
+            self.description = module.DESCRIPTION
+            self.epilog = f"examples:\n{module.EXAMPLES}"
+            module.configure_parser(self)
+
         def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
             if not self.is_configured:
-                self.is_configured = True
-                module = verb(self.get_default("hardlinks_verb"))
-                self.description = module.DESCRIPTION
-                self.epilog = f"examples:\n{module.EXAMPLES}"
-                module.configure_parser(self)
+                self.configure()
             return super().parse_known_args(*args, **kwargs)
 
     return VerbParser

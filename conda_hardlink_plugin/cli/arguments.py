@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-
-    from ..analysis.retention import RetentionPolicy
+    from collections.abc import Callable
 
 
 def duration_ns(text: str) -> int:
     """Return the nanoseconds of `90s`, `15m`, `12h`, `30d`, `2w` or `0`."""
     from ..formatting import parse_duration
 
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
+    return _parsed(parse_duration, text)
 
 
 def size_bytes(text: str) -> int:
     """Return the bytes of `20GiB`, `1.5 GB`, `4096`."""
     from ..formatting import parse_size
 
+    return _parsed(parse_size, text)
+
+
+def _parsed(parse: Callable[[str], int], text: str) -> int:
     try:
-        return parse_size(text)
+        return parse(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
 
@@ -88,18 +88,3 @@ def add_evidence_options(parser: argparse.ArgumentParser | argparse._ArgumentGro
         help="Keep packages for DURATION (90s, 15m, 12h, 30d) after they were extracted or about to"
         " be linked (default: %(default)s).",
     )
-
-
-def evidence_of(args: argparse.Namespace) -> tuple[dict[str, Any], RetentionPolicy]:
-    """Return what `find_installation` and `analyze` take, from the options above."""
-    from ..analysis.retention import RetentionPolicy
-    from ..filesystem.paths import expand
-
-    # As given, too: a line of environments.txt may not be an absolute path.
-    ignored = tuple(name for path in args.ignored_environments for name in (path, expand(path)))
-    policy = RetentionPolicy(
-        grace=args.grace_ns,
-        older_than=getattr(args, "older_than_ns", None),
-        ignored_environments=ignored,
-    )
-    return {"search": args.search, "caches": args.cache_folders}, policy

@@ -10,7 +10,6 @@ from .arguments import (
     add_evidence_options,
     count,
     duration_ns,
-    evidence_of,
     size_bytes,
 )
 
@@ -124,19 +123,12 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> CleanPlan:
-    from .. import api
-    from ..render.progress import progress
-    from .frontend import is_quiet, package_caches, version_key
+    from ..api import plan_clean
+    from .frontend import version_key
+    from .reading import read_installation
 
-    where, policy = evidence_of(args)
-    with api.readers_started(args.cache_folders or package_caches()) as readers:
-        installation = api.find_installation(**where)
-        with progress("files and folders read", quiet=is_quiet()) as on_progress:
-            analysis = api.analyze(
-                installation, policy=policy, readers=readers, on_progress=on_progress
-            )
-    return api.plan_clean(
-        analysis,
+    return plan_clean(
+        read_installation(args),
         keep_newest=args.keep_newest,
         max_size=args.max_size_bytes,
         name=args.name_glob,
@@ -200,7 +192,7 @@ def _clean_as_json(plan: CleanPlan) -> int:
     errors = list(plan.refusals)
     if not errors and not dry_run and not always_yes():
         errors.append("Nothing was removed: --json does not ask, so add --yes or --dry-run")
-    is_stopped = not errors and not dry_run and not _execute(plan)
+    is_stopped = not (errors or dry_run or _execute(plan))
     if is_stopped:
         errors.append(_rest_of(plan))
     text = render_clean(plan.data, plan.outcome, errors=errors, dry_run=dry_run)

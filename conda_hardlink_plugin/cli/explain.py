@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from .arguments import add_cache_option, add_evidence_options, evidence_of, path
+from .arguments import add_cache_option, add_evidence_options, path
 
 if TYPE_CHECKING:
     import argparse
@@ -40,26 +40,19 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Read, gather and print. Returns the exit code."""
-    from .. import api
+    from ..api import check_subject
     from ..exceptions import StoppedError
     from ..render.explain import print_file, print_package, render_explanation
-    from ..render.progress import progress
     from ..render.terminal import Terminal
-    from .frontend import is_quiet, is_verbose, package_caches, wants_json
+    from .frontend import is_verbose, wants_json
     from .output import is_closed, show
+    from .reading import read_installation
 
     if is_closed("the explanation"):
         return 1
-    api.check_subject(args.subject)
-    where, policy = evidence_of(args)
+    check_subject(args.subject)
     try:
-        with api.readers_started(package_caches()) as readers:
-            installation = api.find_installation(**where)
-            with progress("files and folders read", quiet=is_quiet()) as on_progress:
-                analysis = api.analyze(
-                    installation, policy=policy, readers=readers, on_progress=on_progress
-                )
-        found = analysis.explain(args.subject)
+        found = read_installation(args).explain(args.subject)
 
         def printing() -> None:
             if wants_json():

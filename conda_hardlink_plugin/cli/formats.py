@@ -1,4 +1,4 @@
-"""What a report is written as: for people, for programs, for other tools."""
+"""The formats of a report: for people, for programs, for other tools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..api import Analysis, Report
 
 FORMATS = ("table", "json", "csv", "markdown", "ncdu", "prometheus")
-_PARTS = {  # what there is to ask for beyond the tables, as it is named in the options
+_PARTS = {  # what a report can contain besides its tables, with the options that ask for it
     "detail": "-n and -p",
     "packages": "--packages",
     "causes": "--why",
@@ -29,7 +29,7 @@ _PARTS_OF_FORMAT = {
 
 
 class FormatAction(argparse.Action):
-    """Takes a format; JSON is also what conda is then to say errors in."""
+    """Takes a format; with JSON, conda reports errors in JSON as well."""
 
     def __call__(
         self,
@@ -41,7 +41,7 @@ class FormatAction(argparse.Action):
         """Note the format."""
         if values == "json":
             namespace.json = True
-        elif getattr(namespace, self.dest) == "json":  # it was given twice: the last one counts
+        elif getattr(namespace, self.dest) == "json":  # given twice: the last one counts
             namespace.json = parser.get_default("json")
         setattr(namespace, self.dest, values)
 
@@ -60,7 +60,7 @@ def format_of(args: argparse.Namespace, *, json: bool) -> str:
     """
     name = args.format or ("json" if json else "table")
     if args.json is True and name != "json":
-        raise HardlinksError(f"--json and --format {name} contradict each other: give one of them.")
+        raise HardlinksError(f"--json and --format {name} contradict each other: use one of them.")
     asked = {
         "detail": args.environment_name is not None or args.environment_prefix is not None,
         "packages": args.packages,
@@ -72,13 +72,11 @@ def format_of(args: argparse.Namespace, *, json: bool) -> str:
     for part, options in _PARTS.items():
         if asked[part] and part not in allowed:
             raise HardlinksError(
-                f"--format {name} has no place for {options}: leave that out, or choose --format"
-                " json."
+                f"--format {name} cannot show {options}: leave that out, or use --format json."
             )
     if name == "csv" and args.packages and args.why:
         raise HardlinksError(
-            "--format csv is one table: give --packages for one of packages, or --why for one of"
-            " environments."
+            "--format csv prints one table: use --packages for packages, or --why for environments."
         )
     if name == "prometheus":
         _check_client()
@@ -86,14 +84,14 @@ def format_of(args: argparse.Namespace, *, json: bool) -> str:
 
 
 def render(name: str, report: Report, analysis: Analysis, *, sort: str, verbose: bool) -> str:
-    """Return a report in a format other than a table for a terminal.
+    """Return a report in a format, for a pipe or a file.
 
     Args:
         name: One of `FORMATS`.
         report: The report.
         analysis: What it was made from.
         sort: The column by which environments are sorted, where the format has an order.
-        verbose: More figures, where it has room for them.
+        verbose: Include more figures, where the format has room for them.
 
     """
     from .. import __version__
@@ -104,45 +102,42 @@ def render(name: str, report: Report, analysis: Analysis, *, sort: str, verbose:
         return render_json(report)
     from ..render.table import SORT_KEYS, print_report
 
-    environments = sorted(report.environments, key=SORT_KEYS[sort])
     match name:
         case "csv":
             from ..render.csv import render_csv
 
-            return render_csv(report, environments)
+            return render_csv(report, sorted(report.environments, key=SORT_KEYS[sort]))
+        case "ncdu":
+            from ..render.ncdu import render_ncdu
+
+            return render_ncdu(
+                analysis.inventory, analysis.names, version=__version__, taken_s=int(time.time())
+            )
+        case "prometheus":
+            from ..render.prometheus import render_prometheus
+
+            return render_prometheus(report, version=__version__, taken_s=time.time())
         case "markdown":
             from ..render.markdown import MarkdownPage
 
             page = MarkdownPage()
             print_report(report, page, sort=sort, quiet=True, verbose=verbose)
             return page.text
-        case "ncdu":
-            from ..render.ncdu import render_ncdu
+    from io import StringIO
 
-            taken_s = int(time.time())
-            return render_ncdu(
-                analysis.inventory, analysis.names, version=__version__, taken_s=taken_s
-            )
-        case "prometheus":
-            from ..render.prometheus import render_prometheus
+    from ..render.terminal import Terminal
 
-            return render_prometheus(report, version=__version__, taken_s=time.time())
-        case _:
-            from io import StringIO
-
-            from ..render.terminal import Terminal
-
-            text = StringIO()
-            print_report(report, Terminal(text), sort=sort, quiet=True, verbose=verbose)
-            return text.getvalue()
+    text = StringIO()
+    print_report(report, Terminal(text), sort=sort, quiet=True, verbose=verbose)
+    return text.getvalue()
 
 
 def _check_client() -> None:
-    """See that there is what makes metrics, before anything is looked at for them."""
+    """Check that the library for metrics is there, before anything is read for them."""
     try:
         import prometheus_client  # noqa: F401
     except ImportError as error:
         raise HardlinksError(
             "--format prometheus needs the package prometheus_client, which is not installed beside"
-            " conda: conda install --name base prometheus_client"
+            " conda: run conda install --name base prometheus_client"
         ) from error

@@ -1,4 +1,4 @@
-"""Standard output: text of any encoding, closed, or not read any more."""
+"""Standard output in any encoding, also where it is closed or nobody reads it any more."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def is_closed(what: str) -> bool:
-    """Tell whether stdout is closed, and say on stderr that there is nowhere to print.
+    """Tell whether stdout is closed; if so, print on stderr that there is nowhere to print.
 
-    Not an exception: conda would print that to stdout.
+    This is not an exception, as conda would print that to stdout.
 
     Args:
-        what: What is not printed, as `the report`.
+        what: What is not printed, such as `the report`.
 
     """
     if sys.stdout is None and sys.stderr is not None:
@@ -26,35 +26,35 @@ def is_closed(what: str) -> bool:
 
 
 def show(printing: Callable[[], object]) -> bool:
-    """Print something; return whether there was somebody to read it.
+    """Print something; return whether anybody reads it.
 
     Raises:
-        SystemExit: It could not be written, as where the disk is full; that is said on stderr. An
-            exception of ours conda would print to stdout where JSON is asked for.
+        SystemExit: It could not be written, for example because the disk is full; stderr has the
+            reason. conda would print any other exception to stdout where JSON is asked for.
 
     """
     try:
         printing()
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read has had enough
-        _discard_what_is_left()
+    except BrokenPipeError:  # the reader has gone, as `head` does
+        _discard_the_rest()
         return False
     except OSError as error:
-        _discard_what_is_left()
+        _discard_the_rest()
         if sys.stderr is not None:
-            sys.stderr.write(f"What is printed cannot be written to stdout: {error.strerror}.\n")
+            sys.stderr.write(f"The output cannot be written to stdout: {error.strerror}.\n")
         raise SystemExit(1) from None
     return True
 
 
-def _discard_what_is_left() -> None:
-    """Have nobody read stdout: Python would complain again when it flushes at exit."""
+def _discard_the_rest() -> None:
+    """Send the rest of stdout nowhere: Python would complain again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_text(text: str) -> None:
-    """Print text in UTF-8, whatever the encoding of stdout; names as the bytes that they are."""
-    if not isinstance(sys.stdout, TextIOWrapper):  # a program that runs conda collects it
+    """Print text in UTF-8, whatever the encoding of stdout; names keep their bytes."""
+    if not isinstance(sys.stdout, TextIOWrapper):  # a program that runs conda captures it
         sys.stdout.write(text)
         return
     sys.stdout.flush()
@@ -62,5 +62,5 @@ def print_text(text: str) -> None:
 
 
 def encoded(text: str) -> bytes:
-    """Return text in UTF-8; a byte of a name that was not UTF-8 comes back as it was."""
+    """Return text in UTF-8; a byte of a name that is not UTF-8 stays as it is."""
     return text.encode("utf-8", "surrogateescape")

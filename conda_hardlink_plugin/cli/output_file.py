@@ -1,4 +1,4 @@
-"""The file that something is written to: whole or not at all, and in place of a file only."""
+"""Output files: written completely or not at all, and only in the place of regular files."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ from ..filesystem import fs
 
 
 def check_file(option: str, path: str) -> str:
-    """Return where a file is to be written, before anything is looked at for it.
+    """Return the path of an output file, after checking that it can be written.
 
     Args:
-        option: The option that names it, as `--html`.
-        path: What the user named. A symbolic link stands for what it leads to.
+        option: The option that names it, such as `--html`.
+        path: What the user named; of a symbolic link, its target is written.
 
     Raises:
-        HardlinksError: Nothing can be written there.
+        HardlinksError: It cannot be written there.
 
     """
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     if _leads_to_descriptor(path):
-        raise HardlinksError(f"{option} {path}: this is not a regular file. Name another.")
+        raise HardlinksError(f"{option} {path}: not a regular file. Name another one.")
     if not path or path.endswith(os.sep) or os.path.isdir(target):
-        raise HardlinksError(f"{option} {path}: this is a folder. Name a file in it.")
+        raise HardlinksError(f"{option} {path}: a folder. Name a file in it.")
     if not os.path.isdir(folder):
-        raise HardlinksError(f"{option} {path}: there is no folder {folder}. Make it first.")
+        raise HardlinksError(
+            f"{option} {path}: the folder {folder} does not exist. Create it first."
+        )
     try:
         is_regular = fs.status(target).is_regular
     except FileNotFoundError:
@@ -36,28 +38,28 @@ def check_file(option: str, path: str) -> str:
     except OSError as error:
         raise _not_written(path, error) from error
     if not is_regular:
-        raise HardlinksError(f"{option} {path}: this is not a regular file. Name another.")
+        raise HardlinksError(f"{option} {path}: not a regular file. Name another one.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise HardlinksError(
-            f"{option} {path}: nothing can be written in {folder}. Name a file in another folder."
+            f"{option} {path}: you cannot write to {folder}. Name a file in another folder."
         )
     return target
 
 
 def write_file(path: str, content: bytes) -> None:
-    """Write a file in place of what is there: who reads it meanwhile has the last one or this one.
+    """Replace a file: a reader sees the old content or the new, never a part.
 
-    A new one has the usual permissions, another keeps those it has.
+    A new file gets the usual permissions; an existing one keeps its own.
 
     Args:
-        path: Where to; what `check_file` returned.
-        content: What is to be in it.
+        path: What `check_file` returned.
+        content: The new content.
 
     Raises:
-        HardlinksError: It could not be written; what was there is as it was.
+        HardlinksError: It could not be written; the old content is unchanged.
 
     """
-    # Beside its place, so that a rename brings it there; by a name that is short enough anywhere.
+    # In the same folder, so that a rename suffices; the name is short enough for any filesystem.
     unfinished = os.path.join(os.path.dirname(path), f".hardlinks-{secrets.token_hex(8)}")
     try:
         try:
@@ -75,11 +77,11 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def _not_written(path: str, error: OSError) -> HardlinksError:
-    return HardlinksError(f"{path} could not be written, and is as it was: {error.strerror}.")
+    return HardlinksError(f"{path} could not be written and is unchanged: {error.strerror}.")
 
 
 def _leads_to_descriptor(path: str) -> bool:
-    """Tell whether a path stands for what this process has open, as `/dev/stdout` does."""
+    """Tell whether a path names an open file of this process, as `/dev/stdout` does."""
     for _ in range(fs.symlink_limit):
         folder = os.path.realpath(os.path.dirname(path))
         if fs.is_own_descriptor(folder):

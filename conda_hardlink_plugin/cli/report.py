@@ -6,12 +6,12 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from .arguments import add_cache_option, add_evidence_options, evidence_of, path
+from .arguments import add_cache_option, add_evidence_options, path
 
 if TYPE_CHECKING:
     import argparse
 
-    from ..api import Analysis, Report
+    from ..api import Analysis, Detail, Report
 
 DESCRIPTION = """
 Read every package cache and every environment, and show what each costs:
@@ -37,8 +37,8 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
     from .frontend import add_json_option
 
     target = parser.add_argument_group("One environment").add_mutually_exclusive_group()
-    # Not conda's add_parser_prefix: for a `name` conda makes a folder to try whether environments
-    # can be written there (Context.__init__), and a report writes nothing.
+    # Not conda's add_parser_prefix: for a `dest` of `name`, conda creates a folder to test whether
+    # environments can be written there (Context.__init__), and a report writes nothing.
     target.add_argument(
         "-n",
         "--name",
@@ -152,9 +152,9 @@ def execute(args: argparse.Namespace) -> int:
             _print_table(report, args)
         else:
             text = render(written_as, report, analysis, sort=args.sort_column, verbose=is_verbose())
-            _hand_over(text, output)
+            _write_text(text, output)
         if page is not None:
-            _say_where(page)
+            _print_where(page)
     except KeyboardInterrupt:
         files = "Each file is complete" if page or output else "Nothing was changed"
         raise StoppedError(f"Interrupted. {files}.") from None
@@ -162,7 +162,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _files_of(args: argparse.Namespace) -> tuple[str | None, str | None]:
-    """Return where the page and the report are to be written; `None` for what is not.
+    """Return the files to write the page and the report to; `None` for what is not asked for.
 
     Raises:
         HardlinksError: One cannot be written, or both are the same.
@@ -179,44 +179,32 @@ def _files_of(args: argparse.Namespace) -> tuple[str | None, str | None]:
 
 
 def _make_report(args: argparse.Namespace) -> tuple[Report, Analysis]:
-    """Find the installation, read it, and compute what the options ask for."""
-    from .. import api
+    """Read the installation, and compute what the options ask for."""
     from ..filesystem.paths import expand
-    from ..render.progress import progress
-    from .frontend import is_quiet, package_caches
+    from .reading import read_installation
 
-    where, policy = evidence_of(args)
-    index: api.IndexUse | None = None
-    if args.uses_index:
-        index = "quick" if args.quick else "exact"
-    environment, prefixes = args.environment_name, []
-    if args.environment_prefix is not None:
-        environment = expand(args.environment_prefix)  # as a path it is not taken for a name
-        prefixes = [args.environment_prefix]
-    asked: dict[api.Detail, bool] = {
+    asked: dict[Detail, bool] = {
         "packages": args.packages,
         "causes": args.why,
         "du": args.du_rows,
         "map": args.html_file is not None,
     }
-    with api.readers_started(package_caches(), index=index) as readers:
-        installation = api.find_installation(**where, prefixes=prefixes)
-        installation.check_removable(args.if_removed or ())
-        with progress("files and folders read", quiet=is_quiet()) as on_progress:
-            analysis = api.analyze(
-                installation,
-                policy=policy,
-                details=[detail for detail, is_asked in asked.items() if is_asked],
-                environment=environment,
-                apparent_size=args.apparent_size,
-                readers=readers,
-                on_progress=on_progress,
-            )
-    return analysis.report(if_removed=args.if_removed or ()), analysis
+    prefix, removed = args.environment_prefix, args.if_removed or ()
+    analysis = read_installation(
+        args,
+        prefixes=[] if prefix is None else [prefix],
+        removable=removed,
+        index=("quick" if args.quick else "exact") if args.uses_index else None,
+        details=[detail for detail, is_asked in asked.items() if is_asked],
+        # As a path, a prefix is not taken for a name.
+        environment=args.environment_name if prefix is None else expand(prefix),
+        apparent_size=args.apparent_size,
+    )
+    return analysis.report(if_removed=removed), analysis
 
 
-def _hand_over(text: str, output: str | None) -> None:
-    """Write a text to a file, or to stdout if there is none."""
+def _write_text(text: str, output: str | None) -> None:
+    """Write a text to a file, or to stdout where none is named."""
     from .output import encoded, print_text, show
     from .output_file import write_file
 
@@ -227,7 +215,6 @@ def _hand_over(text: str, output: str | None) -> None:
 
 
 def _write_page(report: Report, page: str) -> None:
-    """Write a report as a page."""
     from ..render.html import render_html
     from .output import encoded
     from .output_file import write_file
@@ -235,8 +222,8 @@ def _write_page(report: Report, page: str) -> None:
     write_file(page, encoded(render_html(report, time.time())))
 
 
-def _say_where(page: str) -> None:
-    """Say on stderr where the page is, which is not part of the report."""
+def _print_where(page: str) -> None:
+    """Print on stderr where the page is, which is not part of the report."""
     from ..formatting import printable
     from .frontend import is_quiet
 
@@ -245,19 +232,11 @@ def _say_where(page: str) -> None:
 
 
 def _print_table(report: Report, args: argparse.Namespace) -> None:
-    """Print the tables for whatever stdout is."""
+    """Print the tables to a terminal or a pipe."""
     from ..render.table import print_report
     from ..render.terminal import Terminal
     from .frontend import is_quiet, is_verbose
     from .output import show
 
-    def printing() -> None:
-        print_report(
-            report,
-            Terminal(),
-            sort=args.sort_column,
-            quiet=is_quiet(),
-            verbose=is_verbose(),
-        )
-
-    show(printing)
+    sort, quiet, verbose = args.sort_column, is_quiet(), is_verbose()
+    show(lambda: print_report(report, Terminal(), sort=sort, quiet=quiet, verbose=verbose))

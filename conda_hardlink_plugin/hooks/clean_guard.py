@@ -1,4 +1,4 @@
-"""Before a `conda clean` that may remove packages which environments lead to by symbolic links."""
+"""The guard of `conda clean`: it may remove packages that environments reach by symbolic links."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _NAMES = 3
 
 
 class _TooLongError(Exception):
-    """Looking through the environments takes too long."""
+    """Searching the environments takes too long."""
 
 
 def objection_to_clean() -> str:
-    """Warn of what a `conda clean` would break.
+    """Warn of environments that a `conda clean` would break.
 
     Returns:
-        Why it is to be stopped, where the user has asked for that; else `""`.
+        Why it must stop, where the setting `hardlinks_guard` is `block`; else `""`.
 
     """
     wanted = guard()
@@ -40,7 +40,7 @@ def objection_to_clean() -> str:
     except Exception as error:
         if wanted is not Guard.BLOCK:
             raise
-        sentence = f"What would break could not be found out ({type(error).__name__}: {error})."
+        sentence = f"Which environments may break is unknown ({type(error).__name__}: {error})."
     if sentence and wanted is Guard.BLOCK:
         return f"{sentence} Nothing was removed: the setting hardlinks_guard is `block`."
     if sentence:
@@ -56,13 +56,13 @@ def _removes_packages() -> bool:
 
 
 def _danger(wanted: Guard) -> str:
-    """Say which environments may break, `""` if none does."""
+    """Return a sentence that names the environments that may break, `""` if none may."""
     try:
         found = _softlinked(None if wanted is Guard.BLOCK else time.monotonic() + _MAX_S)
     except _TooLongError:
         return (
-            "whether symbolic links lead into the packages that go was not found out within"
-            f" {_MAX_S:.0f} seconds: `conda hardlinks clean` looks at every environment."
+            "whether symbolic links lead into packages that will be removed is unknown after"
+            f" {_MAX_S:.0f} seconds: `conda hardlinks clean` checks every environment."
         )
     if isinstance(found, str):
         return found
@@ -77,10 +77,10 @@ def _danger(wanted: Guard) -> str:
 
 
 def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
-    """Return the packages without hard links to which environments have symbolic links, by name.
+    """Return for each environment the packages without hard links that its symbolic links reach.
 
-    Where none is found and an environment, or a part of one, cannot be looked at, a sentence that
-    says so.
+    Where none is found but an environment, or a part of one, cannot be read, return a sentence
+    about that.
     """
     from ..analysis.symlinks import follow_symlinks
     from ..analysis.verdicts import unread_parts_of_environments
@@ -109,7 +109,9 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
     for root, softlinks in followed.items():
         for unit in softlinks.links.keys() - keeps:
             place = inventory.units[unit]
-            cleaned = os.access(inventory.roots[place.root].path, os.W_OK)  # others conda leaves
+            cleaned = os.access(
+                inventory.roots[place.root].path, os.W_OK
+            )  # conda leaves others alone
             if place.kind is UnitKind.PACKAGE and cleaned:
                 name = names.get(inventory.roots[root].path, inventory.roots[root].path)
                 found.setdefault(name, set()).add(os.path.basename(place.path))
@@ -120,13 +122,13 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
 
 def _unseen(problem: PathProblem) -> str:
     return (
-        f"{problem.path} cannot be looked at ({problem.reason}): symbolic links of environments"
-        " there may lead into packages that go. `conda hardlinks clean` has --ignore-env."
+        f"{problem.path} cannot be read ({problem.reason}): symbolic links of environments there"
+        " may lead into packages that will be removed. `conda hardlinks clean` has --ignore-env."
     )
 
 
 def _linked_units(inventory: Inventory) -> set[int]:
-    """Return the units that conda itself keeps: a file in them has several links."""
+    """Return the units that conda itself keeps, because a file in them has several links."""
     asked = context._argparse_args  # noqa: SLF001  # conda has no property for them
     if asked.get("force_pkgs_dirs") is True:
         return set()

@@ -1,4 +1,4 @@
-"""Whether conda can link from a cache into an environment, and what stands in the way."""
+"""Why conda copies packages into an environment instead of linking them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def why_copied(prefix: str, extracted: str) -> str:
     """Return as a phrase why the files of a package in a cache are copied into an environment.
 
     Args:
-        prefix: Absolute path of the environment, which need not be there yet.
+        prefix: Absolute path of the environment, which need not exist yet.
         extracted: Absolute path of the package, or of its cache; empty if unknown.
 
     """
@@ -26,7 +26,7 @@ def will_copy(prefix: str, package: str) -> str:
     """Return as a phrase why a package will be copied into an environment, `""` if it will not.
 
     Args:
-        prefix: Absolute path of the environment, which need not be there yet.
+        prefix: Absolute path of the environment, which need not exist yet.
         package: Absolute path of the package, or of the cache that it will be in.
 
     """
@@ -35,7 +35,7 @@ def will_copy(prefix: str, package: str) -> str:
 
 
 def free_bytes(prefix: str) -> int | None:
-    """Return the free space where an environment is or will be; `None` if that cannot be told."""
+    """Return the free space for an environment; `None` if it is unknown."""
     try:
         return fs.free_bytes(_existing(prefix))
     except OSError:
@@ -53,9 +53,10 @@ def _obstacle(target: str, source: str) -> str:
 
 
 def _is_in_lower_layer(package: str) -> bool:
-    """Tell whether a package is in a lower layer of an overlay, as far as that shows.
+    """Tell whether a package is visibly in a lower layer of an overlay.
 
-    Without `xino` its files have another device than their folder (overlayfs, "Inode properties").
+    Without `xino`, its files have a different device from their folder (overlayfs, "Inode
+    properties").
     """
     try:
         file = fs.status(os.path.join(package, "info", "index.json"))
@@ -67,7 +68,7 @@ def _is_in_lower_layer(package: str) -> bool:
 
 
 def _is_protected(path: str) -> bool:
-    """Tell whether the system forbids this user to link files that lie there."""
+    """Tell whether the system forbids this user to link the files at a path."""
     is_own = fs.status(path, follow_symlinks=True).owner == fs.current_user()
     if fs.is_administrator() or is_own or os.access(path, os.W_OK):
         return False
@@ -79,7 +80,7 @@ def _device(path: str) -> int:
 
 
 def _existing(path: str) -> str:
-    """Return the innermost folder of a path that is there, `""` of none."""
+    """Return the innermost existing folder of a path, `""` if none exists."""
     while path and path != "/" and not os.path.isdir(path):
         path = os.path.dirname(path)
     return path

@@ -1,4 +1,4 @@
-"""Nothing of ours may fail or stop a command of conda."""
+"""None of our code may fail or stop a command of conda."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ T = TypeVar("T")
 
 
 def never_fails(function: Callable[P, T]) -> Callable[P, T | None]:
-    """Have a function return `None` instead of raising, and write a line to conda's log.
+    """Make a function return `None` instead of raising, and log a line.
 
-    Also instead of `KeyboardInterrupt` and `SystemExit`: out of a hook of a transaction they would
-    have conda remove the new environment (`conda.core.link`, seen in 24.7 to 26.8).
+    That includes `KeyboardInterrupt` and `SystemExit`: raised from a transaction hook, they make
+    conda remove the new environment (`conda.core.link`, seen in 24.7 to 26.8).
     """
 
     @wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T | None:
         try:
             return function(*args, **kwargs)
-        except BaseException as error:  # noqa: BLE001  # that is what this is for
+        except BaseException as error:  # noqa: BLE001  # its purpose
             with suppress(BaseException):
                 _log(function.__qualname__, error)
             return None

@@ -1,4 +1,4 @@
-"""What will go otherwise than the user may expect, said before a transaction."""
+"""The warning before a transaction that will not do what the user may expect."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def preflight_warning(command: str, linked: Sequence[Any]) -> str:
-    """Return the sentence that the user should hear first, `""` if there is none.
+    """Return the warning that the user should read first, `""` without one.
 
     Args:
-        command: The name of the command, as conda has it.
-        linked: The records of the packages that are to be linked.
+        command: conda's name for the command.
+        linked: The records of the packages that will be linked.
 
     """
     if not linked and not context._argparse_args.get("clone"):  # noqa: SLF001  # has no property
@@ -46,7 +46,7 @@ def preflight_warning(command: str, linked: Sequence[Any]) -> str:
 
 
 def _target(command: str) -> str:
-    """Return where the environment is or will be; of one named in a file, at least the folder."""
+    """Return the path of the environment; of one that a file names, a path in the right folder."""
     named = any(context._argparse_args.get(name) for name in ("name", "prefix"))  # noqa: SLF001
     if command.startswith("env_") and not named and context.envs_dirs:
         return os.path.join(str(context.envs_dirs[0]), "new")
@@ -54,7 +54,7 @@ def _target(command: str) -> str:
 
 
 def _cache_of(linked: Sequence[Any]) -> str:
-    """Return where a package is that will be linked, or else the cache it will be put in."""
+    """Return the path of a package that will be linked, or the cache that it will be put in."""
     folders: list[str] = [os.path.expanduser(folder) for folder in context.pkgs_dirs]
     for record in linked:
         name = dist_of_record(record)
@@ -65,7 +65,7 @@ def _cache_of(linked: Sequence[Any]) -> str:
 
 
 def _is_softlinked(prefix: str) -> bool:
-    """Tell whether conda asked for symbolic links in an environment whose records it has read."""
+    """Tell whether conda requested symbolic links when it made an environment."""
     from conda.core.prefix_data import PrefixData
 
     if not os.path.isdir(os.path.join(prefix, "conda-meta")):

@@ -1,4 +1,4 @@
-"""What happened, measured within a budget, for the lines after a transaction."""
+"""The figures of the lines after a transaction, measured within a time budget."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from .transaction_state import RunningCommand, Transaction
 
 _MAX_S = 0.25
-_MAX_SHARE = 0.04  # what is noted before a command takes the rest of 5 %
+_MAX_SHARE = 0.04  # what is recorded before the command takes the rest of 5 %
 _MAX_AGE_S = 24 * 3600
 
 
 def summarize(running: RunningCommand, caches: Iterable[str] = ()) -> TransactionSummary | None:
-    """Measure what happened; `None` if nothing was linked or unlinked.
+    """Measure what a command did; `None` if it linked and unlinked nothing.
 
     Args:
-        running: What was noted.
+        running: The command.
         caches: The package caches of this conda.
 
     """
@@ -59,7 +59,7 @@ def summarize(running: RunningCommand, caches: Iterable[str] = ()) -> Transactio
 
 
 def _add_totals(summary: TransactionSummary, began_s: float, caches: Iterable[str]) -> None:
-    """Take the totals of the last report of these caches, if it was not long before the command."""
+    """Add the totals of the last report on these caches, if it was shortly before the command."""
     found = read_totals(index_folder())
     if found is None:
         return
@@ -99,7 +99,7 @@ def _add_unlinked(summary: TransactionSummary, transaction: Transaction) -> None
 
 
 def _bytes_around(before: UnlinkFigures, prefix: str) -> int:
-    """Return what is gone with the packages: their folders, or all the rest of the environment."""
+    """Return the bytes removed with the packages: their folders, or the rest of the environment."""
     if before.rest_bytes is not None and not os.path.lexists(prefix):
         return before.rest_bytes
     gone = [path for path in before.folders if not os.path.lexists(path)]

@@ -1,7 +1,7 @@
-"""What the command that runs in this process links and unlinks; it is only noted, in memory.
+"""What the command in this process links and unlinks, kept in memory only.
 
-conda since 25.5 tells it (`conda_pre_transaction_actions`). Before, the records of the environments
-are listed before and after, and what a solver wants unlinked is measured when it says so.
+Since 25.5 conda reports it (`conda_pre_transaction_actions`). With older condas, the records of the
+environments are listed before and after, and packages are measured when the solver unlinks them.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Transaction:
 
     Attributes:
         prefix: Of the environment.
-        is_new: There was nothing there before.
+        is_new: Nothing was there before.
         linked: Names of the packages that are linked.
         unlinked: Names of the packages that are unlinked.
-        before: What those held; `None` if that was not measured.
-        happened: It is done.
+        before: What the unlinked packages held; `None` if not measured.
+        happened: conda has done it.
 
     """
 
@@ -56,17 +56,17 @@ class Transaction:
 
 @dataclass(slots=True)
 class RunningCommand:
-    """The command that runs.
+    """A command of conda that is running.
 
     Attributes:
         command: Its name, as conda has it.
         began_s: When it began, by `time.monotonic`.
         began_ns: When it began, in nanoseconds since the epoch.
-        lease: What keeps `conda hardlinks clean` from what it may link.
-        records: Where conda does not tell of transactions: the names of the records of each
-            environment that was there.
-        transactions: What it does.
-        warned: A warning was given.
+        lease: Keeps `conda hardlinks clean` from removing what it may link.
+        records: Where conda has no transaction hooks, the names of the records that each
+            environment had.
+        transactions: What it links and unlinks.
+        warned: A warning was printed.
 
     """
 
@@ -80,13 +80,13 @@ class RunningCommand:
 
 
 class Process:
-    """Which command runs in this process; conda runs one at a time."""
+    """The command that runs in this process; conda runs one at a time."""
 
     running: RunningCommand | None = None
 
 
-def note_transaction(prefix: str, linked: Iterable[str], unlinked: Iterable[str]) -> Transaction:
-    """Note what conda is about to do in an environment; by the names of packages."""
+def record_transaction(prefix: str, linked: Iterable[str], unlinked: Iterable[str]) -> Transaction:
+    """Record what conda is about to do in an environment, by names of packages."""
     is_new = _is_empty(prefix) and (
         Process.running is None or Process.running.command != "rename"  # it only moves bytes
     )
@@ -96,7 +96,7 @@ def note_transaction(prefix: str, linked: Iterable[str], unlinked: Iterable[str]
     return transaction
 
 
-def note_before_unlinking(transaction: Transaction) -> None:
+def measure_before_unlinking(transaction: Transaction) -> None:
     """Measure what is about to be unlinked, unless that takes too long."""
     if not transaction.unlinked or transaction.before is not None:
         return
@@ -110,7 +110,7 @@ def note_before_unlinking(transaction: Transaction) -> None:
         return
 
 
-def note_records(running: RunningCommand) -> None:
+def list_all_records(running: RunningCommand) -> None:
     """List the records of all environments that conda knows by name, and of the target."""
     running.records = {
         prefix: _records_of(prefix) for prefix in _prefixes() if not _is_empty(prefix)
@@ -118,7 +118,7 @@ def note_records(running: RunningCommand) -> None:
 
 
 def compare_records(running: RunningCommand) -> None:
-    """Turn the difference to what `note_records` listed into transactions."""
+    """Turn the differences from what `list_all_records` found into transactions."""
     if running.records is None:
         return
     measured = {transaction.prefix: transaction.before for transaction in running.transactions}

@@ -172,7 +172,7 @@ def test_verbose_names_all_that_stays_and_why(installation):
         (b"\n", 1, "Nothing was removed."),
         (b"maybe\nno\n", 1, "Nothing was removed."),
         (b"\x04", 1, "Nothing was removed."),  # end of file
-        (b"\x03", 130, "Stopped by Ctrl-C; nothing was removed."),
+        (b"\x03", 130, "Interrupted. Nothing was removed."),
     ],
     ids=repr,
 )

@@ -218,7 +218,7 @@ def press_ctrl_c_at(installation, steps, *options):
 def test_ctrl_c_while_planning_leaves_everything_as_it_is(installation, steps, options):
     before = snapshot(installation.directory)
     done = press_ctrl_c_at(installation, steps, *options)
-    assert "Stopped by Ctrl-C; nothing was removed." in done.stdout + done.stderr
+    assert "Interrupted. Nothing was removed." in done.stdout + done.stderr
     assert snapshot(installation.directory) == before
 
 
@@ -247,7 +247,7 @@ def test_ctrl_c_while_cleaning_leaves_nothing_half_and_the_next_clean_ends_it(
     quarantine = f"{cache}/.conda-hardlinks"
     aside = [name for name in os.listdir(quarantine) if name != "lock"]
     freed_bytes = before_bytes - du(cache)[0] + os.lstat(quarantine).st_blocks * 512
-    left = "Stopped by Ctrl-C: what is not said to be done is as it was"
+    left = "Interrupted. Nothing else was changed"
     if aside:
         left = (
             f"Stopped by Ctrl-C: of what had been given up already, {len(aside)} are not quite"

@@ -8,14 +8,11 @@ import shutil
 import signal
 
 import pytest
-from conda_hardlink_plugin.hooks.doctor import (
-    CondaHealthCheck,
-    _replace,
-    check_edited,
-    health_checks,
-)
+from conda.plugins.types import CondaHealthCheck
 
 from conda_hardlink_plugin.analysis.edited_files import find_edited
+from conda_hardlink_plugin.hooks.health_checks import health_checks
+from conda_hardlink_plugin.hooks.health_checks.edited_files import NAME, _replace
 from tests.conda.test_honest import as_ordinary_user
 from tests.conda.test_leases import waiting
 from tests.support.conda_cleaning import ASKING
@@ -29,7 +26,6 @@ EDITED = "Shared files edited in place"
 LIBRARY = "lib/liblibrary.so"
 EDIT = b"edited in place\n"
 YES = {"CONDA_ALWAYS_YES": "true"}
-(NAME,) = (check.name.lower() for check in health_checks() if check.action is check_edited)
 
 fixes = pytest.mark.skipif(
     "fixer" not in getattr(CondaHealthCheck, "__dataclass_fields__", {}),
@@ -77,8 +73,8 @@ def below(installation, name):
 def test_an_environment_without_links_into_a_cache_is_good(installation, name):
     before = snapshot(installation.directory)
     done = doctor(installation, name)
-    assert said(done, SOFTLINKS) == [f"✅ {SOFTLINKS}: there are none."]
-    assert said(done, EDITED) == [f"✅ {EDITED}: there are none."]
+    assert said(done, SOFTLINKS) == [f"✅ {SOFTLINKS}: none."]
+    assert said(done, EDITED) == [f"✅ {EDITED}: none."]
     assert snapshot(installation.directory) == before
 
 
@@ -90,7 +86,7 @@ def test_links_whose_targets_are_there_are_good_and_counted(installation):
     ]
     (line,) = said(doctor(installation, "softlinked"), SOFTLINKS)
     assert line == (
-        f"✅ {SOFTLINKS}: {len(links)}, and all targets are there. `conda clean --packages` may"
+        f"✅ {SOFTLINKS}: {len(links)}, and all targets exist. `conda clean --packages` may"
         " remove them; `conda hardlinks clean` does not."
     )
 
@@ -103,7 +99,7 @@ def test_links_that_lead_nowhere_are_named(changing):
     first, *paths, remedy = said(doctor(changing, "softlinked"), SOFTLINKS)
     assert first == f"❌ {SOFTLINKS}: 2 of {count} lead nowhere."
     assert sorted(paths) == [f"{prefix}/include/l.h", f"{prefix}/{LIBRARY}"]
-    assert remedy == "What they led to was removed: install those packages again."
+    assert remedy == "Their targets were removed: install those packages again."
 
 
 def test_links_that_cannot_be_followed_are_named_beside_those_that_lead_nowhere(
@@ -149,7 +145,7 @@ def test_a_name_that_a_terminal_would_obey_is_printed_with_escapes(changing):
 
 def test_a_link_that_leads_nowhere_and_not_into_a_cache_is_none_of_ours(changing):
     os.symlink("/nowhere", f"{changing.prefix('sharing')}/link")
-    assert said(doctor(changing, "sharing"), SOFTLINKS) == [f"✅ {SOFTLINKS}: there are none."]
+    assert said(doctor(changing, "sharing"), SOFTLINKS) == [f"✅ {SOFTLINKS}: none."]
 
 
 # ---------------------------------------------------------------------------- edited files
@@ -161,7 +157,7 @@ def test_an_edited_file_is_named_with_whom_it_is_shared(changing):
     first, *rest = said(doctor(changing, "work"), EDITED)
     assert first == f"❌ {EDITED}: 1."
     assert rest[0] == f"{prefix}/{LIBRARY} of library-1.0-0; shared with {other}"
-    assert rest[1].startswith("Every environment with the file has the edit")
+    assert rest[1].startswith("Every environment that shares the file has the edit")
     theirs = said(doctor(changing, "sharing"), EDITED)
     assert theirs[1] == f"{other}/{LIBRARY} of library-1.0-0; shared with {prefix}"
 
@@ -180,7 +176,7 @@ def test_an_edit_of_a_file_of_ones_own_is_not_named(changing):
     prefix = changing.prefix("work")
     edit(f"{prefix}/etc/placeholder.conf", EDIT)
     replace(f"{prefix}/{LIBRARY}", EDIT)
-    assert said(doctor(changing, "work"), EDITED) == [f"✅ {EDITED}: there are none."]
+    assert said(doctor(changing, "work"), EDITED) == [f"✅ {EDITED}: none."]
 
 
 def entry_module(prefix):
@@ -209,7 +205,7 @@ def test_what_cannot_be_checked_is_said(changing):
     edit(record, b"{")
     lines = doctor(changing, "sharing").stdout.splitlines()
     (line,) = (line for line in lines if EDITED in line)
-    assert line.startswith(f"❌ {EDITED}: {record} cannot be checked: JSONDecodeError")
+    assert line.startswith(f"❌ {EDITED}: {record} cannot be checked: it is no JSON")
 
 
 def test_what_may_not_be_read_is_said_and_the_rest_is_checked(changing):
@@ -247,7 +243,7 @@ def test_fix_gives_a_copy_of_its_own_and_the_other_environment_keeps_the_edit(ch
     assert os.stat(f"{other}/{LIBRARY}").st_nlink == was.st_nlink - 1
     assert snapshot(prefix).keys() == before
     assert os.listdir(changing.environ["TMPDIR"]) == []
-    assert said(doctor(changing, "work"), EDITED) == [f"✅ {EDITED}: there are none."]
+    assert said(doctor(changing, "work"), EDITED) == [f"✅ {EDITED}: none."]
     assert said(doctor(changing, "sharing"), EDITED)[0] == f"❌ {EDITED}: 1."
 
 
@@ -305,7 +301,7 @@ def test_a_dry_run_says_what_would_be_mended_and_changes_nothing(changing):
 def test_where_nothing_is_edited_nothing_is_asked(installation):
     before = snapshot(installation.root_prefix)
     done = fix(installation, "work", env=ASKING)
-    assert done.stdout.count(f"{EDITED}: there are none.") == 2
+    assert done.stdout.count(f"{EDITED}: none.") == 2
     assert snapshot(installation.root_prefix) == before
 
 
@@ -328,7 +324,7 @@ def test_without_a_good_archive_it_says_what_to_do_and_mends_the_others(changing
     assert done.returncode == 1
     assert content(f"{prefix}/{LIBRARY}") == EDIT
     (line,) = (line for line in done.stdout.splitlines() if line.startswith(f"  {LIBRARY}: "))
-    assert "install it anew" in line
+    assert "reinstall it" in line
     assert "Error running" not in done.stderr
     assert content(f"{prefix}/lib/libplaceholder.so") != EDIT
     assert not [path for path in below(changing, "work") if ".hardlinks-" in path]

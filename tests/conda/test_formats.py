@@ -183,7 +183,7 @@ class TestOutput:
             command = f"'{conda}' hardlinks report --output {name} >> '{log}'"
             done = installation.run("bash", "-c", command, check=False)
             assert done.returncode == 1
-            assert f"--output {name}: this is not a regular file" in done.stderr
+            assert f"--output {name}: not a regular file" in done.stderr
         assert log.read_text() == "kept\n"
 
     def test_a_variable_that_asks_for_colour_changes_no_file(self, installation, tmp_path):
@@ -205,7 +205,8 @@ class TestOutput:
         assert (file.stat().st_uid, stat.S_IMODE(file.stat().st_mode)) == (NOBODY, 0o600)
 
     @pytest.mark.parametrize(
-        ("place", "why"), [("no/file", "there is no folder"), ("", "this is a folder")]
+        ("place", "why"),
+        [("no/file", "does not exist. Create it first"), ("", "a folder. Name a file in it")],
     )
     def test_what_cannot_be_written_is_said(self, installation, tmp_path, place, why):
         file = f"{tmp_path}/{place}"
@@ -223,7 +224,7 @@ class TestOutput:
             "bash", "-c", f"{command} --format prometheus", check=False, env=no_bytecode
         )
         assert done.returncode == 1
-        assert "could not be written, and is as it was: File too large" in done.stderr
+        assert "could not be written and is unchanged: File too large" in done.stderr
         assert file.read_text() == "last\n"
         assert os.listdir(tmp_path) == ["report.prom"]
 
@@ -234,10 +235,10 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("options", "sentence"),
         [
-            (("--format", "csv", "-n", "work"), "--format csv has no place for -n and -p"),
-            (("--format", "csv", "--du"), "--format csv has no place for --du"),
-            (("--format", "csv", "--packages", "--why"), "--format csv is one table"),
-            (("--format", "ncdu", "--packages"), "--format ncdu has no place for --packages"),
+            (("--format", "csv", "-n", "work"), "--format csv cannot show -n and -p"),
+            (("--format", "csv", "--du"), "--format csv cannot show --du"),
+            (("--format", "csv", "--packages", "--why"), "--format csv prints one table"),
+            (("--format", "ncdu", "--packages"), "--format ncdu cannot show --packages"),
             (("--format", "prometheus", "--if-removed", "work"), "no place for --if-removed"),
         ],
     )

@@ -94,7 +94,7 @@ def test_block_stops_conda_with_one_sentence_before_anything_is_removed(installa
     assert done.stdout == ""
     packages = [LIBRARY] if "-f" not in command else ["entry-1.0-0", LIBRARY, PYTHON]
     said = f"{sentence(['softlinked'], packages)} Nothing was removed: the setting"
-    assert done.stderr.strip() == f"CleanGuardedError: {said} hardlinks_guard is `block`."
+    assert done.stderr.strip() == f"CleanRefusedError: {said} hardlinks_guard is `block`."
 
 
 def test_block_is_an_error_in_json(installation):
@@ -102,7 +102,7 @@ def test_block_is_an_error_in_json(installation):
     answer = json.loads(done.stdout)
     assert done.returncode == 1
     assert done.stderr.strip() == ""
-    assert answer["exception_name"] == "CleanGuardedError"
+    assert answer["exception_name"] == "CleanRefusedError"
     assert answer["message"].startswith(sentence(["softlinked"], [LIBRARY]))
 
 
@@ -174,7 +174,7 @@ def test_an_environment_that_cannot_be_looked_at_is_a_danger(changing, env):
     done = changing.conda(*PACKAGES, check=False, env=env)
     assert done.returncode == (env is BLOCK)
     assert (FORGOTTEN in packages_in(changing.pkgs_dir)) == (env is BLOCK)
-    assert done.stderr.count(f"{disk}/envs/one cannot be looked at (its folder cannot be") == 1
+    assert done.stderr.count(f"{disk}/envs/one cannot be read (its folder cannot be") == 1
 
 
 @pytest.mark.parametrize("env", [BLOCK, WARN], ids=["block", "warn"])
@@ -185,7 +185,7 @@ def test_a_link_that_cannot_be_followed_is_a_danger(changing, never_answering, e
     done = changing.conda(*PACKAGES, check=False, env=env)
     assert done.returncode == (env is BLOCK)
     assert (FORGOTTEN in packages_in(changing.pkgs_dir)) == (env is BLOCK)
-    assert done.stderr.count(f"{link} cannot be looked at (its filesystem does not answer)") == 1
+    assert done.stderr.count(f"{link} cannot be read (its filesystem does not answer)") == 1
 
 
 def odd_link(made, prefix, way):
@@ -242,18 +242,19 @@ def test_whoever_only_wants_a_warning_does_not_wait_for_long(changing):
     done = faulty(changing, *place, *PACKAGES, env=WARN)
     assert done.returncode == 0
     assert done.stderr == (
-        "hardlinks: warning: whether symbolic links lead into the packages that go was not found"
-        " out within 0 seconds: `conda hardlinks clean` looks at every environment.\n"
+        "hardlinks: warning: whether symbolic links lead into packages that will be removed is"
+        " unknown after 0 seconds: `conda hardlinks clean` checks every environment.\n"
     )
 
 
 FAULTS = (
     *("hooks.clean_guard:guard", "hooks.clean_guard:_removes_packages"),
     *("hooks.clean_guard:_danger", "hooks.clean_guard:_softlinked"),
-    *("hooks.clean_guard:_linked_units", "hooks.clean_guard:_some"),
+    *("hooks.clean_guard:_linked_units", "hooks.clean_guard:listed"),
     *("hooks.clean_guard:warning_line", "hooks.clean_guard:write_lines"),
-    *("installation:find_installation", "scan:scan", "softlinks:follow_softlinks"),
-    *("settings:search", "inventory:Root"),
+    *("discovery.finder:find_installation", "scan.scanner:scan"),
+    "analysis.symlinks:follow_symlinks",
+    *("settings:search", "scan.inventory:Root"),
 )
 
 
@@ -271,13 +272,13 @@ def test_a_fault_of_ours_does_not_fail_conda(changing, place):
 @pytest.mark.parametrize("env", [WARN, BLOCK], ids=["warn", "block"])
 def test_ctrl_c_while_it_looks_stops_conda_before_anything_is_removed(changing, env):
     packages = packages_in(changing.pkgs_dir)
-    done = faulty(changing, "scan:scan", "KeyboardInterrupt", *PACKAGES, env=env)
+    done = faulty(changing, "scan.scanner:scan", "KeyboardInterrupt", *PACKAGES, env=env)
     assert packages_in(changing.pkgs_dir) == packages
     assert done.returncode
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("place", ["scan:scan", "installation:find_installation"])
+@pytest.mark.parametrize("place", ["scan.scanner:scan", "discovery.finder:find_installation"])
 def test_block_stops_conda_where_it_cannot_be_told_what_breaks(changing, place):
     """Whoever has asked for that wants nothing removed that is not known to be unused."""
     packages = packages_in(changing.pkgs_dir)

@@ -75,12 +75,12 @@ def test_a_page_takes_the_place_of_a_file_and_has_its_mode(installation, tmp_pat
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("none/page.html", "there is no folder"),
-        (".", "this is a folder"),
-        ("folder", "this is a folder"),
-        ("new/", "this is a folder"),
-        ("pipe", "this is not a regular file"),
-        ("/dev/null", "this is not a regular file"),
+        ("none/page.html", "does not exist. Create it first"),
+        (".", "a folder. Name a file in it"),
+        ("folder", "a folder. Name a file in it"),
+        ("new/", "a folder. Name a file in it"),
+        ("pipe", "not a regular file"),
+        ("/dev/null", "not a regular file"),
         ("/proc/page.html", "/proc"),
         ("a" * 300, "File name too long"),
     ],
@@ -114,7 +114,7 @@ def test_a_folder_in_which_nothing_can_be_written_is_refused_before_anything_is_
 
     said = in_child(refused, user=NOBODY)
     assert said == (
-        "--html /usr/page.html: nothing can be written in /usr. Name a file in another folder."
+        "--html /usr/page.html: you cannot write to /usr. Name a file in another folder."
     )
 
 
@@ -126,7 +126,7 @@ def test_a_full_disk_leaves_the_old_page(installation, tmp_path):
     no_bytecode = {"PYTHONDONTWRITEBYTECODE": "1"}  # which would be cut short as well
     done = installation.run("sh", "-c", command, conda, str(page), check=False, env=no_bytecode)
     assert done.returncode == 1
-    assert_one_sentence(done.stderr, "could not be written, and is as it was")
+    assert_one_sentence(done.stderr, "could not be written and is unchanged")
     assert os.listdir(tmp_path) == ["page.html"]
     assert page.read_text() == "old"
 
@@ -140,7 +140,7 @@ def test_without_a_page_nothing_that_draws_it_is_loaded(installation):
     python = f"{installation.root_prefix}/bin/python"
     loaded = set(json.loads(installation.run(python, "-c", code, "hardlinks", "report").stderr))
     assert "conda_hardlink_plugin.render.table" in loaded
-    drawing = {"picture", "render.html", "render.treemap"}
+    drawing = {"report.disk_map", "render.html", "render.treemap"}
     # Other plugins may load jinja2.
     assert not {"squarify", *(f"conda_hardlink_plugin.{name}" for name in drawing)} & loaded
 

@@ -61,7 +61,7 @@ def test_ctrl_c_while_scanning_ends_with_130_and_leaves_nothing(installation, fo
         check=False,
     )
     assert done.returncode == 130
-    assert "Stopped by Ctrl-C; nothing was changed." in done.stdout + done.stderr
+    assert "Interrupted. Nothing was changed." in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "on disk" not in done.stdout
     assert snapshot(installation.directory) == before
@@ -179,6 +179,6 @@ def test_a_full_disk_below_stdout_is_one_sentence(installation, command):
     command = f"conda hardlinks {command} > /dev/full"
     done = installation.run("sh", "-c", command, check=False)
     assert done.returncode == 1
-    expected = "What is printed cannot be written to stdout: No space left on device.\n"
+    expected = "The output cannot be written to stdout: No space left on device.\n"
     assert done.stderr == expected
     assert snapshot_but_index(installation) == before

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from conda_hardlink_plugin.hooks.transactions import tells_of_transactions
+from conda_hardlink_plugin.hooks.transactions import has_transaction_hooks
 from tests.support.realconda.installation import Installation
 from tests.support.transactions import FAULTY, WITHOUT, conda_after, functions, in_one_process
 
@@ -45,27 +45,26 @@ settings.settings = fail
 # What conda asks for when it loads us, and what only `conda clean`, `conda doctor` and we ourselves
 # ask for.
 NOT_AROUND_A_TRANSACTION = {
-    "leases.Lease.covers",
-    "leases._leases_in",
-    "leases._read",
-    "leases._reason",
-    "leases.read_leases",
+    "metadata.leases.Lease.covers",
+    "metadata.leases._leases_in",
+    "metadata.leases._read",
+    "metadata.leases.read_leases",
     "settings.Guard.__str__",
     "settings._folders",
     "settings.guard",
     "settings.read_only_caches",
     "settings.search",
     "settings.settings",
-    "hooks.transactions.transaction_action.NotingAction.reverse",
-    "hooks.transactions.transaction_action.NotingAction.verify",
+    "hooks.transactions.transaction_action.RecordingAction.reverse",
+    "hooks.transactions.transaction_action.RecordingAction.verify",
 }
 # What conda does not ask for before 25.5, and what takes its place there.
 NEWER = {
     "hooks.transactions.transaction_action",
-    "hooks.transactions.transaction_action.NotingAction.__init__",
-    "hooks.transactions.transaction_action.NotingAction.cleanup",
-    "hooks.transactions.transaction_action.NotingAction.execute",
-    "hooks.transaction_state.note_transaction",
+    "hooks.transactions.transaction_action.RecordingAction.__init__",
+    "hooks.transactions.transaction_action.RecordingAction.cleanup",
+    "hooks.transactions.transaction_action.RecordingAction.execute",
+    "hooks.transaction_state.record_transaction",
 }
 OLDER = {
     "hooks.transaction_state._is_newer",
@@ -73,9 +72,9 @@ OLDER = {
     "hooks.transaction_state._name_of",
     "hooks.transaction_state._prefixes",
     "hooks.transaction_state.compare_records",
-    "hooks.transaction_state.note_records",
-    "hooks.transactions._note_removal",
-    "hooks.transactions._note_solution",
+    "hooks.transaction_state.list_all_records",
+    "hooks.transactions._record_removal",
+    "hooks.transactions._record_solution",
 }
 
 
@@ -139,7 +138,7 @@ def test_every_function_has_failed_in_every_way(runs):
             failed.setdefault(name, set()).add(error)
     expected = functions() - NOT_AROUND_A_TRANSACTION
     assert expected >= NEWER | OLDER
-    expected -= OLDER if tells_of_transactions() else NEWER
+    expected -= OLDER if has_transaction_hooks() else NEWER
     assert set(failed) == expected
     assert [name for name, errors in failed.items() if errors != EXCEPTIONS] == []
 

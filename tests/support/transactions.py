@@ -26,8 +26,11 @@ OVER = "measuring took too long; `conda hardlinks report` has the figures"
 
 _PACKAGE = "conda_hardlink_plugin"
 FAULTY = (
-    *(f"transactions.{name}" for name in ("foreseen", "happening", "hooks", "linkable")),
-    *("analysis.package_usage", "hooks.summary", "leases", "settings", "render.summary"),
+    *(
+        f"hooks.{name}"
+        for name in ("copy_reasons", "preflight", "summary", "transaction_state", "transactions")
+    ),
+    *("analysis.package_usage", "metadata.leases", "settings", "render.transaction_summary"),
 )
 _EXCEPTIONS = (Exception, KeyboardInterrupt, MemoryError, SystemExit)
 _CALLS = 8  # of one function that fail, and the last

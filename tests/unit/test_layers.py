@@ -119,3 +119,33 @@ def test_no_other_room_knows_the_platform():
         if name.split(".")[0] != "filesystem" and name not in EXEMPT and PLATFORM.search(source)
     }
     assert found == {}
+
+
+def imported_libraries(source):
+    """The top-level names of the libraries that a module imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+
+
+def test_verbs_use_the_api_and_nothing_below_it():
+    sources = modules()
+    used = {
+        other.split(".")[0]
+        for name in sources
+        if name.split(".")[0] == "cli"
+        for other in imports(name, sources)
+    }
+    allowed = {"cli", "api", "render", "exceptions", "formatting", "filesystem", "__init__"}
+    assert used <= allowed
+
+
+def test_conda_and_argparse_are_imported_by_those_that_face_them():
+    faces = {"conda": set(), "argparse": set()}
+    for name, source in modules().items():
+        for library in faces.keys() & set(imported_libraries(source)):
+            faces[library].add(name if name.startswith("cli") else name.split(".")[0])
+    assert faces["conda"] == {"cli.frontend", "discovery", "hooks", "plugin", "settings"}
+    assert all(name.startswith("cli") for name in faces["argparse"])

@@ -1,0 +1,52 @@
+"""How the verbs that look at packages begin: find the installation and read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+
+    from ..api import Analysis, IndexUse
+
+
+def read_installation(
+    args: argparse.Namespace,
+    *,
+    prefixes: Sequence[str] = (),
+    removable: Iterable[str] = (),
+    index: IndexUse | None = None,
+    **more: Any,
+) -> Analysis:
+    """Find the installation that the options mean, and analyze it.
+
+    Args:
+        args: The options of `arguments.add_evidence_options` and `add_cache_option`.
+        prefixes: Environments besides those that conda lists.
+        removable: Environments that must be there, by name or path.
+        index: As in `api.analyze`.
+        more: Further arguments of `api.analyze`.
+
+    """
+    from .. import RetentionPolicy, api
+    from ..filesystem.paths import expand
+    from ..render.progress import progress
+    from .frontend import is_quiet, package_caches
+
+    # As given, too: a line of environments.txt may not be an absolute path.
+    ignored = tuple(name for path in args.ignored_environments for name in (path, expand(path)))
+    policy = RetentionPolicy(
+        grace=args.grace_ns,
+        older_than=getattr(args, "older_than_ns", None),
+        ignored_environments=ignored,
+    )
+    with api.readers_started(args.cache_folders or package_caches(), index=index) as readers:
+        installation = api.find_installation(
+            search=args.search, caches=args.cache_folders, prefixes=prefixes
+        )
+        installation.check_removable(removable)
+        with progress("files and folders read", quiet=is_quiet()) as on_progress:
+            return api.analyze(
+                installation, policy=policy, readers=readers, on_progress=on_progress, **more
+            )
