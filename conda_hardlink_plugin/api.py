@@ -62,6 +62,11 @@ class Installation:
 
     Naming them needs no conda: `Installation(caches=["/opt/pkgs"], prefixes=["/opt/envs/a"])`.
     Package caches that you name may be cleaned, whoever they belong to.
+
+    Attributes:
+        found: What was found.
+        find: Finds the same installation again; `None` where you named it.
+
     """
 
     def __init__(
@@ -82,25 +87,26 @@ class Installation:
             NotFoundError: One of them is not a folder.
 
         """
-        self._found = FoundInstallation.of(caches, prefixes, read_only_caches)
-        self._find: Callable[[], FoundInstallation] | None = None
+        self.found = FoundInstallation.of(caches, prefixes, read_only_caches)
+        self.find: Callable[[], FoundInstallation] | None = None
 
     @classmethod
-    def _of(cls, find: Callable[[], FoundInstallation]) -> Installation:
+    def of(cls, find: Callable[[], FoundInstallation]) -> Installation:
+        """Return the installation that a function finds."""
         installation = cls.__new__(cls)
-        installation._found = find()  # noqa: SLF001  # of this class
-        installation._find = find  # noqa: SLF001
+        installation.found = find()
+        installation.find = find
         return installation
 
     @property
     def caches(self) -> tuple[str, ...]:
         """Absolute paths of the package caches."""
-        return self._found.caches
+        return self.found.caches
 
     @property
     def prefixes(self) -> tuple[str, ...]:
         """Absolute paths of the environments, base first."""
-        return tuple(item.prefix for item in self._found.environments)
+        return tuple(item.prefix for item in self.found.environments)
 
     def environment(self, name_or_prefix: str) -> str:
         """Return the prefix of an environment.
@@ -109,7 +115,7 @@ class Installation:
             NotFoundError: There is no environment of that name or at that path.
 
         """
-        return self._found.environment(name_or_prefix).prefix
+        return self.found.environment(name_or_prefix).prefix
 
     def check_removable(self, names: Iterable[str]) -> None:
         """Check that environments can be asked about in `Analysis.report(if_removed=...)`.
@@ -119,13 +125,13 @@ class Installation:
 
         """
         for name in names:
-            self._found.removable(name)
+            self.found.removable(name)
 
     def held_runs(self) -> tuple[list[HeldRun], list[PathProblem]]:
         """Return what `clean --keep` holds, the oldest run first, and what cannot be read."""
-        from .executor.restore import held_runs  # noqa: PLC0415  # most callers need none of it
+        from .executor.restore import held_runs
 
-        return held_runs(self._found.caches)
+        return held_runs(self.found.caches)
 
     def restore(self, run: str) -> Restored:
         """Bring back what a run of a clean holds.
@@ -140,7 +146,7 @@ class Installation:
             NotFoundError: No run of that name holds anything.
 
         """
-        from .executor.restore import Restored, restore  # noqa: PLC0415  # as above
+        from .executor.restore import Restored, restore
 
         runs, problems = self.held_runs()
         wanted = [held for held in runs if held.run == run]
@@ -153,9 +159,9 @@ class Installation:
             restore(held.cache, held.run, restored)
         return restored
 
-    def _again(self) -> Installation:
+    def again(self) -> Installation:
         """Look for the same installation once more."""
-        return self if self._find is None else Installation._of(self._find)
+        return self if self.find is None else Installation.of(self.find)
 
 
 def find_installation(
@@ -173,10 +179,10 @@ def find_installation(
         HardlinksError: There is neither a package cache nor an environment.
 
     """
-    from .discovery.finder import find_installation as find  # noqa: PLC0415  # it imports conda
+    from .discovery.finder import find_installation as find
 
     _check_platform()
-    return Installation._of(lambda: find(search=search, caches=caches, prefixes=prefixes))  # noqa: SLF001
+    return Installation.of(lambda: find(search=search, caches=caches, prefixes=prefixes))
 
 
 class Readers(NamedTuple):
@@ -238,7 +244,7 @@ def analyze(
 
     """
     _check_platform()
-    found = installation._found  # noqa: SLF001  # of this module
+    found = installation.found
     named = None if environment is None else found.environment(environment)
     if {"causes", "map"} & set(details):
         detailed = [item.prefix for item in found.environments]
@@ -293,7 +299,14 @@ def _check_platform() -> None:
 
 
 class Analysis:
-    """What an installation holds, and who uses it; `analyze` makes one."""
+    """What an installation holds, and who uses it; `analyze` makes one.
+
+    Attributes:
+        installation: What was read.
+        data: What reports and plans are computed from.
+        on_progress: As in `analyze`.
+
+    """
 
     def __init__(
         self,
@@ -304,19 +317,19 @@ class Analysis:
     ) -> None:
         """Take what `analyze` has found."""
         self.installation = installation
-        self._data = data
+        self.data = data
         self._request = request
-        self._on_progress = on_progress
+        self.on_progress = on_progress
 
     @property
     def inventory(self) -> Inventory:
         """What the scan found, inode group by inode group."""
-        return self._data.inventory
+        return self.data.inventory
 
     @property
     def names(self) -> Mapping[str, str]:
         """Prefix to the name of each environment."""
-        return self._data.names
+        return self.data.names
 
     def report(self, *, if_removed: Sequence[str] = ()) -> Report:
         """Compute the figures.
@@ -328,10 +341,10 @@ class Analysis:
             NotFoundError: One of these is not there, or is a symbolic link.
 
         """
-        found = self.installation._found  # noqa: SLF001  # of this module
+        found = self.installation.found
         prefixes = tuple(found.removable(name) for name in if_removed)
         request = replace(self._request, if_removed=prefixes or None)
-        return Report.of(build_report(self._data, request))
+        return Report.of(build_report(self.data, request))
 
     def explain(self, subject: str) -> Explanation:
         """Gather everything about one cached package or one file.
@@ -344,9 +357,9 @@ class Analysis:
             NotFoundError: There is no such package or file, or there are several.
 
         """
-        from .report.subject import explain  # noqa: PLC0415  # most callers need none of it
+        from .report.subject import explain
 
-        return explain(self._data, subject)
+        return explain(self.data, subject)
 
 
 class Report(model.Report):
@@ -361,7 +374,7 @@ class Report(model.Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `conda hardlinks report --json` prints, as Python objects."""
-        from .render.json import report_object  # noqa: PLC0415  # a plan needs none of it
+        from .render.json import report_object
 
         return report_object(self)
 
@@ -379,7 +392,7 @@ class Report(model.Report):
 
     def _repr_html_(self) -> str:
         """Return the tables for a notebook, and the map where `details` had it."""
-        from .render.notebook import render_notebook  # noqa: PLC0415  # only where one shows it
+        from .render.notebook import render_notebook
 
         return render_notebook(self)
 
@@ -476,8 +489,8 @@ class CleanPlan:
             CleanRefusedError: Nothing may be removed in the present state; nothing was.
 
         """
-        from .clean.execution import execute_plan  # noqa: PLC0415  # a plan alone needs none of it
-        from .executor.recheck import Checker  # noqa: PLC0415
+        from .clean.execution import execute_plan
+        from .executor.recheck import Checker
 
         if self.refusals:
             raise CleanRefusedError(self.refusals)
@@ -487,7 +500,7 @@ class CleanPlan:
         if self._keep_ns is not None:
             hold_until_s = min((time.time_ns() + self._keep_ns) // 1_000_000_000, _YEAR_9999_S)
         self.outcome = Outcome(run=new_run())
-        data = self._analysis._data  # noqa: SLF001  # of this module
+        data = self._analysis.data
         execute_plan(
             self.data,
             Checker(list(data.names), data.observations.mounts),
@@ -499,10 +512,10 @@ class CleanPlan:
         return self.outcome
 
     def _plan(self, analysis: Analysis) -> tuple[Plan, list[str]]:
-        from .clean.planner import make_plan  # noqa: PLC0415  # a report needs none of it
-        from .clean.trial_links import find_trial_links  # noqa: PLC0415
+        from .clean.planner import make_plan
+        from .clean.trial_links import find_trial_links
 
-        data, found = analysis._data, analysis.installation._found  # noqa: SLF001
+        data, found = analysis.data, analysis.installation.found
         read_only = found.read_only_caches or _read_only_caches(analysis.installation)
         closed = closed_caches(found.caches, found.named_caches, read_only)
         prefixes = [data.inventory.roots[root].path for root in data.roots_of_environments]
@@ -523,9 +536,9 @@ class CleanPlan:
         """Find, read and plan once more, as before."""
         before = self._analysis
         again = analyze(
-            before.installation._again(),  # noqa: SLF001  # of this module
-            policy=before._data.policy,  # noqa: SLF001
-            on_progress=before._on_progress,  # noqa: SLF001
+            before.installation.again(),
+            policy=before.data.policy,
+            on_progress=before.on_progress,
         )
         return self._plan(again)[0]
 
@@ -538,9 +551,9 @@ _UNSAFE_PLATFORM = (
 
 def _read_only_caches(installation: Installation) -> tuple[str, ...]:
     """Return the package caches that conda's configuration closes."""
-    if installation._find is None:  # noqa: SLF001  # of this module
+    if installation.find is None:
         return ()
-    from .settings import read_only_caches  # noqa: PLC0415  # it imports conda
+    from .settings import read_only_caches
 
     return tuple(map(expand, read_only_caches()))
 
@@ -552,7 +565,7 @@ def check_subject(subject: str) -> None:
         NotFoundError: It is a path at which nothing is.
 
     """
-    from .report.subject import check_subject as check  # noqa: PLC0415  # only one verb needs it
+    from .report.subject import check_subject as check
 
     check(subject)
 
@@ -567,14 +580,14 @@ def merge_reports(reports: Mapping[str, str]) -> MergedReport:
         HardlinksError: One of them is not a report, or they do not count the same.
 
     """
-    from .report.merge import add_up, read_report  # noqa: PLC0415  # no other function needs it
+    from .report.merge import add_up, read_report
 
     return add_up({name: read_report(name, text) for name, text in reports.items()})
 
 
 def index_status() -> IndexStatus:
     """Return what the index is that the last report has left."""
-    from .scan.index.status import status_of  # noqa: PLC0415  # no other function needs it
+    from .scan.index.status import status_of
 
     return status_of(index_folder())
 
@@ -586,8 +599,8 @@ def clear_index() -> None:
         HardlinksError: It cannot be removed.
 
     """
-    from .scan.index.file import clear_index as clear  # noqa: PLC0415
-    from .scan.index.file import index_path  # noqa: PLC0415  # no other function needs it
+    from .scan.index.file import clear_index as clear
+    from .scan.index.file import index_path
 
     try:
         clear(index_folder())

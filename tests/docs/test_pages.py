@@ -72,12 +72,3 @@ def test_links_lead_somewhere(document):
         if "://" not in target:
             path = target.split("#")[0]
             assert os.path.exists(os.path.join(folder, path)), target
-
-
-def test_the_guide_to_the_code_names_files_that_exist():
-    text = text_of("CONTRIBUTING.md")
-    section = text[text.index("## Find your way") : text.index("## Rules")]
-    named = re.findall(r"`([\w/]+(?:\.py|/))`", section)
-    assert len(named) > 20
-    package = os.path.join(TOP, "conda_hardlink_plugin")
-    assert [path for path in named if not os.path.exists(os.path.join(package, path))] == []
