@@ -1,4 +1,4 @@
-"""The directive `json-schema FILE`: a list of the fields that a JSON schema describes."""
+"""The directive `json-schema FILE`: a list of the fields in a JSON schema."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Schema = dict[str, Any]
 
 
 class SchemaFields(SphinxDirective):
-    """Of each field its path, its type, and what the schema says of it."""
+    """A list with the path, the type and the description of each field."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Read the schema, which lies beside the document."""
+        """Return the list for a schema in the folder of the document."""
         _, path = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(path)
         with open(path, encoding="utf-8") as file:
@@ -41,9 +41,9 @@ def fields(schema: Schema, whole: Schema, path: str = "") -> Iterator[tuple[str,
     """Yield path, type and description of each field below a schema.
 
     Args:
-        schema: An object, or what leads to one.
-        whole: Where `$ref` leads into.
-        path: Where it is.
+        schema: The schema of an object.
+        whole: The whole schema, which `$ref` points into.
+        path: The path of the object.
 
     """
     required = schema.get("required", ())
@@ -57,7 +57,7 @@ def fields(schema: Schema, whole: Schema, path: str = "") -> Iterator[tuple[str,
 
 
 def _below(schema: Schema, whole: Schema, place: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the fields of an object, of each item of a list, or of each value of an object."""
+    """Yield the fields of an object, of the items of a list, or of the values of an object."""
     yield from fields(schema, whole, place)
     for key, suffix in (("items", "[]"), ("additionalProperties", "{}")):
         inner = schema.get(key)
@@ -76,7 +76,7 @@ def _resolved(schema: Schema, whole: Schema) -> Schema:
 
 
 def _kind(schema: Schema, whole: Schema) -> str:
-    """Say what a value is, in a phrase."""
+    """Describe the type of a value in a phrase."""
     if "const" in schema:
         return json.dumps(schema["const"])
     if "enum" in schema:
@@ -89,7 +89,7 @@ def _kind(schema: Schema, whole: Schema) -> str:
 
 
 def _paragraph(text: str) -> nodes.paragraph:
-    """Return a paragraph; what stands in backticks is code."""
+    """Return a paragraph with text in backticks as code."""
     paragraph = nodes.paragraph()
     for number, part in enumerate(text.split("`")):
         if part:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -38,14 +41,44 @@ def test_the_figures_of_the_demo_are_those_of_du(built, option):
 
 
 def test_the_demo_has_what_it_promises(built):
-    report = json.loads(built.hardlinks("report", "--json", "--why", *demo.OPTIONS).stdout)
+    report = json.loads(built.hardlinks("report", "--json", "--why", env=demo.CLOCK).stdout)
     environments = {row["name"]: row for row in report["environments"]}
     assert environments.keys() == {"base", "softlinked", *demo.ENVIRONMENTS}
     assert [name for name, row in environments.items() if row["softlinked"]] == ["softlinked"]
     assert [name for name, row in environments.items() if row["private"]["pip"]] == ["velocyto"]
     assert report["totals"]["saved_bytes"] > 0
     (cache,) = report["caches"]
-    assert cache["unused_packages"] > 0
+    assert (cache["unused_packages"], cache["kept_packages"]) == (2, 0)
+
+
+def test_the_demo_is_new_by_its_own_clock(built):
+    (cache,) = json.loads(built.hardlinks("report", "--json").stdout)["caches"]
+    assert (cache["unused_packages"], cache["kept_packages"]) == (0, 2)
+
+
+def test_only_conda_hardlinks_has_the_clock_of_the_demo(built):
+    code = "import sys, time; print(time.time(), time.time_ns() / 1e9)"
+    python = f"{built.root_prefix}/bin/python"
+    ahead_s = {
+        arguments: [
+            float(clock) - time.time()
+            for clock in built.run(python, "-c", code, *arguments, env=demo.CLOCK).stdout.split()
+        ]
+        for arguments in ((), ("hardlinks",))
+    }
+    assert all(-60 < ahead < 60 for ahead in ahead_s[()])
+    assert all(86_340 < ahead < 86_460 for ahead in ahead_s["hardlinks",])
+
+
+def test_conda_can_download_the_packages_of_the_demo_again(built):
+    options = ("--json", "--dry-run", "--tarballs")
+    plan = json.loads(built.hardlinks("clean", *options, env=demo.CLOCK).stdout)
+    assert {row["verdict"] for row in plan["keep"]} == {"linked", "softlinked", "recorded"}
+    assert sum(row["name"].endswith(".conda") for row in plan["remove"]) > 50
+    with demo.serving(built.directory, urlsplit(built.channels[0]).port) as url:
+        assert url == built.channels[0]
+        with urlopen(f"{url}/noarch/repodata.json") as answer:  # it is http
+            assert json.load(answer)["packages.conda"]
 
 
 def test_what_is_there_and_no_demo_is_not_replaced(tmp_path):

@@ -1,7 +1,7 @@
 """The commands in the documents: every block of kind `console`, with what they print below them.
 
     ```console
-    $ conda hardlinks report --grace 0
+    $ conda hardlinks report
     what that prints
     ```
 
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.conda_cleaning import on_terminal
 from tests.support.realconda.copying import copy_in_place, forget_reports
+from tests.support.realconda.demo import CHANNEL, CLOCK
 from tests.support.repository import TOP
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tests.support.realconda.installation import Installation
 
 SHOWN = "/data/demo"  # what the documents call the folder of the demo
+SHOWN_URL = f"http://127.0.0.1:50000/{CHANNEL}"  # and its channel, whose port the system chooses
 COLUMNS = 100
 
 _BLOCK = re.compile(
@@ -38,7 +40,8 @@ _BLOCK = re.compile(
 )
 _PROMPT = "$ "
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-_PROGRESS = re.compile("[\u2800-\u28ff] ")  # what turns, and is gone when it is done
+# The last line that shows how far a command is, which the command erases at the end.
+_ERASED = re.compile(r"[^\n]*\n(?:\x1b\[\?25h)?\r\x1b\[1A\x1b\[2K")
 _CHANGES = {"--yes": ("conda", "home"), ">>": ("home",)}  # what changes which folders of a demo
 _LINES = 1000  # no row is left out for want of room
 
@@ -131,16 +134,18 @@ def run(demo: Installation, command: str, *, colour: bool = False) -> str:
 
     """
     env = {
+        **CLOCK,
         "TERM": "xterm-256color",
         **({"COLORTERM": "truecolor"} if colour else {"NO_COLOR": "1"}),
     }
     shell = ("/bin/sh", "-c", command)
     _, printed = on_terminal(demo, *shell, columns=COLUMNS, lines=_LINES, env=env)
-    printed = printed.replace(demo.directory, SHOWN)
+    for name, shown in ((demo.directory, SHOWN), (demo.channels[0], SHOWN_URL)):
+        printed = printed.replace(name, shown)
+    printed = _ERASED.sub("", printed)
     if colour:
         return printed
-    lines = _CONTROL.sub("", printed).splitlines()
-    return "".join(f"{line.rstrip()}\n" for line in lines if not _PROGRESS.match(line))
+    return "".join(f"{line.rstrip()}\n" for line in _CONTROL.sub("", printed).splitlines())
 
 
 def _is_run(block: re.Match[str]) -> bool:

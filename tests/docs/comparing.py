@@ -14,6 +14,11 @@ _SLACK_BYTES = 96 * KIB  # of directories, records and bytecode, which name wher
 _PYTHON = (3, 11)
 _MOST_OF_AN_INTERPRETER_BYTES = 64 * KIB  # one that has nearly all of it in a shared library
 
+_HEADINGS = re.compile(r" *[A-Z][A-Z `-]*(?: {2,}[A-Z][A-Za-z0-9 `-]*)+")
+_CELL = re.compile(r"\S+(?: \S+)*")
+_BAR = re.compile("[█▒░]")
+_LEGEND = re.compile("[█▒░] [a-z]")  # of the bars, below a table
+
 _UNITS = {"B": 1, "bytes": 1, "KiB": KIB, "MiB": MIB, "GiB": 1024**3}
 _UNITS |= {"K": KIB, "M": MIB, "G": 1024**3}  # as du has them
 _FIGURE = re.compile(
@@ -45,6 +50,28 @@ def difference(shown: str, printed: str) -> str:
     return ""
 
 
+def is_laid_out_alike(shown: str, printed: str) -> bool:
+    """Whether two texts that say the same have their words in the same columns."""
+    return _layout(shown) == _layout(printed)
+
+
+def columns_out_of_line(text: str) -> list[str]:
+    """Return the rows of tables with a cell that aligns with neither end of a heading.
+
+    A table is a line of headings in capitals, at least two, and what follows up to an empty line.
+    """
+    found = []
+    columns: list[tuple[int, int]] = []
+    for line in text.splitlines():
+        if not line:
+            columns = []
+        elif _HEADINGS.fullmatch(line):
+            columns = [heading.span() for heading in _CELL.finditer(line)]
+        elif columns and not _LEGEND.match(line) and not _is_in_line(line, columns):
+            found.append(line)
+    return found
+
+
 def what_is_unlike_the_documents(directory: str) -> str:
     """Say why figures, and with them the order of rows, are others on this machine; else `""`.
 
@@ -68,6 +95,19 @@ def what_is_unlike_the_documents(directory: str) -> str:
     if blocks != [8, 8, 0]:
         return f"{directory} gives folders and files other blocks than in the documents"
     return ""
+
+
+def _layout(text: str) -> str:
+    for pattern, name in _VARYING[:2]:
+        text = pattern.sub(name, text)
+    return re.sub(r"\d", "0", _BAR.sub("█", text))
+
+
+def _is_in_line(line: str, columns: list[tuple[int, int]]) -> bool:
+    """Whether each cell below a heading begins or ends where the heading does."""
+    begins, ends = ({column[side] for column in columns} for side in (0, 1))
+    cells = [cell for cell in _CELL.finditer(line) if cell.start() < columns[-1][1]]
+    return all(cell.start() in begins or cell.end() in ends for cell in cells)
 
 
 def _taken_apart(text: str) -> tuple[str, list[re.Match[str]]]:

@@ -23,7 +23,7 @@ def draw_map(demo: Installation) -> str:
     """Return the map that a report draws of a demo, as SVG."""
     with tempfile.TemporaryDirectory() as directory:
         page = os.path.join(directory, "page.html")
-        run(demo, f"conda hardlinks report --grace 0 --quiet --html {page}")
+        run(demo, f"conda hardlinks report --quiet --html {page}")
         with open(page, encoding="utf-8") as file:
             text = file.read().replace(demo.directory, SHOWN)
     begin = text.index('<svg class="map wide"')

@@ -24,8 +24,8 @@ INODES = {
     "own of b": (1, "bytecode"),
     "tool": (2, "a package of a"),
     "lib": (4, "a package of both"),
-    "gone": (2, "left the cache"),
-    "old": (3, "used by nobody"),
+    "gone": (2, "no longer cached"),
+    "old": (3, "unused"),
 }
 _PLACES = {
     "own of a": (132, 190),
@@ -110,11 +110,11 @@ def _figures(report: dict[str, Any]) -> Iterator[str]:
     on_disk, copies = _mib(totals["on_disk_bytes"]), _mib(totals["as_copies_bytes"])
     for number, line in enumerate(
         (
-            "EXCLUSIVE: what lies in one set alone.",
-            "WITH CLEAN: and the cached packages that only it used:",
-            "for a that is tool.",
-            "gone is exclusive to neither. It is freed when both go,",
-            "so “a and b” is more than the two rows together.",
+            "EXCLUSIVE: the files of one set alone.",
+            "WITH CLEAN: plus the cached packages that only this",
+            "environment uses, which is tool for a.",
+            "gone is exclusive to neither. Removing both frees it, so",
+            "“a and b” is more than the sum of the two rows.",
             "old is in no environment: a clean removes it.",
             f"On disk: {on_disk}, each inode once. As copies: {copies},",
             f"each set alone, added up. Hard links save {_mib(totals['saved_bytes'])}.",

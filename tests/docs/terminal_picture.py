@@ -69,7 +69,7 @@ def draw_terminal(name: str, command: str, printed: str) -> str:
     console = Console(
         record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, legacy_windows=False
     )
-    shown = Text.combine(("$ ", "dim"), (command, "bold"), "\n", Text.from_ansi(printed.rstrip()))
+    shown = Text.assemble(("$ ", "dim"), (command, "bold"), "\n", Text.from_ansi(printed.rstrip()))
     console.print(shown, no_wrap=True, overflow="ignore", crop=False)
     title = escape(f"What `{command}` prints").replace("{", "{{").replace("}", "}}")
     return console.export_svg(

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from tests.docs.blocks import Step, rewritten, steps_of
-from tests.docs.comparing import difference
+from tests.docs.blocks import Step, documents, read, rewritten, steps_of
+from tests.docs.comparing import columns_out_of_line, difference, is_laid_out_alike
 from tests.docs.sets_picture import build_example, draw_sets
 from tests.docs.terminal_picture import draw_terminal, text_of_picture
 from tests.support.repository import TOP
@@ -112,6 +112,39 @@ def test_what_differs_from_run_to_run_is_no_difference(shown, printed):
 )
 def test_anything_else_is_a_difference(shown, printed):
     assert difference(shown, printed) != ""
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "alike"),
+    [
+        ("a  27.3 MiB  ██▒\n", "a  31.4 MiB  █▒▒\n", True),
+        ("a  2026-11-22  b\n", "a  2027-01-01  b\n", True),
+        ("NAME     SIZE\na  1.0 MiB\n", "NAME  SIZE\na  1.0 MiB\n", False),
+    ],
+)
+def test_columns_are_compared_without_figures(shown, printed, alike):
+    assert is_laid_out_alike(shown, printed) is alike
+
+
+TABLE = """\
+PACKAGE CACHE       SIZE     USED
+/data/pkgs      96.6 MiB  1.0 MiB
+/a b/pkgs        1.6 MiB      0 B
+
+text of  its own
+"""
+
+
+def test_a_table_lines_up_with_its_headings():
+    assert columns_out_of_line(TABLE) == []
+    moved = TABLE.replace("/a b/pkgs ", "/a b/pkgs")
+    assert columns_out_of_line(moved) == ["/a b/pkgs       1.6 MiB      0 B"]
+
+
+@pytest.mark.parametrize("document", documents())
+def test_tables_in_a_document_line_up(document):
+    outputs = "\n\n".join(step.output for step in steps_of(read(document)))
+    assert columns_out_of_line(outputs) == []
 
 
 def test_a_picture_of_a_terminal_has_its_text():

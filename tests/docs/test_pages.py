@@ -12,7 +12,6 @@ import pytest
 from conda_hardlink_plugin.analysis.causes import Cause
 from conda_hardlink_plugin.cli import VERBS, verb
 from conda_hardlink_plugin.render.labels import CAUSE_HEADINGS
-from conda_hardlink_plugin.report import warnings as notes
 from tests.support.repository import TOP
 
 DOCUMENTS = [
@@ -64,12 +63,6 @@ def test_every_field_of_the_schema_is_in_the_reference():
     schema = json.loads(text_of("docs/reference/report.schema.json"))
     reference = text_of("docs/reference/report.md")
     assert {name for name in schema["properties"] if f"`{name}" not in reference} == set()
-
-
-def test_what_a_report_says_in_a_container_is_quoted_as_it_is():
-    (sentence,) = notes._filesystems(["overlay"])  # noqa: SLF001  # there is no overlay to scan
-    quoted = re.findall(r"^> (.+)$", text_of("docs/how-to/docker-and-ci.md"), re.MULTILINE)
-    assert " ".join(quoted) == sentence
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -11,12 +12,14 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from conda_hardlink_plugin import __version__
 from conda_hardlink_plugin.cli import VERBS
 from tests.docs.blocks import documents, read
 from tests.support.repository import TOP
 
-# There is no network here: whoever adds one looks where it leads.
+# There is no network here: if you add a link, look where it leads.
 OUTSIDE = {"https://semver.org"}
+PROJECT = "conda-hardlink-plugin"
 
 
 class Page(HTMLParser):
@@ -46,14 +49,12 @@ class Page(HTMLParser):
         self.is_in_article &= tag != "article"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the site, built as `make docs` does."""
-    folder = str(tmp_path_factory.mktemp("site"))
+def build(source, folder):
+    """Build a site as `make docs` does, and return its folder."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q"),
-            *("-d", f"{folder}.doctrees", f"{TOP}/docs", folder),
+            *("-d", f"{folder}.doctrees", source, folder),
         ],
         check=False,
         capture_output=True,
@@ -61,6 +62,27 @@ def site(tmp_path_factory):
     )
     assert (done.returncode, done.stderr) == (0, "")
     return folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the site."""
+    return build(f"{TOP}/docs", str(tmp_path_factory.mktemp("site")))
+
+
+@pytest.fixture
+def small_site(tmp_path):
+    """Build the site with another address of the repository and one page; return that page."""
+
+    def build_with(address, text="# A page\n"):
+        for name in ("_extensions", "_static", "_templates"):
+            shutil.copytree(f"{TOP}/docs/{name}", tmp_path / "docs" / name)
+        shutil.copy(f"{TOP}/docs/conf.py", tmp_path / "docs")
+        (tmp_path / "docs" / "index.md").write_text(text)
+        (tmp_path / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{address}"\n')
+        return Page(f"{build(str(tmp_path / 'docs'), str(tmp_path / 'site'))}/index.html")
+
+    return build_with
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +164,64 @@ def test_every_schema_has_its_fields_on_the_page():
     schemas = {name for name in names if name.endswith(".schema.json")}
     shown = re.findall(r"^```\{json-schema\} (.+)$", read("docs/reference/json.md"), re.MULTILINE)
     assert set(shown) == schemas
+
+
+def test_every_page_shows_the_version(pages):
+    version = f"{PROJECT} {__version__}"
+    assert [path for path, page in pages.items() if version not in page.text] == []
+
+
+def test_the_repository_has_one_address():
+    with open(os.path.join(TOP, "pyproject.toml"), encoding="utf-8") as file:
+        (address,) = re.findall(r'^Repository = "(.+)"$', file.read(), re.MULTILINE)
+    tracked = subprocess.run(
+        ["git", "grep", "--files-with-matches", "--fixed-strings", address],
+        check=False,
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+    )
+    assert tracked.stdout.splitlines() in ([], ["pyproject.toml"])  # none without git
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://example.invalid/owner/name", set()),
+        (
+            "https://github.com/owner/name",
+            {
+                "https://github.com/owner/name",
+                "https://github.com/owner/name/edit/main/docs/index.md",
+            },
+        ),
+        (
+            "https://gitlab.com/group/part/name",
+            {
+                "https://gitlab.com/group/part/name",
+                "https://gitlab.com/group/part/name/-/edit/main/docs/index.md",
+            },
+        ),
+        ("https://example.org/owner/name", {"https://example.org/owner/name"}),
+    ],
+)
+def test_the_site_links_to_the_repository_unless_its_address_is_a_placeholder(
+    small_site, address, expected
+):
+    page = small_site(address)
+    host = urlsplit(address).hostname
+    assert {link for link in page.links if urlsplit(link).hostname == host} == expected
+    assert "example.invalid" not in page.text
+
+
+def test_a_page_can_have_documentation_from_docstrings(small_site):
+    directive = ".. automodule:: conda_hardlink_plugin.formatting\n   :members:"
+    page = small_site("https://example.invalid/", f"# API\n\n```{{eval-rst}}\n{directive}\n```\n")
+    assert {anchor for anchor in page.anchors if anchor.startswith("conda_hardlink_plugin.")}
+
+
+def test_headings_of_options_do_not_repeat_the_command(site, pages):
+    headings = re.findall(r"<h3>(.*?)<", pages[f"{site}/reference/commands.html"].text)
+    assert len(headings) > len(VERBS)
+    assert [heading for heading in headings if heading.split()[0] in VERBS] == []
+    assert [heading for heading in headings if not heading[0].isupper()] == []
