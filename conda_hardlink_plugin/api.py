@@ -275,7 +275,7 @@ def analyze(
         )
     measure = Measure.APPARENT if apparent_size else Measure.DISK
     data = _AnalysisData(inventory, found.names, measure, policy, observations)
-    return Analysis(installation, data, request, on_progress)
+    return Analysis(installation, data, request)
 
 
 def _observe(found: FoundInstallation) -> Observations:
@@ -304,7 +304,6 @@ class Analysis:
     Attributes:
         installation: What was read.
         data: What reports and plans are computed from.
-        on_progress: As in `analyze`.
 
     """
 
@@ -313,13 +312,11 @@ class Analysis:
         installation: Installation,
         data: _AnalysisData,
         request: model.Request,
-        on_progress: Callable[[int], None] | None,
     ) -> None:
         """Take what `analyze` has found."""
         self.installation = installation
         self.data = data
         self._request = request
-        self.on_progress = on_progress
 
     @property
     def inventory(self) -> Inventory:
@@ -535,11 +532,7 @@ class CleanPlan:
     def _plan_again(self) -> Plan:
         """Find, read and plan once more, as before."""
         before = self._analysis
-        again = analyze(
-            before.installation.again(),
-            policy=before.data.policy,
-            on_progress=before.on_progress,
-        )
+        again = analyze(before.installation.again(), policy=before.data.policy)
         return self._plan(again)[0]
 
 
