@@ -42,7 +42,7 @@ class Remembered:
 
     def recall(self, unit: int, collector: Collector) -> bool:
         """Count a unit that the tally has begun, if it is remembered; tell whether it was."""
-        number = self._numbers.get(collector.unit_of(unit))
+        number = self._numbers.get(collector.found.units[unit])
         if number is None:
             return False
         try:
@@ -55,7 +55,7 @@ class Remembered:
         self._count(number, unit, inodes, collector)
         for path, target in zip(texts[::2], texts[1::2], strict=True):
             collector.add_symlink(path, target)
-        self.recalled[number] = collector.unit_of(unit)
+        self.recalled[number] = collector.found.units[unit]
         return True
 
     def _count(self, number: int, unit: int, inodes: list[_Inodes], collector: Collector) -> None:
@@ -70,7 +70,7 @@ class Remembered:
             if sums is not None:
                 collector.sums(unit, device_number).add(sums)
         if number in inventory.holding:
-            collector.note_holding(unit)
+            collector.found.holding.add(unit)
 
     def _inodes_of(self, page: Page) -> _Inodes:
         """Read the inodes of a page.

@@ -72,8 +72,8 @@ def test_what_was_told_keeps_its_place_and_what_was_met_its_states(met, told, la
     ]
     times = {number: (number in met) + (number in later) for number in {*own, *new}}
     assert list(handed_over.states) == [times[number] for number in own]
-    assert list(handed_over.told_states) == [times[number] for number in new]
-    assert handed_over.met == len(met)
+    assert list(handed_over.learned_states) == [times[number] for number in new]
+    assert handed_over.own_first == len(met)
     assert list(table.numbers()) == own
 
 
