@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,15 +58,10 @@ def _responds(path: str) -> bool:
     """
     import threading  # noqa: PLC0415  # rarely needed: most links lead to a known filesystem
 
-    thread = threading.Thread(target=_examine, args=(path,), daemon=True)
+    thread = threading.Thread(target=os.path.lexists, args=(path,), daemon=True)
     try:
         thread.start()
     except RuntimeError:  # the thread limit is reached
         return True
     thread.join(_PATIENCE_S)
     return not thread.is_alive()
-
-
-def _examine(path: str) -> None:
-    with suppress(OSError):
-        os.lstat(path)

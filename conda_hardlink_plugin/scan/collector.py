@@ -12,16 +12,7 @@ from ..filesystem.paths import is_within
 from ..filesystem.problems import GONE
 from ..filesystem.symlink_text import escapes
 from .inode_table import InodeTable, Rows, State, States, Step
-from .inventory import (
-    OwnFile,
-    PrivateSums,
-    Problem,
-    ProblemKind,
-    Root,
-    RootKind,
-    Unit,
-    UnitKind,
-)
+from .inventory import OwnFile, PrivateSums, Problem, ProblemKind, Root, RootKind, Unit, UnitKind
 
 if TYPE_CHECKING:
     from array import array
@@ -184,9 +175,13 @@ class Collector:
 
         """
         self.links[self.root] += 1
+        path = f"{directory}/{name}"
         is_symlink = status.is_symlink
         if is_symlink and not self.in_cache:
-            self._note_symlink(directory, name, handle)
+            try:
+                self.add_symlink(path, fs.read_link_at(name, handle))
+            except OSError as error:
+                self.add_problem(path, error)
         identity = None
         link_count = status.link_count + mounts
         disk_bytes = status.disk_bytes
@@ -203,7 +198,7 @@ class Collector:
             if not table.add(*row, self.step_in(unit)):
                 return
         if self.keeps_own:
-            relative = f"{directory}/{name}"[len(self.roots[self.root].path) + 1 :]
+            relative = path[len(self.roots[self.root].path) + 1 :]
             file = OwnFile(relative, disk_bytes, status.size_bytes, is_symlink)
             self.found.own_files[self.root].append(NotedFile(file, identity, link_count))
 
@@ -248,16 +243,6 @@ class Collector:
         if device not in self.listed:
             self.listed[device] = InodeTable()
             self._symbolic[device] = InodeTable()
-
-    def _note_symlink(self, directory: str, name: str, handle: Handle) -> None:
-        """Note a symbolic link of an environment."""
-        path = f"{directory}/{name}"
-        try:
-            target = fs.read_link_at(name, handle)
-        except OSError as error:
-            self.add_problem(path, error)
-        else:
-            self.add_symlink(path, target)
 
     def add_symlink(self, path: str, target: str) -> None:
         """Note the path and the text of a symbolic link of the current environment."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import chain, compress, count, repeat
-from operator import ne
+from operator import attrgetter, ne
 from typing import TYPE_CHECKING
 
 from ..filesystem.symlink_text import passes_link
@@ -24,9 +24,7 @@ _Part = tuple["Mapping[int, State]", "Sequence[int]"]  # states, and unit indexe
 
 
 def combine(
-    parts: Sequence[Findings],
-    scan_roots: ScanRoots,
-    records: dict[int, frozenset[str]],
+    parts: Sequence[Findings], scan_roots: ScanRoots, records: dict[int, frozenset[str]]
 ) -> Inventory:
     """Combine the findings in the parts of some roots.
 
@@ -39,71 +37,70 @@ def combine(
         records: For each environment the names of its records (`Inventory.records`).
 
     """
-    return _Combination(parts, scan_roots).inventory(records)
+    units = sorted({unit for part in parts for unit in part.units}, key=_unit_order)
+    index_of = {unit: index for index, unit in enumerate(units)}
+    unit_maps = [[index_of[unit] for unit in part.units] for part in parts]
+    found = {root: identity for part in parts for root, identity in part.identities.items()}
+    identities = [found.get(root, (None, 0)) for root in range(len(scan_roots.roots))]
+    of_roots = [device for device, _ in identities if device is not None]
+    listed = sorted(chain.from_iterable(part.listed for part in parts))
+    devices = tuple(dict.fromkeys([*of_roots, *listed]))
+    device_of: dict[int | None, int] = {device: index for index, device in enumerate(devices)}
+    private: dict[tuple[int, int], PrivateSums] = {}
+    holding: set[int] = set()
+    for part, unit_map in zip(parts, unit_maps, strict=True):
+        for (unit, device), sums in part.private.items():
+            private.setdefault((unit_map[unit], device_of[device]), PrivateSums()).add(sums)
+        holding.update(unit_map[unit] for unit in part.holding)
+    grouping = _Grouping(parts, unit_maps, keeps_states=bool(scan_roots.detailed))
+    for is_symlink in (False, True):
+        for index, device in enumerate(devices):
+            grouping.add(index, device, is_symlink=is_symlink)
+    own_files: dict[int, list[OwnFile]] = {}
+    for part in parts:
+        for root, noted in part.own_files.items():
+            own = [item.file for item in noted if grouping.is_exclusive(item, root)]
+            own_files.setdefault(root, []).extend(own)
+    problems = [problem for part in parts for problem in part.problems]
+    return Inventory(
+        roots=scan_roots.roots,
+        root_devices=tuple(device_of.get(device, -1) for device, _ in identities),
+        root_inodes=tuple(number for _, number in identities),
+        links=tuple(map(sum, zip(*(part.links for part in parts), strict=True))),
+        units=tuple(units),
+        private=private,
+        groups=grouping.groups,
+        devices=devices,
+        records=records,
+        symlinks=tuple(link for root in range(len(identities)) for link in _symlinks(parts, root)),
+        holding=frozenset(holding),
+        own_files=own_files,
+        problems=tuple(sorted(problems, key=attrgetter("root", "path"))),
+        aliases=scan_roots.aliases,
+    )
 
 
-class _Combination:
-    def __init__(self, parts: Sequence[Findings], scan_roots: ScanRoots) -> None:
-        self.parts = parts
-        self.scan_roots = scan_roots
-        self.units = sorted({unit for part in parts for unit in part.units}, key=_unit_order)
-        index_of = {unit: index for index, unit in enumerate(self.units)}
-        self.unit_maps = [[index_of[unit] for unit in part.units] for part in parts]
-        self.identities = {
-            root: identity for part in parts for root, identity in part.identities.items()
-        }
-        listed = chain.from_iterable(part.listed for part in parts)
-        of_roots = (self.identities[root][0] for root in sorted(self.identities))
-        self.devices = tuple(dict.fromkeys([*of_roots, *sorted(listed)]))
-        self.states_of_inodes: dict[tuple[bool, int], dict[int, State]] = {}
+class _Grouping:
+    """Inodes with several links, in groups."""
+
+    def __init__(
+        self, parts: Sequence[Findings], unit_maps: Sequence[Sequence[int]], *, keeps_states: bool
+    ) -> None:
+        self._parts = parts
+        self._unit_maps = unit_maps
+        self._keeps_states = keeps_states
+        self._states: dict[tuple[bool, int], dict[int, State]] = {}
         self.groups: dict[InodeGroup, GroupSums] = {}
 
-    def inventory(self, records: dict[int, frozenset[str]]) -> Inventory:
-        for is_symlink in (False, True):
-            for index, device in enumerate(self.devices):
-                self._add_groups(index, device, is_symlink=is_symlink)
-        roots = range(len(self.scan_roots.roots))
-        device_of: dict[int | None, int] = {
-            device: index for index, device in enumerate(self.devices)
-        }
-        identities = [self.identities.get(root, (None, 0)) for root in roots]
-        private: dict[tuple[int, int], PrivateSums] = {}
-        holding: set[int] = set()
-        for part, units in zip(self.parts, self.unit_maps, strict=True):
-            for (unit, device), sums in part.private.items():
-                private.setdefault((units[unit], device_of[device]), PrivateSums()).add(sums)
-            holding.update(units[unit] for unit in part.holding)
-        return Inventory(
-            roots=self.scan_roots.roots,
-            root_devices=tuple(device_of.get(device, -1) for device, _ in identities),
-            root_inodes=tuple(number for _, number in identities),
-            links=tuple(map(sum, zip(*(part.links for part in self.parts), strict=True))),
-            units=tuple(self.units),
-            private=private,
-            groups=self.groups,
-            devices=self.devices,
-            records=records,
-            symlinks=tuple(link for root in roots for link in self._symlinks(root)),
-            holding=frozenset(holding),
-            own_files=self._own_files(),
-            problems=tuple(
-                sorted(
-                    (problem for part in self.parts for problem in part.problems),
-                    key=lambda problem: (problem.root, problem.path),
-                )
-            ),
-            aliases=self.scan_roots.aliases,
-        )
-
-    def _add_groups(self, device: int, device_number: int, *, is_symlink: bool) -> None:
+    def add(self, device: int, device_number: int, *, is_symlink: bool) -> None:
         """Add the inodes of a device, those that are adjacent and alike in one step."""
         holders = [
             (rows, (part.states, units))
-            for part, units in zip(self.parts, self.unit_maps, strict=True)
+            for part, units in zip(self._parts, self._unit_maps, strict=True)
             if (rows := (part.symbolic if is_symlink else part.listed).get(device_number))
         ]
         parts = [part for _, part in holders]
-        own = self.states_of_inodes[is_symlink, device_number] = {}
+        own = self._states[is_symlink, device_number] = {}
         for inodes, columns in _blocks([rows for rows, _ in holders]):
             alike: dict[tuple[int, ...], tuple[State, GroupSums]] = {}
             for run in _runs([inodes.link_counts, *columns]):
@@ -116,7 +113,7 @@ class _Combination:
                 sums.disk_bytes += sum(inodes.disk_bytes[run])
                 sums.apparent_bytes += sum(inodes.apparent_bytes[run])
                 sums.outside_links += max(key[0] - state.links_seen, 0) * run_inodes
-                if self.scan_roots.detailed:
+                if self._keeps_states:
                     own.update(dict.fromkeys(inodes.numbers[run], state))
 
     def _group(
@@ -148,32 +145,25 @@ class _Combination:
         )
         return state, self.groups.setdefault(group, GroupSums())
 
-    def _symlinks(self, root: int) -> Iterator[EscapingSymlink]:
-        """Yield the symbolic links of a root that may lead out of it."""
-        leaving = _merge(part.leaving.get(root, {}) for part in self.parts)
-        staying = _merge(part.staying.get(root, {}) for part in self.parts)
-        links = leaving.keys() | staying.keys()
-        for path, target in leaving.items():
-            yield EscapingSymlink(root, path, target)
-        for path, target in staying.items():
-            if passes_link(path, target, links):
-                yield EscapingSymlink(root, path, target)
-
-    def _own_files(self) -> dict[int, list[OwnFile]]:
-        own: dict[int, list[OwnFile]] = {}
-        for part in self.parts:
-            for root, noted in part.own_files.items():
-                files = own.setdefault(root, [])
-                files += [item.file for item in noted if self._is_exclusive(item, root)]
-        return own
-
-    def _is_exclusive(self, noted: NotedFile, root: int) -> bool:
+    def is_exclusive(self, noted: NotedFile, root: int) -> bool:
         """Return whether all links to a file that was noted in a root are in that root."""
         if noted.identity is None:
             return True
         device, number = noted.identity
-        state = self.states_of_inodes[noted.file.is_symlink, device][number]
+        state = self._states[noted.file.is_symlink, device][number]
         return state.roots == (root,) and state.links_seen >= noted.link_count
+
+
+def _symlinks(parts: Sequence[Findings], root: int) -> Iterator[EscapingSymlink]:
+    """Yield the symbolic links of a root that may lead out of it."""
+    leaving = _merge(part.leaving.get(root, {}) for part in parts)
+    staying = _merge(part.staying.get(root, {}) for part in parts)
+    links = leaving.keys() | staying.keys()
+    for path, target in leaving.items():
+        yield EscapingSymlink(root, path, target)
+    for path, target in staying.items():
+        if passes_link(path, target, links):
+            yield EscapingSymlink(root, path, target)
 
 
 def _merge(links: Iterator[dict[str, str]]) -> dict[str, str]:

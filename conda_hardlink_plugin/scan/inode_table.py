@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, compress, filterfalse, islice, pairwise, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -95,10 +95,10 @@ class Inodes:
 
     """
 
-    numbers: array[int] = field(default_factory=lambda: array("Q"))
-    link_counts: array[int] = field(default_factory=lambda: array("I"))
-    disk_bytes: array[int] = field(default_factory=lambda: array("Q"))
-    apparent_bytes: array[int] = field(default_factory=lambda: array("Q"))
+    numbers: array[int]
+    link_counts: array[int]
+    disk_bytes: array[int]
+    apparent_bytes: array[int]
 
     def columns(self) -> tuple[array[int], ...]:
         """Return the arrays in the order of the fields."""

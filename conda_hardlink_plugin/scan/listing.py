@@ -71,6 +71,7 @@ def list_directory(
 
     """
     plain = known is not None
+    known = known or ()
     entries: list[Entry] = []
     children: list[str] = []
     problem = None
@@ -78,12 +79,9 @@ def list_directory(
         with fs.scan(handle) as listed:
             for entry in listed:
                 name, number = entry.name, entry.inode()
-                is_known = known is not None and number in known
-                if (
-                    plain
-                    and (has_subvolumes or not is_known)
-                    and entry.is_dir(follow_symlinks=False)
-                ):
+                is_known = number in known
+                may_be_directory = plain and (has_subvolumes or not is_known)
+                if may_be_directory and entry.is_dir(follow_symlinks=False):
                     children.append(name)
                 else:
                     entries.append((name, number, None if is_known else _examine(name, handle)))

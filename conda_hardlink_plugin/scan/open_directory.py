@@ -88,17 +88,15 @@ class OpenDirectory:
             directory = directory.parent
         return names[::-1]
 
-    def may_lend_handle(self) -> bool:
-        """Return whether a path from the handle through this directory is short enough."""
-        return len(os.fsencode(self.relative)) <= _MAX_RELATIVE_BYTES
-
-    def borrow_handle(self, ancestor: OpenDirectory) -> None:
-        """Close the directory; it is reached from an ancestor from now on."""
-        fs.close(self.handle)
-        self.handle = ancestor.handle
-        self.relative = f"{ancestor.relative}{self.name}/"
-        self._lender = ancestor
-        ancestor.users += 1
+    def borrow_handle(self) -> None:
+        """Close the directory, and use the handle of its parent if the path is short enough."""
+        lender = self.parent
+        if lender is not None and len(os.fsencode(lender.relative)) <= _MAX_RELATIVE_BYTES:
+            fs.close(self.handle)
+            self.handle = lender.handle
+            self.relative = f"{lender.relative}{self.name}/"
+            self._lender = lender
+            lender.users += 1
 
     def close(self) -> None:
         """Close the handle, or return it if it is borrowed."""

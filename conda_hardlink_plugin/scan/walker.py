@@ -75,9 +75,8 @@ class Walker:
         self.stack: list[OpenDirectory] = []
         self.links_reported = 0
         self.max_open = open_directories_allowed()
-        self.special_inodes = {
-            number for _, number in (*scan_roots.identities, *scan_roots.careful)
-        }
+        special = scan_roots.identities | scan_roots.careful
+        self.special_inodes = {number for _, number in special}
         self.visited: set[Identity] | None = set() if scan_roots.may_meet_twice else None
         self.directories = 0
         self.pace = Pace()
@@ -133,7 +132,7 @@ class Walker:
             self.pace.look(self.directories)
 
     def part_with(self) -> list[Share]:
-        """Return about half of the unread directories of the current root; they stay unread here.
+        """Return about half of the unread directories of the current root, to be read elsewhere.
 
         A root that is read in detail is not shared: an inode in it is named by its first link.
         """
@@ -177,9 +176,8 @@ class Walker:
             fs.close(handle)
             return
         directory.handle = handle
-        is_full = len(self.stack) >= self.max_open
-        if is_full and directory.parent and directory.parent.may_lend_handle():
-            directory.borrow_handle(directory.parent)
+        if len(self.stack) >= self.max_open:
+            directory.borrow_handle()
         self.stack.append(directory)
 
     def list_below(self, parent: OpenDirectory, name: str) -> Listing | OSError:
@@ -197,8 +195,9 @@ class Walker:
             if status.device != device or status.inode in self.special_inodes:
                 return list_directory(handle, status)
             known = self.collector.listed[status.device].states
-            has_subvolumes = self.scan_roots.has_subvolumes
-            return list_directory(handle, status, known, has_subvolumes=has_subvolumes)
+            return list_directory(
+                handle, status, known, has_subvolumes=self.scan_roots.has_subvolumes
+            )
         except BaseException:
             fs.close(handle)
             raise
@@ -215,7 +214,7 @@ class Walker:
                 directory = OpenDirectory(
                     parent, name, unit, parent.sums, status.identity, listing.children, plain=True
                 )
-                self._count(directory, listing, checked_device=status.device)
+                self._count(directory, listing, status.device, searching=False)
             else:
                 directory = self.read_apart(parent, name, unit, handle, status, listing)
         except BaseException:
@@ -264,12 +263,8 @@ class Walker:
             return directory
         begins_unit = parent is None or unit != parent.unit
         if not (begins_unit and self._remembered and self._remembered.recall(unit, collector)):
-            self._count(
-                directory,
-                listing or list_directory(handle, status),
-                searching=searching,
-                checked_device=device if trusted else None,
-            )
+            listing = listing or list_directory(handle, status)
+            self._count(directory, listing, device if trusted else None, searching=searching)
         return directory
 
     def findings(self) -> Findings:
@@ -336,20 +331,15 @@ class Walker:
             collector.add_directory(parent.unit, status)
 
     def _count(
-        self,
-        directory: OpenDirectory,
-        listing: Listing,
-        *,
-        searching: bool = False,
-        checked_device: int | None,
+        self, directory: OpenDirectory, listing: Listing, device: int | None, *, searching: bool
     ) -> None:
         """Count a directory and its entries, and note its subdirectories.
 
         Args:
             directory: The directory; `_count` fills in its `children` if the listing is not plain.
             listing: Its entries.
+            device: The device whose inode numbers the listing must show; `None` to trust nothing.
             searching: Whether tarballs and similar files become units here.
-            checked_device: If given, the inode numbers of the listing are checked against `stat`.
 
         """
         collector, path, handle = self.collector, directory.path, listing.handle
@@ -371,8 +361,8 @@ class Walker:
             elif found.is_directory and not listing.plain:
                 directory.children.append(name)
             else:
-                if checked_device is not None and found.identity != (checked_device, number):
-                    raise UntrustedDeviceError(checked_device)
+                if device is not None and found.identity != (device, number):
+                    raise UntrustedDeviceError(device)
                 owner = self._unit_of_file(directory, path, name) if searching else unit
                 mounts = self.scan_roots.mounted_files[found.identity]
                 collector.add_file(owner, path, name, handle, found, mounts=mounts)

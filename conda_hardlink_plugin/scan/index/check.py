@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections import deque
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -105,33 +104,20 @@ def _looks(request: Check, handle: Handle, roots: Mapping[int, Handle]) -> Itera
     """Yield the directories to examine, page by page."""
     for root, number, fields in request.pages:
         page = Page(*fields)
+        names_bytes = page.names_bytes if request.exact else 0
         try:
             root_handle = roots[root]
-            paths, names = _content(page, handle, exact=request.exact)
+            content = read_at(handle, page.offset, page.directories_bytes + names_bytes)
         except (KeyError, OSError):
+            continue
+        paths = content[: page.directories_bytes].split(b"\0")
+        names = names_by_directory(content[page.directories_bytes :]) if request.exact else None
+        if names is not None and len(names) != len(paths):  # the index is damaged
             continue
         comparison = _Comparison(number, page, len(paths))
         for begin in range(0, len(paths), _DIRECTORIES_PER_LOOK):
             some = slice(begin, begin + _DIRECTORIES_PER_LOOK)
             yield _Look(comparison, root_handle, paths[some], names and names[some])
-
-
-def _content(
-    page: Page, handle: Handle, *, exact: bool
-) -> tuple[list[bytes], list[list[bytes]] | None]:
-    """Read the directories of a page and, for an exact check, the entries to examine in each.
-
-    Raises:
-        OSError: The page cannot be read, or is damaged.
-
-    """
-    length = page.directories_bytes + (page.names_bytes if exact else 0)
-    content = read_at(handle, page.offset, length)
-    paths = content[: page.directories_bytes].split(b"\0")
-    names = names_by_directory(content[page.directories_bytes :]) if exact else None
-    if names is not None and len(names) != len(paths):
-        raise OSError(errno.EIO, "the index is damaged")
-    return paths, names
 
 
 def _examine_all(looks: Iterator[_Look]) -> Iterator[tuple[_Look, _Facts | None]]:
