@@ -204,9 +204,8 @@ class Collector:
 
     def add_directory(self, unit: int, status: FileStatus) -> None:
         """Count a directory itself, without its entries."""
-        disk_bytes, size_bytes = status.disk_bytes, status.size_bytes
-        own = PrivateSums(disk_bytes, size_bytes, 1, disk_bytes, size_bytes)
-        self.sums(unit, status.device).add(own)
+        sizes = status.disk_bytes, status.size_bytes
+        self.sums(unit, status.device).add(PrivateSums(*sizes, 1, *sizes))
         self.links[self.root] += 1
 
     def add_unit(self, kind: UnitKind, path: str) -> int:
