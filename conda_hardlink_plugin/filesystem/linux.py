@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 from .mounts import read_mount_table
 from .protocol import Access, FileStatus
 
+with contextlib.suppress(ImportError):  # Windows has neither
+    import fcntl
+    import pwd
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from os import DirEntry
 
-    from .mounts import MountTable
     from .protocol import DirectoryFacts, EntryFacts, Handle, Owner
 
 BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
@@ -45,7 +48,7 @@ _PROTECTED = "/proc/sys/fs/protected_hardlinks"  # proc_sys_fs(5)
 
 
 def as_status(found: os.stat_result) -> FileStatus:
-    """Return what the system says of a file as our own record."""
+    """Convert a `stat` result to `FileStatus`."""
     return FileStatus(
         found.st_dev,
         found.st_ino,
@@ -60,7 +63,7 @@ def as_status(found: os.stat_result) -> FileStatus:
 
 
 def directory_facts(found: os.stat_result) -> DirectoryFacts:
-    """Return what the system says of a folder as `FileStatus.directory_facts`."""
+    """Convert the `stat` result of a directory to `FileStatus.directory_facts`."""
     return (
         found.st_dev,
         found.st_ino,
@@ -98,19 +101,15 @@ def open_file(
     return os.open(name, flags, mode, dir_fd=parent)
 
 
-def duplicate(handle: Handle) -> Handle:
-    return os.dup(handle)
-
-
-def close(handle: Handle) -> None:
-    os.close(handle)
+duplicate = os.dup
+close = os.close
 
 
 def most_open_directories() -> int:
-    return max(os.sysconf("SC_OPEN_MAX"), 0)  # negative where there is no limit
+    return max(os.sysconf("SC_OPEN_MAX"), 0)  # negative if there is no limit
 
 
-# Look
+# Status and listings
 
 
 def status(path: str, *, follow_symlinks: bool = False) -> FileStatus:
@@ -142,8 +141,7 @@ def scan(handle: Handle) -> AbstractContextManager[Iterator[DirEntry[str]]]:
     return os.scandir(handle)
 
 
-def list_names(handle: Handle) -> list[str]:
-    return os.listdir(handle)
+list_names: Callable[[Handle], list[str]] = os.listdir
 
 
 def read_link_at(name: str, parent: Handle) -> str:
@@ -151,10 +149,7 @@ def read_link_at(name: str, parent: Handle) -> str:
 
 
 def mount_of(handle: Handle) -> tuple[int, str]:
-    """Return the device, and where the system tells it the number of the mount.
-
-    proc_pid_fdinfo(5).
-    """
+    """Return the device and, if the system publishes it, the mount ID (proc_pid_fdinfo(5))."""
     number = ""
     with (
         contextlib.suppress(OSError),
@@ -164,7 +159,7 @@ def mount_of(handle: Handle) -> tuple[int, str]:
     return os.fstat(handle).st_dev, number
 
 
-# Change
+# Changes
 
 
 def make_directory(name: str, parent: Handle, mode: int = 0o777) -> None:
@@ -198,24 +193,18 @@ def take_over_permissions(handle: Handle, path: str) -> None:
     os.fchmod(handle, stat.S_IMODE(before.st_mode))
 
 
-# Locks; fcntl is imported where it is used, as Windows lacks it
+# Locks
 
 
 def lock_file(handle: Handle) -> None:
-    import fcntl  # noqa: PLC0415
-
     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def lock_byte(handle: Handle, offset: int) -> None:
-    import fcntl  # noqa: PLC0415
-
     fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
 
 
 def is_locked(handle: Handle) -> bool:
-    import fcntl  # noqa: PLC0415
-
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -224,7 +213,7 @@ def is_locked(handle: Handle) -> bool:
 
 
 def lock_holder(handle: Handle) -> str:
-    """Name the process from `/proc/locks` (proc_locks(5))."""
+    """Describe the process that `/proc/locks` names (proc_locks(5))."""
     found = os.fstat(handle)
     file_id = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
     try:
@@ -240,8 +229,7 @@ def lock_holder(handle: Handle) -> str:
 # Users
 
 
-def current_user() -> Owner:
-    return os.geteuid()
+current_user = os.geteuid
 
 
 def is_administrator() -> bool:
@@ -249,8 +237,6 @@ def is_administrator() -> bool:
 
 
 def user_name(owner: Owner) -> str:
-    import pwd  # noqa: PLC0415  # not on Windows
-
     try:
         return pwd.getpwuid(owner).pw_name
     except KeyError:
@@ -258,13 +244,11 @@ def user_name(owner: Owner) -> str:
 
 
 def all_homes() -> list[str]:
-    import pwd  # noqa: PLC0415  # not on Windows
-
     return [entry.pw_dir for entry in pwd.getpwall() if entry.pw_dir]
 
 
 def cache_home(home: str | None = None) -> str:
-    """Return `XDG_CACHE_HOME`, or `.cache` in the home (XDG Base Directory Specification)."""
+    """Return `XDG_CACHE_HOME` or `~/.cache` (XDG Base Directory Specification)."""
     base = home or os.path.expanduser("~")
     if sys.platform == "darwin":
         return os.path.join(base, "Library", "Caches")
@@ -284,8 +268,7 @@ def hard_links_are_protected() -> bool:
 # Filesystems
 
 
-def read_mounts() -> MountTable:
-    return read_mount_table()
+read_mounts = read_mount_table
 
 
 def free_bytes(path: str) -> int:
@@ -293,5 +276,5 @@ def free_bytes(path: str) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def is_own_descriptor(folder: str) -> bool:
-    return folder.startswith("/proc/") or folder == "/dev/fd"
+def is_own_descriptor(directory: str) -> bool:
+    return directory.startswith("/proc/") or directory == "/dev/fd"

@@ -1,4 +1,7 @@
-"""What is mounted where, from `/proc/self/mountinfo` (proc_pid_mountinfo(5))."""
+"""The mount table: which filesystem is mounted where, from `/proc/self/mountinfo`.
+
+The format is described in proc_pid_mountinfo(5).
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,10 @@ class Mount:
     """A mounted filesystem.
 
     Attributes:
-        mount_point: Absolute path; of a directory, or of a single file that is bind-mounted.
-        filesystem: Its type, as the kernel names it: `ext4`, `overlay`, `tmpfs`.
+        mount_point: Absolute path of a directory, or of a single bind-mounted file.
+        filesystem: Filesystem type, as the kernel names it: `ext4`, `overlay`, `tmpfs`.
         device: Major and minor number of the filesystem, as the kernel writes them.
-        shown: What of the filesystem is seen there: a path in it.
+        shown: Path in the filesystem that appears at the mount point.
 
     """
 
@@ -39,9 +42,10 @@ class MountTable:
     """The mounts of this process.
 
     Attributes:
-        mounts: In the kernel's order: of two at one place the later one is seen.
-        known: False where the system does not tell (no `/proc`): then nothing may be concluded
-            from a mount's absence.
+        mounts: The mounts in the kernel's order: a later mount hides an earlier one at the same
+            mount point.
+        known: False if the system does not publish its mounts (no `/proc`): the absence of a mount
+            then proves nothing.
 
     """
 
@@ -49,47 +53,43 @@ class MountTable:
     known: bool
 
     def mount_at(self, path: str) -> Mount | None:
-        """Return what is mounted where a real path is, `None` if that is unknown."""
-        best: Mount | None = None
-        for mount in self.mounts:
-            longer = best is None or len(mount.mount_point) >= len(best.mount_point)
-            if longer and is_within(path, mount.mount_point):
-                best = mount
-        return best
+        """Return the mount that holds a real path, `None` if it is unknown."""
+        above = (mount for mount in reversed(self.mounts) if is_within(path, mount.mount_point))
+        return max(above, key=lambda mount: len(mount.mount_point), default=None)
 
     def filesystem(self, path: str) -> str:
-        """Return the type of the filesystem that holds the real path `path`, `""` if unknown."""
+        """Return the type of the filesystem that holds a real path, `""` if it is unknown."""
         mount = self.mount_at(path)
         return mount.filesystem if mount else ""
 
     def views(self, path: str) -> list[tuple[str, str]]:
-        """Return where else mounts show a folder, or a part of it.
+        """Return the other paths at which mounts show a directory or a part of it.
 
         Args:
-            path: Its real path.
+            path: Real path of the directory.
 
         Returns:
-            Real paths, each with what is there: `""` for the folder, or a path below it with `/`
-            before it.
+            Pairs of a real path and the part that appears there: `""` for the whole directory, or
+            a path below the directory with a leading `/`.
 
         """
         own = self.mount_at(path)
         if own is None:
             return []
-        place = _joined(own.shown, path[len(own.mount_point.rstrip("/")) :])
+        path_on_device = _join(own.shown, path[len(own.mount_point.rstrip("/")) :])
         found = []
         for mount in self.mounts:
             if mount is own or mount.device != own.device:
                 continue
-            if is_within(place, mount.shown):
-                below = place[len(mount.shown.rstrip("/")) :]
-                found.append((_joined(mount.mount_point, below), ""))
-            elif is_within(mount.shown, place):
-                found.append((mount.mount_point, mount.shown[len(place) :]))
+            if is_within(path_on_device, mount.shown):
+                below = path_on_device[len(mount.shown.rstrip("/")) :]
+                found.append((_join(mount.mount_point, below), ""))
+            elif is_within(mount.shown, path_on_device):
+                found.append((mount.mount_point, mount.shown[len(path_on_device) :]))
         return [(view, below) for view, below in found if view != path]
 
     def below(self, path: str) -> list[str]:
-        """Return the mount points strictly below the real path `path`."""
+        """Return the mount points strictly below a real path."""
         return [
             mount.mount_point
             for mount in self.mounts
@@ -98,12 +98,12 @@ class MountTable:
 
 
 def is_in_user_space(filesystem: str) -> bool:
-    """Tell by the type of a filesystem whether a program serves it, as `fuse.sshfs` (fuse(4))."""
+    """Return whether a program serves this type of filesystem, such as `fuse.sshfs` (fuse(4))."""
     return filesystem.startswith("fuse")
 
 
 def read_mount_table(mountinfo: str = MOUNTINFO) -> MountTable:
-    """Read the mounts of this process; a table that is not `known` where they cannot be read."""
+    """Read the mounts of this process; the table is not `known` if they cannot be read."""
     try:
         with open(mountinfo, "rb") as file:
             lines = file.read().split(b"\n")  # a carriage return is part of a name
@@ -119,16 +119,14 @@ def _parse(line: bytes) -> Mount | None:
         device, shown, mount_point, filesystem = *fields[2:5], fields[dash + 1]
     except (ValueError, IndexError):
         return None
-    return Mount(
-        _unescaped(mount_point), os.fsdecode(filesystem), device.decode(), _unescaped(shown)
-    )
+    return Mount(_unescape(mount_point), os.fsdecode(filesystem), device.decode(), _unescape(shown))
 
 
-def _unescaped(field: bytes) -> str:
-    """Return a path: space, tab, newline and backslash are written as three octal digits."""
+def _unescape(field: bytes) -> str:
+    """Decode a path in which space, tab, newline and backslash are three octal digits."""
     return os.fsdecode(field.decode("unicode_escape").encode("latin-1"))
 
 
-def _joined(folder: str, below: str) -> str:
-    """Return a path in a folder; `below` is `""` or begins with `/`."""
-    return folder.rstrip("/") + below or "/"
+def _join(directory: str, below: str) -> str:
+    """Return a path in a directory; `below` is `""` or starts with `/`."""
+    return directory.rstrip("/") + below or "/"

@@ -1,4 +1,4 @@
-"""Questions about paths."""
+"""Relations between paths, and paths as users write them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def is_within(path: str, directory: str) -> bool:
-    """Tell whether `path` is `directory` or below it, by the text of the two absolute paths."""
+    """Return whether `path` is `directory` or below it, judging by two absolute paths as text."""
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
 def is_one_of(path: str, identities: Collection[tuple[int, int]]) -> bool:
-    """Tell whether what is at a path has one of these devices and inodes."""
+    """Return whether the file at a path has one of these (device, inode) pairs."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -24,9 +24,9 @@ def is_one_of(path: str, identities: Collection[tuple[int, int]]) -> bool:
 
 
 def real_path(path: str) -> str | None:
-    """Return a path with every symbolic link resolved; `None` where that cannot be told.
+    """Return a path with every symbolic link resolved; `None` if that is impossible.
 
-    Of a path to nothing the rest is taken as it stands.
+    If nothing exists at the path, the missing part is kept as written.
     """
     try:
         return os.path.realpath(path, strict=True)
@@ -37,12 +37,12 @@ def real_path(path: str) -> str | None:
 
 
 def expand(path: str) -> str:
-    """Return the absolute path that a user means: `~` and variables replaced, as conda does it."""
+    """Return the absolute path that a user means: `~` and variables are replaced, as in conda."""
     return os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
 
 
 def is_same_file(path: str, other: str) -> bool:
-    """Tell whether two paths lead to one file or folder."""
+    """Return whether two paths lead to the same file or directory."""
     try:
         return os.path.samefile(path, other)
     except OSError:

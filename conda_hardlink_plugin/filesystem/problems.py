@@ -1,4 +1,4 @@
-"""What could not be read or looked at, as a value with a reason."""
+"""Paths that could not be read or examined, as values with a reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ GONE = (FileNotFoundError, NotADirectoryError)
 
 @dataclass(frozen=True, slots=True)
 class PathProblem:
-    """A path that could not be read, looked at or understood.
+    """A path that could not be read, examined or understood.
 
     Attributes:
         path: Absolute path.
@@ -22,6 +22,6 @@ class PathProblem:
 
 
 def reason_of(error: OSError | ValueError) -> str:
-    """Return an error of the system as a phrase."""
+    """Return the message of an error as a lowercase phrase."""
     text = error.strerror if isinstance(error, OSError) else None
     return (text or str(error)).lower()

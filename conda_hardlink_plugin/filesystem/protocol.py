@@ -1,8 +1,8 @@
-"""What every platform provides: directories that are held open, files, links, locks, mounts.
+"""The operations that every platform provides: open directories, files, links, locks, mounts.
 
-A name is always relative to an open directory, and no symbolic link is followed on the way, so that
-nobody can exchange a folder for a link meanwhile. A handle is whatever the platform opens; the
-caller closes it. Every function raises `OSError` as the system reports it.
+A name is relative to an open directory, and no symbolic link is followed, so that another process
+cannot redirect an operation by replacing a directory with a link. A handle is an open file or
+directory of the platform; the caller closes it. Every function raises the `OSError` of the system.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from .mounts import MountTable
 
 Handle = int
-Identity = tuple[int, int]  # device and file number: one file or folder, whatever its spelling
+Identity = tuple[int, int]  # device and inode: the same file or directory by any path
 Owner = int
 DirectoryFacts = tuple[int, int, int, int, int, int]
-"""Device, inode, mtime_ns, ctime_ns, size and allocated bytes of a folder."""
+"""Device, inode, mtime_ns, ctime_ns, size and allocated bytes of a directory."""
 EntryFacts = tuple[int, int, int, int]
 """Inode, link count, size and allocated bytes of a file."""
 
 
 class FileStatus(NamedTuple):
-    """What is known of a file or folder.
+    """The status of a file or directory.
 
-    A named tuple: one is made for each file, in a seventh of the time of a data class.
+    A named tuple, because one is created for every file, and a data class takes seven times longer.
 
     Attributes:
-        device: Number of the filesystem (`st_dev`; Windows: the volume's serial number).
-        inode: Number of the file on it (`st_ino`; Windows: the file ID).
-        mode: Type and permissions, as `stat` has them.
-        link_count: Directory entries that name it.
+        device: Device number (`st_dev`; on Windows the serial number of the volume).
+        inode: Inode number (`st_ino`; on Windows the file ID).
+        mode: Type and permissions, as in `st_mode`.
+        link_count: Number of hard links.
         disk_bytes: Allocated bytes.
-        size_bytes: Length.
-        mtime_ns: When its content changed, in nanoseconds since the epoch.
-        ctime_ns: When it or its links changed (Windows: ChangeTime).
-        owner: Whose it is.
+        size_bytes: Apparent size.
+        mtime_ns: Time of the last change of content, in nanoseconds since the epoch.
+        ctime_ns: Time of the last change of content, status or links (Windows: ChangeTime).
+        owner: The user that owns it.
 
     """
 
@@ -62,47 +62,47 @@ class FileStatus(NamedTuple):
 
     @property
     def directory_facts(self) -> DirectoryFacts:
-        """What changes whenever an entry of a folder comes or goes."""
+        """The values that change whenever an entry of the directory is added or removed."""
         return (
             self.device, self.inode, self.mtime_ns, self.ctime_ns, self.size_bytes, self.disk_bytes
         )  # fmt: skip
 
     @property
     def entry_facts(self) -> EntryFacts:
-        """What every figure of a file is made of."""
+        """The values from which every figure about a file is computed."""
         return self.inode, self.link_count, self.size_bytes, self.disk_bytes
 
     @property
     def is_directory(self) -> bool:
-        """Whether it is a folder."""
+        """Whether this is a directory."""
         return stat.S_ISDIR(self.mode)
 
     @property
     def is_regular(self) -> bool:
-        """Whether it is a regular file."""
+        """Whether this is a regular file."""
         return stat.S_ISREG(self.mode)
 
     @property
     def is_symlink(self) -> bool:
-        """Whether it is a symbolic link."""
+        """Whether this is a symbolic link."""
         return stat.S_ISLNK(self.mode)
 
     @property
     def is_writable_by_others(self) -> bool:
-        """Whether its group or everybody may write to it."""
+        """Whether the group or everyone has write permission."""
         return bool(self.mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 class Access(Enum):
-    """What a file is opened for.
+    """The purpose of opening a file.
 
     Attributes:
-        READ: Reading it.
-        CHANGE: Reading, writing and locking it.
-        APPEND: Writing at its end.
-        CREATE: As CHANGE; it is made, and must not be there.
-        CREATE_APPENDING: As CREATE, and every write goes to its end.
-        LOCK: As CHANGE; it is made if it is not there.
+        READ: Read.
+        CHANGE: Read, write and lock.
+        APPEND: Write at the end of the file.
+        CREATE: Like CHANGE, for a new file; fails if the file exists.
+        CREATE_APPENDING: Like CREATE, and every write appends.
+        LOCK: Like CHANGE; creates the file if it does not exist.
 
     """
 
@@ -118,24 +118,24 @@ class Filesystem(Protocol):
     """The operations of one platform."""
 
     can_scan: bool
-    """Directories can be listed and read by handle."""
+    """Whether directories can be listed and read by handle."""
     can_remove_safely: bool
-    """What is renamed or removed can be named relative to an open directory."""
+    """Whether entries can be renamed and removed relative to an open directory."""
     symlink_limit: int
-    """How many symbolic links one path may lead through."""
+    """Maximum number of symbolic links that the resolution of one path may follow."""
     path_limit_bytes: int
-    """How long a path may be."""
+    """Maximum length of a path."""
 
     # Open and close
 
     def open_root(self, path: str) -> Handle:
-        """Open the folder at a path; a symbolic link to one stands for it."""
+        """Open the directory at a path; follows a symbolic link."""
 
     def open_directory(self, name: str | bytes, parent: Handle) -> Handle:
-        """Open a folder in an open one; a symbolic link is refused."""
+        """Open a subdirectory of an open directory; fails for a symbolic link."""
 
     def open_own_directory(self, path: str) -> Handle:
-        """Open the folder at a path; a symbolic link in its place is refused."""
+        """Open the directory at a path; fails if its last component is a symbolic link."""
 
     def open_file(
         self,
@@ -146,125 +146,125 @@ class Filesystem(Protocol):
         follow_symlinks: bool = False,
         mode: int = 0o600,
     ) -> Handle:
-        """Open a file without waiting for anybody, as for the writer of a FIFO.
+        """Open a file without blocking, even if it is a FIFO without a writer.
 
         Args:
-            name: Its name in `parent`, or its path.
-            access: What for.
-            parent: The folder it is in.
-            follow_symlinks: A symbolic link stands for what it leads to; else it is refused.
-            mode: The permissions of a file that is made.
+            name: The name in `parent`, or a path.
+            access: The purpose of opening the file.
+            parent: The directory of the file.
+            follow_symlinks: Follow a symbolic link; otherwise opening a link fails.
+            mode: The permissions of a new file.
 
         """
 
-    def duplicate(self, handle: Handle) -> Handle:
-        """Return a second handle on the same folder."""
+    def duplicate(self, handle: Handle, /) -> Handle:
+        """Return a second handle of the same directory."""
 
-    def close(self, handle: Handle) -> None:
+    def close(self, handle: Handle, /) -> None:
         """Close a handle."""
 
     def most_open_directories(self) -> int:
-        """Return how many handles this process is allowed; 0 where there is no limit."""
+        """Return the maximum number of open handles of this process; 0 if it is unlimited."""
 
-    # Look
+    # Status and listings
 
     def status(self, path: str, *, follow_symlinks: bool = False) -> FileStatus:
-        """Return what is known of the file at a path."""
+        """Return the status of the file at a path."""
 
     def status_at(self, name: str | bytes, parent: Handle) -> FileStatus:
-        """Return what is known of a file in an open folder; of a symbolic link itself."""
+        """Return the status of a file in an open directory; does not follow a symbolic link."""
 
     def status_of(self, handle: Handle) -> FileStatus:
-        """Return what is known of an open file or folder."""
+        """Return the status of an open file or directory."""
 
     def directory_facts_at(self, name: str | bytes, parent: Handle) -> DirectoryFacts:
-        """Return `FileStatus.directory_facts` of a folder, in less time."""
+        """Return `FileStatus.directory_facts` of a directory, in less time."""
 
     def directory_facts_of(self, handle: Handle) -> DirectoryFacts:
-        """Return the same of an open folder."""
+        """Return `FileStatus.directory_facts` of an open directory, in less time."""
 
     def entry_facts_at(self, name: str | bytes, parent: Handle) -> EntryFacts:
         """Return `FileStatus.entry_facts` of a file, in less time."""
 
     def scan(self, handle: Handle) -> AbstractContextManager[Iterator[DirEntry[str]]]:
-        """List an open folder: names, inode numbers, and what is a folder."""
+        """List an open directory: names, inode numbers and types."""
 
-    def list_names(self, handle: Handle) -> list[str]:
-        """List the names in an open folder."""
+    def list_names(self, handle: Handle, /) -> list[str]:
+        """Return the names in an open directory."""
 
     def read_link_at(self, name: str, parent: Handle) -> str:
-        """Return the text of a symbolic link in an open folder."""
+        """Return the text of a symbolic link in an open directory."""
 
     def mount_of(self, handle: Handle) -> tuple[int, str]:
-        """Return what tells the mount that an open folder is on from all others.
+        """Return a value that identifies the mount of an open directory.
 
-        A bind mount shows another folder of the same device.
+        The device alone does not: a bind mount shows another directory of the same device.
         """
 
-    # Change
+    # Changes
 
     def make_directory(self, name: str, parent: Handle, mode: int = 0o777) -> None:
-        """Make a folder in an open one."""
+        """Create a subdirectory of an open directory."""
 
     def rename(self, name: str, parent: Handle, new_name: str, new_parent: Handle) -> None:
-        """Rename a file or folder; an empty folder of the new name is replaced."""
+        """Rename a file or directory; replaces an empty directory of the new name."""
 
     def link(self, name: str, parent: Handle, new_name: str, new_parent: Handle) -> None:
-        """Make another hard link to a file; of a symbolic link to itself."""
+        """Create a hard link; does not follow a symbolic link."""
 
     def unlink(self, name: str, parent: Handle) -> None:
-        """Remove one directory entry that is not a folder."""
+        """Remove an entry that is not a directory."""
 
     def remove_directory(self, name: str, parent: Handle) -> None:
-        """Remove an empty folder."""
+        """Remove an empty directory."""
 
     def make_writable(self, handle: Handle) -> None:
-        """Let the owner change what is in an open folder."""
+        """Allow the owner to change the entries of an open directory."""
 
     def take_over_permissions(self, handle: Handle, path: str) -> None:
-        """Give an open file the permissions and, where allowed, the owner of the file at a path."""
+        """Copy permissions and, if allowed, ownership from the file at a path to an open file."""
 
     # Locks
 
     def lock_file(self, handle: Handle) -> None:
-        """Lock a whole file without waiting: `BlockingIOError` where somebody has it."""
+        """Lock a whole file without waiting; raises `BlockingIOError` if it is locked."""
 
     def lock_byte(self, handle: Handle, offset: int) -> None:
         """Lock one byte of a file without waiting, as conda and mamba do."""
 
     def is_locked(self, handle: Handle) -> bool:
-        """Tell whether somebody holds the lock of a whole file."""
+        """Return whether a whole file is locked."""
 
     def lock_holder(self, handle: Handle) -> str:
-        """Name the process that holds a lock on a file, as a phrase."""
+        """Return a phrase that names the process that holds a lock on a file."""
 
     # Users
 
     def current_user(self) -> Owner:
-        """Return as whom this process creates files."""
+        """Return the user that owns the files this process creates."""
 
     def is_administrator(self) -> bool:
-        """Tell whether this process may read and write everybody's files."""
+        """Return whether this process may read and write the files of all users."""
 
     def user_name(self, owner: Owner) -> str:
         """Return the name of a user."""
 
     def all_homes(self) -> list[str]:
-        """Return the home folders of all users."""
+        """Return the home directories of all users."""
 
     def cache_home(self, home: str | None = None) -> str:
-        """Return the folder for cached files: of a user by their home, by default of this one."""
+        """Return the directory for cached files of a user, given their home; default: this user."""
 
     def hard_links_are_protected(self) -> bool:
-        """Tell whether the system forbids hard links to other users' files."""
+        """Return whether the system forbids hard links to files of other users."""
 
     # Filesystems
 
     def read_mounts(self) -> MountTable:
-        """Return what is mounted where."""
+        """Return the mount table."""
 
     def free_bytes(self, path: str) -> int:
-        """Return the free space that this user may use on the filesystem of a path."""
+        """Return the free space available to this user on the filesystem of a path."""
 
-    def is_own_descriptor(self, folder: str) -> bool:
-        """Tell whether names in a folder stand for what this process has open."""
+    def is_own_descriptor(self, directory: str) -> bool:
+        """Return whether the names in a directory stand for open files of this process."""

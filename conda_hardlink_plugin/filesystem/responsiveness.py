@@ -1,10 +1,9 @@
-"""Whether a filesystem answers: who asks one of a server that is gone waits for ever."""
+"""Whether filesystems respond: a call to one whose server is gone blocks forever."""
 
 from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,58 +15,53 @@ _PATIENCE_S = 5
 
 
 class ResponsivenessCheck:
-    """Asks what is mounted elsewhere, before it is looked at, whether it answers."""
+    """Checks that a filesystem responds before a path on it is examined."""
 
     def __init__(self, mounts: MountTable, read: Iterable[str]) -> None:
-        """Ask nothing yet.
+        """Prepare the check without accessing any path.
 
         Args:
-            mounts: What is mounted.
-            read: Real paths of what was read: the filesystems that they are on have answered.
+            mounts: The mount table.
+            read: Real paths that were read already: their filesystems respond.
 
         """
         self._mounts = mounts
-        self._points = {mount.mount_point for mount in mounts.mounts}
-        self._heard = {mounts.mount_at(path) for path in read} | {None}
+        self._mount_points = {mount.mount_point for mount in mounts.mounts}
+        self._responsive = {mounts.mount_at(path) for path in read} | {None}
         self._silent: set[Mount | None] = set()
-        self._asked: set[str] = set()
+        self._checked: set[str] = set()
 
     def check(self, path: str) -> None:
-        """Ask for a path, once for each mount point, of which enough may be known, and each folder.
+        """Check the filesystem of a path: once for each mount point and each directory.
 
         Args:
-            path: A real path, or one whose folder is.
+            path: A real path, or a path in a real directory.
 
         Raises:
-            OSError: `ETIMEDOUT`: its filesystem does not answer.
+            OSError: `ETIMEDOUT`: the filesystem does not answer.
 
         """
-        place = path if path in self._points else os.path.dirname(path) + "/"
-        if place in self._asked:
+        checked = path if path in self._mount_points else os.path.dirname(path) + "/"
+        if checked in self._checked:
             return
         mount = self._mounts.mount_at(path)
-        if mount in self._silent or not (mount in self._heard or _answers(path)):
+        if mount in self._silent or not (mount in self._responsive or _responds(path)):
             self._silent.add(mount)
             raise OSError(errno.ETIMEDOUT, "its filesystem does not answer", path)
-        self._asked.add(place)
+        self._checked.add(checked)
 
 
-def _answers(path: str) -> bool:
-    """Tell whether there is an answer, if only an error, within some seconds.
+def _responds(path: str) -> bool:
+    """Return whether examining a path ends, even with an error, within a few seconds.
 
-    A thread waits for it: where there is none, nothing can end that but the end of the process.
+    A thread makes the call, because only the end of the process can interrupt a call that blocks.
     """
-    import threading  # noqa: PLC0415  # most links lead to where others were
+    import threading  # noqa: PLC0415  # rarely needed: most links lead to a known filesystem
 
-    asking = threading.Thread(target=_look_at, args=(path,), daemon=True)
+    thread = threading.Thread(target=os.path.lexists, args=(path,), daemon=True)
     try:
-        asking.start()
-    except RuntimeError:  # no more are allowed
+        thread.start()
+    except RuntimeError:  # the thread limit is reached
         return True
-    asking.join(_PATIENCE_S)
-    return not asking.is_alive()
-
-
-def _look_at(path: str) -> None:
-    with suppress(OSError):
-        os.lstat(path)
+    thread.join(_PATIENCE_S)
+    return not thread.is_alive()

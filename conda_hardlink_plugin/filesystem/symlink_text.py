@@ -1,4 +1,4 @@
-"""Where a symbolic link leads, as far as its text tells."""
+"""What the text of a symbolic link reveals about where the link leads."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def escapes(target: str, directory: str) -> bool:
-    """Tell whether a symbolic link's text leads out of its tree, judged by its text alone.
+    """Return whether the text of a symbolic link leads out of its tree.
 
     Args:
-        target: What `readlink` gives.
-        directory: Where the link lies, relative to the top of the tree; `""` for the top itself.
+        target: The text of the link, as `readlink` returns it.
+        directory: The directory of the link, relative to the top of the tree; `""` for the top.
 
     """
     if target.startswith("/"):
@@ -31,13 +31,13 @@ def escapes(target: str, directory: str) -> bool:
 
 
 def passes_link(path: str, target: str, links: Collection[str]) -> bool:
-    """Tell whether a symbolic link goes on from another one on its way, which may lead anywhere.
+    """Return whether a symbolic link leads through another one, which may lead anywhere.
 
-    One that ends at another one does not: that is looked at itself.
+    A link that ends at another link does not: the other link is judged by itself.
 
     Args:
         path: Absolute path of the link.
-        target: What `readlink` gives; it does not lead out of the tree by its text.
+        target: The text of the link; it does not lead out of the tree.
         links: Absolute paths of all symbolic links of the tree.
 
     """

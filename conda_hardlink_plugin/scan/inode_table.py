@@ -1,32 +1,32 @@
-"""The inodes with several links: where each of them was met, in a few bytes an inode.
+"""The table of inodes with several links: where each was seen, in a few bytes per inode.
 
-Inodes of one package nearly always lie in the same environments, so an inode is remembered by the
-number of a state, which many share: in which roots and cache units it was met, and how often.
+The inodes of one package nearly always have links in the same environments. So the table stores,
+for each inode, the number of a state that many inodes share: the roots and cache units in which
+links were seen, and how many.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, compress, filterfalse, islice, pairwise, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-
 _NO_UNIT = -1
-_NARROW = "BHI"  # codes of arrays; an array of the next width is `Q`
+_NARROW = "BHI"  # type codes of arrays; the next wider one is `Q`
 
 
 class State(NamedTuple):
-    """Where an inode was met so far.
+    """Where links to an inode were seen so far.
 
     Attributes:
-        roots: Indexes of the roots, ascending.
+        roots: Indexes of the roots, in ascending order.
         cache_units: Units of caches.
-        links_seen: Directory entries found.
+        links_seen: Number of directory entries.
 
     """
 
@@ -36,110 +36,109 @@ class State(NamedTuple):
 
 
 class States:
-    """The states that inodes are in, numbered; number 0 is that of an inode that was not met.
+    """The numbered states of inodes; number 0 means that no link was seen.
 
-    Each is kept as the one before it and where one more link was met: however many environments
-    have an inode, that takes a few bytes for each of them.
+    A state is stored as the previous state plus the location of one more link, which takes a few
+    bytes for each environment that has the inode.
     """
 
     def __init__(self) -> None:
-        """Begin with the state of an inode that was not met."""
-        self._before = array("I", [0])
+        """Begin with state 0."""
+        self._previous = array("I", [0])
         self._roots = array("I", [0])
         self._cache_units = array("i", [_NO_UNIT])
 
     def __getitem__(self, number: int) -> State:
-        """Return the state of a number."""
+        """Return the state with a number."""
         roots, cache_units, links_seen = set(), set(), 0
         while number:
             roots.add(self._roots[number])
             cache_units.add(self._cache_units[number])
             links_seen += 1
-            number = self._before[number]
+            number = self._previous[number]
         return State(tuple(sorted(roots)), frozenset(cache_units - {_NO_UNIT}), links_seen)
 
     def after(self, number: int, root: int, cache_unit: int | None) -> int:
-        """Return the number of a new state: the one after one more link in a place."""
-        self._before.append(number)
+        """Add the state after one more link; return its number."""
+        self._previous.append(number)
         self._roots.append(root)
         self._cache_units.append(_NO_UNIT if cache_unit is None else cache_unit)
-        return len(self._before) - 1
+        return len(self._previous) - 1
 
 
 class Step(dict[int, int]):
-    """From the state of an inode to the state after one more link to it was met in one place."""
+    """Maps the state of an inode to its state after one more link in a fixed root and unit."""
 
     def __init__(self, states: States, root: int, cache_unit: int | None) -> None:
-        """Step in a root; in a cache also in a unit."""
+        """Fix the root and, in a cache, the unit."""
         super().__init__()
         self._states = states
-        self._place = (root, cache_unit)
+        self._location = (root, cache_unit)
 
     def __missing__(self, number: int) -> int:
-        """Find the next state the first time it is asked for."""
-        after = self[number] = self._states.after(number, *self._place)
+        """Add the next state when it is first needed."""
+        after = self[number] = self._states.after(number, *self._location)
         return after
 
 
 @dataclass(frozen=True, slots=True)
 class Inodes:
-    """Inodes with several links of one device; the arrays have the same order.
+    """Inodes with several links on one device, in arrays of the same order.
 
-    They are as narrow as their values allow, as they are sent from process to process.
+    The arrays are as narrow as their values allow, because processes send them to each other.
 
     Attributes:
         numbers: Inode numbers, each once.
         link_counts: Link counts.
         disk_bytes: Allocated bytes.
-        apparent_bytes: Length.
+        apparent_bytes: Apparent sizes.
 
     """
 
-    numbers: array[int] = field(default_factory=lambda: array("Q"))
-    link_counts: array[int] = field(default_factory=lambda: array("I"))
-    disk_bytes: array[int] = field(default_factory=lambda: array("Q"))
-    apparent_bytes: array[int] = field(default_factory=lambda: array("Q"))
+    numbers: array[int]
+    link_counts: array[int]
+    disk_bytes: array[int]
+    apparent_bytes: array[int]
 
-    def __getitem__(self, places: slice) -> Inodes:
-        """Return those at some places."""
-        if places.indices(len(self.numbers)) == (0, len(self.numbers), 1):
-            return self  # to copy all takes as much again
-        return Inodes(
-            self.numbers[places],
-            self.link_counts[places],
-            self.disk_bytes[places],
-            self.apparent_bytes[places],
-        )
+    def columns(self) -> tuple[array[int], ...]:
+        """Return the arrays in the order of the fields."""
+        return self.numbers, self.link_counts, self.disk_bytes, self.apparent_bytes
+
+    def __getitem__(self, rows: slice) -> Inodes:
+        """Return the inodes in some rows."""
+        if rows.indices(len(self.numbers)) == (0, len(self.numbers), 1):
+            return self  # a copy would double the memory
+        return Inodes(*(column[rows] for column in self.columns()))
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What one process found of the inodes of one device.
+    """The inode table of one device, as one process hands it over.
 
     Attributes:
-        inodes: Those that it looked at itself.
-        states: Numbers of their states.
-        met: How many of them it had met when it was told of those that others had met by then.
-        told_states: Numbers of the states of those, in the order in which they were told and
-            without those that it had met itself; 0 where it has not met one since.
+        inodes: The inodes that the process examined itself.
+        states: Their state numbers.
+        own_first: Number of inodes that it had examined before it learned those of the others.
+        learned_states: State numbers of the learned inodes, in the order in which they were
+            learned, without those that the process had examined itself; 0 if it saw no link.
 
     """
 
     inodes: Inodes
     states: array[int]
-    met: int
-    told_states: array[int]
+    own_first: int
+    learned_states: array[int]
 
 
 class InodeTable:
     """The inodes with several links of one device.
 
     Attributes:
-        states: Inode number to the number of its state. First come those that were met before
-            others were told, then those, then those that were met afterwards.
-        disk_bytes: Allocated bytes of those that were met and not told.
-        apparent_bytes: Length, likewise.
-        link_counts: Link count when the inode was first met, likewise.
+        states: Inode number to state number. First come the inodes examined before `learn`, then
+            the learned inodes, then those examined afterwards.
+        disk_bytes: Allocated bytes of the examined inodes.
+        apparent_bytes: Apparent sizes of the examined inodes.
+        link_counts: Link counts of the examined inodes, when they were examined.
 
     """
 
@@ -149,12 +148,12 @@ class InodeTable:
         self.disk_bytes = array("Q")
         self.apparent_bytes = array("Q")
         self.link_counts = array("I")
-        self._met = self._told = 0
+        self._own_first = self._learned = 0
 
     def add(
         self, number: int, link_count: int, disk_bytes: int, apparent_bytes: int, step: Step
     ) -> bool:
-        """Count one link to an inode that was looked at; tell whether it is the first one met."""
+        """Count one link to an examined inode; return whether it is the first link."""
         state = self.states.get(number)
         if state is not None:
             self.states[number] = step[state]
@@ -166,33 +165,33 @@ class InodeTable:
         return True
 
     def learn(self, numbers: Iterable[int]) -> None:
-        """Take in, once, which inodes others have met, so that they need not be looked at."""
+        """Add, once, the inodes that other processes examined, which makes them known here."""
         states = self.states
-        self._met = len(states)
+        self._own_first = len(states)
         states.update(zip(filterfalse(states.__contains__, numbers), repeat(0)))
-        self._told = len(states) - self._met
+        self._learned = len(states) - self._own_first
 
     def numbers(self) -> array[int]:
-        """Return the numbers of the inodes that were looked at here."""
-        met, told = self._met, self._told
-        own = chain(islice(self.states, met), islice(self.states, met + told, None))
+        """Return the numbers of the inodes that this process examined."""
+        first, after = self._own_first, self._own_first + self._learned
+        own = chain(islice(self.states, first), islice(self.states, after, None))
         return _narrow(array("Q", own))
 
     def rows(self) -> Rows:
-        """Return the table as it is handed over."""
-        met, after = self._met, self._met + self._told
+        """Return the table in the form that is handed over."""
+        first, after = self._own_first, self._own_first + self._learned
         states = _narrow(array("I", self.states.values()))
         columns = (self.link_counts, self.disk_bytes, self.apparent_bytes)
         return Rows(
             inodes=Inodes(self.numbers(), *map(_narrow, columns)),
-            states=states[:met] + states[after:],
-            met=met,
-            told_states=states[met:after],
+            states=states[:first] + states[after:],
+            own_first=first,
+            learned_states=states[first:after],
         )
 
 
 def _narrow(values: array[int]) -> array[int]:
-    """Return an array as narrow as its values allow: of each the lowest bytes."""
+    """Return an array as narrow as its values allow, with the lowest bytes of each."""
     bits = max(values, default=0).bit_length()
     for code in _NARROW:
         width = array(code).itemsize
@@ -205,14 +204,14 @@ def _narrow(values: array[int]) -> array[int]:
 
 
 def unite(tables: Sequence[Inodes]) -> Inodes:
-    """Put together the inodes of one device that several processes have met, each once.
+    """Return the inodes of one device that several processes examined, each once.
 
-    Of two link counts the higher one is taken: one that grew meanwhile, or that includes mounts,
-    must not make an inode exclusive.
+    If two link counts differ, the higher one is used: an inode whose count grew during the scan, or
+    whose count includes mounts, must not become exclusive.
     """
-    if len(tables) == 1:
-        return tables[0]
     first = tables[0]
+    if len(tables) == 1:
+        return first
     united = Inodes(
         array("Q", first.numbers),
         array("I", first.link_counts),
@@ -220,18 +219,16 @@ def unite(tables: Sequence[Inodes]) -> Inodes:
         array("Q", first.apparent_bytes),
     )
     seen: set[int] = set()
-    for before, table in pairwise(tables):
-        seen.update(before.numbers)
+    for previous, table in pairwise(tables):
+        seen.update(previous.numbers)
         again = seen.intersection(table.numbers)
-        new: Iterable[int] = repeat(1)
+        is_new: Iterable[int] = repeat(1)
         if again:
             counts = dict(zip(table.numbers, table.link_counts, strict=True))
-            for place, number in enumerate(united.numbers):
+            for row, number in enumerate(united.numbers):
                 if number in again:
-                    united.link_counts[place] = max(counts[number], united.link_counts[place])
-            new = bytes(number not in again for number in table.numbers)
-        united.numbers.extend(compress(table.numbers, new))
-        united.link_counts.extend(compress(table.link_counts, new))
-        united.disk_bytes.extend(compress(table.disk_bytes, new))
-        united.apparent_bytes.extend(compress(table.apparent_bytes, new))
+                    united.link_counts[row] = max(counts[number], united.link_counts[row])
+            is_new = bytes(number not in again for number in table.numbers)
+        for column, more in zip(united.columns(), table.columns(), strict=True):
+            column.extend(compress(more, is_new))
     return united

@@ -1,7 +1,7 @@
-"""What a scan found: the facts on disk that every figure is computed from.
+"""The inventory: the result of a scan, from which every figure is computed.
 
-An inode with one link belongs to the one unit that names it. Inodes with several links are put in
-groups that lie in the same places. Neither is kept one by one.
+An inode with one link belongs to the unit that has the link. Inodes with several links are grouped
+by the roots and units that have links to them. Inodes are not kept one by one.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from enum import Enum
 from ..metadata.quarantine_names import QuarantineEntry, dist_of, entry_of, home_of
 
 TARBALL_SUFFIXES = (".conda", ".tar.bz2")
-PARTIAL_SUFFIXES = tuple(  # of downloads that were not finished, in conda of these years
+PARTIAL_SUFFIXES = tuple(  # of unfinished downloads, in recent versions of conda
     tarball + partial for tarball in TARBALL_SUFFIXES for partial in (".partial", ".part")
 )
 
 
 class RootKind(Enum):
-    """What a scanned tree is to conda."""
+    """The role of a scanned tree in conda."""
 
     CACHE = "cache"
     ENVIRONMENT = "environment"
 
 
 class UnitKind(Enum):
-    """What kind of thing can be removed as one."""
+    """The kinds of units."""
 
     ENVIRONMENT = "environment"
     PACKAGE = "package"
@@ -41,7 +41,7 @@ class Root:
 
     Attributes:
         kind: Cache or environment.
-        path: Absolute path. A root inside another root is not counted in the outer one.
+        path: Absolute path. A root inside another root is not counted in the outer root.
 
     """
 
@@ -51,20 +51,20 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The smallest thing that is removed as one.
+    """The smallest part of a root that is removed as a whole.
 
-    An environment is one unit. A cache has a unit for each extracted package (a directory with
-    `info/index.json`, not hidden), one for each tarball, one for each entry of its quarantine, one
-    for each left-over that conda or mamba renamed out of the way, and one for everything else. A
-    package that was moved to the quarantine and not yet given up is still a package.
+    An environment is one unit. A cache has one unit for each extracted package (a directory with
+    `info/index.json` that is not hidden), for each tarball, for each entry of its quarantine, for
+    each leftover that conda or mamba renamed before deletion, and one for everything else. A
+    package in the quarantine remains a package until its removal is committed.
 
     Attributes:
-        kind: What it is.
+        kind: Kind of the unit.
         root: Index into `Inventory.roots`.
-        path: Absolute path; of the cache itself for `UnitKind.OTHER`.
-        entry: What its name in the quarantine says; `None` outside.
-        home: Absolute path of where it belongs: where it was before it was moved aside.
-        dist: `NAME-VERSION-BUILD` of an extracted package, by the name of its directory.
+        path: Absolute path; for `UnitKind.OTHER` that of the cache itself.
+        entry: The parsed name of a quarantine entry; `None` outside the quarantine.
+        home: Absolute path before the unit was moved to the quarantine.
+        dist: `NAME-VERSION-BUILD` of an extracted package, from the name of its directory.
 
     """
 
@@ -76,7 +76,7 @@ class Unit:
     dist: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Read its names once."""
+        """Parse the path once."""
         entry = entry_of(self.path)
         home = self.path if entry is None else home_of(self.path)
         object.__setattr__(self, "entry", entry)
@@ -86,14 +86,14 @@ class Unit:
 
 @dataclass(slots=True)
 class PrivateSums:
-    """Sums over the inodes with a single link, directories included, for one unit on one device.
+    """Sums over the single-link inodes of one unit on one device, including directories.
 
     Attributes:
         disk_bytes: Allocated bytes.
-        apparent_bytes: Length.
-        inodes: How many, directories included.
-        directory_disk_bytes: The part of `disk_bytes` that directories hold.
-        directory_apparent_bytes: The part of `apparent_bytes` that directories hold.
+        apparent_bytes: Apparent size.
+        inodes: Number of inodes.
+        directory_disk_bytes: The part of `disk_bytes` that belongs to directories.
+        directory_apparent_bytes: The part of `apparent_bytes` that belongs to directories.
 
     """
 
@@ -104,7 +104,7 @@ class PrivateSums:
     directory_apparent_bytes: int = 0
 
     def add(self, other: PrivateSums) -> None:
-        """Add the sums over other inodes."""
+        """Add sums over other inodes."""
         self.disk_bytes += other.disk_bytes
         self.apparent_bytes += other.apparent_bytes
         self.inodes += other.inodes
@@ -114,14 +114,15 @@ class PrivateSums:
 
 @dataclass(frozen=True, slots=True)
 class InodeGroup:
-    """Inodes with several links that lie in the same places: every figure treats them alike.
+    """Inodes with links in the same roots and cache units: every figure treats them alike.
 
     Attributes:
-        roots: Indexes of the roots that hold a link to each of them, ascending.
-        cache_units: The units of caches that hold one.
+        roots: Indexes of the roots that have a link to each inode, in ascending order.
+        cache_units: Units of caches that have a link to each inode.
         device: Index into `Inventory.devices`.
-        complete: All links were seen.
-        surplus: More links were seen than there were: some were made while the scan ran.
+        complete: Whether the scan saw all links.
+        surplus: Whether the scan saw more links than the link count, because links were created
+            during the scan.
 
     """
 
@@ -137,10 +138,10 @@ class GroupSums:
     """Sums over a group of inodes.
 
     Attributes:
-        inodes: How many.
+        inodes: Number of inodes.
         disk_bytes: Allocated bytes, each inode once.
-        apparent_bytes: Length, each inode once.
-        outside_links: Links that the scan did not see.
+        apparent_bytes: Apparent size, each inode once.
+        outside_links: Number of links that the scan did not see.
 
     """
 
@@ -152,13 +153,13 @@ class GroupSums:
 
 @dataclass(frozen=True, slots=True)
 class OwnFile:
-    """A file, not a directory, all of whose links lie in one root; named by the first one met.
+    """A file, not a directory, with all of its links in one root; named by the first link read.
 
     Attributes:
-        path: Relative to the root, `/` between components.
+        path: Path relative to the root, with `/` between components.
         disk_bytes: Allocated bytes.
-        apparent_bytes: Length.
-        is_symlink: It is a symbolic link.
+        apparent_bytes: Apparent size.
+        is_symlink: Whether the file is a symbolic link.
 
     """
 
@@ -170,14 +171,14 @@ class OwnFile:
 
 @dataclass(frozen=True, slots=True)
 class EscapingSymlink:
-    """A symbolic link in an environment that may lead out of it.
+    """A symbolic link that may lead out of its environment.
 
-    By its text, or because another symbolic link is on its way.
+    Its text leads out, or it leads through another symbolic link.
 
     Attributes:
         root: Index of the environment in `Inventory.roots`.
         path: Absolute path of the link.
-        target: The text of the link, as `readlink` gives it.
+        target: The text of the link, as `readlink` returns it.
 
     """
 
@@ -187,7 +188,7 @@ class EscapingSymlink:
 
 
 class ProblemKind(Enum):
-    """Why a path below a root could not be counted as it stands."""
+    """Why a path below a root could not be counted correctly."""
 
     UNREADABLE = "unreadable"
     VANISHED = "vanished"
@@ -196,14 +197,14 @@ class ProblemKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A path that the scan could not count as it stands.
+    """A path that the scan could not count correctly.
 
     Attributes:
-        kind: Unreadable (its content is not in the figures), vanished while scanning, or repeated
-            (reached a second time through a mount, and counted where it was met first).
-        root: Index of the root below which it lies.
+        kind: Unreadable (its content is not in the figures), vanished during the scan, or repeated
+            (reached again through a mount, and counted only the first time).
+        root: Index of the root that contains it.
         path: Absolute path.
-        reason: The operating system's sentence for it.
+        reason: The error message of the operating system.
 
     """
 
@@ -214,14 +215,14 @@ class Problem:
 
 
 class ReadingMode(Enum):
-    """How it was found out what there is.
+    """How the contents of the roots were determined.
 
     Attributes:
         FULL: Everything was read.
-        EXACT: Each directory, and each inode by one of its names, was looked at again; what had
-            changed was read again, and the rest is as an index says.
-        QUICK: Each directory was looked at again, nothing in them had come or gone, and everything
-            is as an index says.
+        EXACT: The index was used after each directory, and each inode by one of its names, was
+            checked; what had changed was read again.
+        QUICK: The index was used after each directory was checked: no entry had been added or
+            removed.
 
     """
 
@@ -232,12 +233,12 @@ class ReadingMode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How it was found out what there is.
+    """How the contents of the roots were determined, and how current they are.
 
     Attributes:
-        mode: By reading, or from an index.
-        taken_s: Since when nothing is known of what a quick look does not see, in seconds since the
-            epoch; `None` in the other modes.
+        mode: By reading, or from the index.
+        taken_s: In `QUICK` mode, the time of the last exact check, in seconds since the epoch:
+            later changes that a quick check does not notice are missing. Otherwise `None`.
 
     """
 
@@ -247,24 +248,24 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Everything one scan found.
+    """Everything that one scan found.
 
     Attributes:
-        roots: The trees scanned, in the order given, each directory once.
+        roots: The roots: caches, then environments, in the order given, each directory once.
         root_devices: The device (index into `devices`) of each root; -1 if it could not be opened.
         root_inodes: The inode number of each root; 0 if it could not be opened.
-        links: Directory entries below each root, itself included.
-        units: Environments, packages, tarballs and the rest of each cache.
-        private: (unit, device index) to the sums of single-link inodes.
-        groups: The inodes with several links.
-        devices: Number of every device met.
-        records: For each environment (by root index) the names of the files in `conda-meta`.
-        symlinks: Symbolic links that may lead out of their environment.
-        holding: Units that other roots lie in: removing them would remove those.
-        own_files: For each root asked for in detail, the files that it alone holds.
-        problems: What could not be counted as it stands.
+        links: Number of directory entries below each root, including the root itself.
+        units: The units of all roots.
+        private: (unit, device index) to the sums of its single-link inodes.
+        groups: The inodes with several links, in groups.
+        devices: The device numbers.
+        records: For each environment (by root index), the names of its records in `conda-meta`.
+        symlinks: The symbolic links that may lead out of their environment.
+        holding: Units that contain other roots, which would be removed with them.
+        own_files: For each root read in detail, the files that have all of their links in it.
+        problems: Paths that could not be counted correctly.
         aliases: Path of a root that is the same directory as an earlier root, to that root's path.
-        reading: How all that was found out.
+        reading: How the inventory was obtained.
 
     """
 
@@ -282,7 +283,7 @@ class Inventory:
     own_files: dict[int, list[OwnFile]]
     problems: tuple[Problem, ...]
     aliases: dict[str, str]
-    reading: Reading = Reading(ReadingMode.FULL)  # it is immutable
+    reading: Reading = Reading(ReadingMode.FULL)
 
     def identity(self, root: int) -> tuple[int, int] | None:
         """Return device and inode of a root; `None` if it could not be opened."""
@@ -290,6 +291,6 @@ class Inventory:
         return None if device < 0 else (self.devices[device], self.root_inodes[root])
 
     def identities(self) -> frozenset[tuple[int, int]]:
-        """Return device and inode of each root, by which one that lies in another is known."""
-        found = (self.identity(root) for root in range(len(self.roots)))
+        """Return device and inode of each root, to recognize a root that is inside another one."""
+        found = map(self.identity, range(len(self.roots)))
         return frozenset(identity for identity in found if identity is not None)

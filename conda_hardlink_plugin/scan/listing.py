@@ -1,4 +1,4 @@
-"""What is in a directory, before anything of it is counted."""
+"""The contents of a directory, before anything in it is counted."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Entry = tuple[str, int, "FileStatus | OSError | None"]
 
 
 class UntrustedDeviceError(Exception):
-    """The inode numbers in directory listings of a device are not those of its files.
+    """The inode numbers in the directory listings of a device are not those of its files.
 
     Attributes:
-        device: The number of the directories on it.
+        device: Device number of the directories.
 
     """
 
     def __init__(self, device: int) -> None:
-        """Name the device by its number."""
+        """Create the error for a device number."""
         super().__init__(device)
         self.device = device
 
@@ -34,13 +34,14 @@ class Listing:
     """The entries of a directory.
 
     Attributes:
-        handle: Opens the directory.
-        status: What is known of it.
-        plain: Entries whose inode was known were not looked at, and directories are apart.
-        entries: Of each entry the name, the inode number by the listing, and its `lstat`, or why
-            there is none; `None` where the inode was known.
-        children: The names of its directories if it is plain, else none: they are among `entries`.
-        problem: Why it could not be listed to its end.
+        handle: The open directory.
+        status: Status of the directory.
+        plain: Whether entries with a known inode were not examined, and subdirectories are listed
+            separately.
+        entries: For each entry the name, the inode number in the listing, and the status, or the
+            error if it could not be examined; `None` if the inode is known.
+        children: Names of the subdirectories if `plain`; otherwise they are among `entries`.
+        problem: Why the listing is incomplete, if it is.
 
     """
 
@@ -52,32 +53,25 @@ class Listing:
     problem: OSError | None
 
 
-def list_all(handle: Handle, status: FileStatus) -> Listing:
-    """List a directory, and look at each of its entries."""
-    entries: list[Entry] = []
-    problem = None
-    try:
-        with fs.scan(handle) as listed:
-            entries.extend(
-                (entry.name, entry.inode(), _look_at(entry.name, handle)) for entry in listed
-            )
-    except OSError as error:
-        problem = error
-    return Listing(handle, status, plain=False, entries=entries, children=[], problem=problem)
-
-
-def list_plain(
-    handle: Handle, status: FileStatus, known: Container[int], *, has_subvolumes: bool
+def list_directory(
+    handle: Handle,
+    status: FileStatus,
+    known: Container[int] | None = None,
+    *,
+    has_subvolumes: bool = False,
 ) -> Listing:
-    """List a directory, and look at those entries whose inode is not known.
+    """List a directory, and examine its entries.
 
     Args:
-        handle: Opens the directory.
-        status: What is known of it.
-        known: Numbers of inodes of its device that need no `lstat`.
-        has_subvolumes: A directory may be listed with the inode number of some file.
+        handle: The open directory.
+        status: Status of the directory.
+        known: Numbers of the inodes on its device whose entries need not be examined, for a plain
+            listing; `None` to examine every entry.
+        has_subvolumes: Whether a directory may be listed with the inode number of some file.
 
     """
+    plain = known is not None
+    known = known or ()
     entries: list[Entry] = []
     children: list[str] = []
     problem = None
@@ -86,17 +80,17 @@ def list_plain(
             for entry in listed:
                 name, number = entry.name, entry.inode()
                 is_known = number in known
-                if (has_subvolumes or not is_known) and entry.is_dir(follow_symlinks=False):
+                may_be_directory = plain and (has_subvolumes or not is_known)
+                if may_be_directory and entry.is_dir(follow_symlinks=False):
                     children.append(name)
                 else:
-                    found = None if is_known else _look_at(name, handle)
-                    entries.append((name, number, found))
+                    entries.append((name, number, None if is_known else _examine(name, handle)))
     except OSError as error:
         problem = error
-    return Listing(handle, status, plain=True, entries=entries, children=children, problem=problem)
+    return Listing(handle, status, plain, entries, children, problem)
 
 
-def _look_at(name: str, handle: Handle) -> FileStatus | OSError:
+def _examine(name: str, handle: Handle) -> FileStatus | OSError:
     try:
         return fs.status_at(name, handle)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A place in the walk: an open directory, what it is called, and whose its content is."""
+"""A step on the walker's stack: an open directory with its name and its unit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..filesystem import fs
 
 if TYPE_CHECKING:
+    from ..filesystem.protocol import Identity
     from .inventory import PrivateSums
 
 _MAX_OPEN_DIRECTORIES = 200
@@ -16,25 +17,26 @@ _MAX_RELATIVE_BYTES = fs.path_limit_bytes - 2 * _NAME_BYTES - 86
 
 
 class OpenDirectory:
-    """A directory whose own directories are still to be read.
+    """A directory whose subdirectories are still to be read.
 
     Attributes:
-        handle: Opens the directory itself while `relative` is empty. So deep down that keeping
-            every level open would exhaust the handles it is borrowed from an ancestor, below
-            which `relative` leads here; as far as a path may be long.
-        unit: The unit that its content belongs to.
-        identity: Its device and inode.
-        parent: The directory it was found in, `None` for a root.
-        name: Its name there; a root's path.
-        inside: The path from the root to here, ending in `/`; empty for the root, and `None` so
-            deep down that no path leads here.
-        relative: The path from `handle` to here, ending in `/`; empty for the directory itself.
-        sums: Where its single-link inodes are added up.
-        plain: Its entries' inode numbers are trusted, and it does not belong to the part of a
-            cache in which packages are still looked for.
-        children: Names of the directories in it that are still to be read.
-        users: How many need its handle: those that borrow it, and threads that open a
-            directory in it.
+        handle: The open directory while `relative` is empty. Deep in a tree, where keeping every
+            level open would exhaust the handles, it is borrowed from an ancestor, and `relative`
+            leads from there to this directory, as long as a path may be.
+        unit: The unit that the directory's content belongs to.
+        identity: Device and inode of the directory.
+        parent: The directory that contains it, `None` for a root.
+        name: Its name in `parent`; the path of a root.
+        inside: The path from the root to the directory, ending in `/`; empty for the root, and
+            `None` if the directory is deeper than a path can reach.
+        relative: The path from `handle` to the directory, ending in `/`; empty if `handle` is the
+            directory itself.
+        sums: The sums of its single-link inodes.
+        plain: Whether the inode numbers of its entries are trusted, and it is not in the part of a
+            cache in which packages are searched for.
+        children: Names of the subdirectories that are still to be read.
+        users: Number of users of the handle: directories that borrow it, and threads that open a
+            subdirectory.
 
     """
 
@@ -49,12 +51,12 @@ class OpenDirectory:
         name: str,
         unit: int,
         sums: PrivateSums,
-        identity: tuple[int, int],
+        identity: Identity,
         children: list[str],
         *,
         plain: bool,
     ) -> None:
-        """Note a directory; who opened it sets the handle."""
+        """Describe a directory; the caller that opened it sets the handle."""
         self.parent = parent
         self.name = name
         self.unit = unit
@@ -63,50 +65,41 @@ class OpenDirectory:
         self.children = children
         self.plain = plain
         self.handle = -1
-        self.inside: str | None = "" if parent is None else parent.inside_of(name)
+        self.inside: str | None = ""
+        if parent is not None:
+            above = parent.inside
+            too_long = above is None or len(os.fsencode(above)) > _MAX_RELATIVE_BYTES
+            self.inside = None if too_long else f"{above}{name}/"
         self.relative = ""
         self.users = 0
         self._lender: OpenDirectory | None = None
 
     @property
     def path(self) -> str:
-        """The path of the directory, the root's path first."""
-        return "/".join(self._names())
+        """The absolute path of the directory."""
+        return "/".join(self.path_parts())
 
-    @property
-    def path_parts(self) -> tuple[str, ...]:
-        """The names that lead from the root to the directory."""
-        return tuple(self._names()[1:])
-
-    def _names(self) -> list[str]:
+    def path_parts(self) -> list[str]:
+        """Return the path of the root and the names that lead from there to the directory."""
         names = []
-        place: OpenDirectory | None = self
-        while place is not None:
-            names.append(place.name)
-            place = place.parent
-        names.reverse()
-        return names
+        directory: OpenDirectory | None = self
+        while directory is not None:
+            names.append(directory.name)
+            directory = directory.parent
+        return names[::-1]
 
-    def inside_of(self, name: str) -> str | None:
-        """Return `inside` of a directory in this one."""
-        if self.inside is None or len(os.fsencode(self.inside)) > _MAX_RELATIVE_BYTES:
-            return None
-        return f"{self.inside}{name}/"
-
-    def may_lend_handle(self) -> bool:
-        """Tell whether a path from the handle through here is not too long yet."""
-        return len(os.fsencode(self.relative)) <= _MAX_RELATIVE_BYTES
-
-    def borrow_handle(self, ancestor: OpenDirectory) -> None:
-        """Close the directory, and reach it from an ancestor from now on."""
-        fs.close(self.handle)
-        self.handle = ancestor.handle
-        self.relative = f"{ancestor.relative}{self.name}/"
-        self._lender = ancestor
-        ancestor.users += 1
+    def borrow_handle(self) -> None:
+        """Close the directory, and use the handle of its parent if the path is short enough."""
+        lender = self.parent
+        if lender is not None and len(os.fsencode(lender.relative)) <= _MAX_RELATIVE_BYTES:
+            fs.close(self.handle)
+            self.handle = lender.handle
+            self.relative = f"{lender.relative}{self.name}/"
+            self._lender = lender
+            lender.users += 1
 
     def close(self) -> None:
-        """Close the handle, or give it back if it is borrowed."""
+        """Close the handle, or return it if it is borrowed."""
         if self._lender is None:
             fs.close(self.handle)
         else:
@@ -114,6 +107,6 @@ class OpenDirectory:
 
 
 def open_directories_allowed() -> int:
-    """Return how many directories may be kept open: a part of what the process is allowed."""
+    """Return how many directories may be kept open: a fraction of the limit of the process."""
     allowed = fs.most_open_directories()
     return min(_MAX_OPEN_DIRECTORIES, allowed // 4) if allowed else _MAX_OPEN_DIRECTORIES

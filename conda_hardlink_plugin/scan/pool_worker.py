@@ -156,7 +156,7 @@ class Worker:
             case PartWith():
                 answer = self._part_with()
             case TellMet():
-                answer = Met(walker.collector.met())
+                answer = Met(walker.collector.examined())
             case Learn(numbers):
                 walker.collector.learn(numbers)
             case Finish():

@@ -1,4 +1,4 @@
-"""The ground a scan covers: what is known of the roots before any of them is read."""
+"""The roots of a scan, and the facts about them that are known before any of them is read."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ from ..filesystem.problems import GONE
 from .inventory import Root, RootKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from ..filesystem.protocol import Identity
 
-Views = list[tuple[str, str]]  # `MountTable.views`
+_Views = dict[int, list[tuple[str, str]]]  # `MountTable.views` of each root
 
 
 @dataclass(frozen=True, slots=True)
 class ScanRoots:
-    """What every process that reads a part of the roots must know.
+    """The facts about the roots that every process that reads a part of them needs.
 
     Attributes:
         roots: Package caches, then prefixes; each directory once.
-        detailed: Paths of roots whose own files are kept one by one.
-        aliases: Path of a root that is the same directory as an earlier one, to that root's path.
-        identities: Device and inode of each root that is there.
-        unknown: Roots of which it cannot be told what they are, and why: they are not read.
-        inside: For each root, where other roots are seen inside it, by its own path.
-        careful: Directories of which each entry is looked at: a file is mounted in them, so that
-            the listing may name another inode than is there, or one of theirs is mounted elsewhere.
-        mounted_files: How often each file is mounted over another one, of those in roots.
-        has_subvolumes: A directory may be listed with the inode number of some file.
-        dates_directories: The times of a directory change when an entry comes or goes; not every
-            filesystem in user space keeps to that.
-        may_meet_twice: A mount inside a root may show a directory that is also elsewhere.
-        mounts_own_file: A file of a root is also mounted over another one.
+        detailed: Paths of the roots whose own files are kept one by one.
+        aliases: Path of a root that is the same directory as an earlier root, to that root's path.
+        identities: Device and inode of each root that exists.
+        unknown: Roots that cannot be identified, with the error. They are not read, because they
+            could be counted twice.
+        inside: For each root, the paths below it at which other roots appear.
+        careful: Directories in which every entry is examined: a file is mounted in them, so that
+            the listing may show another inode, or one of their files is mounted elsewhere.
+        mounted_files: For each file in the roots that is mounted over other files, how often.
+        has_subvolumes: Whether a directory may be listed with the inode number of some file.
+        dates_directories: Whether adding or removing an entry changes the times of a directory.
+            Not every filesystem in user space does that.
+        may_meet_twice: Whether a mount inside a root may show a directory that is also elsewhere.
+        mounts_own_file: Whether a file of a root is also mounted over another file.
 
     """
 
@@ -58,72 +59,49 @@ class ScanRoots:
 
     @property
     def can_be_indexed(self) -> bool:
-        """What is in a directory depends on nothing but the directory and the other roots in it.
+        """Whether the content of a directory depends on nothing else, and its times show changes.
 
-        And it tells when that has changed.
+        Only the roots inside a directory may affect what is counted in it.
         """
-        is_apart = not (self.may_meet_twice or self.mounts_own_file or self.unknown)
-        return is_apart and self.dates_directories
+        is_separate = not (self.may_meet_twice or self.mounts_own_file or self.unknown)
+        return is_separate and self.dates_directories
 
     def holds(self, path: str) -> bool:
-        """Tell whether a path is inside a root, or whether that cannot be told."""
+        """Return whether a path is inside a root, or may be."""
         real = real_path(path)
         roots = [real_path(root.path) for root in self.roots]
         return real is None or any(root is None or is_within(real, root) for root in roots)
 
 
 def survey_roots(roots: Iterable[Root], detailed: Collection[str], mounts: MountTable) -> ScanRoots:
-    """Look at the roots themselves, and at what is mounted where."""
+    """Identify the roots, and find the mounts that affect them."""
     ordered = sorted(dict.fromkeys(roots), key=lambda root: root.kind is not RootKind.CACHE)
     aliases: dict[str, str] = {}
     identities: dict[Identity, str] = {}
     unknown: dict[str, OSError] = {}
     kept = [root for root in ordered if _is_new(root, aliases, identities, unknown)]
-    paths = [real_path(root.path) for root in kept]
-    views = [[] if path is None else mounts.views(path) for path in paths]
-    covered, sources = _mounted_files(paths, views, mounts)
-    filesystems = {mounts.filesystem(path) for path in paths if path is not None}
-    are_known = mounts.known and None not in paths
+    real_paths = [real_path(root.path) for root in kept]
+    paths = {root: path for root, path in enumerate(real_paths) if path is not None}
+    views = {root: mounts.views(path) for root, path in paths.items()}
+    mount_points = [point for path in paths.values() for point in mounts.below(path)]
+    covered, sources = _mounted_files(paths, views, mount_points)
+    filesystems = {mounts.filesystem(path) for path in paths.values()}
+    are_known = mounts.known and len(paths) == len(kept)
     return ScanRoots(
         roots=tuple(kept),
         detailed=frozenset(detailed),
         aliases=aliases,
         identities=frozenset(identities),
         unknown=unknown,
-        inside=tuple(map(tuple, _places_inside(kept, paths, views))),
+        inside=tuple(map(tuple, _paths_inside(kept, paths, views))),
         careful=frozenset(_identities(map(os.path.dirname, [*covered, *sources]))),
         mounted_files=Counter(_identities(covered)),
         has_subvolumes=not are_known or not filesystems.isdisjoint(SUBVOLUME_FILESYSTEMS),
         dates_directories=are_known and not any(map(is_in_user_space, filesystems)),
-        may_meet_twice=not mounts.known or _may_meet_twice(paths, mounts, identities),
+        may_meet_twice=not are_known
+        or any(_identity(point) not in identities for point in mount_points),
         mounts_own_file=bool(sources),
     )
-
-
-def _mounted_files(
-    paths: Sequence[str | None], views: Sequence[Views], mounts: MountTable
-) -> tuple[list[str], list[str]]:
-    """Return where files of roots are mounted or covered, and those that are mounted somewhere.
-
-    No other mount is looked at: one of a server that is gone would never answer.
-
-    Args:
-        paths: The real paths of the roots.
-        views: Where each is seen through mounts.
-        mounts: What is mounted.
-
-    """
-    known = [path for path in paths if path is not None]
-    shown = {
-        view: path + below
-        for path, seen in zip(paths, views, strict=True)
-        if path is not None
-        for view, below in seen
-        if below
-    }
-    places = dict.fromkeys([*shown, *(point for path in known for point in mounts.below(path))])
-    covered = [point for point in places if not os.path.isdir(point)]
-    return covered, [shown[point] for point in covered if point in shown]
 
 
 def _is_new(
@@ -132,65 +110,74 @@ def _is_new(
     identities: dict[Identity, str],
     unknown: dict[str, OSError],
 ) -> bool:
-    """Tell whether a root is not the same directory as an earlier one, and note what it is.
-
-    One of which that cannot be told is not read: it could be counted twice.
-    """
+    """Return whether a root is not the same directory as an earlier one, and note its identity."""
     try:
-        status = fs.status(root.path, follow_symlinks=True)
+        identity = fs.status(root.path, follow_symlinks=True).identity
     except OSError as error:
         if not isinstance(error, GONE):
             unknown[root.path] = error
         return True
-    identity = status.identity
-    known = identities.get(identity)
-    if known is None:
+    if identity not in identities:
         identities[identity] = root.path
-    elif known != root.path:
-        aliases[root.path] = known
-    return known is None
+        return True
+    if identities[identity] != root.path:
+        aliases[root.path] = identities[identity]
+    return False
 
 
-def _places_inside(
-    roots: Sequence[Root], paths: Sequence[str | None], views: Sequence[Views]
+def _mounted_files(
+    paths: Mapping[int, str], views: _Views, mount_points: Iterable[str]
+) -> tuple[list[str], list[str]]:
+    """Find the files that are mounted in the roots, and the files of roots that are mounted.
+
+    No other mount is examined, because a mount whose server is gone never responds.
+
+    Args:
+        paths: Real path of each root.
+        views: The other paths at which mounts show parts of each root.
+        mount_points: The mount points inside the roots.
+
+    Returns:
+        The mount points that are files, and the files of roots that are mounted there.
+
+    """
+    shown = {
+        view: paths[root] + below for root, seen in views.items() for view, below in seen if below
+    }
+    covered = [path for path in dict.fromkeys([*shown, *mount_points]) if not os.path.isdir(path)]
+    return covered, [shown[path] for path in covered if path in shown]
+
+
+def _paths_inside(
+    roots: Sequence[Root], paths: Mapping[int, str], views: _Views
 ) -> list[list[str]]:
-    """Return where other roots are seen inside each, by the path by which that is scanned."""
-    root_at = {path: root for root, path in enumerate(paths) if path is not None}
+    """Return, for each root, the paths at which other roots appear, starting with its own path."""
+    root_at = {path: root for root, path in paths.items()}
     inside: list[list[str]] = [[] for _ in roots]
-    for other, path in enumerate(paths):
-        for seen in () if path is None else (path, *(view for view, _ in views[other])):
-            for folder in _folders_above(seen):
-                root = root_at.get(folder, other)
+    for other, path in paths.items():
+        for seen in (path, *(view for view, _ in views[other])):
+            for directory in _directories_above(seen):
+                root = root_at.get(directory, other)
                 if root != other:
-                    inside[root].append(roots[root].path + seen[len(folder) :])
+                    inside[root].append(roots[root].path + seen[len(directory) :])
     return inside
 
 
-def _folders_above(path: str) -> Iterator[str]:
-    """Yield the folders that a path is in, from the inside out."""
+def _directories_above(path: str) -> Iterator[str]:
+    """Yield the directories that contain a path, innermost first."""
     above = os.path.dirname(path)
     while above != path:
         yield above
         path, above = above, os.path.dirname(above)
 
 
-def _may_meet_twice(
-    paths: Collection[str | None], mounts: MountTable, identities: Collection[Identity]
-) -> bool:
-    return None in paths or any(
-        _identity(mount_point) not in identities
-        for path in paths
-        for mount_point in mounts.below(path or "/")
-    )
-
-
 def _identities(paths: Iterable[str]) -> list[Identity]:
-    """Return the identity of each of the paths that lead somewhere."""
+    """Return the identities of the paths that exist."""
     return [identity for path in paths if (identity := _identity(path))]
 
 
 def _identity(path: str) -> Identity | None:
-    """Return device and inode of what the path leads to, `None` if it leads nowhere."""
+    """Return device and inode of the file that a path leads to, `None` if there is no such file."""
     try:
         return fs.status(path, follow_symlinks=True).identity
     except OSError:

@@ -1,4 +1,4 @@
-"""Roots to inventory: every directory below the roots is read once, or is as an index says."""
+"""Roots to inventory: reads every directory below the roots once, or takes it from the index."""
 
 from __future__ import annotations
 
@@ -43,31 +43,33 @@ def scan(
     processes: int | None = None,
     lookup: Lookup | None = None,
 ) -> Inventory:
-    """Look at every directory below the roots and return what is there.
+    """Scan every directory below the roots.
 
-    Nothing but the index is written, and nothing is followed out of a root. A root that lies inside
-    another one is counted for itself alone; one that is the same directory as an earlier one is an
-    alias.
+    A scan writes nothing but the index, and follows no symbolic link below a root. A root inside
+    another root is counted separately; a root that is the same directory as an earlier one becomes
+    an alias.
 
     Args:
-        roots: Package caches and prefixes. Caches are read first, whatever their place.
-        detailed: Paths of roots whose own files are to be kept one by one (`own_files`).
-        mounts: The mounts of this process; read from the system when not given.
+        roots: Package caches and prefixes, in any order. Caches are read first.
+        detailed: Paths of the roots whose own files are kept one by one (`own_files`).
+        mounts: The mounts of this process; by default, they are read from the system.
         on_progress: Called now and then with the number of entries read so far.
-        crew: Processes to read with, started for this scan.
-        processes: How many to start when none are given; when not given, as many as are useful.
-        lookup: The index: what is as it says is not read again, and the next one is written. When
-            not given, everything is read.
+        crew: Worker processes that were started for this scan.
+        processes: How many worker processes to start if `crew` is empty; by default, as many as
+            are useful.
+        lookup: The index: unchanged parts are taken from it, and a new index is written. By
+            default, everything is read.
 
     Returns:
-        The inventory. What could not be read is in its `problems`.
+        The inventory. Its `problems` name the paths that could not be read.
 
     """
     scan_roots = survey_roots(roots, detailed, fs.read_mounts() if mounts is None else mounts)
-    if scan_roots.may_meet_twice:  # who came first must be known in one place
+    if scan_roots.may_meet_twice:  # one process must see every directory to find repeated ones
         crew, processes = (), 1
     elif processes is None:
-        processes = useful_processes(map(_folder_of_packages, scan_roots.roots))
+        packages = {RootKind.CACHE: "", RootKind.ENVIRONMENT: "/conda-meta"}
+        processes = useful_processes(root.path + packages[root.kind] for root in scan_roots.roots)
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -85,8 +87,8 @@ class _Scanning:
     """One scan of some roots.
 
     Attributes:
-        crew: The processes to read with; those that have ended are not among them.
-        untrusted: Devices whose listings name other inode numbers than they hold.
+        crew: The worker processes, without those that have ended.
+        untrusted: Devices whose listings show other inode numbers than those of the files.
 
     """
 
@@ -105,22 +107,15 @@ class _Scanning:
         self.untrusted: set[int] = set()
         self.crew = crew
 
-    def start_crew(self) -> None:
-        """Start processes; where that cannot be done there are none."""
-        try:
-            self.crew = self.stack.enter_context(start_crew(self.processes))
-        except WorkerError as error:
-            _LOG.warning("one process reads alone: %s", error)
-
     def read_with_index(self, lookup: Lookup) -> Inventory:
-        """Read what is not as the index says, and write the next index."""
+        """Read the parts that differ from the index, and write a new index."""
         from .index.file import new_index
 
         unchanged = None
         try:
             unchanged = lookup.unchanged(self.scan_roots, self.on_progress)
         except WorkerError as error:
-            _LOG.warning("the index is not used: of several processes, one failed: %s", error)
+            _LOG.warning("The report index is not used, because a worker process failed: %s", error)
             self.crew = ()
         if not self.scan_roots.can_be_indexed or self.scan_roots.holds(lookup.folder):
             return self.read_all()
@@ -128,12 +123,15 @@ class _Scanning:
             return self.inventory_as_stored(unchanged, lookup.began_ns)
         with new_index(lookup.folder, lookup.began_ns, lookup.totals_of) as new:
             if unchanged is not None and unchanged.is_most:
+                from .index.recall import Remembered
+
+                remembered = Remembered(unchanged)
                 with suppress(UntrustedDeviceError):
-                    return self.read_rest(unchanged, new)
+                    return self.finish([self.read_alone(new, remembered)], new, remembered)
             return self.read_all(new)
 
     def inventory_as_stored(self, unchanged: Unchanged, began_ns: int) -> Inventory:
-        """Return what is in the index, all of it."""
+        """Return the inventory in the index."""
         stored = unchanged.index.stored.inventory
         if unchanged.quick:
             reading = Reading(ReadingMode.QUICK, unchanged.index.taken_s)
@@ -144,29 +142,19 @@ class _Scanning:
         records = records_of(self.scan_roots, opened)
         return replace(stored, records=records, aliases=self.scan_roots.aliases, reading=reading)
 
-    def read_rest(self, unchanged: Unchanged, new: NewIndex | None) -> Inventory:
-        """Read what has changed, by this process."""
-        from .index.recall import Remembered
-
-        remembered = Remembered(unchanged)
-        parts = [self.read_alone(new, remembered)]
-        return self.finish(parts, new, remembered)
-
     def read_all(self, new: NewIndex | None = None) -> Inventory:
         """Read everything."""
-        while True:
-            if not self.crew:
-                self.start_crew()
-            try:
-                return self.finish(self.read_together(new) or [self.read_alone(new)], new)
-            except UntrustedDeviceError as error:  # once a device
-                self.untrusted.add(error.device)
-                self.crew, new = (), None  # the crew has ended
+        try:
+            return self.finish(self.read_together(new) or [self.read_alone(new)], new)
+        except UntrustedDeviceError as error:  # at most once per device
+            self.untrusted.add(error.device)
+            self.crew = ()  # the workers have ended
+        return self.read_all()
 
     def finish(
         self, parts: list[Findings], new: NewIndex | None, remembered: Remembered | None = None
     ) -> Inventory:
-        """Put together what was read, and write it to the index."""
+        """Combine the findings, and write them to the index."""
         from .combine import combine
 
         opened = {root for part in parts for root in part.identities}
@@ -176,25 +164,26 @@ class _Scanning:
         if new is not None:
             from .index.store import store
 
-            for part in parts:  # in the inventory by now; storing needs as much memory again
+            for part in parts:  # the inventory has them, and storing needs as much memory again
                 part.listed.clear()
                 part.symbolic.clear()
             store(new, inventory, self.scan_roots, parts, remembered)
         return inventory
 
     def read_together(self, new: NewIndex | None) -> list[Findings]:
-        """Read all roots with the other processes; return nothing if that does not work."""
-        if not self.crew:
-            return []
-        from .pool import read_together
-
-        record_to = None if new is None else new.recording
+        """Read all roots with worker processes; return nothing if there are none, or one fails."""
         try:
+            self.crew = self.crew or self.stack.enter_context(start_crew(self.processes))
+            if not self.crew:
+                return []
+            from .pool import read_together
+
+            record_to = None if new is None else new.recording
             return read_together(
                 self.crew, self.scan_roots, self.untrusted, self.on_progress, record_to
             )
         except WorkerError as error:
-            _LOG.warning("a scan is repeated in one process: of several, one failed: %s", error)
+            _LOG.warning("Scanning with one process, because a worker process failed: %s", error)
             self.crew = ()
             return []
 
@@ -203,12 +192,11 @@ class _Scanning:
         from .index.recorder import Recorder
         from .walker import Walker
 
-        recorder = None if new is None else Recorder(*new.recording)
         walker = Walker(
             self.scan_roots,
             self.untrusted,
             self.on_progress,
-            recorder=recorder,
+            recorder=None if new is None else Recorder(*new.recording),
             remembered=remembered,
         )
         try:
@@ -221,21 +209,18 @@ class _Scanning:
 
 
 def records_of(scan_roots: ScanRoots, opened: Iterable[int]) -> dict[int, frozenset[str]]:
-    """List the records of each environment that was opened."""
-    found = ((root, _records(scan_roots.roots[root])) for root in opened)
-    return {root: names for root, names in found if names is not None}
+    """Return the names of the records of each environment that was opened.
 
-
-def _records(root: Root) -> frozenset[str] | None:
-    """Return the names of an environment's records; `None` where they cannot be listed."""
-    if root.kind is RootKind.CACHE:
-        return None
-    names = list_records(root.path)
-    if isinstance(names, PathProblem):  # without records it counts as not looked at
-        return None if os.path.lexists(root.path) else frozenset()
-    return names
-
-
-def _folder_of_packages(root: Root) -> str:
-    """Return a folder in which each entry is about one package that is cached or installed."""
-    return root.path + ("" if root.kind is RootKind.CACHE else "/conda-meta")
+    An environment whose records cannot be listed is missing from the result.
+    """
+    records = {}
+    for index in opened:
+        root = scan_roots.roots[index]
+        if root.kind is RootKind.CACHE:
+            continue
+        names = list_records(root.path)
+        if not isinstance(names, PathProblem):
+            records[index] = names
+        elif not os.path.lexists(root.path):
+            records[index] = frozenset()
+    return records

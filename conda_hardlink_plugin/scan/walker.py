@@ -1,9 +1,10 @@
-"""Walks through the roots: every directory below them is read once, and counted in a tally.
+"""The walker: reads every directory below the roots once, and counts its entries.
 
-The kernel tells the inode number of an entry when it lists the directory (`d_ino`), so an inode
-already met on the same device needs no `stat`: with caches first, most entries of an environment
-cost nothing more. `stat` results are checked against those numbers on the way; a device whose
-numbers do not hold (overlayfs with `xino=off`) is to be read again with a `stat` for every entry.
+The kernel returns the inode number of an entry with the directory listing (`d_ino`, readdir(3)), so
+an inode that was seen before on the same device needs no `stat`: with caches read first, most
+entries of an environment cost nothing more. Each `stat` result is checked against the listing. If
+the numbers of a device do not match (overlayfs with `xino=off`), it must be read again with a
+`stat` for every entry.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from ..filesystem import fs
 from ..filesystem.problems import GONE
 from .cache_entries import kind_of_directory, kind_of_file
 from .collector import Collector, Findings
-from .inventory import UnitKind
-from .listing import Listing, UntrustedDeviceError, list_all, list_plain
+from .inventory import Problem, ProblemKind, UnitKind
+from .listing import Listing, UntrustedDeviceError, list_directory
 from .open_directory import OpenDirectory, open_directories_allowed
 from .pace import Pace, read_with_threads
 from .plain import read_plain
@@ -26,7 +27,7 @@ from .share import Share, reopen
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from ..filesystem.protocol import FileStatus, Handle
+    from ..filesystem.protocol import FileStatus, Handle, Identity
     from .index.page import Draft
     from .index.recall import Remembered
     from .index.recorder import Recorder
@@ -34,16 +35,17 @@ if TYPE_CHECKING:
 
 _LINKS_PER_PROGRESS = 5000
 _WORTH_SHARING = 2  # directories
-_MAX_PATH_PARTS = 64  # who takes over opens each directory on the way
+_MAX_PATH_PARTS = 64  # the receiver of a share opens each directory on the way
 
 
 class Walker:
-    """Reads roots, or parts of them that somebody else has begun, into a tally.
+    """Reads roots, or parts of roots that another process has begun.
 
     Attributes:
-        collector: What was found so far.
-        stack: The open directories whose own directories are still to be read, one in another.
-        directories: How many were read so far.
+        collector: The counts so far.
+        stack: The open directories whose subdirectories are still to be read, each inside the one
+            before it.
+        directories: Number of directories read so far.
 
     """
 
@@ -60,10 +62,10 @@ class Walker:
 
         Args:
             scan_roots: The roots.
-            untrusted: Devices whose listings name other inode numbers than they hold.
+            untrusted: Devices whose listings are not trusted.
             on_progress: Called now and then with the number of entries read so far.
-            recorder: Notes what is read for the index.
-            remembered: What need not be read again.
+            recorder: Writes what is read to the index.
+            remembered: The units that need not be read again.
 
         """
         self.scan_roots = scan_roots
@@ -71,27 +73,26 @@ class Walker:
         self.on_progress = on_progress
         self.collector = Collector(scan_roots.roots, scan_roots.inside)
         self.stack: list[OpenDirectory] = []
-        self.links_told = 0
+        self.links_reported = 0
         self.max_open = open_directories_allowed()
-        self.special_inodes = {
-            number for _, number in (*scan_roots.identities, *scan_roots.careful)
-        }
-        self.visited: set[tuple[int, int]] | None = set() if scan_roots.may_meet_twice else None
+        special = scan_roots.identities | scan_roots.careful
+        self.special_inodes = {number for _, number in special}
+        self.visited: set[Identity] | None = set() if scan_roots.may_meet_twice else None
         self.directories = 0
         self.pace = Pace()
         self._recorder = recorder
         self._remembered = remembered
 
     def close(self) -> None:
-        """Close what is open; what was not read remains unread."""
-        for place in self.stack:
-            place.close()
+        """Close everything that is open; directories that were not read remain unread."""
+        for directory in self.stack:
+            directory.close()
         self.stack.clear()
         if self._recorder is not None:
             self._recorder.close()
 
     def open_root(self, index: int) -> None:
-        """Read a root itself; what is below it is read by `read`."""
+        """Read a root itself; `read` reads the directories below it."""
         collector, root = self.collector, self.scan_roots.roots[index]
         unit = collector.begin_root(index, detailed=root.path in self.scan_roots.detailed)
         try:
@@ -105,19 +106,18 @@ class Walker:
             return
         try:
             status = fs.status_of(handle)
-            collector.note_root(status)
+            collector.found.identities[index] = status.identity
             top = self.read_apart(None, root.path, unit, handle, status)
-        except OSError as error:
+        except BaseException as error:
             fs.close(handle)
+            if not isinstance(error, OSError):
+                raise
             collector.add_problem(root.path, error)
-            return
-        except BaseException:
-            fs.close(handle)
-            raise
-        self.enter(top, handle)
+        else:
+            self.enter(top, handle)
 
     def read(self, directories: int) -> None:
-        """Read directories below the current root; stop after about so many."""
+        """Read about this many directories below the current root."""
         end = self.directories + directories
         self.pace.begin(self.directories)
         while self.stack and self.directories < end:
@@ -132,62 +132,58 @@ class Walker:
             self.pace.look(self.directories)
 
     def part_with(self) -> list[Share]:
-        """Hand over about half of what is still to be read of the current root.
+        """Return about half of the unread directories of the current root, to be read elsewhere.
 
-        Nothing of a root that is read in detail: an inode in it is told by its first place.
+        A root that is read in detail is not shared: an inode in it is named by its first link.
         """
-        if (
-            self.collector.keeps_own
-            or sum(len(place.children) for place in self.stack) < _WORTH_SHARING
-        ):
+        unread = sum(len(directory.children) for directory in self.stack)
+        if self.collector.keeps_own or unread < _WORTH_SHARING:
             return []
         shares = []
-        for place in self.stack:
-            path_parts = place.path_parts
-            if len(path_parts) > _MAX_PATH_PARTS:
+        for directory in self.stack:
+            parts = tuple(directory.path_parts()[1:])
+            if len(parts) > _MAX_PATH_PARTS:
                 break
-            given, place.children = place.children[::2], place.children[1::2]
+            given, directory.children = directory.children[::2], directory.children[1::2]
             if given:
-                unit = self.collector.unit_of(place.unit)
-                shares.append(Share(self.collector.root, unit, path_parts, place.identity, given))
+                unit = self.collector.found.units[directory.unit]
+                shares.append(Share(self.collector.root, unit, parts, directory.identity, given))
         return shares
 
     def take_over(self, share: Share) -> None:
-        """Open the directory of a share; what is below it is read by `read`."""
+        """Open the directory of a share; `read` reads the directories below it."""
         collector, root = self.collector, self.scan_roots.roots[share.root]
         unit = collector.begin_root(share.root, detailed=False)
-        if share.unit != collector.unit_of(unit):
+        if share.unit != collector.found.units[unit]:
             unit = collector.add_unit(share.unit.kind, share.unit.path)
         try:
             handle = reopen(share, root.path)
         except OSError as error:
             collector.add_problem("/".join([root.path, *share.path_parts]), error)
             return
-        device = share.identity[0]
-        trusted = device not in self.untrusted and share.identity not in self.scan_roots.careful
-        plain = trusted and not collector.is_outside_packages(unit)
-        sums = collector.sums(unit, device)
-        place = OpenDirectory(None, root.path, unit, sums, share.identity, [], plain=plain)
+        identity = share.identity
+        plain = self._is_trusted(identity) and not collector.is_outside_packages(unit)
+        sums = collector.sums(unit, identity[0])
+        directory = OpenDirectory(None, root.path, unit, sums, identity, [], plain=plain)
         for name in share.path_parts:
-            place = OpenDirectory(place, name, unit, sums, share.identity, [], plain=plain)
-        place.children = share.children
-        self.enter(place, handle)
+            directory = OpenDirectory(directory, name, unit, sums, identity, [], plain=plain)
+        directory.children = share.children
+        self.enter(directory, handle)
 
-    def enter(self, place: OpenDirectory, handle: Handle) -> None:
-        """Put a directory that was listed on the stack if it has directories, else close it."""
-        if not place.children:
+    def enter(self, directory: OpenDirectory, handle: Handle) -> None:
+        """Push a directory that was listed on the stack; close it if it has no subdirectories."""
+        if not directory.children:
             fs.close(handle)
             return
-        place.handle = handle
-        is_full = len(self.stack) >= self.max_open
-        if is_full and place.parent and place.parent.may_lend_handle():
-            place.borrow_handle(place.parent)
-        self.stack.append(place)
+        directory.handle = handle
+        if len(self.stack) >= self.max_open:
+            directory.borrow_handle()
+        self.stack.append(directory)
 
     def list_below(self, parent: OpenDirectory, name: str) -> Listing | OSError:
-        """List a directory, and look at what is in it as far as that has to be; count nothing.
+        """List a directory, and examine its entries as far as necessary; count nothing.
 
-        Several threads may do so at once.
+        Several threads may call this at the same time.
         """
         try:
             handle = fs.open_directory(parent.relative + name, parent.handle)
@@ -196,56 +192,35 @@ class Walker:
         device = parent.identity[0] if parent.plain else None
         try:
             status = fs.status_of(handle)
-            plain = status.device == device and status.inode not in self.special_inodes
-            if not plain:
-                return list_all(handle, status)
+            if status.device != device or status.inode in self.special_inodes:
+                return list_directory(handle, status)
             known = self.collector.listed[status.device].states
-            return list_plain(handle, status, known, has_subvolumes=self.scan_roots.has_subvolumes)
+            return list_directory(
+                handle, status, known, has_subvolumes=self.scan_roots.has_subvolumes
+            )
         except BaseException:
             fs.close(handle)
             raise
 
     def count_listing(self, parent: OpenDirectory, name: str, listing: Listing | OSError) -> None:
-        """Count what `list_below` found; one thread at a time may do so."""
+        """Count the result of `list_below`; one thread at a time may call this."""
         if isinstance(listing, OSError):
             self.add_unopened(parent, name, listing)
             return
+        unit, status, handle = parent.unit, listing.status, listing.handle
         try:
-            place = self._count_listed(parent, name, listing)
+            if listing.plain:
+                self.directories += 1
+                directory = OpenDirectory(
+                    parent, name, unit, parent.sums, status.identity, listing.children, plain=True
+                )
+                self._count(directory, listing, status.device, searching=False)
+            else:
+                directory = self.read_apart(parent, name, unit, handle, status, listing)
         except BaseException:
-            fs.close(listing.handle)
+            fs.close(handle)
             raise
-        self.enter(place, listing.handle)
-
-    def _count_listed(self, parent: OpenDirectory, name: str, listing: Listing) -> OpenDirectory:
-        collector, unit, status = self.collector, parent.unit, listing.status
-        if not listing.plain:
-            return self.read_apart(parent, name, unit, listing.handle, status, listing)
-        self.directories += 1
-        identity = status.identity
-        place = OpenDirectory(
-            parent, name, unit, parent.sums, identity, listing.children, plain=True
-        )
-        collector.add_directory(unit, status)
-        draft = self._begin_directory(place, status)
-        if listing.problem is not None:
-            collector.add_problem(place.path, listing.problem)
-        states, step = collector.listed[status.device].states, collector.step_in(unit)
-        for entry_name, number, found in listing.entries:
-            if number in states:
-                states[number] = step[states[number]]
-                collector.links[collector.root] += 1
-                if draft is not None:
-                    draft.linked.append(number)
-            elif isinstance(found, OSError):
-                collector.add_problem(f"{place.path}/{entry_name}", found)
-            elif found is not None:
-                if found.identity != (status.device, number):
-                    raise UntrustedDeviceError(status.device)
-                collector.add_file(unit, place.path, entry_name, listing.handle, found)
-                if draft is not None:
-                    draft.add_name(entry_name, found)
-        return place
+        self.enter(directory, handle)
 
     def read_apart(
         self,
@@ -256,10 +231,19 @@ class Walker:
         status: FileStatus,
         listing: Listing | None = None,
     ) -> OpenDirectory:
-        """Count a directory that begins something new: a root, a package, a device, a mount."""
+        """Count a directory that may begin something new: a root, a package, a device, a mount.
+
+        Args:
+            parent: The directory that contains it; `None` for a root.
+            name: Its name; the path of a root.
+            unit: The unit around it.
+            handle: The open directory.
+            status: Its status.
+            listing: Its listing, if it was listed already.
+
+        """
         self.directories += 1
-        collector, device = self.collector, status.device
-        identity = status.identity
+        collector, device, identity = self.collector, status.device, status.identity
         path = name if parent is None else f"{parent.path}/{name}"
         searching = collector.is_outside_packages(unit)
         counted_elsewhere = self._is_counted_elsewhere(identity, path, is_root=parent is None)
@@ -268,129 +252,133 @@ class Walker:
             if kind is not UnitKind.OTHER:
                 unit = collector.add_unit(kind, path)
                 searching = False
-        trusted = device not in self.untrusted and identity not in self.scan_roots.careful
+        trusted = self._is_trusted(identity)
         plain = trusted and not searching and self.visited is None
-        place = OpenDirectory(
+        directory = OpenDirectory(
             parent, name, unit, collector.sums(unit, device), identity, [], plain=plain
         )
         if counted_elsewhere:
             if parent is not None and identity in self.scan_roots.identities:
-                collector.note_holding(unit)
-            return place
+                collector.found.holding.add(unit)
+            return directory
         begins_unit = parent is None or unit != parent.unit
-        if (
-            begins_unit
-            and self._remembered is not None
-            and self._remembered.recall(unit, collector)
-        ):
-            return place
-        collector.add_directory(unit, status)
-        draft = self._begin_directory(place, status)
-        if listing is None:
-            listing = list_all(handle, status)
-        if listing.problem is not None:
-            collector.add_problem(path, listing.problem)
-        self._count_all(listing, place, searching, device if trusted else None, draft)
-        return place
+        if not (begins_unit and self._remembered and self._remembered.recall(unit, collector)):
+            listing = listing or list_directory(handle, status)
+            self._count(directory, listing, device if trusted else None, searching=searching)
+        return directory
 
     def findings(self) -> Findings:
-        """Return what was found; nothing may be read afterwards."""
+        """Return everything that was found; nothing may be read afterwards."""
         pages = None if self._recorder is None else self._recorder.pages()
         return self.collector.findings(pages)
 
     def draft(self, unit: int, device: int) -> Draft | None:
-        """Return where a few directories of a unit are to be noted for the index."""
+        """Return the draft for the next few directories of a unit; `None` without an index."""
         return None if self._recorder is None else self._recorder.draft(unit, device)
 
-    def _begin_directory(self, place: OpenDirectory, status: FileStatus) -> Draft | None:
-        """Begin to note a directory for the index, if there is to be one."""
-        if place.inside is None:
+    def _begin_directory(self, directory: OpenDirectory, status: FileStatus) -> Draft | None:
+        """Begin to note a directory for the index; return the draft, `None` without an index."""
+        if directory.inside is None:
             self.give_up_noting()
-        draft = self.draft(place.unit, status.device)
-        if draft is not None and place.inside is not None:
-            draft.begin_directory(place.inside[:-1] or ".", status)
+            return None
+        draft = self.draft(directory.unit, status.device)
+        if draft is not None:
+            draft.begin_directory(directory.inside[:-1] or ".", status)
         return draft
 
     def give_up_noting(self) -> None:
-        """Have no index: there is a directory to which no path leads."""
+        """Write no index, because a directory is deeper than a path can reach."""
         if self._recorder is not None:
             self._recorder.close()
             self._recorder = None
 
-    def _is_counted_elsewhere(self, identity: tuple[int, int], path: str, *, is_root: bool) -> bool:
-        """Tell whether a directory is another root, or was met before through another mount."""
+    def _is_trusted(self, identity: Identity) -> bool:
+        """Return whether the listing of a directory shows the inode numbers of its entries."""
+        return identity[0] not in self.untrusted and identity not in self.scan_roots.careful
+
+    def _is_counted_elsewhere(self, identity: Identity, path: str, *, is_root: bool) -> bool:
+        """Return whether a directory is another root, or was reached before through a mount."""
         if not is_root and identity in self.scan_roots.identities:
             return True
         if self.visited is None:
             return False
         if identity in self.visited:
-            self.collector.add_repeated(path)
+            reason = "already counted, through another mount"
+            problem = Problem(ProblemKind.REPEATED, self.collector.root, path, reason)
+            self.collector.found.problems.append(problem)
             return True
         self.visited.add(identity)
         return False
 
     def add_unopened(self, parent: OpenDirectory, name: str, error: OSError) -> None:
-        """Count a directory that cannot be opened as far as its parent lets it be seen."""
+        """Count what is visible of a directory that cannot be opened."""
         collector = self.collector
         path = f"{parent.path}/{name}"
         if isinstance(error, GONE):
             collector.add_problem(path, error)
             return
         try:
-            relative = parent.relative + name
-            status = fs.status_at(relative, parent.handle)
+            status = fs.status_at(parent.relative + name, parent.handle)
         except OSError as stat_error:
             collector.add_problem(path, stat_error)
             return
         if not status.is_directory:
             collector.add_problem(path, FileNotFoundError(error.errno, "replaced while scanning"))
         elif status.identity in self.scan_roots.identities:
-            collector.note_holding(parent.unit)
+            collector.found.holding.add(parent.unit)
         else:
             collector.add_problem(path, error)
             collector.add_directory(parent.unit, status)
 
-    def _count_all(
-        self,
-        listing: Listing,
-        place: OpenDirectory,
-        searching: bool,
-        check_device: int | None,
-        draft: Draft | None,
+    def _count(
+        self, directory: OpenDirectory, listing: Listing, device: int | None, *, searching: bool
     ) -> None:
-        """Count the entries of a directory that were all looked at; note the directories in it.
+        """Count a directory and its entries, and note its subdirectories.
 
         Args:
-            listing: The entries.
-            place: The directory; its `children` are filled in.
-            searching: Whether a tarball or the like gets a unit of its own here.
-            check_device: If given, the numbers of the listing are checked against `stat`.
-            draft: Where what is in it is noted.
+            directory: The directory; `_count` fills in its `children` if the listing is not plain.
+            listing: Its entries.
+            device: The device whose inode numbers the listing must show; `None` to trust nothing.
+            searching: Whether tarballs and similar files become units here.
 
         """
-        collector, directory = self.collector, place.path
-        for name, number, status in sorted(listing.entries, key=itemgetter(0)):
-            if status is None or isinstance(status, OSError):
-                if status is not None:
-                    collector.add_problem(f"{directory}/{name}", status)
-                continue
-            if status.is_directory:
-                place.children.append(name)
-                continue
-            if check_device is not None and status.identity != (check_device, number):
-                raise UntrustedDeviceError(check_device)
-            unit = place.unit
-            kind = kind_of_file(place, name) if searching else UnitKind.OTHER
-            if kind is not UnitKind.OTHER:
-                unit = collector.add_unit(kind, f"{directory}/{name}")
-            mounts = self.scan_roots.mounted_files[status.identity]
-            collector.add_file(unit, directory, name, listing.handle, status, mounts=mounts)
-            if draft is not None:
-                draft.add_name(name, status)
+        collector, path, handle = self.collector, directory.path, listing.handle
+        status, unit = listing.status, directory.unit
+        collector.add_directory(unit, status)
+        draft = self._begin_directory(directory, status)
+        if listing.problem is not None:
+            collector.add_problem(path, listing.problem)
+        states, step = collector.listed[status.device].states, collector.step_in(unit)
+        entries = listing.entries if listing.plain else sorted(listing.entries, key=itemgetter(0))
+        for name, number, found in entries:
+            if found is None or (listing.plain and number in states):
+                states[number] = step[states[number]]
+                collector.links[collector.root] += 1
+                if draft is not None:
+                    draft.linked.append(number)
+            elif isinstance(found, OSError):
+                collector.add_problem(f"{path}/{name}", found)
+            elif found.is_directory and not listing.plain:
+                directory.children.append(name)
+            else:
+                if device is not None and found.identity != (device, number):
+                    raise UntrustedDeviceError(device)
+                owner = self._unit_of_file(directory, path, name) if searching else unit
+                mounts = self.scan_roots.mounted_files[found.identity]
+                collector.add_file(owner, path, name, handle, found, mounts=mounts)
+                if draft is not None:
+                    draft.add_name(name, found)
+
+    def _unit_of_file(self, directory: OpenDirectory, directory_path: str, name: str) -> int:
+        """Return the unit of a file in a cache: one of its own, or that of the directory."""
+        kind = kind_of_file(directory, name)
+        if kind is UnitKind.OTHER:
+            return directory.unit
+        return self.collector.add_unit(kind, f"{directory_path}/{name}")
 
     def tell_progress(self, links_uncounted: int) -> None:
-        """Tell how many entries were read, if there are many more than when it was told last."""
+        """Report the number of entries read, if it has grown enough since the last report."""
         links = sum(self.collector.links) + links_uncounted
-        if self.on_progress is not None and links >= self.links_told + _LINKS_PER_PROGRESS:
-            self.links_told = links
+        if self.on_progress is not None and links >= self.links_reported + _LINKS_PER_PROGRESS:
+            self.links_reported = links
             self.on_progress(links)

@@ -1,4 +1,4 @@
-"""What changed since the index was written is found, whatever it is: as if all was read again."""
+"""Scans with an index find every change since it was written, as a full scan does."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ CHANGES_TO_NEW = (os.rename, link_to, add, add_directory, add_symlink, make_pack
 
 @dataclass(frozen=True)
 class Deed:
-    """A change of one of the things that are there."""
+    """A change of one of the existing paths."""
 
     change: Callable
     place: int
@@ -118,7 +118,7 @@ slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def everything_in(*tops):
-    """All entries below some directories, in an order that stays."""
+    """Return all entries below some directories, in a stable order."""
     found = []
     for top in tops:
         for directory, names, files in os.walk(top):
@@ -128,10 +128,10 @@ def everything_in(*tops):
 
 
 def do(deed, tree):
-    """Make a change, as far as it can be made."""
+    """Make a change if it is possible."""
     there = everything_in(tree.base, tree.outside)
     path, other = (there[number % len(there)] for number in (deed.place, deed.other))
-    with contextlib.suppress(OSError):  # it cannot be done to what is there
+    with contextlib.suppress(OSError):  # the change does not apply to the path
         if deed.change in CHANGES_OF_PATH:
             deed.change(path, deed.other)
         else:
@@ -141,14 +141,14 @@ def do(deed, tree):
 
 
 def scan_again(folder, roots, *, quick=False, partly=False):
-    """Scan with the index in a folder; what was changed just now is taken for settled."""
+    """Scan with the index in a directory; recent changes count as settled."""
     with trusting(), look_up(folder, quick=quick) as lookup:
         return scan(roots, processes=1, lookup=Partly(lookup) if partly else lookup)
 
 
 @slow
 @given(layouts, rounds, st.booleans())
-def test_after_random_changes_everything_is_as_if_it_had_been_read(layout, all_rounds, partly):
+def test_after_random_changes_an_exact_check_equals_a_full_scan(layout, all_rounds, partly):
     with random_tree(layout) as tree, tempfile.TemporaryDirectory() as folder:
         write_index(folder, tree.roots)
         for some in all_rounds:
@@ -161,7 +161,7 @@ def test_after_random_changes_everything_is_as_if_it_had_been_read(layout, all_r
 
 @slow
 @given(layouts, rounds)
-def test_what_a_quick_look_does_not_see_was_so_when_everything_was_looked_at(layout, all_rounds):
+def test_a_quick_check_equals_a_full_scan_or_the_last_one(layout, all_rounds):
     with random_tree(layout) as tree, tempfile.TemporaryDirectory() as folder:
         then, names = write_index(folder, tree.roots), everything_in(*tree.paths)
         for some in all_rounds:
@@ -190,7 +190,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def indexed(made, folder):
-    """An installation, when all of it is in an index."""
+    """An installation with a complete index."""
     write_index(folder, made.roots)
     next_tick(folder)
     return made
@@ -218,7 +218,7 @@ def test_only_what_has_changed_is_read_again(indexed, folder, opened):
 
 @pytest.fixture
 def opened(monkeypatch):
-    """Which directories a walk lists, by their paths."""
+    """Records the paths of the directories that are listed."""
 
     @contextlib.contextmanager
     def recording():
@@ -259,7 +259,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("partly", [False, True])
 @pytest.mark.parametrize("change", CHANGES)
-def test_each_change_is_found(indexed, folder, change, partly):
+def test_every_change_is_found(indexed, folder, change, partly):
     before = analysis(scan(indexed.roots, processes=1))
     CHANGES[change](indexed)
     third = os.path.normpath(f"{indexed.first}/../third")
@@ -270,7 +270,7 @@ def test_each_change_is_found(indexed, folder, change, partly):
     assert analysis(scan_again(folder, roots)) == now
 
 
-def test_a_root_that_is_found_in_another_one_is_not_counted_there_any_more(indexed, folder):
+def test_a_root_found_inside_another_one_is_no_longer_counted_there(indexed, folder):
     inner = os.path.dirname(write(f"{indexed.first}/envs/inner/conda-meta/history"))[
         : -len("/conda-meta")
     ]
@@ -284,15 +284,15 @@ def test_a_root_that_is_found_in_another_one_is_not_counted_there_any_more(index
     )
 
 
-def test_an_inode_that_only_a_package_named_is_looked_at_in_an_environment(indexed, folder):
-    """The package is gone, and the environments that have its files are as they were."""
+def test_an_inode_of_a_removed_package_is_examined_in_an_environment(indexed, folder):
+    """The package is gone, and the environments with its files have not changed."""
     shutil.rmtree(indexed.shared)
     now = analysis(scan(indexed.roots, processes=1))
     assert analysis(scan_again(folder, indexed.roots, partly=True)) == now
     assert analysis(scan_again(folder, indexed.roots, partly=True)) == now
 
 
-def test_what_is_wanted_in_detail_is_read(indexed, folder):
+def test_a_root_wanted_in_detail_is_read(indexed, folder):
     with trusting(), look_up(folder, quick=True) as lookup:
         again = scan(indexed.roots, processes=1, detailed=[indexed.first], lookup=Partly(lookup))
     full = scan(indexed.roots, processes=1, detailed=[indexed.first])
@@ -302,8 +302,8 @@ def test_what_is_wanted_in_detail_is_read(indexed, folder):
         assert sorted(again.own_files[root], key=str) == sorted(files, key=str)
 
 
-def test_what_was_changed_just_before_it_was_read_is_read_again(made, folder, opened):
-    """Another change could bear the same time."""
+def test_directories_changed_just_before_the_scan_are_read_again(made, folder, opened):
+    """Another change could have the same time."""
     with look_up(folder, quick=False) as lookup:
         scan(made.roots, processes=1, lookup=lookup)
     with opened() as directories, look_up(folder, quick=True) as lookup:
@@ -311,7 +311,7 @@ def test_what_was_changed_just_before_it_was_read_is_read_again(made, folder, op
     assert f"{made.first}/lib" in directories
 
 
-def test_what_could_not_be_read_is_read_again(made, folder, opened, monkeypatch):
+def test_unreadable_directories_are_read_again(made, folder, opened, monkeypatch):
     made_up = f"{made.first}/lib/unreadable"
     write(f"{made_up}/file", b"x")
     real = os.open
@@ -336,8 +336,8 @@ def test_a_cache_and_an_environment_may_change_their_kind(indexed, folder):
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_what_changes_while_it_is_looked_at_is_right_as_soon_as_it_rests(made, folder, quick):
-    """Nothing that was changed in the last two seconds is taken for settled."""
+def test_a_tree_that_changed_during_scans_is_correct_once_it_is_stable(made, folder, quick):
+    """Nothing that changed within the last two seconds counts as settled."""
 
     def write_for_a_while():
         for number in range(300):
@@ -360,8 +360,8 @@ def test_what_changes_while_it_is_looked_at_is_right_as_soon_as_it_rests(made, f
     assert analysis(again) == analysis(scan(made.roots, processes=1))
 
 
-def test_what_was_linked_while_it_was_read_is_looked_at_exactly(made, folder, monkeypatch):
-    """The link count is from before the link."""
+def test_files_linked_during_a_scan_are_checked_exactly(made, folder, monkeypatch):
+    """The link count in the index is older than the link."""
     listed = os.scandir
 
     def linking(descriptor):
@@ -379,7 +379,7 @@ def test_what_was_linked_while_it_was_read_is_looked_at_exactly(made, folder, mo
     assert not any(group.surplus for group in again.groups)
 
 
-def test_a_root_that_cannot_be_opened_is_told_of_each_time():
+def test_a_root_that_cannot_be_opened_is_reported_each_time():
     with tempfile.TemporaryDirectory() as top:
         made, folder = make_installation(top), f"{top}/index"
         os.makedirs(folder)
@@ -399,9 +399,9 @@ def test_a_root_that_cannot_be_opened_is_told_of_each_time():
 
 
 @pytest.mark.parametrize("seconds", [-10, 10])
-def test_nothing_is_settled_that_was_changed_since_the_scan_began(made, folder, seconds):
-    """What was read elsewhere before that does not fit to it."""
-    os.utime(f"{made.first}/lib", (4e9, 4e9))  # that anybody can
+def test_directories_changed_since_the_scan_began_are_not_settled(made, folder, seconds):
+    """What was read elsewhere before the change is not consistent with it."""
+    os.utime(f"{made.first}/lib", (4e9, 4e9))  # any user can set this time
     began_ns = time.time_ns() + seconds * 10**9
     with look_up(folder, quick=False) as lookup:
         scan(made.roots, processes=1, lookup=dataclasses.replace(lookup, began_ns=began_ns))
@@ -410,7 +410,7 @@ def test_nothing_is_settled_that_was_changed_since_the_scan_began(made, folder, 
     assert again.reading.mode is (ReadingMode.QUICK if seconds > 0 else ReadingMode.FULL)
 
 
-def test_a_time_may_be_further_away_than_8_bytes_of_nanoseconds_reach(made, folder):
+def test_a_time_may_exceed_8_bytes_of_nanoseconds(made, folder):
     directory = f"{made.first}/lib"
     os.utime(directory, (1.3e10, 1.3e10))
     if os.stat(directory).st_mtime_ns < 2**63:
@@ -423,8 +423,8 @@ def test_a_time_may_be_further_away_than_8_bytes_of_nanoseconds_reach(made, fold
 
 
 @pytest.mark.parametrize("step", [1, -1])
-def test_a_page_may_name_an_inode_that_a_later_one_has_looked_at(tmp_path, folder, step):
-    """So it is where two processes have read one environment."""
+def test_a_page_may_refer_to_an_inode_examined_on_a_later_page(tmp_path, folder, step):
+    """This happens if two processes have read one environment."""
     prefix, other = f"{tmp_path}/env", f"{tmp_path}/other"
     for number in range(4):
         path = write(f"{prefix}/d{number}/f", b"f")
@@ -451,7 +451,7 @@ def test_a_page_may_name_an_inode_that_a_later_one_has_looked_at(tmp_path, folde
     assert sum(walker.collector.links) == sum(scan(roots, processes=1).links)
 
 
-def test_there_is_no_index_of_what_no_path_leads_to(tmp_path, folder):
+def test_directories_deeper_than_a_path_are_not_indexed(tmp_path, folder):
     prefix = f"{tmp_path}/env"
     os.mkdir(prefix)
     make_chain(prefix, 60, "n" * 200, write(f"{tmp_path}/linked", b"x"))
@@ -463,13 +463,13 @@ def test_there_is_no_index_of_what_no_path_leads_to(tmp_path, folder):
         assert analysis(again) == analysis(scan(roots, processes=1))
 
 
-def test_there_is_no_index_inside_what_it_would_tell_of(made):
+def test_no_index_is_written_inside_a_root(made):
     folder = f"{made.first}/.cache/conda/hardlinks"
     write_index(folder, made.roots)
     assert not os.path.exists(folder)
 
 
-def test_where_no_home_is_known_there_is_no_index(made, tmp_path, monkeypatch):
+def test_no_index_is_written_if_no_home_is_known(made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = everything_in(str(tmp_path))
     assert write_index("~/.cache/conda/hardlinks", made.roots).reading.mode is ReadingMode.FULL

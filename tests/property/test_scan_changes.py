@@ -1,4 +1,4 @@
-"""A tree that somebody changes all the time while it is read."""
+"""Scans of a tree that another process changes all the time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCANS = 12
 
 @pytest.fixture
 def changing(tmp_path):
-    """A cache, an environment that stays as it is, and one that somebody makes and removes."""
+    """A cache, a stable environment, and one that another process creates and removes."""
     cache, stable, busy = f"{tmp_path}/pkgs", f"{tmp_path}/stable", f"{tmp_path}/busy"
     files = {f"lib/d{number}/f{number}": b"x" * 100 * number for number in range(60)}
     stays = package(cache, "stays-1-0", files)
@@ -50,7 +50,7 @@ def changing(tmp_path):
         yield [cache_root(cache), environment_root(stable), environment_root(busy)], before
 
 
-def test_what_stays_is_counted_to_the_byte_and_what_changes_is_marked(changing):
+def test_stable_trees_are_counted_exactly_while_another_tree_changes(changing):
     roots, before = changing
     for _ in range(SCANS):
         inventory = scan(roots)

@@ -1,4 +1,4 @@
-"""Figures against `du`, against a model by definition, and against what deleting really frees."""
+"""Figures compared with `du`, with a model of the definitions, and with what deletion frees."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ..support.trees import (
 if TYPE_CHECKING:
     from conda_hardlink_plugin.scan.inventory import Inventory
 
-TREES = int(os.environ.get("RANDOM_TREES", "30"))  # for each way to find out what there is
+TREES = int(os.environ.get("RANDOM_TREES", "30"))  # for each way to scan
 moderate = settings(max_examples=TREES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 each_way = pytest.mark.usefixtures("each_way")
 measures = pytest.mark.parametrize("measure", list(Measure))
@@ -151,7 +151,9 @@ def assert_sums_over_units(
 
 @moderate
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_parts_of_a_cache_add_up_and_go_to_the_first_part_that_holds_them(layout, random, measure):
+def test_parts_of_a_cache_add_up_and_each_inode_counts_for_the_first_holder(
+    layout, random, measure
+):
     with random_tree(layout) as tree:
         model = Model(tree.roots, apparent=measure is Measure.APPARENT)
         packages = [path for path, kind in model.units.items() if kind is UnitKind.PACKAGE]
@@ -195,7 +197,7 @@ def parts_by_definition(
 
 @moderate
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_what_is_left_of_a_cache_without_some_units_follows_the_definition(layout, random, measure):
+def test_the_usage_of_a_cache_without_some_units_follows_the_definition(layout, random, measure):
     with random_tree(layout) as tree:
         model = Model(tree.roots, apparent=measure is Measure.APPARENT)
         units = sorted(model.units)
@@ -210,7 +212,7 @@ def test_what_is_left_of_a_cache_without_some_units_follows_the_definition(layou
 
 @moderate
 @given(layouts)
-def test_units_share_an_inode_where_one_has_links_in_both(layout):
+def test_units_share_an_inode_with_links_in_both(layout):
     with random_tree(layout) as tree:
         model = Model(tree.roots)
         of_caches = {path for path, kind in model.units.items() if kind is not UnitKind.ENVIRONMENT}
@@ -233,7 +235,7 @@ def test_units_share_an_inode_where_one_has_links_in_both(layout):
 
 @moderate
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_many_environments_with_their_packages_are_freed_as_one_by_one(layout, random, measure):
+def test_freeing_many_environments_at_once_equals_freeing_each(layout, random, measure):
     with random_tree(layout) as tree:
         model = Model(tree.roots, apparent=measure is Measure.APPARENT)
         environments = [root.path for root in tree.roots if root.kind is RootKind.ENVIRONMENT]
@@ -344,7 +346,7 @@ def test_size_is_shared_plus_exclusive_and_saved_is_what_du_finds_twice(tmp_path
 
 
 @each_way
-def test_removing_an_environment_and_what_only_it_used_frees_what_was_said(tmp_path):
+def test_removing_an_environment_and_its_packages_frees_the_stated_bytes(tmp_path):
     made = make_installation(str(tmp_path))
     inventory = scan(made.roots)
     usage, number = Usage(inventory), unit_indexes(inventory)
@@ -373,7 +375,7 @@ def test_removing_a_package_in_use_frees_only_what_no_environment_holds(tmp_path
 
 
 @each_way
-def test_nothing_is_freed_of_a_file_that_is_also_linked_from_outside(tmp_path):
+def test_removing_a_file_with_outside_links_frees_nothing(tmp_path):
     made = make_installation(str(tmp_path))
     big = os.stat(f"{made.mine}/bin/tool")
     link(f"{made.mine}/bin/tool", f"{tmp_path}/elsewhere/tool")
@@ -389,7 +391,7 @@ def test_nothing_is_freed_of_a_file_that_is_also_linked_from_outside(tmp_path):
 
 
 @each_way
-def test_a_file_with_links_in_two_packages_is_freed_with_both_of_them_only(tmp_path):
+def test_a_file_in_two_packages_is_freed_only_with_both(tmp_path):
     cache = f"{tmp_path}/pkgs"
     one, other = package(cache, "one-1-0", {"f": b"x" * 50_000}), package(cache, "other-1-0")
     link(f"{one}/f", f"{other}/f")
@@ -402,7 +404,7 @@ def test_a_file_with_links_in_two_packages_is_freed_with_both_of_them_only(tmp_p
 
 
 @each_way
-def test_a_sparse_file_counts_its_blocks_on_disk_and_its_length_apparently(tmp_path):
+def test_a_sparse_file_has_few_blocks_and_a_large_apparent_size(tmp_path):
     prefix = f"{tmp_path}/env"
     write_sparse(f"{prefix}/hole", 1 << 40)
     inventory = scan([environment_root(prefix)])
@@ -411,7 +413,7 @@ def test_a_sparse_file_counts_its_blocks_on_disk_and_its_length_apparently(tmp_p
 
 
 @each_way
-def test_more_environments_than_a_byte_can_number_each_keep_their_packages(tmp_path):
+def test_more_than_256_environments_keep_their_packages(tmp_path):
     cache, environments, packages = f"{tmp_path}/pkgs", [], []
     for number in range(300):
         extracted = package(cache, f"p{number}-1-0", {"f": b"x" * (number % 7 * 3_000)})
@@ -429,7 +431,7 @@ def test_more_environments_than_a_byte_can_number_each_keep_their_packages(tmp_p
         assert figures[roots[prefix]] == sum(du(prefix, path))
 
 
-def test_without_roots_everything_is_nothing():
+def test_without_roots_all_figures_are_zero():
     usage = Usage(scan([]))
     assert usage.on_disk == usage.as_copies == usage.outside_links == usage.inodes_on_disk == 0
     assert usage.added([]) == usage.unique_by_root == usage.on_disk_by_device == []
@@ -437,7 +439,7 @@ def test_without_roots_everything_is_nothing():
 
 
 @each_way
-def test_directories_of_a_root_are_told_apart_from_its_files(tmp_path):
+def test_directories_of_a_root_are_counted_separately_from_its_files(tmp_path):
     made = make_installation(str(tmp_path))
     write(f"{made.first}/deep/er/file", b"x")
     usage = Usage(scan(made.roots))

@@ -1,4 +1,4 @@
-"""What is on the disk, by other means than the package's."""
+"""The content of the disk, determined without the package."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tests.support.oracles import du
 
 
 def size_of(path, *, apparent=False):
-    """The bytes of one file or directory itself."""
+    """Return the bytes of one file or directory itself."""
     status = os.lstat(path)
     return status.st_size if apparent else status.st_blocks * 512
 
 
 def whole(installation, *, apparent=False):
-    """What du prints for the whole installation.
+    """Return what `du` prints for the whole installation, without two directories themselves.
 
-    Less the two folders in which environments and packages are listed: a filesystem may shrink
-    those when something in them is removed, and they are no part of what was removed.
+    A filesystem may shrink the directories of environments and packages when an entry is removed,
+    and that space does not belong to the entry.
     """
     listing = (installation.envs_dir, installation.pkgs_dir)
     total = du(installation.root_prefix, apparent=apparent)[0]
@@ -28,7 +28,7 @@ def whole(installation, *, apparent=False):
 
 
 def snapshot(*trees):
-    """Everything that a reader may not change: all of lstat but atime, and every content."""
+    """Return everything that a reader must not change: `lstat` without atime, and all contents."""
     found = {}
     for tree in trees:
         for directory, directories, files in os.walk(os.fsencode(tree)):
@@ -39,18 +39,18 @@ def snapshot(*trees):
 
 
 def index_folder_of(installation):
-    """Where a report leaves its index."""
+    """Return the directory in which a report stores its index."""
     return os.path.join(installation.environ["HOME"], ".cache", "conda", "hardlinks")
 
 
 def indexes_of(installation):
-    """What reports have left for an index."""
+    """Return the names of the index files, finished or not."""
     found = glob.glob("report.index*", root_dir=index_folder_of(installation))
     return sorted(found)
 
 
 def snapshot_but_index(installation):
-    """Everything of an installation that a report may not change: all but its own index."""
+    """Return everything in an installation that a report must not change: all but its index."""
     folder = os.fsencode(index_folder_of(installation))
     os.makedirs(folder, exist_ok=True)
     found = snapshot(installation.directory)

@@ -1,8 +1,8 @@
-"""Functions in processes of their own."""
+"""Functions that run in child processes."""
 
 from __future__ import annotations
 
-import hashlib  # noqa: F401  # what a scan imports as it goes: another user may not read it here
+import hashlib  # noqa: F401  # imported lazily by a scan; another user may be unable to read it
 import itertools
 import os
 import pickle
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Forked:
-    """A function in a process of its own; `forked` makes one."""
+    """A function in a child process; created by `forked`."""
 
     def __init__(self, function: Callable[[], object]) -> None:
-        """Start it."""
+        """Start the process."""
         readable, writable = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -32,7 +32,7 @@ class Forked:
                 with open(writable, "wb") as pipe:
                     pickle.dump(function(), pipe)
                 os._exit(0)
-            except BaseException:  # noqa: BLE001  # nothing of the test may go on in the child
+            except BaseException:  # noqa: BLE001  # the test must not continue in the child
                 traceback.print_exc()
             finally:
                 os._exit(1)
@@ -40,18 +40,18 @@ class Forked:
         self._pipe = open(readable, "rb")  # noqa: SIM115  # closed with the process
 
     def result(self) -> object:
-        """Wait for its end; return what it returned."""
+        """Wait for the end of the process; return the result of the function."""
         content = self._pipe.read()
         status = self._wait()
         assert status == 0, "the child failed"
         return pickle.loads(content)
 
     def ends_within(self, seconds: float) -> bool:
-        """Tell whether it has returned something, or failed, by then."""
+        """Return whether the function returns or fails within some seconds."""
         return bool(select.select([self._pipe], [], [], seconds)[0])
 
     def kill(self) -> None:
-        """Kill it as `kill -9` does."""
+        """Kill the process, as `kill -9` does."""
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             self._wait()
@@ -65,7 +65,7 @@ class Forked:
 
 @contextmanager
 def forked(function: Callable[[], object]) -> Iterator[Forked]:
-    """Run a function in a process of its own, and end it if it is still there in the end."""
+    """Run a function in a child process, which is killed at the end of the `with` block."""
     process = Forked(function)
     try:
         yield process
@@ -74,16 +74,16 @@ def forked(function: Callable[[], object]) -> Iterator[Forked]:
 
 
 def allow_descriptors(more: int) -> None:
-    """Let this process have so many descriptors more than it has."""
+    """Allow this process to open this many more descriptors."""
     taken = [int(descriptor) for descriptor in os.listdir("/proc/self/fd")]
     limit = next(n for n in itertools.count() if n - sum(one < n for one in taken) == more)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
 def in_child(function: Callable[[], object], *, user: int | None = None) -> object:
-    """Run a function in a process of its own, as another user if asked, and return its result.
+    """Run a function in a child process, optionally as another user; return its result.
 
-    A process that is not root runs it as the user it is.
+    A process that is not root ignores `user`.
     """
 
     def run() -> object:

@@ -1,4 +1,4 @@
-"""What figures ought to be: GNU `du`, and a model that follows the definitions word by word."""
+"""Expected figures: from GNU `du`, and from a model that follows the definitions literally."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ NOBODY = 65534
 def du(
     *paths: str, apparent: bool = False, exclude: Sequence[str] = (), tolerate: bool = False
 ) -> list[int]:
-    """Return the bytes that `du -s` prints for each path; what it leaves out is 0.
+    """Return the bytes that `du -s` prints for each path; 0 for a path that it omits.
 
-    Newer versions leave directories out of the apparent size (coreutils 9.2): they are added.
+    Newer versions (coreutils 9.2) omit directories from the apparent size; they are added here.
 
     Args:
-        paths: What is asked for, in this order.
-        apparent: Ask for the apparent size.
-        exclude: Absolute paths to leave out.
-        tolerate: Whether `du` may complain, about what it cannot read.
+        paths: The paths, in the order in which `du` counts them.
+        apparent: Whether to return apparent sizes.
+        exclude: Absolute paths to exclude.
+        tolerate: Whether `du` may report errors about unreadable paths.
 
     """
     command = ["du", "-B1", "-s", "-0"]
@@ -78,7 +78,7 @@ def _bytes_of_directories(path: str, exclude: Sequence[str], seen: set[tuple[int
 
 @dataclass(frozen=True)
 class Thing:
-    """An inode: its size, how many links it has, and the paths at which it was found."""
+    """An inode: its size, its link count, and the paths at which it was found."""
 
     bytes: int
     links: int
@@ -87,9 +87,9 @@ class Thing:
 
 
 class Model:
-    """Every inode with every path to it, and sums over them by definition.
+    """All inodes with all their paths, and sums over them by definition.
 
-    A path belongs to the innermost of the units that it lies in.
+    A path belongs to the innermost unit that contains it.
     """
 
     def __init__(self, roots: Sequence[Root], *, apparent: bool = False) -> None:
@@ -120,11 +120,11 @@ class Model:
         return path
 
     def owners(self, thing: Thing) -> set[str]:
-        """Return the units that hold a link to an inode."""
+        """Return the units that have a link to an inode."""
         return {self.owner(path) for path in thing.paths}
 
     def root_of_path(self, path: str) -> str:
-        """Return the root that a path is counted in."""
+        """Return the root in which a path is counted."""
         while path not in self.roots:
             path = os.path.dirname(path)
         return path
@@ -138,7 +138,7 @@ class Model:
         return sum(thing.bytes for thing in self.things if self.owners(thing) & set(units))
 
     def exclusive(self, units: Collection[str]) -> int:
-        """Return the bytes of the inodes all of whose links lie in the units."""
+        """Return the bytes of the inodes with all of their links in the units."""
         return sum(
             thing.bytes
             for thing in self.things
@@ -154,7 +154,7 @@ class Model:
         )
 
     def added(self, order: Iterable[str]) -> list[int]:
-        """Return what each root adds to those before it."""
+        """Return the bytes that each root adds to the roots before it."""
         figures, before = [], set()
         for root in order:
             now = before | self.units_of(root)
@@ -163,16 +163,16 @@ class Model:
         return figures
 
     def entries(self, root: str) -> int:
-        """Return how many paths are counted in a root, itself included."""
+        """Return the number of paths that are counted in a root, including the root."""
         return sum(self.root_of_path(path) == root for thing in self.things for path in thing.paths)
 
     def inodes(self, root: str) -> int:
-        """Return how many inodes have a link in a root."""
+        """Return the number of inodes with a link in a root."""
         units = self.units_of(root)
         return sum(bool(self.owners(thing) & units) for thing in self.things)
 
     def with_outside_links(self) -> list[Thing]:
-        """Return the inodes that have links which lie in no root."""
+        """Return the inodes with links outside all roots."""
         return [thing for thing in self.things if thing.links > len(thing.paths)]
 
 
@@ -184,7 +184,7 @@ def _walk(roots: Iterable[str]) -> Iterable[str]:
 
 
 def _find_units(roots: Sequence[Root]) -> dict[str, UnitKind]:
-    """Return the units by definition: environments, and the parts of caches."""
+    """Return the units by definition: environments, and parts of caches."""
     paths = {root.path for root in roots}
     units = {}
     for root in roots:
@@ -234,5 +234,5 @@ def _is_package(directory: str) -> bool:
 
 
 def open_descriptors() -> int:
-    """Return how many descriptors this process has open."""
+    """Return the number of open descriptors of this process."""
     return len(os.listdir("/proc/self/fd"))

@@ -1,4 +1,4 @@
-"""Scans in each way there is: what a test says of one must hold of the others."""
+"""Scans in every way that the package supports, so that a test can require the same of each."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ NEVER_NS = 10**19
 
 
 class Way(Enum):
-    """How it is found out what there is.
+    """A way to scan.
 
     Attributes:
-        ALONE: Read by one process.
-        TOGETHER: Read by three, which are forked: to start them takes longer than to read.
-        THREADS: Read by threads.
-        EXACT: From an index that was just written, each directory and inode looked at again.
-        QUICK: From an index, each directory looked at again.
-        RECALLED: From an index, put together of its parts as if something else had changed.
+        ALONE: Read with one process.
+        TOGETHER: Read with three processes; they are forked, because starting them is slow.
+        THREADS: Read with threads.
+        EXACT: From a new index, with each directory and inode checked.
+        QUICK: From a new index, with each directory checked.
+        RECALLED: From a new index, unit by unit, as if something else had changed.
 
     """
 
@@ -54,17 +54,17 @@ _way = [Way.ALONE]
 
 
 def look_up(folder, *, quick, crew=()):
-    """Ask an index, as a report does."""
+    """Look up an index, as a report does."""
     return lookup.look_up(folder, quick=quick, totals_of=index_totals, crew=crew)
 
 
 def use(way):
-    """Have `scan` read in this way from now on."""
+    """Select the way in which `scan` works from now on."""
     _way[0] = way
 
 
 def scan(roots, *, detailed=(), mounts=None, on_progress=None):
-    """Scan in the way that the fixture `each_way` says, in one process where it is not used."""
+    """Scan in the way that the fixture `each_way` selects; without it, with one process."""
     arguments = {"detailed": detailed, "mounts": mounts, "on_progress": on_progress}
     if _way[0] is Way.THREADS:
         return _scan_with_threads(roots, **arguments)
@@ -99,21 +99,21 @@ def scan_in_each_way(roots, **options):
 
 
 def write_index(folder, roots, **options):
-    """Scan, and write an index in which what was just changed is taken for settled."""
+    """Scan, and write an index in which recent changes count as settled."""
     with trusting(), look_up(folder, quick=False) as lookup:
         return module.scan(roots, processes=1, lookup=lookup, **options)
 
 
 @contextlib.contextmanager
 def trusting():
-    """Have this process take what was changed just now for settled: `next_tick` makes it so."""
+    """Treat recent changes as settled in this process; use `next_tick` before the next change."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(page, "RACY_NS", -NEVER_NS)
         yield
 
 
 def next_tick(folder):
-    """Wait until a change bears another time than those before, on the disk of a folder."""
+    """Wait until the clock of the filesystem of a directory has advanced."""
     with tempfile.TemporaryFile(dir=folder) as file:
         first = os.fstat(file.fileno()).st_ctime_ns
         while os.fstat(file.fileno()).st_ctime_ns == first:
@@ -121,7 +121,7 @@ def next_tick(folder):
 
 
 def analysis(inventory):
-    """All that is in an inventory, so that it can be compared with another one."""
+    """Return the whole content of an inventory, for a comparison with another one."""
     return {
         "roots": inventory.roots,
         "identities": [inventory.identity(root) for root in range(len(inventory.roots))],
@@ -143,7 +143,7 @@ def analysis(inventory):
 
 
 class Partly:
-    """An index of which something is not as it was, though everything is."""
+    """A lookup that reports one change although nothing has changed."""
 
     def __init__(self, lookup):
         self.lookup = lookup
@@ -158,7 +158,7 @@ class Partly:
 
 @contextlib.contextmanager
 def _forked_worker():
-    """A process that serves a scan."""
+    """Fork a worker process."""
     with contextlib.ExitStack() as stack:
         requests, to_tell = map(stack.enter_context, _pipe())
         to_hear, answers = map(stack.enter_context, _pipe())
@@ -180,7 +180,7 @@ def _pipe():
 
 
 def _scan_with_threads(roots, detailed, mounts, on_progress):
-    """Scan as on a filesystem where each call waits, from the first directory on."""
+    """Scan as on a filesystem where every call waits, from the first directory on."""
     scan_roots = survey_roots(roots, detailed, mounts or read_mount_table())
     untrusted = set()
     while True:

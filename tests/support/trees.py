@@ -56,7 +56,7 @@ def environment_root(path: str) -> Root:
 
 
 def write(path: str, content: bytes = b"") -> str:
-    """Write a file, with the directories that lead to it; return its path."""
+    """Write a file, creating its directories; return its path."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(content)
@@ -64,35 +64,35 @@ def write(path: str, content: bytes = b"") -> str:
 
 
 def write_sparse(path: str, size: int) -> str:
-    """Make a file that is mostly a hole: it looks bigger than it is."""
+    """Create a sparse file: its apparent size exceeds its disk usage; return its path."""
     write(path, b"start")
     os.truncate(path, size)
     return path
 
 
 def link(source: str, path: str) -> str:
-    """Make a hard link, with the directories that lead to it; return its path."""
+    """Create a hard link, creating its directories; return its path."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.link(source, path, follow_symlinks=False)
     return path
 
 
 def symlink(target: str, path: str) -> str:
-    """Make a symbolic link, with the directories that lead to it; return its path."""
+    """Create a symbolic link, creating its directories; return its path."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.symlink(target, path)
     return path
 
 
 def many_links(source: str, directory: str, count: int) -> None:
-    """Make enough entries for a scan to tell its progress."""
+    """Create many hard links in a directory, for a scan to report its progress."""
     os.makedirs(directory, exist_ok=True)
     for number in range(count):
         os.link(source, f"{directory}/{number}")
 
 
 def package(cache: str, name: str, files: Mapping[str, bytes] | None = None) -> str:
-    """Make an extracted package that can be had again; return its path."""
+    """Create an extracted package that can be downloaded again; return its path."""
     path = f"{cache}/{name}"
     write(f"{path}/info/index.json", b'{"name": "made up"}')
     write(f"{path}/info/repodata_record.json", b'{"url": "https://made.up/p-1-0.conda"}')
@@ -102,7 +102,7 @@ def package(cache: str, name: str, files: Mapping[str, bytes] | None = None) -> 
 
 
 def install(extracted: str, prefix: str) -> None:
-    """Hard-link a package's files into an environment, the way conda does."""
+    """Hard-link the files of a package into an environment, as conda does."""
     for directory, names, files in os.walk(extracted):
         if directory == extracted:
             names[:] = [name for name in names if name != "info"]
@@ -144,7 +144,7 @@ class Installation:
 
 
 def make_installation(top: str) -> Installation:
-    """Make a small installation below an existing directory."""
+    """Create a small installation below an existing directory."""
     made = Installation(
         cache=f"{top}/pkgs",
         shared=package(
@@ -166,7 +166,7 @@ def make_installation(top: str) -> Installation:
 
 
 class Kind(Enum):
-    """What a step of a random tree makes."""
+    """The kinds of entries in a random tree."""
 
     DIRECTORY = "directory"
     PACKAGE = "package"
@@ -179,10 +179,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to make in one of the directories that are there by then."""
+    """One entry to create in one of the existing directories."""
 
     kind: Kind
-    place: int
+    directory: int
     name: str
     number: int
     target: str
@@ -190,7 +190,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which directories of a random tree are roots, and what is made in them."""
+    """The layout of a random tree: whether roots are nested, and the entries to create."""
 
     nested: bool
     steps: list[Step]
@@ -211,7 +211,7 @@ class RandomTree:
         return [root.path for root in self.roots]
 
     def make(self, step: Step) -> None:
-        directory = self.directories[step.place % len(self.directories)]
+        directory = self.directories[step.directory % len(self.directories)]
         path = f"{directory}/{step.name}"
         if step.kind is Kind.DIRECTORY:
             os.mkdir(path)
@@ -253,7 +253,7 @@ _targets = st.sampled_from(
 _steps = st.builds(
     Step,
     kind=st.sampled_from([*Kind, Kind.FILE, Kind.LINK, Kind.LINK, Kind.LINK]),
-    place=st.integers(0, 60),
+    directory=st.integers(0, 60),
     name=_names,
     number=st.one_of(st.sampled_from([0, 1, 59, 4096]), st.integers(0, 20_000)),
     target=_targets,
@@ -265,7 +265,7 @@ flat_layouts = st.builds(Layout, nested=st.just(False), steps=_few_or_many)
 
 @contextlib.contextmanager
 def random_tree(layout: Layout) -> Iterator[RandomTree]:
-    """Make a random tree: two caches, three environments, and a place outside all of them.
+    """Create a random tree: two caches, three environments, and a directory outside all of them.
 
     A nested one has roots inside other roots: the base holds everything, as conda's does, one
     environment holds another, and one a cache.
@@ -277,12 +277,13 @@ def random_tree(layout: Layout) -> Iterator[RandomTree]:
         if layout.nested:
             caches.append(f"{base}/envs/b/pkgs")
             environments += [f"{base}/envs/a/inner", base]
-        places = [*caches, *environments, outside, *(f"{path}/{QUARANTINE}" for path in caches)]
-        for path in places:
+        quarantines = [f"{path}/{QUARANTINE}" for path in caches]
+        directories = [*caches, *environments, outside, *quarantines]
+        for path in directories:
             os.makedirs(path, exist_ok=True)
         roots = [cache_root(path) for path in caches]
         roots += [environment_root(path) for path in environments]
-        tree = RandomTree(base, outside, roots, directories=places)
+        tree = RandomTree(base, outside, roots, directories=directories)
         for step in layout.steps:
             with contextlib.suppress(FileExistsError):
                 tree.make(step)
@@ -290,7 +291,7 @@ def random_tree(layout: Layout) -> Iterator[RandomTree]:
 
 
 def special_files(directory: str) -> list[str]:
-    """Make a pipe, a socket and, where it is allowed, a device; return their paths."""
+    """Create a pipe, a socket and, if allowed, a device; return their paths."""
     made = [f"{directory}/pipe", f"{directory}/socket", f"{directory}/device"]
     os.mkfifo(made[0])
     os.mknod(made[1], stat.S_IFSOCK | 0o600)
@@ -302,10 +303,10 @@ def special_files(directory: str) -> list[str]:
 
 
 def make_chain(top: str, depth: int, name: str, source: str) -> None:
-    """Make directories inside one another, deeper than a path can name.
+    """Create nested directories, deeper than a path can reach.
 
-    Every level has a file of its own; every hundredth a hard link to `source` and two folders
-    beside the one that leads on.
+    Every level has a file of its own, and every hundredth level also has a hard link to `source`
+    and two more directories.
     """
     descriptor = os.open(top, os.O_RDONLY)
     try:

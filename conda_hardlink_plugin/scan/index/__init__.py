@@ -1,1 +1,1 @@
-"""The index: what the last report found, so that the next one reads again only what changed."""
+"""The report index: what the last report found, so that the next one reads only changes."""

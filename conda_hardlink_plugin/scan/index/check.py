@@ -1,34 +1,35 @@
-"""Whether what is remembered is still so: asked page by page, with as few calls as that takes."""
+"""Checks whether pages of the index still match the disk, with as few system calls as possible."""
 
 from __future__ import annotations
 
-import errno
 from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...filesystem import fs
+from ...filesystem import closing, fs
 from ...filesystem.protocol import Access
 from ..pace import Pace, threads_allowed
 from .page import Page, digest_of, names_by_directory, pack_directory, pack_name
 from .trailer import read_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from ...filesystem.protocol import Handle
     from ..crew_member import Check
 
-_DIRECTORIES_OF_LOOK = 32
+_DIRECTORIES_PER_LOOK = 32
 _LOOKS_AHEAD = 100
+_Facts = tuple[bytearray, bytearray]  # of directories, and of entries
 
 
 class Checked(NamedTuple):
-    """Answers `Check`.
+    """The answer to `Check`.
 
     Attributes:
-        unchanged: Numbers of the pages that are as they were.
-        entries: How many entries they tell of.
+        unchanged: Numbers of the pages that match the disk.
+        entries: Number of entries that these pages describe.
 
     """
 
@@ -37,170 +38,132 @@ class Checked(NamedTuple):
 
 
 def check(request: Check) -> Checked:
-    """Check pages; one that cannot be checked is not unchanged.
+    """Check pages; a page that cannot be checked does not count as unchanged.
 
-    If another index has taken the place of the one that is asked for, its directories are looked
-    at: they are what the page says, or others.
+    If another index has replaced the requested one, the paths that are read from it may be wrong.
+    The facts of the directories then differ from the digests of the page.
     """
-    try:
-        handle = fs.open_file(request.path, Access.READ)
-    except OSError:
-        return Checked([], 0)
-    roots: dict[int, int] = {}
-    try:
+    unchanged, entries = [], 0
+    with ExitStack() as stack, suppress(OSError):
+        handle = stack.enter_context(closing(fs.open_file(request.path, Access.READ)))
+        roots = {}
         for root in {root for root, _, _ in request.pages}:
             with suppress(OSError):
-                roots[root] = fs.open_root(request.roots[root])
-        return _Checking(handle, roots, request).run()
-    finally:
-        for opened in (handle, *roots.values()):
-            fs.close(opened)
+                roots[root] = stack.enter_context(closing(fs.open_root(request.roots[root])))
+        for look, facts in _examine_all(_looks(request, handle, roots)):
+            if look.comparison.add(len(look.paths), facts, exact=request.exact):
+                unchanged.append(look.comparison.number)
+                entries += look.comparison.page.entries
+    return Checked(unchanged, entries)
+
+
+class _Comparison:
+    """The facts about the directories of one page, until they are complete and can be compared."""
+
+    def __init__(self, number: int, page: Page, directories: int) -> None:
+        self.number = number
+        self.page = page
+        self.directories_left = directories
+        self.failed = False
+        self.directory_facts = bytearray()
+        self.name_facts = bytearray()
+
+    def add(self, directories: int, facts: _Facts | None, *, exact: bool) -> bool:
+        """Add the facts about some directories; return whether the whole page is unchanged."""
+        self.directories_left -= directories
+        if facts is None or self.failed:
+            self.failed = True
+            return False
+        self.directory_facts += facts[0]
+        self.name_facts += facts[1]
+        return (
+            not self.directories_left
+            and digest_of(self.directory_facts) == self.page.directories_digest
+            and (not exact or digest_of(self.name_facts) == self.page.names_digest)
+        )
 
 
 class _Look(NamedTuple):
-    """Some directories that are to be looked at again.
+    """Some directories of a page to examine.
 
     Attributes:
-        number: The page that they are on.
-        root: Opens their root.
-        paths: Their paths below it.
-        names: The entries of each that are to be looked at too; `None` for none.
+        comparison: The page.
+        root: The open root of the directories.
+        paths: Their paths below the root.
+        names: The entries to examine in each directory; `None` for a quick check.
 
     """
 
-    number: int
-    root: int
+    comparison: _Comparison
+    root: Handle
     paths: list[bytes]
     names: list[list[bytes]] | None
 
 
-class _Seen(NamedTuple):
-    """What some directories are now; `None` if something is gone."""
-
-    number: int
-    directories: int
-    facts: tuple[bytearray, bytearray] | None
-
-
-class _Comparison:
-    """A page, and what was seen of it so far."""
-
-    def __init__(self, page: Page, directories: int) -> None:
-        self.page = page
-        self.directories_left = directories
-        self.directory_facts = bytearray()
-        self.name_facts = bytearray()
-
-
-class _Checking:
-    def __init__(self, handle: int, roots: dict[int, int], request: Check) -> None:
-        self.handle = handle
-        self.roots = roots
-        self.request = request
-        self.begun: dict[int, _Comparison] = {}
-        self.unchanged: list[int] = []
-        self.entries = 0
-
-    def run(self) -> Checked:
-        looks, pace, directories = self.looks(), Pace(), 0
-        for look in looks:
-            self.take(_look(look))
-            directories += len(look.paths)
-            pace.look(directories)
-            if pace.waits:
-                for seen in _with_threads(looks):
-                    self.take(seen)
-        return Checked(self.unchanged, self.entries)
-
-    def looks(self) -> Iterator[_Look]:
-        """Yield what is to be looked at, page by page."""
-        for root, number, fields in self.request.pages:
-            page = Page(*fields)
-            try:
-                handle = self.roots[root]
-                paths, names = self.content(page)
-            except (KeyError, OSError):
-                continue
-            self.begun[number] = _Comparison(page, len(paths))
-            for begin in range(0, len(paths), _DIRECTORIES_OF_LOOK):
-                some = slice(begin, begin + _DIRECTORIES_OF_LOOK)
-                yield _Look(number, handle, paths[some], names and names[some])
-
-    def content(self, page: Page) -> tuple[list[bytes], list[list[bytes]] | None]:
-        """Read which directories are on a page, and which of their entries are to be looked at.
-
-        Raises:
-            OSError: The page cannot be read, or is damaged.
-
-        """
-        length = page.directories_bytes + (page.names_bytes if self.request.exact else 0)
-        content = read_at(self.handle, page.offset, length)
+def _looks(request: Check, handle: Handle, roots: Mapping[int, Handle]) -> Iterator[_Look]:
+    """Yield the directories to examine, page by page."""
+    for root, number, fields in request.pages:
+        page = Page(*fields)
+        names_bytes = page.names_bytes if request.exact else 0
+        try:
+            root_handle = roots[root]
+            content = read_at(handle, page.offset, page.directories_bytes + names_bytes)
+        except (KeyError, OSError):
+            continue
         paths = content[: page.directories_bytes].split(b"\0")
-        if not self.request.exact:
-            return paths, None
-        names = names_by_directory(content[page.directories_bytes :])
-        if len(names) != len(paths):
-            raise OSError(errno.EIO, "the index is damaged")
-        return paths, names
-
-    def take(self, seen: _Seen) -> None:
-        """Compare what was seen, as soon as all of a page was."""
-        comparison = self.begun.get(seen.number)
-        if comparison is None:
-            return
-        if seen.facts is None:
-            del self.begun[seen.number]
-            return
-        directory_facts, name_facts = seen.facts
-        comparison.directory_facts += directory_facts
-        comparison.name_facts += name_facts
-        comparison.directories_left -= seen.directories
-        if not comparison.directories_left:
-            del self.begun[seen.number]
-            if self.is_unchanged(comparison):
-                self.unchanged.append(seen.number)
-                self.entries += comparison.page.entries
-
-    def is_unchanged(self, comparison: _Comparison) -> bool:
-        page = comparison.page
-        if digest_of(comparison.directory_facts) != page.directories_digest:
-            return False
-        return not self.request.exact or digest_of(comparison.name_facts) == page.names_digest
+        names = names_by_directory(content[page.directories_bytes :]) if request.exact else None
+        if names is not None and len(names) != len(paths):  # the index is damaged
+            continue
+        comparison = _Comparison(number, page, len(paths))
+        for begin in range(0, len(paths), _DIRECTORIES_PER_LOOK):
+            some = slice(begin, begin + _DIRECTORIES_PER_LOOK)
+            yield _Look(comparison, root_handle, paths[some], names and names[some])
 
 
-def _with_threads(looks: Iterator[_Look]) -> Iterator[_Seen]:
-    """Look at many at once; yield what was seen in the order in which it was asked for."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # only where calls wait
+def _examine_all(looks: Iterator[_Look]) -> Iterator[tuple[_Look, _Facts | None]]:
+    """Examine directories, with threads while calls to the filesystem wait."""
+    pace, directories = Pace(), 0
+    for look in looks:
+        yield _examine(look)
+        directories += len(look.paths)
+        pace.look(directories)
+        if pace.waits:
+            yield from _examine_with_threads(looks)
+
+
+def _examine_with_threads(looks: Iterator[_Look]) -> Iterator[tuple[_Look, _Facts | None]]:
+    """Examine many directories at the same time; yield the results in the order of the looks."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # only if calls wait
 
     with ThreadPoolExecutor(threads_allowed()) as pool:
-        asked: deque[Callable[[], _Seen]] = deque()
+        results: deque[Callable[[], tuple[_Look, _Facts | None]]] = deque()
         for look in looks:
             try:
-                asked.append(pool.submit(_look, look).result)
-            except RuntimeError:  # no more threads are allowed
-                asked.append(partial(_look, look))
-            if len(asked) > _LOOKS_AHEAD:
-                yield asked.popleft()()
-        while asked:
-            yield asked.popleft()()
+                results.append(pool.submit(_examine, look).result)
+            except RuntimeError:  # the thread limit is reached
+                results.append(partial(_examine, look))
+            if len(results) > _LOOKS_AHEAD:
+                yield results.popleft()()
+        while results:
+            yield results.popleft()()
 
 
-def _look(look: _Look) -> _Seen:
-    """Look at directories, and at entries of theirs."""
+def _examine(look: _Look) -> tuple[_Look, _Facts | None]:
+    """Examine directories, and entries in them; return no facts if one of them is gone."""
     facts = None
     with suppress(OSError):
         facts = _quick(look) if look.names is None else _exact(look, look.names)
-    return _Seen(look.number, len(look.paths), facts)
+    return look, facts
 
 
-def _quick(look: _Look) -> tuple[bytearray, bytearray]:
+def _quick(look: _Look) -> _Facts:
     facts = bytearray()
     for path in look.paths:
         facts += pack_directory(fs.directory_facts_at(path, look.root))
     return facts, bytearray()
 
 
-def _exact(look: _Look, names: list[list[bytes]]) -> tuple[bytearray, bytearray]:
+def _exact(look: _Look, names: list[list[bytes]]) -> _Facts:
     directories = bytearray()
     entries = bytearray()
     for path, of_directory in zip(look.paths, names, strict=True):

@@ -1,4 +1,4 @@
-"""The contents of the index as JSON: an inventory, and where the pages are that it was made of."""
+"""The table of the index as JSON: an inventory, and the location of its pages."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
     from ..scan_roots import ScanRoots
 
-Extent = tuple[int, int, int]  # a part of the file: offset, length, checksum
-IndexedRoot = tuple[str, str, list[str]]  # kind, path, where other roots are seen inside
+Extent = tuple[int, int, int]  # a part of the file: offset, length, CRC-32
+IndexedRoot = tuple[str, str, list[str]]  # kind, path, paths at which other roots appear inside
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is in an index.
+    """The contents of an index.
 
     Attributes:
-        roots: The roots of the inventory, and what is seen inside them.
-        inventory: What was found; without records, which are cheap to list again.
-        pages: Its pages; their units are indexes into those of the inventory.
-        texts: Unit to where the texts of its symbolic links are.
-        unread: Units in which something could not be counted as it stands.
-        is_whole: Nothing else than what is in the index was found.
+        roots: The roots of the inventory, with the roots that appear inside each.
+        inventory: The inventory, without records, which are cheap to list again.
+        pages: The pages; their units are indexes into `inventory.units`.
+        texts: Unit to the extent of the texts of its symbolic links.
+        unread: Units in which something could not be counted correctly.
+        is_whole: Whether the index contains everything that the scan found.
 
     """
 
@@ -50,7 +50,7 @@ class Stored:
 
 
 def indexed_roots(scan_roots: ScanRoots) -> list[IndexedRoot]:
-    """Return the roots as they stand in an index."""
+    """Return the roots in the form in which an index contains them."""
     return [
         (root.kind.value, root.path, sorted(inside))
         for root, inside in zip(scan_roots.roots, scan_roots.inside, strict=True)
@@ -64,14 +64,14 @@ def to_json(
     texts: dict[int, Extent],
     unread: frozenset[int],
 ) -> Iterator[tuple[str, object]]:
-    """Yield what `from_json` reads, name by name: as text all of it takes a megabyte.
+    """Yield the names and values that `from_json` reads, one by one to save memory.
 
     Args:
-        inventory: What was found.
+        inventory: The inventory.
         scan_roots: The roots.
-        pages: Where the pages are, packed.
-        texts: Unit to where the texts of its symbolic links are.
-        unread: Units in which something could not be counted as it stands.
+        pages: Extent of the packed pages.
+        texts: Unit to the extent of the texts of its symbolic links.
+        unread: Units in which something could not be counted correctly.
 
     """
     yield "roots", indexed_roots(scan_roots)
@@ -81,11 +81,11 @@ def to_json(
     yield "links", inventory.links
     yield "units", [(unit.kind.value, unit.root, unit.path) for unit in inventory.units]
     yield "private", [(*key, *astuple(sums)) for key, sums in inventory.private.items()]
-    yield "groups", [_group_as_json(group, sums) for group, sums in inventory.groups.items()]
+    yield "groups", [_group_as_json(*item) for item in inventory.groups.items()]
     yield "symlinks", [astuple(link) for link in inventory.symlinks]
     yield "holding", sorted(inventory.holding)
     yield "pages", pages
-    yield "texts", [(unit, *place) for unit, place in texts.items()]
+    yield "texts", [(unit, *extent) for unit, extent in texts.items()]
     yield "unread", sorted(unread)
     has_surplus = any(group.surplus for group in inventory.groups)
     yield "is_whole", not (unread or inventory.problems or has_surplus)
@@ -97,15 +97,15 @@ def _group_as_json(group: InodeGroup, sums: GroupSums) -> tuple[object, ...]:
 
 
 def from_json(data: dict[str, Any], read: Callable[[int, int, int], bytes]) -> Stored:
-    """Return what `to_json` was given.
+    """Return the contents of an index from its table.
 
     Args:
-        data: What it returned.
+        data: The names and values of `to_json`.
         read: Returns an `Extent` of the file.
 
     Raises:
         OSError: The file cannot be read, or is damaged.
-        KeyError, TypeError, ValueError: That is something else.
+        KeyError, TypeError, ValueError: The data is not a table of an index.
 
     """
     kinds = {kind.value: kind for kind in UnitKind}

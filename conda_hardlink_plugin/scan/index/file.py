@@ -1,7 +1,8 @@
-"""The file of the index: whose it is, whether it is whole, and how another takes its place.
+"""The index file: how it is validated, read, written and replaced.
 
-Pages come first, then their table as JSON, then a trailer that says where the table is. It is
-written beside the last one and renamed over it, so whoever has one open keeps it.
+The file contains the pages, then the table as JSON, then a trailer with the location of the table.
+A new index is written next to the previous one and renamed over it, so that a process that has the
+previous index open can keep using it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 import re
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -19,19 +20,11 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ... import __version__
-from ...filesystem import fs
+from ...filesystem import closing, fs
 from ...filesystem.protocol import Access, Handle
 from ..crew_member import encoding_of_names
 from .contents import Extent, Stored, from_json
-from .trailer import (
-    INDEX_NAME,
-    Totals,
-    Trailer,
-    is_own_file,
-    pack_trailer,
-    read_at,
-    read_trailer,
-)
+from .trailer import INDEX_NAME, Totals, Trailer, is_own_file, pack_trailer, read_at, read_trailer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -43,14 +36,14 @@ _NEW_NAME = re.compile(r"report\.index-\d+-\d+")
 
 @dataclass(frozen=True, slots=True)
 class IndexFile:
-    """An index that is open.
+    """An open index.
 
     Attributes:
-        path: Where it is.
-        handle: Opens it.
-        taken_s: When all that is in it was looked at for the last time, in seconds since the epoch:
-            the time of the file.
-        stored: Its contents.
+        path: Path of the file.
+        handle: The open file.
+        taken_s: Time of the last exact check of the whole index, in seconds since the epoch: the
+            modification time of the file.
+        stored: Contents of the index.
 
     """
 
@@ -59,43 +52,23 @@ class IndexFile:
     taken_s: int
     stored: Stored
 
-    def read(self, offset: int, length: int) -> bytes:
-        """Return a part of the file.
-
-        Raises:
-            OSError: It cannot be read, or is shorter.
-
-        """
-        return read_at(self.handle, offset, length)
-
-    def read_checked(self, *extent: int) -> bytes:
-        """Return a part of the file that `NewIndex.append_checked` wrote.
-
-        Raises:
-            OSError: It cannot be read, or is damaged.
-
-        """
-        return _read_checked(self.handle, *extent)
-
     def confirm(self, began_ns: int) -> None:
-        """Note when it was begun to look at all that is in it, and all was found as it says."""
+        """Store the start time of an exact check that found the whole index unchanged."""
         with suppress(OSError):
             os.utime(self.handle, ns=(began_ns, began_ns))
 
 
 @contextmanager
 def open_index(folder: str) -> Iterator[IndexFile | None]:
-    """Open the index in a folder; `None` where there is none that can be taken for what it says."""
+    """Open the index in a directory; yields `None` if there is no usable index."""
     path = index_path(folder)
     try:
         handle = fs.open_file(path, Access.READ)
     except OSError:
         yield None
         return
-    try:
+    with closing(handle):
         yield _read(path, handle)
-    finally:
-        fs.close(handle)
 
 
 def _read(path: str, handle: int) -> IndexFile | None:
@@ -104,17 +77,23 @@ def _read(path: str, handle: int) -> IndexFile | None:
         trailer = read_trailer(handle, status.size_bytes) if is_own_file(status) else None
         if trailer is None:
             return None
-        data = json.loads(_read_checked(handle, trailer.offset, trailer.length, trailer.checksum))
-        of_version, encoding = data.pop("version"), tuple(data.pop("encoding"))
-        if (of_version, encoding) != (__version__, encoding_of_names()):
+        data = json.loads(read_checked(handle, trailer.offset, trailer.length, trailer.checksum))
+        writer = data.pop("version"), tuple(data.pop("encoding"))
+        if writer != (__version__, encoding_of_names()):
             return None
-        stored = from_json(data, partial(_read_checked, handle))
+        stored = from_json(data, partial(read_checked, handle))
     except (OSError, KeyError, TypeError, ValueError):
         return None
     return IndexFile(path, handle, status.mtime_ns // 1_000_000_000, stored)
 
 
-def _read_checked(handle: int, offset: int, length: int, checksum: int) -> bytes:
+def read_checked(handle: int, offset: int, length: int, checksum: int) -> bytes:
+    """Return a part of the file that `NewIndex.append_checked` wrote.
+
+    Raises:
+        OSError: The part cannot be read, or is damaged.
+
+    """
     content = read_at(handle, offset, length)
     if crc32(content) != checksum:
         raise OSError(errno.EIO, "the index is damaged")
@@ -122,7 +101,7 @@ def _read_checked(handle: int, offset: int, length: int, checksum: int) -> bytes
 
 
 def index_path(folder: str) -> str:
-    """Return the path of the index in a folder."""
+    """Return the path of the index in a directory."""
     return os.path.join(folder, INDEX_NAME)
 
 
@@ -130,8 +109,8 @@ class NewIndex:
     """An index that is being written.
 
     Attributes:
-        path: The file: whatever is to be in it is written at its end.
-        totals_of: Computes the totals that it keeps.
+        path: Path of the file; everything is appended to it.
+        totals_of: Computes the totals that the index contains.
 
     """
 
@@ -142,16 +121,16 @@ class NewIndex:
         began_ns: int,
         totals_of: Callable[[Inventory], Totals],
     ) -> None:
-        """Make the file.
+        """Create the file.
 
         Args:
-            folder: Opens the folder.
-            folder_path: Its path.
-            began_ns: When it was begun to look at what will be in it.
-            totals_of: Computes the totals that it keeps.
+            folder: The open directory of the index.
+            folder_path: Path of the directory.
+            began_ns: Start time of the scan, in nanoseconds since the epoch.
+            totals_of: Computes the totals that the index contains.
 
         Raises:
-            OSError: It cannot be made.
+            OSError: The file cannot be created.
 
         """
         self._folder = folder
@@ -160,19 +139,19 @@ class NewIndex:
         self._name = f"{INDEX_NAME}-{os.getpid()}-{time.time_ns()}"
         self.path = os.path.join(folder_path, self._name)
         self._handle = fs.open_file(self._name, Access.CREATE_APPENDING, parent=folder)
-        with suppress(OSError):  # a filesystem may have no locks; then nobody tidies up
+        with suppress(OSError):  # without locks, no other process removes it
             fs.lock_file(self._handle)
 
     @property
     def recording(self) -> tuple[str, int]:
-        """What a `Recorder` is made with."""
+        """The arguments of a `Recorder`."""
         return self.path, self._began_ns
 
     def append(self, content: bytes) -> int:
-        """Write something; return where it begins.
+        """Append content; return its offset.
 
         Raises:
-            OSError: It could not be written.
+            OSError: The content could not be written.
 
         """
         if os.write(self._handle, content) != len(content):
@@ -180,34 +159,34 @@ class NewIndex:
         return os.lseek(self._handle, 0, os.SEEK_CUR) - len(content)
 
     def append_checked(self, content: bytes) -> Extent:
-        """Write something that is to be checked when it is read; return where it is.
+        """Append content for `read_checked`; return its extent.
 
         Raises:
-            OSError: It could not be written.
+            OSError: The content could not be written.
 
         """
         return self.append(content), len(content), crc32(content)
 
     def commit(self, table: Iterable[tuple[str, object]], totals: Totals) -> None:
-        """Write the table, and take the place of the last index.
+        """Write the table, and replace the previous index.
 
         Args:
-            table: What `stored.from_json` reads, name by name.
-            totals: What was found in all.
+            table: The names and values of `contents.to_json`.
+            totals: The totals.
 
         Raises:
-            OSError: It could not be written.
+            OSError: The index could not be written.
 
         """
-        whose = {"version": __version__, "encoding": encoding_of_names()}
-        members = (f'"{name}": {json.dumps(value)}' for name, value in chain(whose.items(), table))
+        writer = {"version": __version__, "encoding": encoding_of_names()}
+        members = (f'"{name}": {json.dumps(value)}' for name, value in chain(writer.items(), table))
         packed = f"{{{', '.join(members)}}}".encode("ascii")
         self.append(pack_trailer(Trailer(*self.append_checked(packed), totals)))
         os.utime(self._handle, ns=(self._began_ns, self._began_ns))
         fs.rename(self._name, self._folder, INDEX_NAME, self._folder)
 
     def close(self) -> None:
-        """Close the file; it is removed if it did not become the index."""
+        """Close the file, and remove it unless it has become the index."""
         with suppress(OSError):
             fs.unlink(self._name, self._folder)
         fs.close(self._handle)
@@ -217,73 +196,61 @@ class NewIndex:
 def new_index(
     folder: str, began_ns: int, totals_of: Callable[[Inventory], Totals]
 ) -> Iterator[NewIndex | None]:
-    """Begin an index in a folder, which is made; `None` where that cannot be.
+    """Begin an index in a directory; yields `None` if that is impossible.
 
     Args:
-        folder: Where it is to be.
-        began_ns: When it was begun to look at what will be in it, in nanoseconds since the epoch.
-        totals_of: Computes the totals that it keeps.
+        folder: The directory, which is created if necessary.
+        began_ns: Start time of the scan, in nanoseconds since the epoch.
+        totals_of: Computes the totals that the index contains.
 
     """
     with suppress(OSError):
-        if os.path.isabs(folder) and _is_ours(folder):
+        if os.path.isabs(folder) and _is_in_own_directory(folder):
             os.makedirs(folder, mode=0o700, exist_ok=True)
     try:
         handle = fs.open_own_directory(folder)
-    except OSError:  # no home is known, or it cannot be written
+    except OSError:  # the home is unknown or not writable
         yield None
         return
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(closing(handle))
         new = None
         with suppress(OSError):
             if fs.status_of(handle).owner == fs.current_user():
-                _tidy_up(handle)
+                _remove_leftovers(handle)
                 new = NewIndex(handle, folder, began_ns, totals_of)
-        try:
-            yield new
-        finally:
-            if new is not None:
-                new.close()
-    finally:
-        fs.close(handle)
+                stack.callback(new.close)
+        yield new
 
 
 def clear_index(folder: str) -> None:
-    """Remove the index in a folder, and what processes that were killed have left of others.
+    """Remove the index in a directory, and unfinished indexes of processes that were killed.
 
     Raises:
-        OSError: It cannot be removed.
+        OSError: The index cannot be removed.
 
     """
-    try:
-        handle = fs.open_own_directory(folder)
-    except FileNotFoundError:
-        return
-    try:
-        _tidy_up(handle)
-        with suppress(FileNotFoundError):
-            fs.unlink(INDEX_NAME, handle)
-    finally:
-        fs.close(handle)
+    with suppress(FileNotFoundError), closing(fs.open_own_directory(folder)) as handle:
+        _remove_leftovers(handle)
+        fs.unlink(INDEX_NAME, handle)
 
 
-def _is_ours(folder: str) -> bool:
-    """Tell whether the first folder there is on the way to one belongs to this user.
+def _is_in_own_directory(folder: str) -> bool:
+    """Return whether this user owns the innermost existing directory on the way to a path.
 
-    What an administrator makes in the home of a user is in that user's way.
+    A directory that an administrator creates in the home of a user would be unusable for that user.
     """
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     return fs.status(folder, follow_symlinks=True).owner == fs.current_user()
 
 
-def _tidy_up(folder: Handle) -> None:
-    """Remove what processes that were killed have left."""
+def _remove_leftovers(folder: Handle) -> None:
+    """Remove unfinished indexes of processes that were killed: nothing locks them any more."""
     for name in filter(_NEW_NAME.fullmatch, fs.list_names(folder)):
-        with suppress(OSError):
-            handle = fs.open_file(name, Access.CHANGE, parent=folder)
-            try:
-                fs.lock_file(handle)
-                fs.unlink(name, folder)
-            finally:
-                fs.close(handle)
+        with (
+            suppress(OSError),
+            closing(fs.open_file(name, Access.CHANGE, parent=folder)) as handle,
+        ):
+            fs.lock_file(handle)
+            fs.unlink(name, folder)

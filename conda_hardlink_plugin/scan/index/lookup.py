@@ -1,6 +1,6 @@
-"""What of an index is as it was: asked page by page, by several processes.
+"""Finds the parts of the index that have not changed: checks its pages with several processes.
 
-Asking begins before it is known which roots there are: finding them takes a while.
+The check begins before the roots are known, because finding them takes a while.
 """
 
 from __future__ import annotations
@@ -24,25 +24,24 @@ if TYPE_CHECKING:
     from ..inventory import Inventory
     from ..scan_roots import ScanRoots
     from .file import IndexFile
-    from .page import Page
     from .trailer import Totals
 
-_FEWEST_PAGES = 32  # of one request
-_MOST_ROOTS = 50  # likewise: whoever answers has each open
-_MOST_CHANGED = 1 / 3  # of the entries: more are read sooner by several processes
+_MIN_PAGES = 32  # of one request
+_MAX_ROOTS = 50  # of one request: a worker opens each of them
+_MAX_CHANGED = 1 / 3  # of the entries: several processes read more than that faster
 
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """What of an index is as it was.
+    """The parts of an index that have not changed.
 
     Attributes:
         index: The index.
-        units: Indexes of its units.
-        root_of: Index of a root there to its index now, for those that are still roots.
-        is_all: There is nothing else, and there was nothing that could not be counted.
-        is_most: What is to be read is little beside it.
-        quick: Only directories were looked at.
+        units: Indexes of the unchanged units in the index.
+        root_of: Index of a root in the index to its current index, for those that are still roots.
+        is_all: Whether nothing has changed, there is no new root, and there were no problems.
+        is_most: Whether only a small part must be read.
+        quick: Whether only directories were checked.
 
     """
 
@@ -62,20 +61,20 @@ def look_up(
     totals_of: Callable[[Inventory], Totals],
     crew: Sequence[Worker] = (),
 ) -> Iterator[Lookup]:
-    """Open the index in a folder, and begin to look what of it is as it was.
+    """Open the index in a directory, and begin to check it.
 
     Args:
-        folder: Where the index is, and where the next one is to be.
-        quick: Look at directories only, if nothing was changed. Else links to any inode may have
-            come or gone with what was changed, and each inode is looked at.
-        totals_of: Computes the totals that the next index keeps.
-        crew: Processes to look with. They have nothing else to do until `Lookup.unchanged`.
+        folder: Directory of the index and of the next index.
+        quick: Check only directories, as long as none has changed. After a change, links to any
+            inode may have been added or removed, so every inode is checked.
+        totals_of: Computes the totals that the next index contains.
+        crew: Worker processes for the check. They must be idle until `Lookup.unchanged`.
 
     """
     began_ns = time.time_ns()
     with open_index(folder) as index:
         question = None
-        with suppress(WorkerError):  # told of by the scan, which needs it too
+        with suppress(WorkerError):  # the scan needs the workers too, and reports the error
             if index is None:
                 prepare(crew)
             else:
@@ -85,13 +84,13 @@ def look_up(
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """An index, if there is one, and the place where the next one is to be.
+    """An index, if there is one, and the directory of the next index.
 
     Attributes:
-        folder: That place.
-        began_ns: When it was begun to look what of it is as it was, in nanoseconds since the epoch.
-        question: What was asked, if there is an index.
-        totals_of: Computes the totals that the next index keeps.
+        folder: The directory.
+        began_ns: Start time of the check, in nanoseconds since the epoch.
+        question: The check that was begun, if there is an index.
+        totals_of: Computes the totals that the next index contains.
 
     """
 
@@ -103,21 +102,21 @@ class Lookup:
     def unchanged(
         self, scan_roots: ScanRoots, on_progress: Callable[[int], None] | None
     ) -> Unchanged | None:
-        """Return what of the index is as it was; `None` if there is no index.
+        """Return the unchanged parts of the index; `None` if there is no index.
 
         Args:
             scan_roots: The roots.
-            on_progress: Called now and then with the number of entries looked at so far.
+            on_progress: Called now and then with the number of entries checked so far.
 
         Raises:
-            WorkerError: A process failed, or was killed.
+            WorkerError: A worker process failed.
 
         """
         return None if self.question is None else self.question.answer(scan_roots, on_progress)
 
 
 class _Question:
-    """Which pages are as they were."""
+    """The question which pages are unchanged, until it is answered."""
 
     def __init__(self, index: IndexFile, quick: bool, crew: Sequence[Worker]) -> None:
         self.index = index
@@ -129,15 +128,11 @@ class _Question:
             if page.settled and page.unit not in index.stored.unread
         }
         self.quick = quick and index.stored.is_whole and len(self.pages) == len(index.stored.pages)
-        self.waiting: list[int] = []
-        self.busy: list[Worker] = []
-        self.unchanged: set[int] = set()
-        self.entries = 0
         self.begin(self.pages)
 
     def begin(self, numbers: Iterable[int]) -> None:
-        """Have the first of some pages checked."""
-        self.unchanged = set()
+        """Send the first requests to check some pages."""
+        self.unchanged: set[int] = set()
         self.entries = 0
         self.waiting = list(numbers)
         self.busy = list(self.crew[: len(self.waiting)])
@@ -148,13 +143,10 @@ class _Question:
         self.on_progress = on_progress
         stored, now = self.index.stored, indexed_roots(scan_roots)
         root_of = {then: now.index(root) for then, root in enumerate(stored.roots) if root in now}
-        wanted = {
-            number
-            for number, page in self.pages.items()
-            for root in [stored.inventory.units[page.unit].root]
-            # What is wanted in detail is read in any case.
-            if root in root_of and stored.roots[root][1] not in scan_roots.detailed
-        }
+        # A root that is wanted in detail is read in any case.
+        usable = {then for then in root_of if stored.roots[then][1] not in scan_roots.detailed}
+        units = stored.inventory.units
+        wanted = {number for number, page in self.pages.items() if units[page.unit].root in usable}
         self.waiting = [number for number in self.waiting if number in wanted]
         self.finish()
         is_whole = stored.is_whole and stored.roots == now and len(wanted) == len(stored.pages)
@@ -164,36 +156,39 @@ class _Question:
             self.finish()
         unchanged = self.unchanged & wanted
         changed = {page.unit for number, page in enumerate(stored.pages) if number not in unchanged}
+        entries = sum(page.entries for page in stored.pages)
+        to_read = sum(page.entries for page in stored.pages if page.unit in changed)
+        new_roots = len(now) - len(root_of)  # each probably as large as the others
+        changed_part = to_read / max(entries, 1) + new_roots / max(len(now), 1)
         return Unchanged(
             index=self.index,
             units=frozenset(page.unit for page in stored.pages if page.unit not in changed),
             root_of=root_of,
             is_all=is_whole and not changed,
-            is_most=_is_most(stored.pages, changed, len(now) - len(root_of), len(now)),
+            is_most=changed_part < _MAX_CHANGED,
             quick=self.quick,
         )
 
     def next_request(self) -> Check:
-        """Ask for the more the more are waiting, so that all end at once."""
-        some = max(_FEWEST_PAGES, len(self.waiting) // (2 * max(len(self.crew), 1)))
+        """Return the next request, smaller towards the end, so that all workers end together."""
+        size = max(_MIN_PAGES, len(self.waiting) // (2 * max(len(self.crew), 1)))
         stored = self.index.stored
         pages: list[tuple[int, int, tuple[Any, ...]]] = []
-        asked: set[int] = set()
-        while self.waiting and len(pages) < some:
+        roots: set[int] = set()
+        while self.waiting and len(pages) < size:
             page = self.pages[self.waiting[-1]]
             root = stored.inventory.units[page.unit].root
-            if len(asked | {root}) > _MOST_ROOTS:
+            roots.add(root)
+            if len(roots) > _MAX_ROOTS:
                 break
-            asked.add(root)
             pages.append((root, self.waiting.pop(), tuple(page)))
-        roots = [path for _, path, _ in stored.roots]
-        return Check(self.index.path, roots, pages, not self.quick)
+        return Check(self.index.path, [path for _, path, _ in stored.roots], pages, not self.quick)
 
     def finish(self) -> None:
-        """Have the rest checked.
+        """Check the remaining pages.
 
         Raises:
-            WorkerError: A process failed, or was killed.
+            WorkerError: A worker process failed.
 
         """
         while self.waiting and not self.busy:
@@ -211,10 +206,10 @@ class _Question:
                         selector.unregister(worker.answers)
 
     def take(self, answer: object) -> None:
-        """Take in an answer.
+        """Add the answer to a request.
 
         Raises:
-            WorkerError: It is none.
+            WorkerError: The worker process sent something else.
 
         """
         if not isinstance(answer, Checked):
@@ -223,10 +218,3 @@ class _Question:
         self.entries += answer.entries
         if self.on_progress is not None:
             self.on_progress(self.entries)
-
-
-def _is_most(pages: Sequence[Page], changed: set[int], new_roots: int, roots: int) -> bool:
-    """Tell whether little is to be read; a new root is taken for as large as the others."""
-    entries = sum(page.entries for page in pages)
-    to_read = sum(page.entries for page in pages if page.unit in changed)
-    return to_read / max(entries, 1) + new_roots / max(roots, 1) < _MOST_CHANGED

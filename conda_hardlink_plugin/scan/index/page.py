@@ -1,9 +1,10 @@
-"""A page of the index: what is remembered of some directories of one unit, on one device.
+"""A page of the index: some directories of one unit, on one device.
 
-Directories are remembered by their path below the root and by what changes whenever an entry comes
-or goes: device, inode, times of change (`mtime`, `ctime`, inode(7)) and size. Entries that a scan
-looked at are remembered by name and by all that a figure is made of: inode, link count, size and
-blocks. Entries that needed no look are numbers of inodes that were met before.
+A page contains the path of each directory below the root, and a digest of the values that change
+whenever an entry is added or removed: device, inode, times (`mtime`, `ctime`, inode(7)) and size.
+For the entries that a scan examined, it contains the names, and a digest of the values from which
+every figure is computed: inode, link count, size and blocks. For the other entries, it contains the
+numbers of their inodes, which were known already.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from struct import Struct, error
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-try:  # hashlib has it from there, and loads OpenSSL besides: 3.5 MB and 5 ms in each process
+try:  # hashlib also loads OpenSSL, which takes 3.5 MB and 5 ms in each process
     from _blake2 import blake2b
 except ImportError:
     from hashlib import blake2b
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
     from ...filesystem.protocol import DirectoryFacts, FileStatus
 
-RACY_NS = 2_000_000_000  # a directory may change again within one tick of the filesystem's clock
-NEXT = "\0"  # what comes is in the next directory
+RACY_NS = 2_000_000_000  # changes within one tick of the filesystem's clock have the same time
+NEXT = "\0"  # the names that follow are in the next directory
 _WORD_BYTES = 8
-_DIRECTORY = Struct("QQqqqq")  # all but the times are as the kernel has them
+_DIRECTORY = Struct("QQqqqq")  # all values but the times are unchanged
 _FACTS_OF_DIRECTORY, _CTIME = 6, 3
 _NAME = Struct("QQqq")
 _FACTS_OF_NAME = 4
@@ -37,14 +38,14 @@ pack_name = _NAME.pack  # of `EntryFacts`
 
 
 class Row(NamedTuple):
-    """An inode with several links that was looked at.
+    """An inode with several links that was examined.
 
     Attributes:
-        number: Its inode number.
-        link_count: Directory entries that name it.
+        number: Inode number.
+        link_count: Link count.
         disk_bytes: Allocated bytes.
-        apparent_bytes: Length.
-        is_symlink: 1 if it is a symbolic link, else 0.
+        apparent_bytes: Apparent size.
+        is_symlink: 1 for a symbolic link, else 0.
 
     """
 
@@ -56,27 +57,27 @@ class Row(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Where a page lies in the file of the index, and how it is checked.
+    """The location of a page in the index file, and the values to check it.
 
-    The file has, one after the other, the paths of the directories, the names of the entries that
-    were looked at, the inodes of those that were not, and the inodes with several links, column by
-    column of `Row`.
+    At that location the file contains, in this order: the paths of the directories, the names of
+    the examined entries, the inodes of the other entries, and the inodes with several links, column
+    by column of `Row`.
 
     Attributes:
         unit: Index of the unit.
-        device: Number of the device of its directories.
-        offset: Where it begins.
-        directories_bytes: How long the paths are.
-        names_bytes: How long the names are.
-        linked: How many inodes there are of entries that were not looked at.
-        rows: How many inodes with several links there are.
-        directories: How many directories there are.
-        entries: How many entries of directories it tells of.
-        directories_digest: Of the facts of the directories, `digest_of`.
-        names_digest: Of the facts of the entries that were looked at.
-        checksum: Of the inodes.
-        settled: No directory of it was changed since shortly before the scan began: a later change
-            bears another time, and what was read elsewhere fits to it.
+        device: Device number of the directories.
+        offset: Offset of the page.
+        directories_bytes: Length of the paths.
+        names_bytes: Length of the names.
+        linked: Number of inodes of entries that were not examined.
+        rows: Number of inodes with several links.
+        directories: Number of directories.
+        entries: Number of directory entries that the page describes.
+        directories_digest: `digest_of` the facts about the directories.
+        names_digest: `digest_of` the facts about the examined entries.
+        checksum: CRC-32 of the inodes.
+        settled: Whether no directory of the page changed after shortly before the scan began: a
+            later change has another time, and what was read elsewhere is consistent with the page.
 
     """
 
@@ -96,20 +97,20 @@ class Page(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """How long it is."""
+        """The length of the page."""
         inodes_bytes = (self.linked + self.rows * len(Row._fields)) * _WORD_BYTES
         return self.directories_bytes + self.names_bytes + inodes_bytes
 
 
 class Draft:
-    """A page while its directories are read; whoever reads most of them fills it in himself.
+    """A page whose directories are being read; `read_plain` fills in the attributes directly.
 
     Attributes:
         directories: Paths below the root, `.` for the root itself.
-        directory_facts: `pack_directory` of each.
-        names: For each directory `NEXT`, then the entries that were looked at.
-        name_facts: `pack_name` of those entries.
-        linked: Inodes of the entries that were not looked at, one for each entry.
+        directory_facts: `pack_directory` of each directory.
+        names: For each directory `NEXT`, then the names of the examined entries.
+        name_facts: `pack_name` of each examined entry.
+        linked: Inodes of the entries that were not examined, one for each entry.
         symbolic: Inodes of symbolic links.
 
     """
@@ -119,10 +120,10 @@ class Draft:
     )  # fmt: skip
 
     def __init__(self, began_ns: int) -> None:
-        """Begin empty.
+        """Begin an empty page.
 
         Args:
-            began_ns: When the scan began, in nanoseconds since the epoch.
+            began_ns: Start time of the scan, in nanoseconds since the epoch.
 
         """
         self.directories: list[str] = []
@@ -134,37 +135,37 @@ class Draft:
         self._began_ns = began_ns
 
     def begin_directory(self, path: str, status: FileStatus) -> None:
-        """Note a directory; what is noted from now on is in it."""
+        """Add a directory, to which the entries that follow belong."""
         self.directories.append(path)
         self.directory_facts += pack_directory(status.directory_facts)
         self.names.append(NEXT)
 
     def add_name(self, name: str, status: FileStatus) -> None:
-        """Note an entry that was looked at."""
+        """Add an entry that was examined."""
         self.names.append(name)
         self.name_facts += pack_name(*status.entry_facts)
         if status.is_symlink:
             self.symbolic.add(status.inode)
 
-    def page(self, unit: int, device: int, offset: int) -> tuple[Page, bytes]:
-        """Return the page, and what is to be written for it at an offset."""
+    def page(self, unit: int, device: int) -> tuple[Page, bytes]:
+        """Return the page, with offset 0, and its content in the file."""
         directories = os.fsencode("\0".join(self.directories))
         names = os.fsencode("/".join(self.names))
         rows = self._rows()
         inodes = b"".join(column.tobytes() for column in (array("Q", self.linked), *rows))
-        looked_at = len(self.name_facts) // _NAME.size
-        # Not mtime, which anybody can set, also to a day to come.
+        examined = len(self.name_facts) // _NAME.size
+        # Not mtime, which users can set to any time, even in the future.
         newest_ns = max(array("q", self.directory_facts)[_CTIME::_FACTS_OF_DIRECTORY])
         page = Page(
             unit,
             device,
-            offset,
+            0,
             len(directories),
             len(names),
             len(self.linked),
             len(rows[0]),
             len(self.directories),
-            len(self.directories) + looked_at + len(self.linked),
+            len(self.directories) + examined + len(self.linked),
             digest_of(self.directory_facts),
             digest_of(self.name_facts),
             crc32(inodes),
@@ -175,37 +176,35 @@ class Draft:
     def _rows(self) -> list[array[int]]:
         """Return the columns of the rows of the inodes with several links."""
         facts = array("Q", self.name_facts)
-        numbers, link_counts, sizes, allocated = (
-            facts[place::_FACTS_OF_NAME] for place in range(_FACTS_OF_NAME)
-        )
-        several = [count > 1 for count in link_counts]
+        number, link_count, size, allocated = range(_FACTS_OF_NAME)
+        several = [count > 1 for count in facts[link_count::_FACTS_OF_NAME]]
         columns = [
-            array("Q", compress(column, several))
-            for column in (numbers, link_counts, allocated, sizes)
+            array("Q", compress(facts[column::_FACTS_OF_NAME], several))
+            for column in (number, link_count, allocated, size)
         ]
         columns.append(array("Q", map(self.symbolic.__contains__, columns[0])))
         return columns
 
 
 def pack_page(page: Page) -> bytes:
-    """Return what `unpack_pages` makes a page of."""
+    """Pack a page for `unpack_pages`."""
     return _PAGE.pack(*page)
 
 
 def unpack_pages(packed: bytes) -> Iterator[Page]:
-    """Return pages that were packed, one after the other.
+    """Return consecutive packed pages.
 
     Raises:
-        ValueError: That is something else.
+        ValueError: The length is not that of whole pages.
 
     """
     if len(packed) % _PAGE.size:
-        raise ValueError("a page is not whole")
+        raise ValueError("a page of the index is truncated")
     return map(Page._make, _PAGE.iter_unpack(packed))
 
 
 def names_by_directory(content: bytes) -> list[list[bytes]]:
-    """Return the entries that were looked at, directory by directory, as a page has them."""
+    """Return the names of the examined entries on a page, directory by directory."""
     return [
         of_directory.strip(b"/").split(b"/") if len(of_directory) > 1 else []
         for of_directory in content.split(NEXT.encode())[1:]
@@ -213,22 +212,18 @@ def names_by_directory(content: bytes) -> list[list[bytes]]:
 
 
 def pack_directory(facts: DirectoryFacts) -> bytes:
-    """Return what differs after any entry of a directory has come, gone or been renamed.
+    """Pack values of which some change whenever an entry is added, removed or renamed.
 
-    It includes the directory's own size, which a filesystem may still change afterwards.
+    They include the size of the directory, which a filesystem may change later.
     """
     try:
         return _DIRECTORY.pack(*facts)
-    except error:  # a time that is further away than 8 bytes of nanoseconds reach
-        device, inode, mtime_ns, ctime_ns, *sizes = facts
-        times_ns = (_within_8_bytes(mtime_ns), _within_8_bytes(ctime_ns))
-        return _DIRECTORY.pack(device, inode, *times_ns, *sizes)
+    except error:  # a time outside the range of 8 bytes of nanoseconds: drop the higher bits
+        device, inode, *times_ns, size, allocated = facts
+        low_times_ns = ((time_ns + 2**63) % 2**64 - 2**63 for time_ns in times_ns)
+        return _DIRECTORY.pack(device, inode, *low_times_ns, size, allocated)
 
 
 def digest_of(facts: bytes | bytearray) -> bytes:
-    """Return 16 bytes that are others for other facts."""
+    """Return a digest of 16 bytes."""
     return blake2b(facts, digest_size=16).digest()
-
-
-def _within_8_bytes(time_ns: int) -> int:
-    return (time_ns + 2**63) % 2**64 - 2**63

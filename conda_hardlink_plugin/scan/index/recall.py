@@ -1,4 +1,4 @@
-"""What is remembered of units that are as they were: it is counted without being read again."""
+"""Units that are recalled: they are counted from the index, because they have not changed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import filterfalse
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..inventory import Unit, UnitKind
+from .file import read_checked
 from .page import Row
 
 if TYPE_CHECKING:
@@ -17,16 +18,17 @@ if TYPE_CHECKING:
 
 
 class Remembered:
-    """Units of an index that are as they were.
+    """The unchanged units of an index.
 
     Attributes:
         index: The index.
-        recalled: Those that were counted from it: index into its units to the unit as it is now.
+        recalled: The units that were counted from the index: their number in the index to the
+            current unit.
 
     """
 
     def __init__(self, unchanged: Unchanged) -> None:
-        """Remember the units that are as they were."""
+        """Prepare the unchanged units of an index."""
         self.index = index = unchanged.index
         self.recalled: dict[int, Unit] = {}
         stored = index.stored
@@ -41,36 +43,36 @@ class Remembered:
             self._pages.setdefault(page.unit, []).append(page)
 
     def recall(self, unit: int, collector: Collector) -> bool:
-        """Count a unit that the tally has begun, if it is remembered; tell whether it was."""
-        number = self._numbers.get(collector.unit_of(unit))
+        """Count a unit from the index if it is there and unchanged; return whether it was."""
+        current = collector.found.units[unit]
+        number = self._numbers.get(current)
         if number is None:
             return False
         try:
-            inodes = [self._inodes_of(page) for page in self._pages[number]]
+            pages = [self._inodes_of(page) for page in self._pages[number]]
             texts = self._texts_of(number)
         except OSError:
             return False
-        if not _are_known(inodes, collector):
+        if not _are_known(pages, collector):
             return False
-        self._count(number, unit, inodes, collector)
+        self._count(number, unit, pages, collector)
         for path, target in zip(texts[::2], texts[1::2], strict=True):
             collector.add_symlink(path, target)
-        self.recalled[number] = collector.unit_of(unit)
+        self.recalled[number] = current
         return True
 
-    def _count(self, number: int, unit: int, inodes: list[_Inodes], collector: Collector) -> None:
+    def _count(self, number: int, unit: int, pages: list[_Inodes], collector: Collector) -> None:
         inventory = self.index.stored.inventory
-        for page in inodes:
+        for page in pages:
             collector.add_rows(unit, page.device, page.rows)
-        for page in inodes:  # a page may name what another process has looked at for a later one
+        for page in pages:  # an inode may be on a later page, if several processes wrote the pages
             collector.add_known(unit, page.device, page.linked)
         collector.links[collector.root] += sum(page.entries for page in self._pages[number])
-        for device, device_number in enumerate(inventory.devices):
-            sums = inventory.private.get((number, device))
-            if sums is not None:
-                collector.sums(unit, device_number).add(sums)
+        for index, device in enumerate(inventory.devices):
+            if (number, index) in inventory.private:
+                collector.sums(unit, device).add(inventory.private[number, index])
         if number in inventory.holding:
-            collector.note_holding(unit)
+            collector.found.holding.add(unit)
 
     def _inodes_of(self, page: Page) -> _Inodes:
         """Read the inodes of a page.
@@ -79,25 +81,26 @@ class Remembered:
             OSError: They cannot be read, or are damaged.
 
         """
-        offset = page.offset + page.directories_bytes + page.names_bytes
+        skipped = page.directories_bytes + page.names_bytes
+        location = page.offset + skipped, page.bytes - skipped
         inodes = array("Q")
-        length = page.offset + page.bytes - offset
-        inodes.frombytes(self.index.read_checked(offset, length, page.checksum))
+        inodes.frombytes(read_checked(self.index.handle, *location, page.checksum))
         begins = range(page.linked, len(inodes), page.rows or 1)
         columns = (inodes[begin : begin + page.rows] for begin in begins)
         rows = list(map(Row._make, zip(*columns, strict=True)))
         return _Inodes(page.device, rows, inodes[: page.linked])
 
     def _texts_of(self, number: int) -> list[str]:
-        """Read the symbolic links of a unit, each one's path and then its text.
+        """Read the symbolic links of a unit: alternating paths and texts.
 
         Raises:
             OSError: They cannot be read, or are damaged.
 
         """
-        if number not in self.index.stored.texts:
+        extent = self.index.stored.texts.get(number)
+        if extent is None:
             return []
-        return os.fsdecode(self.index.read_checked(*self.index.stored.texts[number])).split("\0")
+        return os.fsdecode(read_checked(self.index.handle, *extent)).split("\0")
 
 
 class _Inodes(NamedTuple):
@@ -109,16 +112,14 @@ class _Inodes(NamedTuple):
 
 
 def _are_known(pages: list[_Inodes], collector: Collector) -> bool:
-    """Tell whether all inodes were looked at somewhere: else it is not known what they are."""
-    own: dict[int, set[int]] = {}
+    """Return whether every inode is on one of the pages, or was examined before."""
+    known: dict[int, set[int]] = {}
     for page in pages:
         numbers = (row.number for row in page.rows if not row.is_symlink)
-        own.setdefault(page.device, set()).update(numbers)
+        known.setdefault(page.device, set()).update(numbers)
     for page in pages:
         table = collector.listed.get(page.device)
-        unknown = (
-            page.linked if table is None else filterfalse(table.states.__contains__, page.linked)
-        )
-        if not own[page.device].issuperset(unknown):
+        states = {} if table is None else table.states
+        if not known[page.device].issuperset(filterfalse(states.__contains__, page.linked)):
             return False
     return True

@@ -1,4 +1,4 @@
-"""What an index is, in a few figures."""
+"""The status of the index, in a few figures."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .file import index_path, open_index
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """What there is where the index is to be.
+    """The status of an index.
 
     Attributes:
-        path: Where that is.
-        size_bytes: Its disk usage; `None` if there is nothing.
-        usable: The next report will take it for what it says, as far as nothing has changed.
-        taken_s: When all that is in it was looked at for the last time, in seconds since the epoch;
-            `None` if it is not usable, as are the following.
-        caches: How many package caches it tells of.
-        environments: How many environments.
-        links: How many directory entries.
+        path: Path of the index file.
+        size_bytes: Disk usage; `None` if there is no file.
+        usable: Whether the next report uses the index for everything that has not changed.
+        taken_s: Time of the last exact check of the whole index, in seconds since the epoch. This
+            and the following are `None` if the index is not usable.
+        caches: Number of package caches.
+        environments: Number of environments.
+        links: Number of directory entries.
 
     """
 
@@ -35,7 +35,7 @@ class IndexStatus:
 
 
 def status_of(folder: str) -> IndexStatus:
-    """Say what is in a folder for the index."""
+    """Return the status of the index in a directory."""
     path = index_path(folder)
     try:
         size_bytes = fs.status(path).disk_bytes

@@ -1,14 +1,16 @@
-"""Findings to index: what a scan has read or recalled, as the next one is to find it."""
+"""Findings to index: stores what a scan has read or recalled for the next scan."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..inventory import UnitKind
 from .contents import to_json
 from .page import pack_page, unpack_pages
+from .trailer import read_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,36 +30,31 @@ def store(
     parts: Sequence[Findings],
     remembered: Remembered | None,
 ) -> None:
-    """Complete an index, and have it take the place of the last one.
+    """Complete an index, and replace the previous one.
 
-    Where it cannot be written there is none: the next report reads everything again.
+    If it cannot be written, the previous index stays, if there is one.
 
     Args:
-        new: What was read is already in it.
-        inventory: What was found.
+        new: The new index, which already contains the pages of what was read.
+        inventory: The inventory.
         scan_roots: The roots.
-        parts: What it was made of; of their inodes nothing is needed any more.
-        remembered: What was not read, if anything.
+        parts: The findings behind the inventory; their inode tables are not needed.
+        remembered: The units that were recalled from the previous index, if any.
 
     """
     if any(part.pages is None for part in parts):
         return
     with suppress(OSError):
         number_of = {unit: number for number, unit in enumerate(inventory.units)}
-        pages = new.append_checked(
-            b"".join(
-                pack_page(page)
-                for some in (_read(parts, number_of), _copied(new, remembered, number_of))
-                for page in some
-            )
-        )
+        all_pages = chain(_read(parts, number_of), _copied(new, remembered, number_of))
+        pages = new.append_checked(b"".join(map(pack_page, all_pages)))
         texts = {number: new.append_checked(text) for number, text in _texts(inventory, parts)}
         unread = frozenset(_unread(inventory))
         new.commit(to_json(inventory, scan_roots, pages, texts, unread), new.totals_of(inventory))
 
 
 def _read(parts: Sequence[Findings], number_of: Mapping[Unit, int]) -> Iterator[Page]:
-    """Yield the pages of what was read."""
+    """Yield the pages of the units that were read."""
     for part in parts:
         for page in unpack_pages(part.pages or b""):
             yield page._replace(unit=number_of[part.units[page.unit]])
@@ -66,19 +63,19 @@ def _read(parts: Sequence[Findings], number_of: Mapping[Unit, int]) -> Iterator[
 def _copied(
     new: NewIndex, remembered: Remembered | None, number_of: Mapping[Unit, int]
 ) -> Iterator[Page]:
-    """Copy the pages of what was recalled."""
+    """Copy the pages of the units that were recalled; yield them."""
     if remembered is None:
         return
     index = remembered.index
     for page in index.stored.pages:
         unit = remembered.recalled.get(page.unit)
         if unit is not None:
-            offset = new.append(index.read(page.offset, page.bytes))
+            offset = new.append(read_at(index.handle, page.offset, page.bytes))
             yield page._replace(unit=number_of[unit], offset=offset)
 
 
 def _texts(inventory: Inventory, parts: Sequence[Findings]) -> Iterator[tuple[int, bytes]]:
-    """Yield the symbolic links of each environment: path and text, one after the other."""
+    """Yield the symbolic links of each environment: alternating paths and texts."""
     for number, unit in enumerate(inventory.units):
         if unit.kind is not UnitKind.ENVIRONMENT:
             continue
@@ -94,7 +91,7 @@ def _texts(inventory: Inventory, parts: Sequence[Findings]) -> Iterator[tuple[in
 
 
 def _unread(inventory: Inventory) -> Iterator[int]:
-    """Yield the units in which something could not be counted as it stands."""
+    """Yield the units in which something could not be counted correctly."""
     numbers: dict[tuple[int, str], list[int]] = {}
     for number, unit in enumerate(inventory.units):
         numbers.setdefault((unit.root, unit.path), []).append(number)

@@ -1,4 +1,4 @@
-"""The end of the file of an index: where its table is, and the totals, to be had without that."""
+"""The trailer of an index file: the location of the table, and totals that need no table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-from ...filesystem import fs
+from ...filesystem import closing, fs
 from ...filesystem.protocol import Access, FileStatus
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ TRAILER_BYTES = _FIELDS.size + _END.size
 
 
 class Totals(NamedTuple):
-    """What a report has found in all.
+    """The totals of a report.
 
     Attributes:
         on_disk_bytes: Unique usage of all caches and environments.
-        as_copies_bytes: Each alone, added up.
-        caches: How many package caches there were.
-        environments: How many environments.
+        as_copies_bytes: Sum of the usage of each cache and environment by itself.
+        caches: Number of package caches.
+        environments: Number of environments.
         incomplete: 1 if something could not be read, else 0.
         which_caches: `checksum_of` the paths of the caches.
 
@@ -44,13 +44,13 @@ class Totals(NamedTuple):
 
 
 class Trailer(NamedTuple):
-    """The end of an index.
+    """The trailer of an index file.
 
     Attributes:
-        offset: Where the table begins.
-        length: How long it is.
-        checksum: Of the table.
-        totals: What was found in all.
+        offset: Offset of the table.
+        length: Length of the table in bytes.
+        checksum: CRC-32 of the table.
+        totals: The totals.
 
     """
 
@@ -61,26 +61,26 @@ class Trailer(NamedTuple):
 
 
 def checksum_of(caches: Iterable[str]) -> int:
-    """Return a number by which totals of one installation are told from those of another."""
+    """Return a number that distinguishes the totals of different installations."""
     return crc32(os.fsencode("\0".join(sorted(caches))))
 
 
 def pack_trailer(trailer: Trailer) -> bytes:
-    """Return what `read_trailer` reads."""
+    """Pack a trailer for `read_trailer`."""
     offset, length, checksum, totals = trailer
     fields = _FIELDS.pack(offset, length, checksum, *totals)
     return fields + _END.pack(crc32(fields), _VERSION, _MAGIC)
 
 
 def read_trailer(handle: int, size: int) -> Trailer | None:
-    """Read the end of a file; `None` if it is not the end of an index.
+    """Read the trailer of a file; `None` if the file is not a complete index.
 
     Args:
-        handle: Opens the file.
-        size: How long it is.
+        handle: The open file.
+        size: Length of the file in bytes.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
 
     """
     if size < TRAILER_BYTES:
@@ -96,36 +96,28 @@ def read_trailer(handle: int, size: int) -> Trailer | None:
 
 
 def index_folder() -> str:
-    """Return where the index of this user is: in the cache folder that conda has for a user."""
-    from ...metadata.leases import lease_folder  # noqa: PLC0415  # those that only look need nothing of it
+    """Return the directory of this user's index, inside the cache directory of conda."""
+    from ...metadata.leases import lease_folder  # noqa: PLC0415  # only this function needs it
 
     return os.path.dirname(lease_folder())
 
 
 def read_totals(folder: str) -> tuple[Totals, float] | None:
-    """Return the totals of the index in a folder, and when they were taken.
+    """Return the totals of the index in a directory, and their time in seconds since the epoch.
 
-    That is in seconds since the epoch. `None` if there is no index that can be taken for what it
-    says. This costs less than a millisecond.
+    Returns `None` if there is no usable index. Takes less than a millisecond.
     """
     try:
-        handle = fs.open_file(os.path.join(folder, INDEX_NAME), Access.READ)
+        with closing(fs.open_file(os.path.join(folder, INDEX_NAME), Access.READ)) as handle:
+            status = fs.status_of(handle)
+            trailer = read_trailer(handle, status.size_bytes) if is_own_file(status) else None
     except OSError:
         return None
-    try:
-        status = fs.status_of(handle)
-        if not is_own_file(status):
-            return None
-        trailer = read_trailer(handle, status.size_bytes)
-    except OSError:
-        return None
-    finally:
-        fs.close(handle)
     return None if trailer is None else (trailer.totals, status.mtime_ns / 1_000_000_000)
 
 
 def is_own_file(status: FileStatus) -> bool:
-    """Tell whether this is a file of this user."""
+    """Return whether this is a regular file that this user owns."""
     return status.is_regular and status.owner == fs.current_user()
 
 
@@ -133,10 +125,10 @@ def read_at(handle: int, offset: int, length: int) -> bytes:
     """Return a part of a file.
 
     Raises:
-        OSError: It cannot be read, or is shorter.
+        OSError: The file cannot be read, or is too short.
 
     """
     content = os.pread(handle, length, offset)
     if len(content) != length:
-        raise OSError(errno.EIO, "the index is shorter than it says")
+        raise OSError(errno.EIO, "the index is truncated")
     return content

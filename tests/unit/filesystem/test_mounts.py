@@ -1,4 +1,4 @@
-"""The table of mounts, as the kernel writes it."""
+"""The mount table, as the kernel writes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import subprocess
 import pytest
 
 from conda_hardlink_plugin.filesystem.mounts import Mount, MountTable, read_mount_table
-from conda_hardlink_plugin.filesystem.paths import is_within
 
 from ...support.trees import write
 
@@ -58,7 +57,7 @@ def test_mount_points_are_unescaped_and_kept_in_order(table):
         ([], "/conda/pkgs", []),
     ],
 )
-def test_a_folder_is_seen_wherever_its_filesystem_is_mounted(mounts, path, views):
+def test_a_directory_appears_wherever_its_filesystem_is_mounted(mounts, path, views):
     table = MountTable(
         (
             *(Mount(point, "ext4", "8:1", shown) for point, shown in mounts),
@@ -77,7 +76,7 @@ def test_a_folder_is_seen_wherever_its_filesystem_is_mounted(mounts, path, views
         ("/opt/a b", "tmpfs"),
         ("/opt/a bc", "ext4"),
         ("/opt/a b/deep/down", "tmpfs"),
-        ("/opt/over/x", "fuse.sshfs"),  # of two at one place the later one is seen
+        ("/opt/over/x", "fuse.sshfs"),  # the later mount hides the earlier one
         ("relative", ""),
     ],
 )
@@ -85,7 +84,7 @@ def test_a_path_is_on_the_filesystem_of_the_longest_mount_point(table, path, fil
     assert table.filesystem(path) == filesystem
 
 
-def test_mounts_below_a_path_leave_out_the_path_itself_and_its_namesakes(table):
+def test_mounts_below_a_path_exclude_the_path_itself_and_similar_names(table):
     odd = os.fsdecode(b"/opt/a b/new\nline\ttab\\back\xff\rreturn")
     assert table.below("/opt/a b") == [odd]
     assert table.below("/opt/a") == []
@@ -94,23 +93,7 @@ def test_mounts_below_a_path_leave_out_the_path_itself_and_its_namesakes(table):
     assert "/" not in table.below("/")
 
 
-@pytest.mark.parametrize(
-    ("path", "directory", "within"),
-    [
-        ("/a", "/a", True),
-        ("/a/b", "/a", True),
-        ("/a/b", "/a/", True),
-        ("/ab", "/a", False),
-        ("/a", "/a/b", False),
-        ("/a", "/", True),
-        ("/", "/", True),
-    ],
-)
-def test_a_path_is_within_itself_and_the_directories_above_it(path, directory, within):
-    assert is_within(path, directory) is within
-
-
-def test_without_mountinfo_nothing_is_known(tmp_path):
+def test_without_mountinfo_the_mounts_are_unknown(tmp_path):
     table = read_mount_table(f"{tmp_path}/no-proc")
     assert table == MountTable((), known=False)
     assert table.filesystem("/") == ""
@@ -118,7 +101,7 @@ def test_without_mountinfo_nothing_is_known(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/mountinfo"), reason="no /proc here")
-def test_the_mounts_of_this_process_name_the_filesystems_that_stat_names():
+def test_the_mount_table_agrees_with_stat():
     table = read_mount_table()
     assert table.known
     assert table.filesystem("/proc/self") == "proc"

@@ -1,4 +1,4 @@
-"""What an entry of a package cache is: package, tarball, moved aside, left over, or the rest."""
+"""Kinds of the entries of a package cache: package, tarball, quarantined, trash, or other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PACKAGE, TARBALL, QUARANTINED, TRASH, OTHER = (
 
 
 def kinds_in(cache):
-    """Return the kind of each unit by its path in the cache; what has none is of the rest."""
+    """Return the kind of each unit by its path in the cache; other paths belong to the rest."""
     inventory = scan([cache_root(cache)])
     assert inventory.units[0].kind is OTHER
     return {os.path.relpath(unit.path, cache): unit.kind for unit in inventory.units[1:]}
@@ -63,11 +63,11 @@ def kinds_in(cache):
         ("purge-r1-thing-1-0", PACKAGE),
     ],
 )
-def test_a_folder_with_an_index_is_what_its_name_and_place_say(tmp_path, name, kind):
+def test_a_directory_with_index_json_gets_its_kind_from_name_and_location(tmp_path, name, kind):
     cache = str(tmp_path)
     inner = package(package(cache, name), "share/inner-1-0")
     expected = {} if kind is OTHER else {name: kind}
-    if kind is OTHER:  # what is not a unit itself is looked through
+    if kind is OTHER:  # the walker searches for packages inside
         expected = {os.path.relpath(inner, cache): PACKAGE}
     assert kinds_in(cache) == expected
 
@@ -83,7 +83,7 @@ def test_a_folder_with_an_index_is_what_its_name_and_place_say(tmp_path, name, k
     ],
 )
 @pytest.mark.parametrize("index", [None, "folder", "symlink", "loop"])
-def test_a_folder_without_an_index_is_no_package(tmp_path, name, kind, index):
+def test_a_directory_without_index_json_is_not_a_package(tmp_path, name, kind, index):
     path = write(f"{tmp_path}/{name}/lib/file", b"x").removesuffix("/lib/file")
     if index == "folder":
         os.makedirs(f"{path}/info/index.json")
@@ -115,12 +115,12 @@ def test_a_folder_without_an_index_is_no_package(tmp_path, name, kind, index):
     ],
 )
 @pytest.mark.parametrize("make", [write, lambda path: symlink("nowhere", path)])
-def test_a_file_or_a_symbolic_link_is_what_its_name_and_place_say(tmp_path, name, kind, make):
+def test_a_file_or_symlink_gets_its_kind_from_name_and_location(tmp_path, name, kind, make):
     make(f"{tmp_path}/{name}")
     assert kinds_in(str(tmp_path)) == ({} if kind is OTHER else {name: kind})
 
 
-def test_nothing_is_looked_for_inside_a_unit(tmp_path):
+def test_no_unit_is_searched_for_inside_another_unit(tmp_path):
     cache = str(tmp_path)
     for name in ("thing-1-0", "thing-1-0.c~", f"{QUARANTINE}/purge-r1-thing-1-0"):
         package(cache, f"{name}/inner-1-0")
@@ -136,8 +136,8 @@ def test_nothing_is_looked_for_inside_a_unit(tmp_path):
 
 @pytest.mark.parametrize("mode", [0o000, 0o444])
 @pytest.mark.parametrize("name", ["thing-1-0", f"{QUARANTINE}/moving-r1-thing-1-0"])
-def test_what_may_be_a_package_hides_what_lies_in_it(mode, name):
-    """Else what it has in it would be packages that nobody uses, once `info` is unreadable."""
+def test_packages_inside_an_unreadable_package_are_not_units(mode, name):
+    """Otherwise an unreadable `info` would turn its content into unused packages."""
     with tempfile.TemporaryDirectory() as cache:
         os.chmod(cache, 0o755)
         path = package(cache, name)

@@ -1,4 +1,4 @@
-"""Inodes that several processes have met are put together, each once."""
+"""The inode table: states, learned inodes, array widths, and the union of several tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ counted = st.dictionaries(st.integers(1, 20), st.integers(2, 9), max_size=12)
 
 
 def table(link_counts):
-    """Inodes whose sizes are told by their numbers."""
+    """Inodes with sizes that are derived from their numbers."""
     numbers = list(link_counts)
     return Inodes(
         array("Q", numbers),
@@ -39,13 +39,13 @@ def rows(inodes):
 
 
 @given(st.lists(counted, min_size=1, max_size=4))
-def test_each_inode_is_there_once_with_the_highest_count_told(told):
-    tables = [table(link_counts) for link_counts in told]
+def test_unite_keeps_each_inode_once_with_its_highest_link_count(parts):
+    tables = [table(link_counts) for link_counts in parts]
     before = [rows(inodes) for inodes in tables]
     united = unite(tables)
     highest = {
-        number: max(link_counts.get(number, 0) for link_counts in told)
-        for link_counts in told
+        number: max(link_counts.get(number, 0) for link_counts in parts)
+        for link_counts in parts
         for number in link_counts
     }
     assert sorted(rows(united)) == sorted(
@@ -58,27 +58,27 @@ numbers = st.lists(st.integers(1, 30), unique=True, max_size=15)
 
 
 @given(numbers, st.lists(st.integers(1, 30), max_size=15), numbers)
-def test_what_was_told_keeps_its_place_and_what_was_met_its_states(met, told, later):
+def test_learned_inodes_keep_their_order_and_examined_ones_their_states(first, learned, later):
     table = InodeTable()
-    look_at(table, met)
-    table.learn(array("Q", told))
-    new = [number for number in dict.fromkeys(told) if number not in met]
-    assert list(table.states) == [*met, *new]
-    look_at(table, later)
-    own = [*met, *(number for number in later if number not in {*met, *told})]
+    examine(table, first)
+    table.learn(array("Q", learned))
+    new = [number for number in dict.fromkeys(learned) if number not in first]
+    assert list(table.states) == [*first, *new]
+    examine(table, later)
+    own = [*first, *(number for number in later if number not in {*first, *learned})]
     handed_over = table.rows()
     assert rows(handed_over.inodes) == [
         (number, number + 1, 512 * number, 3 * number) for number in own
     ]
-    times = {number: (number in met) + (number in later) for number in {*own, *new}}
+    times = {number: (number in first) + (number in later) for number in {*own, *new}}
     assert list(handed_over.states) == [times[number] for number in own]
-    assert list(handed_over.told_states) == [times[number] for number in new]
-    assert handed_over.met == len(met)
+    assert list(handed_over.learned_states) == [times[number] for number in new]
+    assert handed_over.own_first == len(first)
     assert list(table.numbers()) == own
 
 
-def look_at(table, seen):
-    """Meet inodes; the number of a state is how often an inode was met."""
+def examine(table, seen):
+    """Count links to inodes; the number of a state is the number of links."""
     for number in seen:
         if number not in table.states:
             table.disk_bytes.append(512 * number)
@@ -87,7 +87,7 @@ def look_at(table, seen):
         table.states[number] = table.states.get(number, 0) + 1
 
 
-def test_numbers_and_sizes_of_any_width_are_kept_and_put_together():
+def test_numbers_and_sizes_of_any_width_are_united():
     states = States()
     widths = [(7, 2, 512, 100), (300, 2**8, 2**16, 2**8 - 1), (2**40 + 1, 2**16, 2**33, 2**34 + 3)]
     tables = [InodeTable() for _ in widths]
@@ -102,7 +102,7 @@ def test_numbers_and_sizes_of_any_width_are_kept_and_put_together():
     ("most", "width"),
     [(2**8 - 1, 1), (2**8, 2), (2**16 - 1, 2), (2**16, 4), (2**32 - 1, 4), (2**32, 8)],
 )
-def test_what_is_narrow_is_sent_as_such(most, width):
+def test_arrays_are_as_narrow_as_their_values(most, width):
     states, table = States(), InodeTable()
     for number in (1, most):
         table.add(number, min(most, 2**32 - 1), most, most, Step(states, 0, None))

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.usefixtures("each_way")
 
 @pytest.fixture
 def btrfs(tmp_path):
-    """An empty btrfs, in a file; skips the test where there can be none."""
+    """An empty btrfs in a file; skips the test if it cannot be created."""
     if shutil.which("mkfs.btrfs") is None:
-        pytest.skip("there is no mkfs.btrfs")
+        pytest.skip("mkfs.btrfs is not installed")
     image, point = write_sparse(f"{tmp_path}/image", 128 * 2**20), f"{tmp_path}/btrfs"
     os.mkdir(point)
     subprocess.run(["mkfs.btrfs", "--quiet", image], check=True)
@@ -40,7 +40,7 @@ def test_a_subvolume_listed_with_the_number_of_a_known_file_is_read(btrfs):
     for number in range(60):
         path = write(f"{prefix}/0first/{number}", b"f" * 9_000)
         link(path, f"{path}-again")
-    for number in range(12):  # listed as 256, 257, ...: so are the inodes of a new btrfs
+    for number in range(12):  # listed as 256, 257, ..., like the inodes of a new btrfs
         subvolume = f"{prefix}/0first/subvolume-{number}"
         subprocess.run(["btrfs", "subvolume", "create", subvolume], check=True, capture_output=True)
         write(f"{subvolume}/large", b"l" * 500_000)
@@ -50,7 +50,7 @@ def test_a_subvolume_listed_with_the_number_of_a_known_file_is_read(btrfs):
     assert usage.surplus_inodes == 0
 
 
-def test_an_index_has_every_directory_also_around_subvolumes(btrfs, tmp_path):
+def test_an_index_contains_every_directory_around_subvolumes(btrfs, tmp_path):
     prefix = f"{btrfs}/env"
     for number in range(12):
         write(f"{prefix}/lib/plain-{number}/below/file", b"p")

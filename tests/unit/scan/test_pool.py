@@ -124,7 +124,7 @@ def test_where_some_are_killed_all_is_read_again(wide, how_many, caplog):
     inventory = scan(wide, processes=3, on_progress=killing)
     assert killing.done
     assert figures(inventory) == figures(scan(wide, processes=1))
-    assert "a scan is repeated in one process" in caplog.text
+    assert "Scanning with one process" in caplog.text
     assert children() == []
 
 
@@ -141,7 +141,7 @@ def test_where_one_has_no_memory_all_is_read_again(wide, caplog):
     inventory = scan(wide, processes=2, on_progress=starving)
     assert starving.done
     assert figures(inventory) == figures(scan(wide, processes=1))
-    assert "a scan is repeated in one process" in caplog.text
+    assert "Scanning with one process" in caplog.text
 
 
 @pytest.mark.parametrize(

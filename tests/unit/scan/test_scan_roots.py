@@ -1,4 +1,4 @@
-"""Mounts inside the trees: other filesystems, folders and files that are seen twice, overlays."""
+"""Mounts inside the roots: other filesystems, bind-mounted directories and files, overlays."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ...support.trees import (
 pytestmark = pytest.mark.usefixtures("each_way")
 
 _PATIENCE_S = 60
-_MOST_OF_SURVEY_S = 3  # it takes a tenth; it took ten when each pair was asked for
+_MOST_OF_SURVEY_S = 3  # it takes 0.3 s; comparing every pair took 10 s
 NOTHING_MOUNTED = MountTable((), known=True)
 NOTHING_KNOWN = MountTable((), known=False)
 measures = pytest.mark.parametrize("measure", list(Measure))
@@ -41,7 +41,7 @@ measures = pytest.mark.parametrize("measure", list(Measure))
 
 @pytest.fixture
 def mount():
-    """Mount things, or skip the test where that is not allowed; unmount them afterwards."""
+    """Mounts filesystems, or skips the test if that is not allowed; unmounts them afterwards."""
     points = []
 
     def mount_at(point: str, *options: str) -> str:
@@ -61,7 +61,7 @@ def mount():
 
 @pytest.fixture
 def tmpfs(mount):
-    """Mount an empty tmpfs on a folder, which is made for it."""
+    """Mounts an empty tmpfs on a new directory."""
 
     def mount_tmpfs(point: str) -> str:
         os.makedirs(point, exist_ok=True)
@@ -72,7 +72,7 @@ def tmpfs(mount):
 
 @pytest.fixture
 def bind(mount):
-    """Show a folder or a file at another place, which is made for it if it is a folder."""
+    """Bind-mounts a directory, on a new directory, or a file."""
 
     def mount_bind(source: str, point: str) -> str:
         if os.path.isdir(source):
@@ -87,7 +87,7 @@ def problems(usage: Usage) -> list[tuple[ProblemKind, str]]:
 
 
 def by_model(usage: Usage, *, apparent: bool = False) -> None:
-    """Assert that the figures are those of what is seen, each inode once."""
+    """Assert that the figures count each visible inode once."""
     model = Model(usage.inventory.roots, apparent=apparent)
     paths = [root.path for root in usage.inventory.roots]
     assert usage.unique_by_root == [model.unique(model.units_of(path)) for path in paths]
@@ -114,7 +114,7 @@ def test_another_filesystem_inside_an_environment_is_counted_on_its_own_device(
     assert sum(usage.on_disk_by_device) == usage.on_disk
 
 
-def test_inode_numbers_that_two_filesystems_share_are_not_taken_for_one_another(tmp_path, tmpfs):
+def test_equal_inode_numbers_on_two_filesystems_are_different_inodes(tmp_path, tmpfs):
     roots = []
     for number in range(3):
         top = tmpfs(f"{tmp_path}/{number}")
@@ -122,7 +122,7 @@ def test_inode_numbers_that_two_filesystems_share_are_not_taken_for_one_another(
         install(extracted, f"{top}/env")
         roots += [cache_root(f"{top}/pkgs"), environment_root(f"{top}/env")]
     numbers = {os.stat(f"{tmp_path}/{number}/env/f").st_ino for number in range(3)}
-    assert len(numbers) < 3, "the kernel numbers them apart: nothing is shown"
+    assert len(numbers) < 3, "all inode numbers differ, so the test shows nothing"
     usage = Usage(scan(roots))
     paths = [root.path for root in usage.inventory.roots]
     assert usage.added(range(6)) == du(*paths)
@@ -149,7 +149,7 @@ def test_a_cache_listed_again_through_a_bind_mount_is_an_alias(tmp_path, bind):
     assert (usage.outside_links, usage.surplus_inodes) == (0, 0)
 
 
-def test_a_cache_bound_into_an_environment_is_counted_as_the_cache_alone(tmp_path, bind):
+def test_a_cache_bound_into_an_environment_counts_only_as_the_cache(tmp_path, bind):
     made = make_installation(str(tmp_path))
     point = f"{made.first}/pkgs"
     os.mkdir(point)
@@ -163,7 +163,9 @@ def test_a_cache_bound_into_an_environment_is_counted_as_the_cache_alone(tmp_pat
 
 
 @measures
-def test_a_folder_bound_elsewhere_in_the_tree_is_counted_once_and_reported(tmp_path, bind, measure):
+def test_a_directory_bound_elsewhere_in_the_tree_is_counted_once_and_reported(
+    tmp_path, bind, measure
+):
     apparent = measure is Measure.APPARENT
     made = make_installation(str(tmp_path))
     write(f"{made.first}/lib/deep/file", b"d" * 30_000)
@@ -181,7 +183,7 @@ def test_a_folder_bound_elsewhere_in_the_tree_is_counted_once_and_reported(tmp_p
     assert (usage.outside_links, usage.surplus_inodes) == (0, 0)
 
 
-def test_a_folder_bound_below_itself_ends(tmp_path, bind):
+def test_a_scan_of_a_directory_bound_below_itself_ends(tmp_path, bind):
     made = make_installation(str(tmp_path))
     point = f"{made.first}/lib/inner"
     os.mkdir(point)
@@ -189,10 +191,10 @@ def test_a_folder_bound_below_itself_ends(tmp_path, bind):
     bind(made.first, point)
     usage = Usage(scan(made.roots))
     assert usage.on_disk == before
-    assert problems(usage) == []  # it is a root, and counted as that
+    assert problems(usage) == []  # the mounted directory is a root, and counted as a root
 
 
-def test_a_folder_of_one_root_bound_into_another_belongs_to_the_first_read(tmp_path, bind):
+def test_a_directory_bound_into_another_root_belongs_to_the_root_read_first(tmp_path, bind):
     made = make_installation(str(tmp_path))
     point = f"{made.second}/bound"
     os.mkdir(point)
@@ -204,17 +206,17 @@ def test_a_folder_of_one_root_bound_into_another_belongs_to_the_first_read(tmp_p
     assert problems(usage) == [(ProblemKind.REPEATED, point)]
 
 
-def test_a_file_bound_over_one_whose_inode_is_known_is_counted_as_what_is_seen(tmp_path, bind):
+def test_a_file_bound_over_a_file_with_a_known_inode_is_counted(tmp_path, bind):
     made = make_installation(str(tmp_path))
     over = write(f"{tmp_path}/outside/over", b"o" * 77_000)
     bind(over, f"{made.second}/lib/big")  # lib/big is in the cache and in the other environment
     usage = Usage(scan(made.roots))
     assert usage.added([0, 1, 2]) == du(*made.paths)
-    assert usage.outside_links == 2  # the link that is covered, and the file that covers it
+    assert usage.outside_links == 2  # the hidden link, and the file mounted over it
     assert problems(usage) == []
 
 
-def test_a_file_of_another_filesystem_bound_over_a_known_one(tmp_path, tmpfs, bind):
+def test_a_file_of_another_filesystem_bound_over_a_file_with_a_known_inode(tmp_path, tmpfs, bind):
     made = make_installation(str(tmp_path))
     over = write(f"{tmpfs(f'{tmp_path}/tmpfs')}/over", b"o" * 77_000)
     bind(over, f"{made.second}/lib/big")
@@ -223,7 +225,7 @@ def test_a_file_of_another_filesystem_bound_over_a_known_one(tmp_path, tmpfs, bi
     assert usage.unique_by_root == [du(path)[0] for path in (made.cache, made.second)]
 
 
-def test_a_file_bound_where_nothing_is_known_yet(tmp_path, bind):
+def test_a_file_bound_over_a_file_with_an_unknown_inode(tmp_path, bind):
     made = make_installation(str(tmp_path))
     over = write(f"{tmp_path}/outside/over", b"o" * 77_000)
     bind(over, f"{made.unused}/info/index.json")
@@ -234,7 +236,7 @@ def test_a_file_bound_where_nothing_is_known_yet(tmp_path, bind):
 
 
 @pytest.mark.parametrize("source", ["outside/over", "envs/first/lib/own"])
-def test_a_file_seen_at_several_places_through_mounts_is_counted_once(tmp_path, bind, source):
+def test_a_file_at_several_paths_through_mounts_is_counted_once(tmp_path, bind, source):
     made = make_installation(str(tmp_path))
     over = write(f"{tmp_path}/{source}", b"o" * 77_000)
     bind(over, f"{made.cache}/urls.txt")
@@ -243,7 +245,7 @@ def test_a_file_seen_at_several_places_through_mounts_is_counted_once(tmp_path, 
     assert usage.added([0, 1, 2]) == du(*made.paths)
 
 
-def test_a_file_mounted_outside_as_in_every_container_keeps_no_index_away(tmp_path, bind):
+def test_a_file_mounted_outside_the_roots_does_not_prevent_an_index(tmp_path, bind):
     made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
     bind(write(f"{tmp_path}/hosts"), write(f"{tmp_path}/etc/hosts"))
     write_index(folder, made.roots)
@@ -253,7 +255,7 @@ def test_a_file_mounted_outside_as_in_every_container_keeps_no_index_away(tmp_pa
 
 
 @pytest.mark.parametrize("filesystem", ["ext4", "fuse.s3fs", "fuse", "fuseblk"])
-def test_there_is_no_index_of_a_filesystem_that_may_not_date_directories(tmp_path, filesystem):
+def test_a_filesystem_that_may_not_date_directories_is_not_indexed(tmp_path, filesystem):
     made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
     mounts = MountTable((Mount("/", filesystem),), known=True)
     write_index(folder, made.roots, mounts=mounts)
@@ -263,14 +265,14 @@ def test_there_is_no_index_of_a_filesystem_that_may_not_date_directories(tmp_pat
 @pytest.mark.parametrize(
     "inside", ["pkgs/urls.txt", "envs/first/lib/own", "pkgs/mine-1-0/bin/tool"]
 )
-def test_there_is_no_index_of_a_file_that_is_mounted_over_another_one(tmp_path, bind, inside):
+def test_a_root_with_a_file_that_is_mounted_elsewhere_is_not_indexed(tmp_path, bind, inside):
     made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
     bind(f"{tmp_path}/{inside}", write(f"{tmp_path}/outside/over"))
     write_index(folder, made.roots)
     assert not os.path.exists(folder)
 
 
-def test_there_is_no_index_of_what_a_file_is_mounted_over(tmp_path, bind):
+def test_a_root_with_a_file_mounted_in_it_is_not_indexed(tmp_path, bind):
     made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
     bind(write(f"{tmp_path}/over"), f"{made.first}/lib/own")
     write_index(folder, made.roots)
@@ -291,8 +293,8 @@ def test_a_file_that_is_mounted_elsewhere_is_not_freed_with_its_root(tmp_path, b
     assert after.on_disk == before.on_disk
 
 
-def test_many_roots_and_mounts_are_surveyed_at_once(tmp_path):
-    """An administrator's machine: what is asked of each pair of roots takes longer than reading."""
+def test_many_roots_and_mounts_are_surveyed_quickly(tmp_path):
+    """With many users, work for every pair of roots would take longer than reading them."""
     roots = [environment_root(f"{tmp_path}/{number}") for number in range(400)]
     for root in roots:
         os.mkdir(root.path)
@@ -304,7 +306,7 @@ def test_many_roots_and_mounts_are_surveyed_at_once(tmp_path):
     assert scan_roots.inside == ((),) * len(roots)
 
 
-def test_a_mount_that_never_answers_is_not_asked(tmp_path, never_answering):
+def test_a_mount_that_never_responds_is_not_accessed(tmp_path, never_answering):
     made = make_installation(f"{tmp_path}/conda")
     expected = analysis(scan(made.roots, mounts=NOTHING_MOUNTED))
 
@@ -313,13 +315,13 @@ def test_a_mount_that_never_answers_is_not_asked(tmp_path, never_answering):
         return analysis(scan(made.roots))
 
     with forked(scanned) as process:
-        assert process.ends_within(_PATIENCE_S), "it waits for the mount"
+        assert process.ends_within(_PATIENCE_S), "the scan waits for the mount"
         assert process.result() == expected
 
 
 @pytest.fixture
 def overlay_over(tmp_path, tmpfs, mount):
-    """Mount an overlay over a folder of another filesystem."""
+    """Mounts an overlay over a directory of another filesystem."""
 
     def mount_overlay(lower: str) -> str:
         upper = tmpfs(f"{tmp_path}/upper")
@@ -334,7 +336,7 @@ def overlay_over(tmp_path, tmpfs, mount):
 
 @pytest.fixture
 def overlay(tmp_path, tmpfs, overlay_over):
-    """An overlay over what `make_installation` makes."""
+    """An overlay over a small installation."""
     lower = tmpfs(f"{tmp_path}/lower")
     make_installation(lower)
     symlink("big", f"{lower}/envs/first/lib/link")
@@ -343,10 +345,12 @@ def overlay(tmp_path, tmpfs, overlay_over):
 
 
 @measures
-def test_an_overlay_whose_listings_name_other_inodes_is_read_with_stat(overlay, measure):
+def test_an_overlay_with_other_inode_numbers_in_listings_is_read_with_stat(overlay, measure):
     made = make_installation_names(overlay)
     directory, file = os.stat(f"{made[1]}/lib"), os.stat(f"{made[1]}/lib/own")
-    assert directory.st_dev != file.st_dev, "this overlay has no such files: nothing is shown"
+    assert directory.st_dev != file.st_dev, (
+        "this overlay has no such files, so the test shows nothing"
+    )
     descriptors = open_descriptors()
     usage = Usage(scan(roots_of(made)), measure)
     assert usage.added([0, 1, 2]) == du(*made, apparent=measure is Measure.APPARENT)
@@ -356,7 +360,7 @@ def test_an_overlay_whose_listings_name_other_inodes_is_read_with_stat(overlay, 
     assert open_descriptors() == descriptors
 
 
-def test_an_overlay_whose_files_were_changed_and_linked_on_top(overlay):
+def test_an_overlay_with_files_changed_and_linked_in_the_upper_layer(overlay):
     made = make_installation_names(overlay)
     write(f"{made[1]}/lib/own", b"c" * 44_000)  # copied up
     write(f"{made[1]}/lib/new", b"n" * 22_000)
@@ -387,7 +391,9 @@ def roots_of(paths: list[str]) -> list[object]:
 
 
 @pytest.mark.parametrize("depth", [0, 1, 300])
-def test_inode_numbers_that_two_layers_share_are_not_mixed_up(tmp_path, tmpfs, overlay_over, depth):
+def test_equal_inode_numbers_in_two_layers_are_different_inodes(
+    tmp_path, tmpfs, overlay_over, depth
+):
     lower = tmpfs(f"{tmp_path}/lower")
     deep = "env" + "/d" * depth
     for number in range(40):

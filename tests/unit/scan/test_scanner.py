@@ -1,4 +1,4 @@
-"""What a scan finds, and what it says of what it could not count."""
+"""The inventory of a scan: units, records, own files, aliases, roots inside roots, problems."""
 
 from __future__ import annotations
 
@@ -48,13 +48,15 @@ def test_caches_are_read_first_and_keep_their_order(tmp_path):
     assert [root.path for root in inventory.roots] == expected
 
 
-def test_packages_tarballs_and_the_rest_of_a_cache_are_told_apart(tmp_path):
+def test_packages_tarballs_and_the_rest_of_a_cache_are_separate_units(tmp_path):
     made = make_installation(str(tmp_path))
     nested = package(f"{made.cache}/https/host/channel/linux-64", "deep-1-0", {"f": b"x" * 9_999})
-    package(nested, "inside-1-0")  # belongs to the package around it
+    package(nested, "inside-1-0")  # part of the package that contains it
     old = write(f"{made.cache}/https/old-1-0.tar.bz2", b"b")
-    write(f"{made.cache}/unfinished-1-0/info/files", b"x")  # no info/index.json: no package
-    package(made.cache, ".extracting-1-0Xy")  # rattler renames it when it is whole
+    write(
+        f"{made.cache}/unfinished-1-0/info/files", b"x"
+    )  # without info/index.json it is not a package
+    package(made.cache, ".extracting-1-0Xy")  # rattler renames it when it is complete
     symlink("nowhere", f"{made.cache}/dangling-1-0.conda")
     inventory = scan([cache_root(made.cache)])
     found = {unit.path: unit.kind for unit in inventory.units}
@@ -88,7 +90,7 @@ def test_own_files_are_kept_only_for_the_roots_asked_for(tmp_path):
     own = {file.path: file for file in inventory.own_files[2]}
     names = {"conda-meta/history", "conda-meta/shared-1-0.json", "lib/own"}
     assert own.keys() - names <= {"twice", "lib/twice"}
-    assert len(own) == len(names) + 1  # the file with two links once
+    assert len(own) == len(names) + 1  # a file with two links is listed once
     status = os.stat(f"{made.second}/lib/own")
     assert own["lib/own"] == OwnFile(
         "lib/own", status.st_blocks * 512, status.st_size, is_symlink=False
@@ -96,7 +98,7 @@ def test_own_files_are_kept_only_for_the_roots_asked_for(tmp_path):
 
 
 @measures
-def test_keeping_own_files_changes_no_figure(tmp_path, measure):
+def test_keeping_own_files_does_not_change_figures(tmp_path, measure):
     made = make_installation(str(tmp_path))
     plain, detailed = scan(made.roots), scan(made.roots, detailed=made.paths)
     assert Usage(detailed, measure).unique_by_root == Usage(plain, measure).unique_by_root
@@ -126,19 +128,19 @@ def test_pipes_sockets_and_devices_are_counted_and_not_opened(tmp_path, measure)
     assert not usage.inventory.problems
 
 
-def test_symlink_loops_and_symlinks_to_folders_are_not_followed(tmp_path):
+def test_symlink_loops_and_symlinks_to_directories_are_not_followed(tmp_path):
     made = make_installation(str(tmp_path))
     symlink(".", f"{made.first}/lib/self")
     symlink("..", f"{made.first}/lib/up")
     symlink("loop", f"{made.first}/loop")
     symlink(made.cache, f"{made.first}/cache")
-    symlink("x" * 3_000, f"{made.first}/long")  # too long for the inode: it takes a block
+    symlink("x" * 3_000, f"{made.first}/long")  # too long for the inode, so it needs a block
     usage = Usage(scan(made.roots))
     assert usage.added([0, 1, 2]) == du(*made.paths)
     assert not usage.inventory.problems
 
 
-def test_an_empty_root_and_one_that_is_not_there(tmp_path):
+def test_an_empty_and_a_missing_root(tmp_path):
     empty, missing = f"{tmp_path}/empty", f"{tmp_path}/missing"
     os.mkdir(empty)
     inventory = scan([cache_root(empty), environment_root(missing)])
@@ -219,13 +221,13 @@ def test_an_environment_inside_an_environment_and_one_inside_a_package(tmp_path,
     assert usage.on_disk == sum(du(*made.paths, apparent=apparent))
 
 
-def test_a_scan_leaves_times_and_entries_alone(tmp_path):
+def test_a_scan_does_not_change_times_or_entries(tmp_path):
     made = make_installation(str(tmp_path))
 
     def snapshot() -> list[tuple[str, os.stat_result]]:
         paths = [path for path, _, _ in os.walk(tmp_path)]
         paths += [f"{path}/{name}" for path, _, names in os.walk(tmp_path) for name in names]
-        return [(path, os.lstat(path)[:7] + os.lstat(path)[8:]) for path in paths]  # but atime
+        return [(path, os.lstat(path)[:7] + os.lstat(path)[8:]) for path in paths]  # without atime
 
     before = snapshot()
     scan(made.roots, detailed=made.paths)

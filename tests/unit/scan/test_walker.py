@@ -1,4 +1,4 @@
-"""Trees that change, forbid, or go deep: right figures, a stated problem, nothing left open."""
+"""Changing, unreadable and deep trees: correct figures, reported problems, nothing left open."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 
     from conda_hardlink_plugin.scan.inventory import Inventory, Root
 
-ENOUGH = 6_000  # entries after which a scan has told its progress
+ENOUGH = 6_000  # entries after which a scan has reported its progress
 
 
 @pytest.fixture
 def open_top():
-    """A folder that every user may enter, gone afterwards however deep or forbidden it is."""
+    """A directory that every user may enter; it is removed even if it is deep or unreadable."""
     top = tempfile.mkdtemp()
     os.chmod(top, 0o755)
     yield top
@@ -60,14 +60,14 @@ def problems(inventory: Inventory) -> list[tuple[ProblemKind, str]]:
 
 
 def as_ordinary_user(roots: Sequence[Root]) -> tuple[Usage, list[int]]:
-    """Return the usage that an ordinary user sees, and what `du` tells that user."""
+    """Return the usage that an ordinary user sees, and what `du` prints for that user."""
     paths = [root.path for root in roots]
     return in_child(lambda: (Usage(scan(roots)), du(*paths, tolerate=True)), user=NOBODY)
 
 
 @each_reading
 @pytest.mark.parametrize("mode", [0o000, 0o111])
-def test_an_unreadable_folder_counts_for_itself_and_is_named(open_top, mode):
+def test_an_unreadable_directory_counts_without_its_content_and_is_reported(open_top, mode):
     made = make_installation(open_top)
     os.chmod(f"{made.first}/lib", mode)
     os.chmod(made.unused, mode)
@@ -82,7 +82,7 @@ def test_an_unreadable_folder_counts_for_itself_and_is_named(open_top, mode):
 
 
 @each_reading
-def test_a_package_whose_folder_is_unreadable_belongs_to_the_rest_of_the_cache(open_top):
+def test_an_unreadable_package_belongs_to_the_rest_of_the_cache(open_top):
     made = make_installation(open_top)
     os.chmod(made.unused, 0o000)
     usage, _ = as_ordinary_user(made.roots)
@@ -92,7 +92,7 @@ def test_a_package_whose_folder_is_unreadable_belongs_to_the_rest_of_the_cache(o
 
 
 @each_reading
-def test_an_unreadable_root_counts_for_itself_and_is_named(open_top):
+def test_an_unreadable_root_counts_without_its_content_and_is_reported(open_top):
     made = make_installation(open_top)
     os.chmod(made.first, 0o000)
     usage, by_du = as_ordinary_user(made.roots)
@@ -103,7 +103,7 @@ def test_an_unreadable_root_counts_for_itself_and_is_named(open_top):
 
 
 @each_reading
-def test_a_root_that_cannot_even_be_reached_is_named_once(open_top):
+def test_a_root_that_cannot_be_reached_is_reported_once(open_top):
     made = make_installation(open_top)
     os.chmod(f"{open_top}/envs", 0o000)
     usage, _ = as_ordinary_user([*made.roots, environment_root(made.first)])
@@ -128,7 +128,7 @@ def test_an_unreadable_root_inside_a_root_is_counted_once(open_top):
 
 
 @each_reading
-def test_in_a_folder_that_can_be_listed_only_what_is_known_counts_and_the_rest_is_named(open_top):
+def test_in_a_directory_without_search_permission_only_known_inodes_count(open_top):
     made = make_installation(open_top)
     folder = f"{made.first}/only-listed"
     own = write(f"{folder}/own", b"x" * 9_000)
@@ -145,7 +145,7 @@ def test_in_a_folder_that_can_be_listed_only_what_is_known_counts_and_the_rest_i
 
 
 @each_reading
-def test_a_whole_root_that_can_be_listed_only_names_everything_in_it(open_top):
+def test_a_root_without_search_permission_reports_every_entry(open_top):
     made = make_installation(open_top)
     os.chmod(made.first, 0o444)
     usage, by_du = as_ordinary_user(made.roots)
@@ -155,7 +155,7 @@ def test_a_whole_root_that_can_be_listed_only_names_everything_in_it(open_top):
 
 
 def scan_while(roots: Sequence[Root], change: Callable[[], None]) -> Inventory:
-    """Scan roots of which the first is big, and change the others once it has been read."""
+    """Scan roots, the first of which is big, and change the others once it has been read."""
     done = []
 
     def on_progress(links: int) -> None:
@@ -163,14 +163,14 @@ def scan_while(roots: Sequence[Root], change: Callable[[], None]) -> Inventory:
             done.append(links)
             change()
 
-    inventory = scan_alone(roots, on_progress=on_progress, processes=1)  # it tells often
-    assert done, "the scan told no progress"
+    inventory = scan_alone(roots, on_progress=on_progress, processes=1)  # one process reports often
+    assert done, "the scan reported no progress"
     return inventory
 
 
 @pytest.fixture
 def busy(tmp_path):
-    """A big cache, and an environment that has been opened and listed when progress is told."""
+    """A big cache, and an environment that is open and listed when progress is reported."""
     cache, prefix = f"{tmp_path}/pkgs", f"{tmp_path}/env"
     many_links(write(f"{cache}/file", b"f"), f"{cache}/many", ENOUGH)
     for name in ("a", "b", "c"):
@@ -178,7 +178,7 @@ def busy(tmp_path):
     return [cache_root(cache), environment_root(prefix)]
 
 
-def test_a_folder_that_vanishes_after_it_was_listed_is_named_and_not_counted(busy):
+def test_a_directory_that_vanishes_after_listing_is_reported_and_not_counted(busy):
     prefix = busy[1].path
     inventory = scan_while(busy, lambda: shutil.rmtree(f"{prefix}/b"))
     assert problems(inventory) == [(ProblemKind.VANISHED, f"{prefix}/b")]
@@ -186,7 +186,7 @@ def test_a_folder_that_vanishes_after_it_was_listed_is_named_and_not_counted(bus
 
 
 @pytest.mark.parametrize("target", ["a", "/", "nowhere"])
-def test_a_folder_replaced_by_a_symlink_is_not_followed(busy, target):
+def test_a_directory_replaced_by_a_symlink_is_not_followed(busy, target):
     prefix = busy[1].path
 
     def replace() -> None:
@@ -195,10 +195,12 @@ def test_a_folder_replaced_by_a_symlink_is_not_followed(busy, target):
 
     inventory = scan_while(busy, replace)
     assert problems(inventory) == [(ProblemKind.VANISHED, f"{prefix}/b")]
-    assert Usage(inventory).added([0, 1]) == du(busy[0].path, prefix)  # a short one has no blocks
+    assert Usage(inventory).added([0, 1]) == du(
+        busy[0].path, prefix
+    )  # a short symlink has no blocks
 
 
-def test_a_folder_replaced_by_a_file_or_a_pipe_is_named(busy):
+def test_a_directory_replaced_by_a_file_or_a_pipe_is_reported(busy):
     prefix = busy[1].path
 
     def replace() -> None:
@@ -213,7 +215,7 @@ def test_a_folder_replaced_by_a_file_or_a_pipe_is_named(busy):
     ]
 
 
-def test_files_that_vanish_or_appear_before_their_folder_is_read_are_as_they_are_then(busy):
+def test_files_that_change_before_their_directory_is_read_are_counted_as_read(busy):
     prefix = busy[1].path
 
     def change() -> None:
@@ -226,14 +228,14 @@ def test_files_that_vanish_or_appear_before_their_folder_is_read_are_as_they_are
     assert Usage(inventory).added([0, 1]) == du(busy[0].path, prefix)
 
 
-def test_a_root_that_vanishes_whole_is_named_folder_by_folder(busy):
+def test_a_root_that_vanishes_is_reported_directory_by_directory(busy):
     prefix = busy[1].path
     inventory = scan_while(busy, lambda: shutil.rmtree(prefix))
     assert [path for _, path in problems(inventory)] == [f"{prefix}/{name}" for name in "abc"]
     assert {problem.kind for problem in inventory.problems} == {ProblemKind.VANISHED}
 
 
-def test_links_made_while_scanning_are_not_taken_for_outside_links(busy):
+def test_links_created_during_a_scan_are_not_outside_links(busy):
     cache, prefix = busy[0].path, busy[1].path
     inventory = scan_while(busy, lambda: os.link(f"{cache}/file", f"{prefix}/b/late"))
     usage = Usage(inventory)
@@ -243,7 +245,7 @@ def test_links_made_while_scanning_are_not_taken_for_outside_links(busy):
 
 @pytest.mark.parametrize("name", ["lib", "bin"])
 @pytest.mark.parametrize("detailed", [False, True])
-def test_a_file_that_vanishes_between_listing_and_stat_is_named(
+def test_a_file_that_vanishes_between_listing_and_stat_is_reported(
     tmp_path, monkeypatch, name, detailed
 ):
     made = make_installation(str(tmp_path))
@@ -266,9 +268,7 @@ def test_a_file_that_vanishes_between_listing_and_stat_is_named(
     assert Usage(inventory).added([0, 1, 2]) == du(*made.paths)
 
 
-def test_a_file_replaced_between_listing_and_stat_is_counted_once_as_it_is_now(
-    tmp_path, monkeypatch
-):
+def test_a_file_replaced_between_listing_and_stat_counts_once_as_replaced(tmp_path, monkeypatch):
     made = make_installation(str(tmp_path))
     folder, replaced = os.stat(f"{made.first}/lib").st_ino, []
     scandir = os.scandir
@@ -349,7 +349,7 @@ def assert_nothing_is_left_open_after(error: type[BaseException], prefix: str, w
     assert gc.isenabled(), (error, way)
 
 
-def test_a_scan_of_forbidden_vanished_and_strange_things_leaves_nothing_open(busy):
+def test_a_scan_with_unreadable_vanished_and_special_files_leaves_nothing_open(busy):
     prefix = busy[1].path
     os.mkfifo(f"{prefix}/c/pipe")
     symlink("c", f"{prefix}/c/loop")

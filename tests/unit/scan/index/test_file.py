@@ -1,4 +1,4 @@
-"""The file of the index: damaged, of others, written twice at once, or not at all."""
+"""The index file: damaged, of other users, written by two processes, or not writable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from conda_hardlink_plugin.filesystem.mounts import MountTable, read_mount_table
 from conda_hardlink_plugin.scan.combine import combine
 from conda_hardlink_plugin.scan.crew import start_crew
 from conda_hardlink_plugin.scan.index.file import clear_index, index_path, new_index, open_index
-from conda_hardlink_plugin.scan.index.page import Page, pack_page, unpack_pages
 from conda_hardlink_plugin.scan.index.status import status_of
 from conda_hardlink_plugin.scan.index.store import store
 from conda_hardlink_plugin.scan.index.trailer import index_folder, read_totals
@@ -56,7 +55,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def indexed(made, folder):
-    """An installation, when all of it is in an index."""
+    """An installation with a complete index."""
     write_index(folder, made.roots)
     next_tick(folder)
     return made
@@ -72,13 +71,13 @@ def contents(folder):
         return file.read()
 
 
-def test_an_index_is_for_its_user_alone(indexed, folder):
+def test_only_its_user_can_access_an_index(indexed, folder):
     assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
     assert stat.S_IMODE(os.stat(index_path(folder)).st_mode) == 0o600
     assert os.listdir(folder) == [os.path.basename(index_path(folder))]
 
 
-def test_an_index_that_holds_is_not_written_again(indexed, folder):
+def test_an_unchanged_index_is_not_written_again(indexed, folder):
     before = contents(folder)
     assert again(folder, indexed.roots).reading.mode is ReadingMode.EXACT
     assert contents(folder) == before
@@ -95,7 +94,7 @@ def test_scans_leave_nothing_open(indexed, folder, quick):
 
 @pytest.fixture(scope="module")
 def damaged(tmp_path_factory):
-    """An installation, what is in it, its index, and where that is."""
+    """An installation, its inventory, the content of its index, and the directory of the index."""
     made = make_installation(str(tmp_path_factory.mktemp("damaged")))
     os.symlink("own", f"{made.first}/lib/link")
     folder = str(tmp_path_factory.mktemp("index"))
@@ -105,43 +104,30 @@ def damaged(tmp_path_factory):
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**9), st.integers(1, 255), st.booleans(), st.booleans())
-def test_a_byte_that_is_another_one_makes_nothing_wrong(damaged, place, bits, partly, quick):
+def test_a_changed_byte_in_the_index_does_not_change_figures(damaged, offset, bits, partly, quick):
     made, expected, content, folder = damaged
-    place %= len(content)
-    changed = bytes([content[place] ^ bits])
-    write(index_path(folder), content[:place] + changed + content[place + 1 :])
+    offset %= len(content)
+    changed = bytes([content[offset] ^ bits])
+    write(index_path(folder), content[:offset] + changed + content[offset + 1 :])
     assert analysis(again(folder, made.roots, partly=partly, quick=quick)) == expected
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**9), st.binary(max_size=100), st.booleans())
-def test_an_index_that_was_cut_off_makes_nothing_wrong(damaged, length, more, partly):
+def test_a_truncated_index_does_not_change_figures(damaged, length, more, partly):
     made, expected, content, folder = damaged
     write(index_path(folder), content[: length % len(content)] + more)
     assert analysis(again(folder, made.roots, partly=partly)) == expected
 
 
-def test_pages_come_back_as_they_were_packed_and_nothing_else_is_taken_for_them():
-    pages = [
-        Page(
-            unit, 2, 3, 4, 5, 6, 7, 8, 9, bytes(range(16)), bytes(range(16, 32)), 12, settled=False
-        )
-        for unit in range(3)
-    ]
-    packed = b"".join(map(pack_page, pages))
-    assert list(unpack_pages(packed)) == pages
-    with pytest.raises(ValueError, match="not whole"):
-        unpack_pages(packed[:-1])
-
-
 @pytest.mark.parametrize("content", [b"", b"{}", b"x" * 100, b"\0" * 10_000])
-def test_another_file_is_no_index_and_is_replaced(made, folder, content):
+def test_a_file_that_is_not_an_index_is_replaced(made, folder, content):
     write(index_path(folder), content)
     assert again(folder, made.roots).reading.mode is ReadingMode.FULL
     assert again(folder, made.roots).reading.mode is ReadingMode.EXACT
 
 
-def test_a_pipe_and_a_symlink_are_no_index_and_are_replaced(indexed, folder, tmp_path):
+def test_a_pipe_or_symlink_instead_of_the_index_is_replaced(indexed, folder, tmp_path):
     elsewhere = f"{tmp_path}/elsewhere"
     path = index_path(folder)
     os.rename(path, elsewhere)
@@ -156,7 +142,7 @@ def test_a_pipe_and_a_symlink_are_no_index_and_are_replaced(indexed, folder, tmp
     assert again(folder, indexed.roots).reading.mode is ReadingMode.EXACT
 
 
-def test_where_there_can_be_no_index_everything_is_read(made, folder, tmp_path):
+def test_everything_is_read_if_no_index_can_be_written(made, folder, tmp_path):
     os.makedirs(index_path(folder))
     for _ in range(2):
         assert analysis(again(folder, made.roots)) == analysis(scan(made.roots, processes=1))
@@ -165,17 +151,17 @@ def test_where_there_can_be_no_index_everything_is_read(made, folder, tmp_path):
 
 
 @as_root
-def test_an_index_of_somebody_else_is_none(indexed, folder):
+def test_an_index_of_another_user_is_not_used(indexed, folder):
     os.chown(index_path(folder), NOBODY, NOBODY)
     assert again(folder, indexed.roots).reading.mode is ReadingMode.FULL
     os.chown(folder, NOBODY, NOBODY)
     os.chown(index_path(folder), NOBODY, NOBODY)
     assert again(folder, indexed.roots).reading.mode is ReadingMode.FULL
-    assert os.stat(index_path(folder)).st_uid == NOBODY, "it was written again"
+    assert os.stat(index_path(folder)).st_uid == NOBODY, "the index was written again"
 
 
 @as_root
-def test_an_administrator_makes_no_folder_in_the_home_of_a_user(made, tmp_path):
+def test_an_administrator_creates_no_directory_in_the_home_of_a_user(made, tmp_path):
     home = f"{tmp_path}/home"
     os.mkdir(home)
     os.chown(home, NOBODY, NOBODY)
@@ -183,7 +169,7 @@ def test_an_administrator_makes_no_folder_in_the_home_of_a_user(made, tmp_path):
     assert os.listdir(home) == []
 
 
-def test_who_may_not_write_has_the_report_without_an_index():
+def test_a_user_without_write_permission_gets_a_report_without_an_index():
     with tempfile.TemporaryDirectory() as top:
         os.chmod(top, 0o755)
         made, folder = make_installation(top), f"{top}/read-only"
@@ -194,7 +180,7 @@ def test_who_may_not_write_has_the_report_without_an_index():
 
 
 @pytest.mark.parametrize("allowed", [0, 100, 1_000, 2_500])
-def test_where_it_does_not_fit_on_the_disk_there_is_none(made, folder, allowed):
+def test_no_index_remains_if_it_does_not_fit_on_the_disk(made, folder, allowed):
     def limited():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, allowed))
@@ -204,7 +190,7 @@ def test_where_it_does_not_fit_on_the_disk_there_is_none(made, folder, allowed):
     assert os.listdir(folder) == []
 
 
-def test_the_last_one_stays_where_the_next_one_does_not_fit(indexed, folder):
+def test_the_previous_index_remains_if_the_next_one_does_not_fit(indexed, folder):
     before = contents(folder)
     write(f"{indexed.first}/lib/new")
 
@@ -217,7 +203,7 @@ def test_the_last_one_stays_where_the_next_one_does_not_fit(indexed, folder):
     assert contents(folder) == before
 
 
-def test_where_a_part_was_not_written_there_is_none(made, folder):
+def test_no_index_is_stored_if_pages_are_missing(made, folder):
     scan_roots = survey_roots(made.roots, (), read_mount_table())
     walker = Walker(scan_roots, ())
     for number in range(len(scan_roots.roots)):
@@ -232,8 +218,8 @@ def test_where_a_part_was_not_written_there_is_none(made, folder):
     assert os.listdir(folder) == []
 
 
-def test_two_at_once_are_both_right(indexed, folder):
-    """The second one has replaced the index before the first one has looked at it."""
+def test_two_reports_at_the_same_time_are_both_correct(indexed, folder):
+    """The second report replaces the index before the first one has checked it."""
     write(f"{indexed.first}/lib/new", b"n" * 5_000)
     expected = analysis(scan(indexed.roots, processes=1))
     with trusting(), look_up(folder, quick=False) as first:
@@ -243,9 +229,7 @@ def test_two_at_once_are_both_right(indexed, folder):
     assert analysis(again(folder, indexed.roots, partly=True)) == expected
 
 
-def test_what_a_killed_report_has_left_is_tidied_up_and_what_a_living_one_writes_is_not(
-    made, folder
-):
+def test_leftovers_of_a_killed_report_are_removed_and_files_of_a_running_one_are_not(made, folder):
     readable, writable = os.pipe()
 
     def written_in_part():
@@ -253,7 +237,7 @@ def test_what_a_killed_report_has_left_is_tidied_up_and_what_a_living_one_writes
             os.write(writable, b"x")
             signal.pause()
 
-        for number in range(6_000):  # enough to tell of
+        for number in range(6_000):  # enough to report progress
             os.link(f"{made.first}/lib/own", f"{made.first}/lib/own-{number}")
         with look_up(folder, quick=False) as lookup:
             scan(made.roots, processes=1, lookup=lookup, on_progress=stop)
@@ -262,7 +246,7 @@ def test_what_a_killed_report_has_left_is_tidied_up_and_what_a_living_one_writes
         assert os.read(readable, 1)
         (left,) = os.listdir(folder)
         again(folder, made.roots)
-        assert left in os.listdir(folder), "the file of a living process was removed"
+        assert left in os.listdir(folder), "the file of a running process was removed"
         process.kill()
     assert left in os.listdir(folder)
     write(f"{made.first}/lib/one-more")
@@ -273,7 +257,7 @@ def test_what_a_killed_report_has_left_is_tidied_up_and_what_a_living_one_writes
     assert analysis(again(folder, made.roots)) == analysis(scan(made.roots, processes=1))
 
 
-def test_there_is_no_index_of_what_may_be_met_twice(made, folder):
+def test_no_index_is_written_if_a_directory_may_appear_twice(made, folder):
     unknown = MountTable((), known=False)
     with look_up(folder, quick=False) as lookup:
         inventory = scan(made.roots, processes=1, lookup=lookup, mounts=unknown)
@@ -281,15 +265,15 @@ def test_there_is_no_index_of_what_may_be_met_twice(made, folder):
     assert not os.path.exists(index_path(folder))
 
 
-def test_an_index_is_not_used_where_something_may_be_met_twice(indexed, folder):
+def test_an_index_is_not_used_if_a_directory_may_appear_twice(indexed, folder):
     unknown = MountTable((), known=False)
     with look_up(folder, quick=True) as lookup:
         inventory = scan(indexed.roots, processes=1, lookup=lookup, mounts=unknown)
     assert inventory.reading.mode is ReadingMode.FULL
 
 
-def test_names_in_another_encoding_are_not_taken_from_an_index(tmp_path, folder):
-    """The same bytes would be other text, and other text the same bytes."""
+def test_an_index_in_another_encoding_is_not_used(tmp_path, folder):
+    """The same bytes would be different text, and the same text different bytes."""
     code = (
         "import sys\n"
         "from conda_hardlink_plugin.scan.index import page\n"
@@ -322,7 +306,7 @@ def test_names_in_another_encoding_are_not_taken_from_an_index(tmp_path, folder)
 
 @pytest.fixture
 def wide(tmp_path):
-    """A cache with many packages, and environments that have some of them."""
+    """A cache with many packages, and environments with some of them."""
     cache = f"{tmp_path}/pkgs"
     extracted = [
         package(cache, f"p{number}-1-0", {f"lib/p{number}/f{file}": b"x" for file in range(3)})
@@ -339,7 +323,7 @@ def wide(tmp_path):
 
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("changed", ["", "envs/first/own/d7/new", "pkgs/p1-1-0/new"])
-def test_what_several_processes_find_unchanged_is(wide, folder, tmp_path, quick, changed):
+def test_several_processes_check_an_index_correctly(wide, folder, tmp_path, quick, changed):
     write_index(folder, wide)
     next_tick(folder)
     if changed:
@@ -352,7 +336,7 @@ def test_what_several_processes_find_unchanged_is(wide, folder, tmp_path, quick,
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_there_may_be_more_environments_than_descriptors_are_allowed(tmp_path, folder, quick):
+def test_an_index_may_have_more_environments_than_allowed_descriptors(tmp_path, folder, quick):
     roots = [environment_root(f"{tmp_path}/envs/{number}") for number in range(300)]
     for root in roots:
         write(f"{root.path}/lib/file")
@@ -366,8 +350,8 @@ def test_there_may_be_more_environments_than_descriptors_are_allowed(tmp_path, f
     assert in_child(mode_with_few) is (ReadingMode.QUICK if quick else ReadingMode.EXACT)
 
 
-def test_what_several_processes_write_is_an_index(wide, folder):
-    """Nothing of it is settled yet: each unit is read again, and written again."""
+def test_several_processes_write_a_complete_index(wide, folder):
+    """Nothing is settled yet, so each unit is read and written again."""
     for _ in range(3):
         with start_crew(3) as crew, look_up(folder, quick=False, crew=crew) as lookup:
             inventory = scan(wide, crew=crew, lookup=lookup)
@@ -378,12 +362,14 @@ def test_what_several_processes_write_is_an_index(wide, folder):
 
 
 def directories(roots):
-    """How many directories are in some roots, themselves included."""
+    """Return the number of directories in some roots, including the roots."""
     return sum(1 for root in roots for _ in os.walk(root.path))
 
 
 @pytest.mark.parametrize("when", ["before", "while"])
-def test_where_one_that_looks_is_killed_everything_is_read(wide, folder, when, caplog):
+def test_everything_is_read_if_a_process_that_checks_the_index_is_killed(
+    wide, folder, when, caplog
+):
     write_index(folder, wide)
     with start_crew(2) as crew:
         pids = children()
@@ -395,17 +381,17 @@ def test_where_one_that_looks_is_killed_everything_is_read(wide, folder, when, c
                 os.kill(pids[0], signal.SIGKILL)
             inventory = scan(wide, crew=crew, lookup=lookup)
     assert analysis(inventory) == analysis(scan(wide, processes=1))
-    assert "one failed" in caplog.text
+    assert "a worker process failed" in caplog.text
     assert children() == []
 
 
 def children():
-    """The processes that this one has started."""
+    """Return the child processes of this process."""
     with open(f"/proc/self/task/{os.getpid()}/children") as file:
         return [int(pid) for pid in file.read().split()]
 
 
-def test_the_status_says_what_there_is(indexed, folder):
+def test_the_status_describes_the_index(indexed, folder):
     status = status_of(folder)
     assert (status.usable, status.caches, status.environments) == (True, 1, 2)
     assert status.links == sum(scan(indexed.roots, processes=1).links)
@@ -419,14 +405,14 @@ def test_the_status_says_what_there_is(indexed, folder):
     clear_index(folder)
 
 
-def test_an_exact_look_is_later_than_the_index_and_a_quick_one_says_when_that_was(indexed, folder):
+def test_a_quick_check_returns_the_time_of_the_last_exact_check(indexed, folder):
     os.utime(index_path(folder), (1_000, 1_000))
     assert again(folder, indexed.roots, quick=True).reading.taken_s == 1_000
     assert again(folder, indexed.roots).reading.taken_s is None
     assert again(folder, indexed.roots, quick=True).reading.taken_s > 1_000
 
 
-def test_the_totals_are_to_be_had_without_the_rest(indexed, folder):
+def test_the_totals_can_be_read_without_the_table(indexed, folder):
     os.utime(index_path(folder), (1_000, 1_000))
     totals, taken_s = read_totals(folder)
     usage = Usage(scan(indexed.roots, processes=1))
@@ -438,14 +424,15 @@ def test_the_totals_are_to_be_had_without_the_rest(indexed, folder):
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 60), st.integers(1, 255))
-def test_totals_of_a_damaged_index_are_none(damaged, place, bits):
+def test_a_damaged_index_has_no_totals(damaged, from_end, bits):
     _, _, content, folder = damaged
-    changed = bytes([content[-place] ^ bits])
-    write(index_path(folder), content[:-place] + changed + content[len(content) - place + 1 :])
+    offset = len(content) - from_end
+    changed = bytes([content[offset] ^ bits])
+    write(index_path(folder), content[:offset] + changed + content[offset + 1 :])
     assert read_totals(folder) is None
 
 
-def test_the_folder_is_where_conda_has_the_cache_of_a_user(monkeypatch):
+def test_the_index_is_in_the_cache_directory_of_conda(monkeypatch):
     monkeypatch.setenv("HOME", "/home/of-mine")
     assert index_folder().startswith("/home/of-mine/")
     assert index_folder().endswith("/conda/hardlinks")
