@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import copy
 import os
+import textwrap
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
@@ -187,6 +188,6 @@ def _shown(path: str, nodes: list[Any]) -> str:
 
 
 def _explain(mutant: Mutant, what: str, sites: Iterable[str]) -> str:
-    return "\n".join(
-        [f"{mutant.name!r} {what} in {mutant.where}. Snippet:", mutant.old, "Candidates:", *sites]
-    )
+    snippet = textwrap.dedent(mutant.old).strip()
+    title = f"{mutant.name!r} {what} in {mutant.where}. Snippet:"
+    return "\n".join([title, snippet, "Candidates:", *sites])
