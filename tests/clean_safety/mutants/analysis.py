@@ -14,9 +14,9 @@ MUTANTS = (
     ),
     Mutant(
         "a package from the future is old",
-        "analysis/verdicts.py::_doubts_by_itself",
-        "age_ns < self._terms.grace_ns",
-        "0 <= age_ns < self._terms.grace_ns",
+        "analysis/verdicts.py::_own_keep_reasons",
+        "age_ns < self._policy.grace_ns",
+        "0 <= age_ns < self._policy.grace_ns",
         by(
             "unit/analysis/test_verdicts",
             "a_package_is_recent_until_the_grace_has_passed_since_either_was_written",
@@ -24,9 +24,9 @@ MUTANTS = (
     ),
     Mutant(
         "the grace period ends a nanosecond early",
-        "analysis/verdicts.py::_doubts_by_itself",
-        "age_ns < self._terms.grace_ns",
-        "age_ns < self._terms.grace_ns - 1",
+        "analysis/verdicts.py::_own_keep_reasons",
+        "age_ns < self._policy.grace_ns",
+        "age_ns < self._policy.grace_ns - 1",
         by(
             "unit/analysis/test_verdicts",
             "a_package_is_recent_until_the_grace_has_passed_since_either_was_written",
@@ -34,16 +34,16 @@ MUTANTS = (
     ),
     Mutant(
         "a trial link of conda does not make a package recent",
-        "analysis/verdicts.py::_doubts_by_itself",
-        "self._terms.now_ns - package.last_use_ns",
-        "self._terms.now_ns - (package.finished_ns or package.last_use_ns)",
+        "analysis/verdicts.py::_own_keep_reasons",
+        "self._observations.now_ns - package.last_use_ns",
+        "self._observations.now_ns - (package.finished_ns or package.last_use_ns)",
         by("unit/analysis/test_verdicts", "a_probing_link_and_its_removal_make_a_package_recent"),
     ),
     Mutant(
         "an unfinished package counts as finished after the grace period",
-        "analysis/verdicts.py::_doubts_by_itself",
+        "analysis/verdicts.py::_own_keep_reasons",
         "package.finished_ns is None",
-        "package.finished_ns is None and age_ns < self._terms.grace_ns",
+        "package.finished_ns is None and age_ns < self._policy.grace_ns",
         by(
             "unit/analysis/test_verdicts",
             "a_package_without_a_record_of_its_origin_is_finished_if_rattler_has_locked_it",
@@ -68,9 +68,9 @@ MUTANTS = (
     ),
     Mutant(
         "the beginning of an ignored path ignores another environment",
-        "analysis/verdicts.py::keep",
-        "any(is_within(problem.path, path) for path in self.ignored)",
-        "any(problem.path.startswith(path) for path in self.ignored)",
+        "analysis/retention.py::ignores",
+        "is_within(path, ignored)",
+        "path.startswith(ignored)",
         by(
             "unit/analysis/test_verdicts",
             "a_place_that_could_not_be_looked_at_keeps_everything_until_it_is_ignored",
@@ -79,8 +79,8 @@ MUTANTS = (
     Mutant(
         "one ignored environment ignores all others",
         "analysis/verdicts.py::Evidence",
-        "tuple(problem for problem in unseen if terms.keep(problem))",
-        "unseen if all(map(terms.keep, unseen)) else ()",
+        "tuple(problem for problem in unseen if not policy.ignores(problem.path))",
+        "() if any(policy.ignores(problem.path) for problem in unseen) else unseen",
         by("unit/analysis/test_verdicts", "every_unseen_place_must_be_ignored"),
     ),
     Mutant(
@@ -147,15 +147,15 @@ MUTANTS = (
     Mutant(
         "a record uses a package in only one cache",
         "analysis/verdicts.py::_recorded",
-        "by_name.setdefault(dist_of(inventory.units[index].path), set()).add(index)",
-        "by_name.setdefault(dist_of(inventory.units[index].path), {index})",
+        "by_name.setdefault(inventory.units[index].dist, set()).add(index)",
+        "by_name.setdefault(inventory.units[index].dist, {index})",
         by("unit/analysis/test_verdicts", "a_record_uses_the_packages_of_its_name_in_every_cache"),
     ),
     Mutant(
         "a record does not use a package with its origin in its name",
         "metadata/quarantine_names.py::dist_of",
-        '_ORIGIN.sub("", os.path.basename(home_of(package_path)))',
-        "os.path.basename(home_of(package_path))",
+        '_ORIGIN.sub("", home_of(path).rpartition("/")[2])',
+        'home_of(path).rpartition("/")[2]',
         by(
             "unit/analysis/test_verdicts", "a_package_with_its_origin_in_its_name_is_used_by_record"
         ),
@@ -273,17 +273,17 @@ MUTANTS = (
     Mutant(
         "a package can be restored from an archive that was given up",
         "analysis/verdicts.py::_is_archive",
-        "entry is not None and entry.stage is Stage.MOVING",
-        "entry is not None",
+        "unit.entry is not None and unit.entry.stage is Stage.MOVING",
+        "unit.entry is not None",
         by("clean_safety/test_edges"),
     ),
     Mutant(
         "a package can be restored from an archive in another cache",
-        "analysis/verdicts.py::_doubts_by_itself",
-        "any(path + suffix in self._archives for suffix in TARBALL_SUFFIXES)",
+        "analysis/verdicts.py::_own_keep_reasons",
+        "any(place.home + suffix in self._archives for suffix in TARBALL_SUFFIXES)",
         """
             any(
-                os.path.basename(path) + suffix in map(os.path.basename, self._archives)
+                os.path.basename(place.home) + suffix in map(os.path.basename, self._archives)
                 for suffix in TARBALL_SUFFIXES
             )
         """,
@@ -292,8 +292,8 @@ MUTANTS = (
     Mutant(
         "a package on its way out takes the record of its successor",
         "analysis/verdicts.py::_drop_records_of_linked",
-        "(path := inventory.units[index].path) == home_of(path) or home_of(path) not in places",
-        "(path := inventory.units[index].path)",
+        "unit.path == unit.home or unit.home not in places",
+        "unit.path",
         by("clean_safety/test_edges"),
     ),
     Mutant(
@@ -312,9 +312,9 @@ MUTANTS = (
     ),
     Mutant(
         "a package that a running conda is about to link goes",
-        "analysis/verdicts.py::_doubts_by_itself",
-        "self._terms.living_leases(dist)[:1]",
-        "self._terms.living_leases(dist)[: age_ns < self._terms.grace_ns]",
+        "analysis/verdicts.py::_own_keep_reasons",
+        "self.living_leases(place.dist)[:1]",
+        "self.living_leases(place.dist)[: age_ns < self._policy.grace_ns]",
         by("clean_safety/test_edges"),
     ),
     Mutant(
@@ -326,9 +326,9 @@ MUTANTS = (
     ),
     Mutant(
         "a link with forty hops leads nowhere",
-        "analysis/symlinks.py",
-        "_MAX_HOPS = 40",
-        "_MAX_HOPS = 38",
+        "filesystem/linux.py",
+        "symlink_limit = 40",
+        "symlink_limit = 38",
         by("clean_safety/test_edges"),
     ),
 )

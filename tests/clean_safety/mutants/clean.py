@@ -8,8 +8,8 @@ MUTANTS = (
     Mutant(
         "a package that was moved aside is given up for a partial new one",
         "clean/planner.py::_finishing",
-        "entry.stage is Stage.MOVING and self._is_whole(there.get(home_of(place.path)))",
-        "entry.stage is Stage.MOVING and home_of(place.path) in there",
+        "entry.stage is Stage.MOVING and self._is_whole(there.get(place.home))",
+        "entry.stage is Stage.MOVING and place.home in there",
         by(
             "clean_safety/test_race",
             "what_was_moved_aside_is_not_given_up_for_what_is_there_again_in_part",
@@ -77,8 +77,8 @@ MUTANTS = (
     Mutant(
         "trial links go without a request",
         "clean/planner.py::plan",
-        "self.probes if self.choice.trash else ()",
-        "self.probes",
+        "self.trial_links if self.choice.trash else ()",
+        "self.trial_links",
         by("unit/clean/test_planner", "a_trial_link_frees_its_inode_only_where_it_is_the_last"),
     ),
     Mutant(
@@ -87,11 +87,11 @@ MUTANTS = (
         """
             (
                 place.path
-                if place.kind is UnitKind.PACKAGE and entry_of(place.path) is None
+                if place.kind is UnitKind.PACKAGE and place.entry is None
                 else self._cache(other)
             )
         """,
-        'place.path if place.kind is UnitKind.PACKAGE and entry_of(place.path) is None else ""',
+        'place.path if place.kind is UnitKind.PACKAGE and place.entry is None else ""',
         by("unit/clean/test_planner", "a_package_that_goes_has_with_it_all_that_is_asked_again"),
     ),
     Mutant(
@@ -124,8 +124,19 @@ MUTANTS = (
     Mutant(
         "an archive from the future is old",
         "clean/archives.py::recent",
-        "self._terms.now_ns - changed_ns < self._terms.grace_ns",
-        "0 <= self._terms.now_ns - changed_ns < self._terms.grace_ns",
+        """
+            (
+                self._analysis.observations.now_ns - changed_ns
+                < self._analysis.policy.grace_ns
+            )
+        """,
+        """
+            (
+                0
+                <= self._analysis.observations.now_ns - changed_ns
+                < self._analysis.policy.grace_ns
+            )
+        """,
         by("unit/clean/test_archives", "an_archive_is_young_to_the_nanosecond"),
     ),
     Mutant(
@@ -188,9 +199,9 @@ MUTANTS = (
     ),
     Mutant(
         "root cleans a cache that a group can write to",
-        "clean/permissions.py",
-        "_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH",
-        "_WRITABLE_BY_OTHERS = stat.S_IWOTH",
+        "filesystem/protocol.py::is_writable_by_others",
+        "stat.S_IWGRP | stat.S_IWOTH",
+        "stat.S_IWOTH",
         by("unit/clean/test_permissions", "the_administrator_leaves_alone_where_others_can_write"),
     ),
     Mutant(
@@ -206,7 +217,7 @@ MUTANTS = (
     Mutant(
         "a trial link frees its inode although other links are left",
         "clean/trial_links.py::bytes_of_trial_links",
-        "links[inode] == status.st_nlink",
+        "links[inode] == status.link_count",
         "links[inode]",
         by("unit/clean/test_planner", "a_trial_link_frees_its_inode_only_where_it_is_the_last"),
     ),
@@ -252,22 +263,22 @@ MUTANTS = (
     Mutant(
         "an archive is as old as its content",
         "clean/archives.py::recent",
-        "changed_ns = os.lstat(path).st_ctime_ns",
-        "changed_ns = os.lstat(path).st_mtime_ns",
+        "changed_ns = fs.status(path).ctime_ns",
+        "changed_ns = fs.status(path).mtime_ns",
         by("clean_safety/test_edges"),
     ),
     Mutant(
         "an archive of unknown age is old",
         "clean/archives.py::fetched_ns",
-        "return self._terms.now_ns",
+        "return self._analysis.observations.now_ns",
         "return 0",
         by("clean_safety/test_edges"),
     ),
     Mutant(
         "a symbolic link opens the cache of another user",
         "clean/permissions.py::_reservation",
-        "os.stat(cache)",
-        "os.lstat(cache)",
+        "fs.status(cache, follow_symlinks=True)",
+        "fs.status(cache)",
         by("clean_safety/test_edges"),
     ),
     Mutant(
@@ -294,22 +305,22 @@ MUTANTS = (
     Mutant(
         "a file whose name begins like that of a trial link is one",
         "clean/trial_links.py::find_trial_links",
-        "[os.path.join(prefix, name) for name in sorted(names) if _PROBE.fullmatch(name)]",
-        "[os.path.join(prefix, name) for name in sorted(names) if _PROBE.match(name)]",
+        "[os.path.join(prefix, name) for name in sorted(names) if _TRIAL_LINK.fullmatch(name)]",
+        "[os.path.join(prefix, name) for name in sorted(names) if _TRIAL_LINK.match(name)]",
         by("clean_safety/test_edges"),
     ),
     Mutant(
         "a trial link that conda has just made goes",
         "clean/trial_links.py::_is_left_over",
-        "old and stat.S_ISREG(status.st_mode)",
-        "stat.S_ISREG(status.st_mode)",
+        "status.ctime_ns <= before_ns and status.is_regular",
+        "status.is_regular",
         by("clean_safety/test_edges"),
     ),
     Mutant(
         "a folder with the name of a trial link is one",
         "clean/trial_links.py::_is_left_over",
-        "old and stat.S_ISREG(status.st_mode)",
-        "old",
+        "status.ctime_ns <= before_ns and status.is_regular",
+        "status.ctime_ns <= before_ns",
         by("clean_safety/test_edges"),
     ),
     Mutant(

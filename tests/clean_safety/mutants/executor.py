@@ -84,10 +84,10 @@ MUTANTS = (
     Mutant(
         "packages are given up before the second plan",
         "executor/executor.py::_move_aside",
-        "worker.move_aside()",
+        "executor.move_aside()",
         """
-            worker.move_aside()
-            worker.give_up()
+            executor.move_aside()
+            executor.give_up()
         """,
         by("clean_safety/test_unreadable", "nothing_that_is_used_meanwhile_goes"),
     ),
@@ -109,24 +109,24 @@ MUTANTS = (
         "trial links go before the packages are checked",
         "executor/executor.py::execute_removals",
         """
-            _move_aside(workers, objections)
-            for worker in workers:
-                worker.give_up()
-            for worker in workers:
-                worker.unlink()
-            for probe in plan.probes:
-                _remove_probe(probe, outcome)
+            _move_aside(executors, objections)
+            for executor in executors:
+                executor.give_up()
+            for executor in executors:
+                executor.unlink()
+            for probe in plan.trial_links:
+                _remove_trial_link(probe, outcome)
         """,
         """
-            for probe in plan.probes:
-                _remove_probe(probe, outcome)
-            _move_aside(workers, objections)
-            for worker in workers:
-                worker.give_up()
-            for worker in workers:
-                worker.unlink()
-            for probe in plan.probes:
-                _remove_probe(probe, outcome)
+            for probe in plan.trial_links:
+                _remove_trial_link(probe, outcome)
+            _move_aside(executors, objections)
+            for executor in executors:
+                executor.give_up()
+            for executor in executors:
+                executor.unlink()
+            for probe in plan.trial_links:
+                _remove_trial_link(probe, outcome)
         """,
         by(
             "clean_safety/test_crash",
@@ -239,8 +239,8 @@ MUTANTS = (
     Mutant(
         "a lock on a deleted file counts",
         "executor/locks.py::_take",
-        "_try_lock(file, descriptor) and _is_still_there(file, descriptor)",
-        "_try_lock(file, descriptor)",
+        "_try_lock(file, handle) and _is_still_there(file, handle)",
+        "_try_lock(file, handle)",
         by("unit/executor/test_locks", "a_lock_on_a_file_that_is_no_longer_there_is_none"),
     ),
     Mutant(
@@ -253,8 +253,8 @@ MUTANTS = (
     Mutant(
         "a lock of ours may belong to another user",
         "executor/locks.py::_check",
-        "file.ours_alone and status.st_uid != os.geteuid()",
-        "file.ours_alone and status.st_uid != os.geteuid() != 0",
+        "file.ours_alone and status.owner != fs.current_user()",
+        "file.ours_alone and status.owner != fs.current_user() != 0",
         by("clean_safety/test_attack", "a_lock_of_ours_that_is_somebody_elses_is_refused"),
     ),
     Mutant(
@@ -269,8 +269,8 @@ MUTANTS = (
     Mutant(
         "a file that is not regular is locked",
         "executor/locks.py::_check",
-        "not stat.S_ISREG(status.st_mode)",
-        "stat.S_ISDIR(status.st_mode)",
+        "not status.is_regular",
+        "status.is_directory",
         by("clean_safety/test_attack", "what_is_no_lock_file_is_refused_at_once[pkgs.lock-pipe]"),
     ),
     Mutant(
@@ -330,18 +330,18 @@ MUTANTS = (
         "archives go before their packages are checked",
         "executor/executor.py::execute_removals",
         """
-            _move_aside(workers, objections)
-            for worker in workers:
-                worker.give_up()
-            for worker in workers:
-                worker.unlink()
+            _move_aside(executors, objections)
+            for executor in executors:
+                executor.give_up()
+            for executor in executors:
+                executor.unlink()
         """,
         """
-            for worker in workers:
-                worker.unlink()
-            _move_aside(workers, objections)
-            for worker in workers:
-                worker.give_up()
+            for executor in executors:
+                executor.unlink()
+            _move_aside(executors, objections)
+            for executor in executors:
+                executor.give_up()
         """,
         by("unit/executor/test_quarantine"),
     ),
@@ -369,8 +369,8 @@ MUTANTS = (
     Mutant(
         "a folder on the way to a package may be a symbolic link",
         "executor/quarantine.py::parent",
-        "os.open(folder, _OPEN_BELOW, dir_fd=descriptor)",
-        "os.open(folder, _OPEN, dir_fd=descriptor)",
+        "below = fs.open_directory(folder, handle)",
+        'below = fs.open_root(f"/proc/self/fd/{handle}/{folder}")',
         by("clean_safety/test_attack", "nothing_outside_the_cache_is_touched_by_what_was_swapped"),
     ),
     Mutant(
@@ -382,9 +382,9 @@ MUTANTS = (
     ),
     Mutant(
         "a group may write to the quarantine",
-        "executor/quarantine.py",
-        "_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH",
-        "_WRITABLE_BY_OTHERS = stat.S_IWOTH",
+        "filesystem/protocol.py::is_writable_by_others",
+        "stat.S_IWGRP | stat.S_IWOTH",
+        "stat.S_IWOTH",
         by(
             "clean_safety/test_attack",
             "what_is_no_quarantine_of_ours_is_refused[writable by a group]",
@@ -393,43 +393,36 @@ MUTANTS = (
     Mutant(
         "a replaced archive is removed",
         "executor/quarantine.py::unlink",
-        "(status.st_dev, status.st_ino) != identity or stat.S_ISDIR(status.st_mode)",
-        "stat.S_ISDIR(status.st_mode)",
+        "status.identity != identity or status.is_directory",
+        "status.is_directory",
         by("clean_safety/test_attack", "only_what_was_looked_at_is_moved_or_removed"),
     ),
     Mutant(
         "a quarantine that was there before is removed",
         "executor/quarantine.py::remove_if_empty",
-        "self.made and set(os.listdir(self.descriptor)) <= {OUR_LOCK}",
-        "set(os.listdir(self.descriptor)) <= {OUR_LOCK}",
+        "self.made and set(fs.list_names(self.handle)) <= {OUR_LOCK}",
+        "set(fs.list_names(self.handle)) <= {OUR_LOCK}",
         by("clean_safety/test_full_disk", "a_full_disk_can_be_cleaned_where_the_quarantine_is"),
     ),
     Mutant(
         "a replaced cache is opened",
         "executor/quarantine.py::opened",
-        "known is not None and (status.st_dev, status.st_ino) != known",
-        "known is not None and status.st_dev != known[0]",
+        "known is not None and status.identity != known",
+        "known is not None and status.identity[0] != known[0]",
         by("clean_safety/test_attack", "nothing_outside_the_cache_is_touched_by_what_was_swapped"),
     ),
     Mutant(
         "root takes the quarantine of any user",
         "executor/quarantine.py::_objection",
-        "quarantine.st_uid != os.geteuid()",
-        "quarantine.st_uid != os.geteuid() != 0",
+        "quarantine.owner != fs.current_user()",
+        "quarantine.owner != fs.current_user() != 0",
         by("clean_safety/test_attack", "what_is_no_quarantine_of_ours_is_refused[somebody else's]"),
     ),
     Mutant(
         "a folder that was swapped for a symbolic link is emptied",
-        "executor/rmtree.py",
-        """
-            _OPEN = (
-                os.O_RDONLY
-                | getattr(os, "O_DIRECTORY", 0)
-                | getattr(os, "O_NOFOLLOW", 0)
-                | getattr(os, "O_CLOEXEC", 0)
-            )
-        """,
-        '_OPEN = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)',
+        "filesystem/linux.py::open_directory",
+        "os.open(name, _ROOT | _NO_FOLLOW, dir_fd=parent)",
+        "os.open(name, _ROOT, dir_fd=parent)",
         by(
             "clean_safety/test_attack",
             "nothing_outside_the_cache_is_touched_by_what_is_swapped_right_before_a_call",
@@ -438,15 +431,15 @@ MUTANTS = (
     Mutant(
         "symbolic links in a removed package are followed",
         "executor/rmtree.py::_remove_entry",
-        "os.stat(entry, dir_fd=parent, follow_symlinks=False)",
-        "os.stat(entry, dir_fd=parent)",
+        "status = fs.status_at(entry, parent)",
+        'status = fs.status(f"/proc/self/fd/{parent}/{entry}", follow_symlinks=True)',
         by("clean_safety/test_attack", "symbolic_links_in_what_is_removed_are_not_followed"),
     ),
     Mutant(
         "a bind mount of the same filesystem is emptied",
         "executor/rmtree.py::_remove_directory",
-        "mount_of(descriptor) != self._mount",
-        "mount_of(descriptor)[0] != self._mount[0]",
+        "fs.mount_of(handle) != self._mount",
+        "fs.mount_of(handle)[0] != self._mount[0]",
         by("clean_safety/test_mounts", "nothing_under_a_mount_is_removed"),
     ),
     Mutant(
@@ -470,10 +463,10 @@ MUTANTS = (
         "an archive that goes back replaces a new one",
         "executor/quarantine.py::_put_back",
         """
-            os.link(entry.name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
-            os.unlink(entry.name, dir_fd=source)
+            fs.link(entry.name, self.handle, name, parent)
+            fs.unlink(entry.name, self.handle)
         """,
-        "os.rename(entry.name, name, src_dir_fd=source, dst_dir_fd=target)",
+        "fs.rename(entry.name, self.handle, name, parent)",
         by("unit/executor/test_quarantine"),
     ),
     Mutant(
@@ -482,12 +475,12 @@ MUTANTS = (
         """
             with self.parent(relative) as (parent, name), self._said(path):
                 ...
-            return status.st_blocks * BLOCK_BYTES if status.st_nlink == 1 else 0
+            return status.disk_bytes if status.link_count == 1 else 0
         """,
         """
             with self.parent(relative) as (parent, name), self._said(path):
                 ...
-            return status.st_blocks * BLOCK_BYTES
+            return status.disk_bytes
         """,
         by("unit/executor/test_quarantine"),
     ),
@@ -499,36 +492,36 @@ MUTANTS = (
                 ...
             except OSError as error:
                 ...
-            return status.st_blocks * BLOCK_BYTES if status.st_nlink == 1 else 0
+            return status.disk_bytes if status.link_count == 1 else 0
         """,
         """
             try:
                 ...
             except OSError as error:
                 ...
-            return status.st_blocks * BLOCK_BYTES
+            return status.disk_bytes
         """,
         by("unit/executor/test_quarantine"),
     ),
     Mutant(
         "the lock of a quarantine that still holds packages is removed",
         "executor/quarantine.py::remove_if_empty",
-        "self.made and set(os.listdir(self.descriptor)) <= {OUR_LOCK}",
+        "self.made and set(fs.list_names(self.handle)) <= {OUR_LOCK}",
         "self.made",
         by("unit/executor/test_quarantine"),
     ),
     Mutant(
         "a new quarantine counts as the locked one",
         "executor/quarantine.py::is_in_place",
-        "os.path.samestat(there, os.fstat(self.descriptor))",
-        "stat.S_ISDIR(there.st_mode)",
+        "there.identity == fs.status_of(self.handle).identity",
+        "there.is_directory",
         by("unit/executor/test_quarantine"),
     ),
     Mutant(
         "a file with other links frees its bytes",
         "executor/rmtree.py::_remove_entry",
-        "status.st_nlink == 1",
-        "status.st_nlink",
+        "status.link_count == 1",
+        "status.link_count",
         by("unit/executor/test_quarantine"),
     ),
 )
