@@ -170,7 +170,7 @@ def test_a_package_whose_info_is_a_link_to_a_good_one_is_none(directory):
     package = made.package(DIST, {"lib/a": b"a"})
     os.rename(f"{package}/info", f"{directory}/info")
     os.symlink(f"{directory}/info", f"{package}/info")
-    assert read_cached_package(package) == PathProblem(f"{package}/info", "it is no folder")
+    assert read_cached_package(package) == PathProblem(f"{package}/info", "not a folder")
 
 
 @hostile

@@ -343,7 +343,7 @@ def test_an_environment_without_a_conda_meta_that_can_be_listed_keeps_every_pack
     prefix = made.environment("env")
     shutil.rmtree(f"{prefix}/conda-meta")
     (problem,) = made.evidence().unseen
-    assert problem == PathProblem(f"{prefix}/conda-meta", "it cannot be listed")
+    assert problem == PathProblem(f"{prefix}/conda-meta", "cannot be listed")
     assert made.verdicts() == {"pkgs/thing-1-0": "unverifiable"}
     assert made.verdicts(replace(LATER, ignored=(prefix,))) == {"pkgs/thing-1-0": "unused"}
     shutil.rmtree(prefix)

@@ -194,7 +194,7 @@ def test_a_deleted_environment_is_stale_and_one_on_an_absent_disk_unreachable(ma
         PathProblem(f"{machine.top}/envs/left-over", "it is a folder without conda-meta"),
         PathProblem(
             f"{machine.top}/envs/mount-point",
-            "it is an empty folder: is a disk to be mounted there?",
+            "it is an empty folder; its disk may not be mounted",
         ),
         PathProblem(
             f"{machine.top}/disk/env", "its folder cannot be reached (no such file or directory)"
@@ -221,7 +221,7 @@ def test_lines_that_are_no_absolute_path_are_said_and_nothing_else_is_lost(machi
     machine.list("relative", "/nul\0", env)
     found = find_installation()
     assert prefixes(found) == [env]
-    reason = "the line in environments.txt is no absolute path"
+    reason = "the line in environments.txt is not an absolute path"
     assert found.unreachable == (PathProblem("relative", reason), PathProblem("/nul\0", reason))
 
 
@@ -229,7 +229,7 @@ def test_an_environments_txt_that_cannot_be_read_is_said(machine):
     environment(machine.root)
     os.makedirs(f"{machine.home}/.conda/environments.txt")
     assert find_installation().unreachable == (
-        PathProblem(f"{machine.home}/.conda/environments.txt", "it is no regular file"),
+        PathProblem(f"{machine.home}/.conda/environments.txt", "not a regular file"),
     )
 
 
@@ -452,7 +452,7 @@ def test_a_folder_that_holds_more_than_a_cache_is_refused_as_one(machine, where)
     environment(machine.root)
     environment(f"{machine.root}/envs/one")
     folder = os.path.join(machine.top, where)
-    with pytest.raises(NotFoundError, match=f"--cache {folder}: .* is in it"):
+    with pytest.raises(NotFoundError, match=f"--cache {folder}: this folder contains "):
         find_installation(caches=[folder])
 
 
@@ -462,7 +462,7 @@ def test_an_environment_in_a_folder_that_is_empty_now_may_be_on_a_disk(machine):
     os.makedirs(f"{machine.top}/disk")
     machine.list(f"{machine.top}/disk/env")
     found = find_installation()
-    reason = f"{machine.top}/disk is empty: is a disk to be mounted there?"
+    reason = f"{machine.top}/disk is empty; its disk may not be mounted"
     assert found.unreachable == (PathProblem(f"{machine.top}/disk/env", reason),)
 
 

@@ -163,15 +163,15 @@ def test_only_type_1_asks_for_hard_links_and_type_2_for_symbolic_ones(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it is no JSON ("),
-        (b'{"files": [', "it is no JSON ("),
-        (b"[" * 200_000, "it is no JSON ("),
-        (b'{"a":' * 100_000, "it is no JSON ("),
-        (b'{"files": ["\xff\xfe"]}', "it is no JSON ("),
-        (b"\0" * 4096, "it is no JSON ("),
-        (b'{"a": %s}' % (b"9" * 10_000), "it is no JSON ("),
-        (b"[]", "it is no JSON object"),
-        (b'"files"', "it is no JSON object"),
+        (b"", "not valid JSON ("),
+        (b'{"files": [', "not valid JSON ("),
+        (b"[" * 200_000, "not valid JSON ("),
+        (b'{"a":' * 100_000, "not valid JSON ("),
+        (b'{"files": ["\xff\xfe"]}', "not valid JSON ("),
+        (b"\0" * 4096, "not valid JSON ("),
+        (b'{"a": %s}' % (b"9" * 10_000), "not valid JSON ("),
+        (b"[]", "not a JSON object"),
+        (b'"files"', "not a JSON object"),
         (b"{}", "it has no list of files"),
         (b'{"files": {"a": 1}}', "it has no list of files"),
         (b'{"files": ["a", 1]}', "it has no list of files"),
@@ -185,16 +185,16 @@ def test_what_makes_no_sense_is_unreadable(tmp_path, content, reason):
 def test_a_file_over_the_bound_is_not_read(tmp_path):
     path = write(f"{tmp_path}/thing.json", b"{}")
     os.truncate(path, MAX_RECORD_BYTES + 1)
-    assert reason_of(path) == "it is larger than 67108864 bytes"
+    assert reason_of(path) == "larger than 67108864 bytes"
 
 
 def test_a_fifo_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "thing.json")
-    assert reason_of(tmp_path / "thing.json") == "it is no regular file"
+    assert reason_of(tmp_path / "thing.json") == "not a regular file"
 
 
 def test_a_directory_is_no_record(tmp_path):
-    assert reason_of(tmp_path) == "it is no regular file"
+    assert reason_of(tmp_path) == "not a regular file"
 
 
 def test_a_symlink_loop_is_unreadable(tmp_path):
@@ -301,7 +301,7 @@ def test_a_list_that_is_not_there_is_empty(tmp_path, read, path):
 @lists
 def test_a_list_that_is_no_file_is_unreadable(tmp_path, read):
     os.mkfifo(tmp_path / "list.txt")
-    problem = PathProblem(f"{tmp_path}/list.txt", "it is no regular file")
+    problem = PathProblem(f"{tmp_path}/list.txt", "not a regular file")
     assert read(f"{tmp_path}/list.txt") == problem
 
 
@@ -379,18 +379,18 @@ NONSENSE = [
     ("", "no such file", lambda path: os.rename(path, f"{path}-elsewhere")),
     ("", "no such file", lambda path: os.rename(f"{path}/info", f"{path}/elsewhere")),
     ("", "no such file", lambda path: os.unlink(f"{path}/info/index.json")),
-    ("/info", "it is no folder", lambda path: write(f"{path}/info")),
-    ("/info", "it is no folder", lambda path: os.symlink("elsewhere", f"{path}/info")),
-    (RECORD, "it is no JSON (", lambda path: write(f"{path}{RECORD}", b"{")),
-    (RECORD, "it is no JSON object", lambda path: write(f"{path}{RECORD}", b"[]")),
+    ("/info", "not a folder", lambda path: write(f"{path}/info")),
+    ("/info", "not a folder", lambda path: os.symlink("elsewhere", f"{path}/info")),
+    (RECORD, "not valid JSON (", lambda path: write(f"{path}{RECORD}", b"{")),
+    (RECORD, "not a JSON object", lambda path: write(f"{path}{RECORD}", b"[]")),
     (
         RECORD,
-        "it is larger than",
+        "larger than",
         lambda path: os.truncate(f"{path}{RECORD}", MAX_RECORD_BYTES + 1),
     ),
-    (RECORD, "it is no regular file", lambda path: os.mkfifo(f"{path}{RECORD}")),
+    (RECORD, "not a regular file", lambda path: os.mkfifo(f"{path}{RECORD}")),
     (RECORD, "no such file", lambda path: os.symlink("nowhere", f"{path}{RECORD}")),
-    (INDEX, "it is no JSON (", lambda path: write(f"{path}{INDEX}", b"{")),
+    (INDEX, "not valid JSON (", lambda path: write(f"{path}{INDEX}", b"{")),
 ]
 
 
@@ -505,7 +505,7 @@ def test_a_corrupt_record_of_pip_is_named_and_the_others_are_read(tmp_path):
     assert files == {f"{SITE}/good.py"}
     assert sorted(problems, key=lambda problem: problem.path) == [
         PathProblem(bad, "field larger than field limit (131072)"),
-        PathProblem(f"{tmp_path}/{SITE}/pipe-1.dist-info/RECORD", "it is no regular file"),
+        PathProblem(f"{tmp_path}/{SITE}/pipe-1.dist-info/RECORD", "not a regular file"),
     ]
 
 
