@@ -76,10 +76,10 @@ class Analysis:
         package_use = self.evidence.uses.get(unit)
         if package_use is None:
             return ()
+        roots = self.inventory.roots
         return tuple(
-            PackageUser(self.name_of(path), path, use.value)
+            PackageUser(self.name_of(roots[root].path), roots[root].path, use.value)
             for root, use in sorted(package_use.environments.items())
-            for path in [self.inventory.roots[root].path]
         )
 
     @cached_property

@@ -134,21 +134,16 @@ class _CachePaths:
 
     def __init__(self, inventory: Inventory) -> None:
         self.kinds = [unit.kind for unit in inventory.units]
-        units = [
-            (index, unit.path)
-            for index, unit in enumerate(inventory.units)
-            if unit.kind not in (UnitKind.ENVIRONMENT, UnitKind.OTHER)
-        ]
+        units = list(enumerate(inventory.units))
+        self.others = {unit.root: index for index, unit in units if unit.kind is UnitKind.OTHER}
         # A quarantined unit is also found at its original path, which links lead to. If several
         # units have the same original path, one that is still a package wins.
-        units.sort(key=lambda item: self.kinds[item[0]] is UnitKind.PACKAGE)
-        self.units = {inventory.units[index].home: index for index, path in units}
-        self.units |= {path: index for index, path in units}
-        self.others = {
-            unit.root: index
-            for index, unit in enumerate(inventory.units)
-            if unit.kind is UnitKind.OTHER
-        }
+        units = [
+            item for item in units if item[1].kind not in (UnitKind.ENVIRONMENT, UnitKind.OTHER)
+        ]
+        units.sort(key=lambda item: item[1].kind is UnitKind.PACKAGE)
+        self.units = {unit.home: index for index, unit in units}
+        self.units |= {unit.path: index for index, unit in units}
         names = [(root.path, index) for index, root in enumerate(inventory.roots)]
         index_of = dict(names)
         names += [(alias, index_of[path]) for alias, path in inventory.aliases.items()]

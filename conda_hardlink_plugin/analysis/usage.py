@@ -98,12 +98,8 @@ class Usage:
     @cached_property
     def exclusive_by_root(self) -> list[int]:
         """Exclusive usage of each root: what removing only this root frees."""
-        amounts = (
-            (group.roots, amount)
-            for group, amount, _ in self._groups
-            if group.complete and len(group.roots) == 1
-        )
-        return _added(self._by_root(self._unit_private), amounts)
+        no_packages = dict.fromkeys(range(len(self.inventory.roots)), ())
+        return list(self.exclusive_with_packages(no_packages).values())
 
     @cached_property
     def directories_by_root(self) -> list[int]:
@@ -186,10 +182,7 @@ class Usage:
 
     def unique(self, roots: AbstractSet[int]) -> int:
         """Return the unique usage of a set of roots: `du -s` of all of them in one call."""
-        private = self._by_root(self._unit_private)
-        return sum(private[root] for root in roots) + sum(
-            amount for group, amount, _ in self._groups if not roots.isdisjoint(group.roots)
-        )
+        return self._unique({unit for root in roots for unit in self.units_of_root[root]})
 
     def added(self, order: Sequence[int]) -> list[int]:
         """Return what each root adds to those before it: `du -s` of all, in this order.
@@ -265,10 +258,7 @@ class Usage:
 
     def unique_without(self, root: int, units: AbstractSet[int]) -> int:
         """Return the unique usage of a cache after some of its units are removed."""
-        rest = frozenset(self.units_of_root[root]) - units
-        return sum(self._unit_private[unit] for unit in rest) + sum(
-            amount for group, amount, _ in self._groups if not rest.isdisjoint(group.cache_units)
-        )
+        return self._unique(frozenset(self.units_of_root[root]) - units)
 
     def exclusive(self, units: Collection[int]) -> int:
         """Return the exclusive usage of a set of units: what removing them all frees.
@@ -285,14 +275,14 @@ class Usage:
         )
 
     def exclusive_with_packages(self, packages: Mapping[int, Collection[int]]) -> dict[int, int]:
-        """Return what removing each environment and then its packages frees.
+        """Return what removing each root and its packages frees.
 
-        It equals `exclusive` of the environment's unit and the packages, computed in one pass for
-        many environments.
+        It equals `exclusive` of the root's units and the packages, computed in one pass for many
+        roots.
 
         Args:
-            packages: For each environment (root index), the cache units to remove with it. A unit
-                may belong to one environment only.
+            packages: For each root, the units of other roots to remove with it. A unit may belong
+                to one root only.
 
         """
         owner_of = {
@@ -353,6 +343,14 @@ class Usage:
                 for unit in group.cache_units:
                     sharing.setdefault(unit, set()).update(group.cache_units)
         return sharing
+
+    def _unique(self, units: AbstractSet[int]) -> int:
+        """Return the unique usage of a set of units."""
+        return sum(self._unit_private[unit] for unit in units) + sum(
+            amount
+            for (_, amount, _), holders in zip(self._groups, self._holders, strict=True)
+            if not holders.isdisjoint(units)
+        )
 
     @cached_property
     def _holders(self) -> list[frozenset[int]]:

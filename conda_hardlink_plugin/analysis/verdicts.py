@@ -14,7 +14,7 @@ from ..metadata.quarantine_names import Stage
 from ..scan.inventory import TARBALL_SUFFIXES, ProblemKind, RootKind, UnitKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from ..metadata.leases import Lease
@@ -318,23 +318,22 @@ def find_package_uses(
         softlinks: The result of `symlinks.follow_symlinks`.
 
     """
-    packages = {
-        index for index, unit in enumerate(inventory.units) if unit.kind is UnitKind.PACKAGE
+    users: dict[int, dict[int, Use]] = {
+        index: {} for index, unit in enumerate(inventory.units) if unit.kind is UnitKind.PACKAGE
     }
     hardlinked = {
         index: usage.cache_units_linked_from[index]
         for index, root in enumerate(inventory.roots)
         if root.kind is RootKind.ENVIRONMENT
     }
-    users: dict[int, dict[int, Use]] = {index: {} for index in packages}
     weakest_first = [
-        (Use.RECORD, _recorded(inventory, packages)),
+        (Use.RECORD, _recorded(inventory, users)),
         (Use.SOFTLINK, {root: set(found.links) for root, found in softlinks.items()}),
         (Use.HARDLINK, hardlinked),
     ]
     for use, found in weakest_first:
         for root, units in found.items():
-            for index in units & packages:
+            for index in units & users.keys():
                 users[index][root] = use
     _drop_records_of_linked(inventory, users)
     outside = usage.cache_units_linked_from_outside
@@ -369,7 +368,7 @@ def _drop_records_of_linked(inventory: Inventory, users: dict[int, dict[int, Use
                 del used[root]
 
 
-def _recorded(inventory: Inventory, packages: set[int]) -> dict[int, set[int]]:
+def _recorded(inventory: Inventory, packages: Iterable[int]) -> dict[int, set[int]]:
     """Return the packages that each environment's records name."""
     by_name: dict[str, set[int]] = {}
     for index in packages:

@@ -63,16 +63,14 @@ class Finder:
             self.add_configured(expand(folder))
 
     def add_cache(self, folder: str) -> None:
-        """Add a folder if it can be a cache: conda lists missing ones, too."""
+        """Add a folder unless it is missing, as conda lists missing ones, or is an environment."""
         try:
-            is_folder = fs.status(folder, follow_symlinks=True).is_directory
+            if fs.status(folder, follow_symlinks=True).is_directory and not _has_history(folder):
+                self.caches[folder] = None
         except GONE:
-            return
+            pass
         except OSError as error:
             self.unreachable_caches[folder] = reason_of(error)
-            return
-        if is_folder and not _has_history(folder):  # else it is an environment
-            self.caches[folder] = None
 
     def add_named_cache(self, folder: str) -> None:
         """Add a cache that the user named, and the environments of the conda it belongs to.
@@ -315,14 +313,13 @@ def _existing_folder(folder: str, option: str) -> str:
     """
     path: str = expand(folder)
     try:
-        is_folder = bool(folder) and fs.status(path, follow_symlinks=True).is_directory
+        if folder and fs.status(path, follow_symlinks=True).is_directory:
+            return path
     except GONE:
-        is_folder = False
+        pass
     except OSError as error:
         raise NotFoundError(f"{option} {folder}: {reason_of(error)}.") from None
-    if not is_folder:
-        raise NotFoundError(f"{option} {folder}: there is no such folder. Give one that exists.")
-    return path
+    raise NotFoundError(f"{option} {folder}: there is no such folder. Give one that exists.")
 
 
 def _is_empty(folder: str) -> bool:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from conda_hardlink_plugin.analysis.verdicts import Use, Verdict
 from conda_hardlink_plugin.filesystem.problems import PathProblem
-from conda_hardlink_plugin.metadata.quarantine_names import dist_of
 from tests.support.circumstances import GRACE_NS, Circumstances
 from tests.support.forking import in_child
 from tests.support.oracles import NOBODY
@@ -98,9 +97,7 @@ def test_a_record_uses_the_packages_of_its_name_in_every_cache(made):
 
 
 @pytest.mark.parametrize(("link", "verdict"), [("hardlink", "linked"), ("softlink", "softlinked")])
-def test_a_record_is_of_the_package_that_is_linked_and_of_no_copy_in_another_cache(
-    made, link, verdict
-):
+def test_a_record_belongs_to_the_linked_package_not_to_a_copy_in_another_cache(made, link, verdict):
     package = made.package("thing-1-0", {"lib/a": b"a"})
     made.package("thing-1-0", {"lib/a": b"a"}, "other")
     made.install(made.environment("env"), package, link)
@@ -128,7 +125,7 @@ def test_the_strongest_evidence_of_each_environment_is_named(made):
     ]
 
 
-def test_a_link_that_was_not_seen_is_of_somebody_outside(made, tmp_path):
+def test_a_link_outside_the_scan_keeps_the_package(made, tmp_path):
     package = made.package("thing-1-0", {"lib/a": b"a"})
     os.link(f"{package}/lib/a", tmp_path / "unseen")
     assert uses_of(made) == {"pkgs/thing-1-0": ({}, "linked")}
@@ -159,21 +156,6 @@ def test_an_inode_in_two_packages_uses_both(made):
     }
 
 
-@pytest.mark.parametrize(
-    ("directory", "dist"),
-    [
-        ("/pkgs/thing-1.0-h0_0", "thing-1.0-h0_0"),
-        (f"/pkgs/thing-1.0-h0_0-{'0a' * 32}", "thing-1.0-h0_0"),
-        (f"/pkgs/thing-1.0-{'0a' * 31}", f"thing-1.0-{'0a' * 31}"),
-        ("/pkgs/.conda-hardlinks/moving-r1-https%2Fhost%2Fthing-1.0-h0_0", "thing-1.0-h0_0"),
-        (f"/pkgs/.conda-hardlinks/moving-r1-thing-1.0-h0_0-{'0a' * 32}", "thing-1.0-h0_0"),
-        ("/pkgs/elsewhere/moving-r1-thing-1.0-h0_0", "moving-r1-thing-1.0-h0_0"),
-    ],
-)
-def test_a_package_is_of_the_name_of_its_home_without_the_origin_that_rattler_adds(directory, dist):
-    assert dist_of(directory) == dist
-
-
 def test_a_package_with_its_origin_in_its_name_is_used_by_record(made):
     made.package(f"thing-1-0-{'0a' * 32}", {})
     write(f"{made.environment('env')}/conda-meta/thing-1-0.json", b"{}")
@@ -197,7 +179,7 @@ def test_a_package_is_recent_until_the_grace_has_passed_since_either_was_written
     assert made.verdicts(terms) == {"pkgs/thing-1-0": verdict}
 
 
-def test_a_probing_link_and_its_removal_make_a_package_recent(made, tmp_path):
+def test_a_trial_link_and_its_removal_make_a_package_recent(made, tmp_path):
     """What conda does before it hard-links a package."""
     path = made.package("thing-1-0", {})
     made_ns = max(os.stat(f"{path}/{name}").st_ctime_ns for name in (INDEX, RECORD))
@@ -209,7 +191,7 @@ def test_a_probing_link_and_its_removal_make_a_package_recent(made, tmp_path):
     assert made.verdicts(Circumstances(now_ns)) == {"pkgs/thing-1-0": "recent"}
 
 
-def test_a_grace_of_nothing_lets_go_what_was_made_just_now(made):
+def test_a_zero_grace_does_not_keep_a_new_package(made):
     made.package("thing-1-0", {})
     assert made.verdicts(Circumstances(time.time_ns(), grace_ns=0)) == {"pkgs/thing-1-0": "unused"}
     assert made.verdicts(Circumstances(time.time_ns())) == {"pkgs/thing-1-0": "recent"}
@@ -246,9 +228,7 @@ def test_a_package_without_a_record_of_its_origin_is_finished_if_rattler_has_loc
         (b"", "pkgs/thing-1-0.conda", "unverifiable"),
     ],
 )
-def test_a_package_can_be_had_again_by_its_archive_beside_it_or_by_a_url(
-    made, content, archive, verdict
-):
+def test_a_package_is_obtainable_by_its_archive_or_by_a_url(made, content, archive, verdict):
     path = made.package("thing-1-0", {})
     write(f"{path}/{RECORD}", content)
     if archive is not None:
@@ -256,7 +236,7 @@ def test_a_package_can_be_had_again_by_its_archive_beside_it_or_by_a_url(
     assert made.verdicts() == {"pkgs/thing-1-0": verdict}
 
 
-def test_every_objection_is_told_the_strongest_first(made):
+def test_all_keep_reasons_are_returned_strongest_first(made):
     path = made.package("thing-1-0", {})
     os.unlink(f"{path}/{RECORD}")
     made.record(made.environment("env"), "thing-1-0", {})
@@ -284,9 +264,7 @@ def test_every_objection_is_told_the_strongest_first(made):
         (("/other", "/disk/env"), "unused"),
     ],
 )
-def test_a_place_that_could_not_be_looked_at_keeps_everything_until_it_is_ignored(
-    made, ignored, verdict
-):
+def test_an_unreadable_environment_keeps_everything_until_it_is_ignored(made, ignored, verdict):
     made.package("thing-1-0", {})
     made.install(made.environment("env"), made.package("linked-1-0", {"f": b"f"}))
     unseen = (PathProblem("/disk/env", "its folder cannot be reached"),)
@@ -295,7 +273,7 @@ def test_a_place_that_could_not_be_looked_at_keeps_everything_until_it_is_ignore
     assert made.evidence(terms).unseen == (unseen if verdict == "unverifiable" else ())
 
 
-def test_every_unseen_place_must_be_ignored(made):
+def test_every_unreadable_environment_must_be_ignored(made):
     made.package("thing-1-0", {})
     unseen = (PathProblem("/disk/one", "why"), PathProblem("/disk/two", "why"))
     terms = replace(LATER, unseen=unseen)
@@ -374,7 +352,7 @@ def test_a_symbolic_link_that_cannot_be_followed_keeps_every_package(open_made):
         ("info/repodata_record.json", 0),
     ],
 )
-def test_what_cannot_be_read_of_a_package_keeps_it_alone(open_made, path, mode):
+def test_an_unreadable_part_of_a_package_keeps_only_that_package(open_made, path, mode):
     package = open_made.package("thing-1-0.1", {"lib/deep/a": b"a"})
     open_made.package("thing-1-0", {})
     open_made.environment("env")
@@ -385,7 +363,7 @@ def test_what_cannot_be_read_of_a_package_keeps_it_alone(open_made, path, mode):
         assert verdicts == {"pkgs/thing-1-0": "unused", "pkgs/thing-1-0.1": "unverifiable"}
 
 
-def test_a_cache_that_cannot_be_read_keeps_nothing_of_another(open_made):
+def test_an_unreadable_cache_keeps_nothing_in_another_cache(open_made):
     """Nor is it in the way: who shares inodes with it shows by the link counts."""
     open_made.package("thing-1-0", {})
     held = open_made.package("held-1-0", {"f": b"f"})
@@ -403,7 +381,7 @@ _MOVING = replace(_LINKED, folder=".conda-hardlinks/moving-r1-", finished_by="",
 @settings(max_examples=40)
 @given(plans, st.sampled_from([0o000, 0o111, 0o444]))
 @example(Plan([_LINKED, _MOVING], [UsePlan("softlink", 0, 0, 0)]), 0o111)
-def test_whatever_becomes_unreadable_lets_no_package_go_that_was_kept(plan, mode):
+def test_unreadable_paths_never_make_more_packages_removable(plan, mode):
     """Of a random installation each folder and each file is closed in turn."""
 
     def removable(made):
@@ -457,7 +435,7 @@ def names_of(made, inventory, units):
 @pytest.mark.parametrize(
     ("environments", "packages"), [("", ""), ("1", "ah"), ("2", "c"), ("3", ""), ("12", "abch")]
 )
-def test_packages_go_with_environments_that_nobody_else_shares_them_with(
+def test_packages_are_removable_with_the_only_environments_that_use_them(
     made, environments, packages
 ):
     used_by_records(made)
@@ -470,7 +448,7 @@ def test_packages_go_with_environments_that_nobody_else_shares_them_with(
     assert names_of(made, inventory, evidence.used()) == "abcefgh"
 
 
-def test_the_packages_of_each_environment_alone_are_those_of_it_as_a_set(made):
+def test_by_only_user_agrees_with_only_used_by(made):
     used_by_records(made)
     inventory = made.scan()
     evidence = made.evidence(LATER, inventory)
