@@ -62,13 +62,14 @@ def follow_symlinks(inventory: Inventory) -> dict[int, EnvironmentSymlinks]:
 
     """
     caches = _CachePaths(inventory)
+    kinds = [unit.kind for unit in inventory.units]
     found: dict[int, EnvironmentSymlinks] = {}
     for symlink, chain in _chains(inventory, caches):
         if chain.error:
             problem = PathProblem(symlink.path, chain.error)
             found.setdefault(symlink.root, EnvironmentSymlinks()).unresolved.append(problem)
         dangling = chain.end is None and bool(chain.units)
-        passes_package = any(caches.kinds[unit] is UnitKind.PACKAGE for unit in chain.units)
+        passes_package = any(kinds[unit] is UnitKind.PACKAGE for unit in chain.units)
         if not dangling and not passes_package:
             continue
         links = found.setdefault(symlink.root, EnvironmentSymlinks())
@@ -133,7 +134,6 @@ class _CachePaths:
     """Finds the cache unit that a real path lies in."""
 
     def __init__(self, inventory: Inventory) -> None:
-        self.kinds = [unit.kind for unit in inventory.units]
         units = list(enumerate(inventory.units))
         self.others = {unit.root: index for index, unit in units if unit.kind is UnitKind.OTHER}
         # A quarantined unit is also found at its original path, which links lead to. If several

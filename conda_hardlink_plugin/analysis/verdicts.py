@@ -133,7 +133,9 @@ class Evidence:
         self._packages: dict[int, CachedPackage | PathProblem] = {}
         self._archives = {unit.home for unit in inventory.units if _is_archive(unit)}
         self._unreadable = [
-            problem for problem in inventory.problems if problem.kind is ProblemKind.UNREADABLE
+            PathProblem(problem.path, problem.reason.lower())
+            for problem in inventory.problems
+            if problem.kind is ProblemKind.UNREADABLE
         ]
         caches = [
             real_path(root.path) or root.path
@@ -162,11 +164,7 @@ class Evidence:
     def keep_reasons(self, unit: int) -> list[KeepReason]:
         """Return what keeps a package besides its users, the strongest reason first."""
         path = self._inventory.units[unit].path
-        problems = [
-            PathProblem(problem.path, problem.reason.lower())
-            for problem in self._unreadable
-            if is_within(problem.path, path)
-        ]
+        problems = [problem for problem in self._unreadable if is_within(problem.path, path)]
         package = self.package(unit)
         if isinstance(package, PathProblem):
             problems.append(package)

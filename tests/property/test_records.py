@@ -1,7 +1,7 @@
-"""What stands in records, lists and packages may be anything: it is kept, and nobody waits.
+"""Records, lists, and packages with any content: they are kept, and no reader blocks.
 
-Whoever reads them gets a value or the reason why not, never an exception; and a package is removed
-only if what it says of itself can be read and says where to get it again.
+A reader returns a value or a problem and never raises. A package is removed only if its metadata is
+readable and names a download URL.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ hostile = pytest.mark.parametrize("put", HOSTILE.values(), ids=HOSTILE)
 
 
 def in_time(function, user=None):
-    """Run a function in a process that is killed when it takes too long."""
+    """Run a function in a process that is killed after `PATIENCE_S` seconds."""
 
     def timed():
         signal.alarm(PATIENCE_S)
@@ -131,7 +131,7 @@ def test_a_hostile_file_is_read_or_refused_at_once(directory, put, read):
 @hostile
 @pytest.mark.parametrize("file", ["repodata_record.json", "index.json"])
 def test_a_package_with_a_hostile_file_is_kept(directory, put, file):
-    """Where both are there the first of them is what counts."""
+    """If both files exist, the first one counts."""
     made = SmallInstallation(directory)
     package = made.package(DIST, {"lib/a": b"a"})
     info = f"{package}/info"
@@ -330,7 +330,7 @@ def test_any_bytes_are_read_as_lines(parts, separator):
 
 
 class Real:
-    """The records of a real installation, to be changed here and there."""
+    """The records of a real installation, for tests that change them."""
 
     def __init__(self, installation):
         self.cached = [
@@ -347,17 +347,17 @@ def real(installation):
     return Real(installation)
 
 
-def places(value, path=()):
-    """Every place in a JSON value, as the keys that lead there."""
+def nodes(value, path=()):
+    """Yield the path of every node in a JSON value, as a tuple of keys."""
     yield path
     if isinstance(value, dict | list):
         keys = value if isinstance(value, dict) else range(len(value))
         for key in keys:
-            yield from places(value[key], (*path, key))
+            yield from nodes(value[key], (*path, key))
 
 
 def changed(value, path, new):
-    """A JSON value with another one in a place of it."""
+    """Return a JSON value with the node at a path replaced."""
     if not path:
         return new
     key, *rest = path
@@ -373,7 +373,7 @@ def test_a_real_record_with_any_value_anywhere_is_read_or_refused(real, data):
         content = file.read()
     if data.draw(st.booleans()):
         value = json.loads(content)
-        place = data.draw(st.sampled_from(list(places(value))))
+        place = data.draw(st.sampled_from(list(nodes(value))))
         content = as_json(changed(value, place, data.draw(anything)))
     else:
         start = data.draw(st.integers(0, len(content)))

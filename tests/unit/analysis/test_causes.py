@@ -1,4 +1,4 @@
-"""Each exclusive inode of an environment gets one cause, and they add up."""
+"""Each exclusive inode of an environment has one cause, and the bytes add up."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def causes_of(private):
         (FileRole.PREFIX_REWRITTEN, Cause.PREFIX_REWRITTEN),
         (FileRole.BYTECODE, Cause.BYTECODE),
         (FileRole.ENTRY_POINT, Cause.CONDA_OWN),
-        (FileRole.SYMLINK, Cause.NO_LINK),  # absolute: conda copied what it leads to
+        (FileRole.SYMLINK, Cause.NO_LINK),  # absolute: conda copied its target
         (FileRole.NO_LINK, Cause.NO_LINK),
         (FileRole.LINKABLE, Cause.COPIED),
     ],

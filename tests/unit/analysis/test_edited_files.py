@@ -1,4 +1,4 @@
-"""Which files were edited in place: their content is not the package's, and others have them."""
+"""Files edited in place: their content differs from the package, and others share them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class World:
             write(f"{self.package}/{path}", content)
 
     def prefix(self, name, *, details=None, **more):
-        """An environment with hard links to all of it, and the record of them."""
+        """Make an environment with hard links to the whole package, and its record."""
         prefix = f"{self.directory}/envs/{name}"
         for path in FILES:
             link(f"{self.package}/{path}", f"{prefix}/{path}")
@@ -54,14 +54,14 @@ def detail(path, **more):
 
 
 def edit(path, content=b"edited in place\n"):
-    """As an editor does that keeps the inode."""
+    """Edit a file like an editor that keeps the inode."""
     with open(path, "r+b") as file:
         file.truncate()
         file.write(content)
 
 
 def replace(path, content=b"edited in place\n"):
-    """As an editor does that writes a new file."""
+    """Edit a file like an editor that writes a new file."""
     write(f"{path}.new", content)
     os.replace(f"{path}.new", path)
 
@@ -212,7 +212,7 @@ def test_a_record_whose_lists_differ_in_length_reports_nothing(world, record):
 
 
 def of_one_file(name):
-    """A record that names one file, by an odd name."""
+    """Return a record with one file of an odd name."""
     details = [{"path_type": "hardlink", "sha256": "x", "_path": "a"}]
     return json.dumps({"files": [name], "paths_data": {"paths": details}}).encode()
 

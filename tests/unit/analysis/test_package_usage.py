@@ -1,4 +1,4 @@
-"""What is measured around a transaction is what du says, and what is lost when it is removed."""
+"""Measurements around a transaction agree with du, before and after removal."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def long():
 
 @dataclass
 class Tree:
-    """An environment of two packages, the cache they are linked from, and a place outside."""
+    """An environment of two packages, the cache they are linked from, and a folder outside both."""
 
     top: str
     files: list[list[str]] = field(default_factory=lambda: [[], []])
@@ -78,7 +78,7 @@ class Tree:
         return f"{self.top}/pkgs/p{number}-1-0"
 
     def recorded(self, *, records=False):
-        """The paths of the files that are recorded and there."""
+        """Return the paths of the recorded files that exist."""
         names = [name for files in self.files for name in files]
         names += [f"conda-meta/p{number}-1-0.json" for number in range(2)] * records
         paths = dict.fromkeys(f"{self.prefix}/{name}" for name in names)
@@ -188,7 +188,7 @@ def test_unlinking_frees_what_du_loses(made):
 
 
 def assert_freed_as_told(tree):
-    """That du loses what removing the environment is said to free."""
+    """Assert that removing the environment frees the measured bytes."""
     figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=True)
     before = du(tree.top)[0]
     shutil.rmtree(tree.prefix)
@@ -204,14 +204,14 @@ def test_removing_an_environment_frees_what_du_loses(made):
 
 @given(inodes)
 def test_hard_links_within_an_environment_are_freed_with_it(made):
-    """Also those that no package has, or only one of two."""
+    """Even those in no package, or in only one of two."""
     with tree_of(made) as tree:
         assert_freed_as_told(tree)
 
 
 @given(inodes)
 def test_a_new_environment_adds_what_du_reports(made):
-    """All that has further links has them in the cache."""
+    """All inodes with several links have the others in the cache."""
     made = [
         (kind, size, [("cache", *places[0][1:]), *places] if len(places) > 1 else places)
         for kind, size, places in made
@@ -244,7 +244,7 @@ def test_a_package_without_outside_links_holds_what_du_reports(made):
 
 
 def test_a_path_in_two_packages_counts_once(tmp_path):
-    """conda says so and goes on: both have it in their records."""
+    """conda warns and continues: both records list the path."""
     tree = Tree(str(tmp_path))
     write(f"{tree.prefix}/lib/private", b"x" * 5_000)
     link(write(f"{tree.extracted(0)}/lib/linked", b"x" * 9_000), f"{tree.prefix}/lib/linked")
@@ -260,7 +260,7 @@ def test_a_path_in_two_packages_counts_once(tmp_path):
 
 @pytest.mark.parametrize(("number", "cause"), [(0, Cause.NO_LINK), (1, Cause.COPIED)])
 def test_a_copy_that_is_recorded_as_a_symbolic_link_has_a_cause(tmp_path, number, cause):
-    """Conda copies what an absolute one leads to, and the executables of a softlinked package."""
+    """Conda copies the target of an absolute one, and the executables of a softlinked package."""
     tree = Tree(str(tmp_path))
     path = write(f"{tree.prefix}/bin/tool", b"x" * 5_000)
     tree.files[number].append("bin/tool")

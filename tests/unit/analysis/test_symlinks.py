@@ -1,4 +1,4 @@
-"""Symbolic links: which lead out of their environment, and which cache units they pass."""
+"""Symbolic links that lead out of their environment, and the cache units that they pass."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_target_leads_out_when_a_beginning_of_it_does(components, directory):
 
 
 def goes_on_from_a_link(directory, target):
-    """Tell whether a beginning of the way is a symbolic link, by the text of the way."""
+    """Return whether a parent of the target is a symbolic link, by the text of the target."""
     components = [name for name in target.split("/") if name not in ("", ".")]
     ways = ("/".join([directory, *components[:end]]) for end in range(1, len(components)))
     return any(os.path.islink(os.path.normpath(way)) for way in ways)
@@ -348,7 +348,7 @@ def test_odd_names_are_followed_as_they_are(made):
 
 @pytest.fixture
 def open_made():
-    """The installation in a folder that every user may enter, and some of it nobody afterwards."""
+    """The installation in a folder that every user may enter, for tests that close parts of it."""
     with tempfile.TemporaryDirectory() as top:
         os.chmod(top, 0o755)
         yield make_installation(top)
@@ -370,7 +370,7 @@ def test_a_link_to_an_unreadable_target_is_not_broken(open_made):
 
 
 def test_a_link_that_cannot_be_followed_is_reported_wherever_it_leads(open_made):
-    """It may lead into a package by a hop that does not show."""
+    """It may lead into a package by a hop that cannot be read."""
     made = open_made
     secret = f"{os.path.dirname(made.cache)}/secret"
     symlink(f"{made.unused}/lib/unused", f"{secret}/hop")

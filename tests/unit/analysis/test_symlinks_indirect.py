@@ -1,4 +1,4 @@
-"""Symbolic links that reach a package by a way that no text of a link shows."""
+"""Symbolic links that reach a package by a path that the text of no single link shows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from conda_hardlink_plugin.analysis.symlinks import follow_symlinks, symlinks_through
-from conda_hardlink_plugin.analysis.usage import Usage
-from conda_hardlink_plugin.analysis.verdicts import Evidence, Verdict
+from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.filesystem import responsiveness
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.quarantine_names import QUARANTINE, QuarantineEntry, Stage
@@ -33,14 +32,7 @@ def made(tmp_path):
 def verdicts(made):
     """Return the verdict on each package, by the name of its directory."""
     inventory = made.scan()
-    terms = Circumstances(now_ns=time.time_ns(), grace_ns=0)
-    evidence = Evidence(
-        inventory,
-        Usage(inventory),
-        follow_symlinks(inventory),
-        terms.policy,
-        terms.observations,
-    )
+    evidence = made.evidence(Circumstances(now_ns=time.time_ns(), grace_ns=0), inventory)
     return {
         os.path.basename(inventory.units[unit].path): evidence.verdict(unit)
         for unit in evidence.uses
@@ -192,7 +184,7 @@ def test_a_part_of_a_package_that_is_mounted_in_an_environment_is_in_use(made, t
 
 
 def test_a_link_too_deep_to_follow_keeps_every_package(made, thing):
-    """A program that goes there step by step follows it."""
+    """A program that changes folder step by step can follow it."""
     prefix = made.environment("env")
     top = os.getcwd()
     try:
@@ -207,7 +199,7 @@ def test_a_link_too_deep_to_follow_keeps_every_package(made, thing):
 
 
 def test_links_of_a_package_are_not_those_of_base_around_it(made, tmp_path):
-    """Where all links of base are looked at, and the cache is known by another path."""
+    """All links of base are followed, and the cache is known by another path."""
     symlink("f", f"{made.package('thing-1-0', {'lib/f': b'f'})}/lib/g")
     base = base_of(made)
     symlink("pkgs", f"{base}/door")

@@ -1,4 +1,4 @@
-"""Who uses each extracted package, and what else keeps it: every verdict on real trees."""
+"""Users of each extracted package, and other keep reasons: every verdict, on real trees."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def made(tmp_path):
 
 @pytest.fixture
 def open_made():
-    """The same where every user may enter, gone afterwards whatever is forbidden."""
+    """The same in a folder that every user may enter; closed folders are opened to delete it."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         yield SmallInstallation(directory)
@@ -134,7 +134,7 @@ def test_a_link_outside_the_scan_keeps_the_package(made, tmp_path):
 
 
 def test_packages_linked_to_themselves_and_to_each_other_are_unused(made):
-    """Their link counts are above one, and nobody uses them."""
+    """Their link counts are above one, and no environment uses them."""
     one = made.package("one-1-0", {"lib/a": b"a"})
     two = made.package("two-1-0", {"lib/b": b"b"})
     os.link(f"{one}/lib/a", f"{one}/lib/again")
@@ -243,7 +243,7 @@ def test_all_keep_reasons_are_returned_strongest_first(made):
     unseen = (PathProblem("/disk/env", "not mounted"),)
     evidence = made.evidence(replace(LATER, unseen=unseen))
     (unit,) = evidence.uses
-    reasons = {doubt.verdict: doubt.reason for doubt in evidence.keep_reasons(unit)}
+    reasons = {reason.verdict: reason.reason for reason in evidence.keep_reasons(unit)}
     assert list(reasons) == [Verdict.UNVERIFIABLE, Verdict.RECENT, Verdict.UNOBTAINABLE]
     assert reasons[Verdict.UNVERIFIABLE] == "/disk/env: not mounted"
     assert evidence.keeping_verdicts(unit) == [Verdict.RECORDED, *reasons]
@@ -286,12 +286,12 @@ def test_every_unreadable_environment_must_be_ignored(made):
 
 
 def as_ordinary_user(made, terms=LATER):
-    """Return the verdicts that an ordinary user gets, and why the first package is doubted."""
+    """Return the verdicts for an ordinary user, and the keep reasons of the first package."""
 
     def judge():
         evidence = made.evidence(terms)
         return made.verdicts(terms), [
-            doubt.reason for doubt in evidence.keep_reasons(min(evidence.uses))
+            reason.reason for reason in evidence.keep_reasons(min(evidence.uses))
         ]
 
     return in_child(judge, user=NOBODY)
@@ -316,7 +316,7 @@ def test_a_folder_of_an_environment_that_cannot_be_read_keeps_every_package(
 
 
 def test_an_environment_without_a_conda_meta_that_can_be_listed_keeps_every_package(made):
-    """A folder in the way of it, or an environment that is gone since it was found."""
+    """The folder is missing, or the environment was deleted after it was found."""
     made.package("thing-1-0", {})
     prefix = made.environment("env")
     shutil.rmtree(f"{prefix}/conda-meta")
@@ -357,14 +357,14 @@ def test_an_unreadable_part_of_a_package_keeps_only_that_package(open_made, path
     open_made.package("thing-1-0", {})
     open_made.environment("env")
     os.chmod(f"{package}/{path}", mode)
-    everything = replace(LATER, ignored=("/",))  # is of environments, and changes nothing here
+    everything = replace(LATER, ignored=("/",))  # applies to environments only
     for terms in (LATER, everything):
         verdicts, _ = as_ordinary_user(open_made, terms)
         assert verdicts == {"pkgs/thing-1-0": "unused", "pkgs/thing-1-0.1": "unverifiable"}
 
 
 def test_an_unreadable_cache_keeps_nothing_in_another_cache(open_made):
-    """Nor is it in the way: who shares inodes with it shows by the link counts."""
+    """Nor does it keep its own: link counts show which packages share inodes with it."""
     open_made.package("thing-1-0", {})
     held = open_made.package("held-1-0", {"f": b"f"})
     other = open_made.package("thing-1-0", {}, "other")
@@ -382,7 +382,7 @@ _MOVING = replace(_LINKED, folder=".conda-hardlinks/moving-r1-", finished_by="",
 @given(plans, st.sampled_from([0o000, 0o111, 0o444]))
 @example(Plan([_LINKED, _MOVING], [UsePlan("softlink", 0, 0, 0)]), 0o111)
 def test_unreadable_paths_never_make_more_packages_removable(plan, mode):
-    """Of a random installation each folder and each file is closed in turn."""
+    """Each folder and file of a random installation is closed in turn."""
 
     def removable(made):
         inventory = made.scan()
@@ -416,7 +416,7 @@ def test_unreadable_paths_never_make_more_packages_removable(plan, mode):
 
 
 def used_by_records(made):
-    """Make packages with users of every number; return which they are by name."""
+    """Make packages that are recorded in different sets of environments."""
     users = {"a": "1", "b": "12", "c": "2", "d": "", "e": "1", "f": "123", "g": "", "h": "1"}
     for name in "123":
         made.environment(name)

@@ -1,4 +1,4 @@
-"""Which caches and environments are found, with conda's own context pointed at made-up trees."""
+"""Caches and environments that are found, with conda's context pointed at made-up trees."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def environment(prefix):
 
 
 class Machine:
-    """A conda installation below a directory, and what conda's context says of it.
+    """A conda installation below a directory, with conda's context for it.
 
     Attributes:
         top: Everything is in here.
@@ -216,7 +216,7 @@ def test_a_link_to_an_environment_on_an_absent_disk_is_unreachable(machine, list
 
 
 def test_lines_that_are_not_absolute_paths_are_reported(machine):
-    """A file system that crashed leaves files full of NUL."""
+    """A filesystem crash can leave files full of NUL."""
     env = environment(f"{machine.top}/env")
     machine.list("relative", "/nul\0", env)
     found = find_installation()
@@ -293,13 +293,13 @@ def test_an_unreadable_envs_dir_is_reported(machine):
 
 
 def test_search_finds_environments_at_any_depth_and_those_in_another_ones_envs(machine):
-    place = f"{machine.top}/place"
-    deep = environment(f"{place}/a/b/c/env")
-    base = environment(f"{place}/conda")
-    inner = environment(f"{place}/conda/envs/inner")
-    environment(f"{place}/conda/pkgs/python/not-an-environment")
-    os.symlink(f"{place}/a", f"{place}/again")
-    assert prefixes(find_installation(search=[place])) == sorted([deep, base, inner])
+    top = f"{machine.top}/searched"
+    deep = environment(f"{top}/a/b/c/env")
+    base = environment(f"{top}/conda")
+    inner = environment(f"{top}/conda/envs/inner")
+    environment(f"{top}/conda/pkgs/python/not-an-environment")
+    os.symlink(f"{top}/a", f"{place}/again")
+    assert prefixes(find_installation(search=[top])) == sorted([deep, base, inner])
     assert prefixes(find_installation(search=[base, deep])) == sorted([deep, base, inner])
 
 
@@ -401,7 +401,7 @@ def test_a_listed_folder_with_records_is_an_environment_without_its_history(mach
 
 
 def test_a_listed_path_is_resolved_as_by_the_system(machine):
-    """Behind a symbolic link `..` is where that leads; a name may end in a space."""
+    """After a symbolic link, `..` is the parent of its target; a name may end in a space."""
     environment(f"{machine.top}/there/env")
     os.makedirs(f"{machine.top}/there/below")
     os.symlink("there/below", f"{machine.top}/link")
@@ -457,7 +457,7 @@ def test_a_named_cache_that_contains_other_roots_is_refused(machine, where):
 
 
 def test_an_environment_in_an_empty_folder_may_be_on_an_unmounted_disk(machine):
-    """The mount point is not the environment but the folder of environments."""
+    """The mount point is the folder of environments, not the environment."""
     environment(machine.root)
     os.makedirs(f"{machine.top}/disk")
     machine.list(f"{machine.top}/disk/env")

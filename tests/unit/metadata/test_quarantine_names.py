@@ -191,7 +191,7 @@ def made(tmp_path):
 
 
 def move(made, path, run="r1"):
-    """Move a package aside as a clean does; return where it is then."""
+    """Move a package to the quarantine as a clean does; return its path there."""
     cache = made.caches[0]
     entry = QuarantineEntry(Stage.MOVING, run, os.path.relpath(path, cache))
     os.makedirs(f"{cache}/{QUARANTINE}", exist_ok=True)
