@@ -298,7 +298,7 @@ def test_search_finds_environments_at_any_depth_and_those_in_another_ones_envs(m
     base = environment(f"{top}/conda")
     inner = environment(f"{top}/conda/envs/inner")
     environment(f"{top}/conda/pkgs/python/not-an-environment")
-    os.symlink(f"{top}/a", f"{place}/again")
+    os.symlink(f"{top}/a", f"{top}/again")
     assert prefixes(find_installation(search=[top])) == sorted([deep, base, inner])
     assert prefixes(find_installation(search=[base, deep])) == sorted([deep, base, inner])
 
