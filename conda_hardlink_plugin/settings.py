@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-_SAID: set[str] = set()  # settings that were said to be wrong
+_REPORTED: set[str] = set()  # settings whose invalid value was reported
 
 
 class Guard(Enum):
-    """What happens before a `conda clean` that would break an environment."""
+    """What the plugin does before a `conda clean` that would break an environment."""
 
     WARN = "warn"
     BLOCK = "block"
@@ -21,16 +21,14 @@ class Guard(Enum):
 
 
 def settings() -> list[tuple[str, str, Any]]:
-    """Return name, description and parameter of each setting."""
-    from conda.common.configuration import (
-        PrimitiveParameter,
-        SequenceParameter,
-    )
+    """Return the name, description, and conda parameter of each setting."""
+    from conda.common.configuration import PrimitiveParameter, SequenceParameter
 
+    folders = SequenceParameter(PrimitiveParameter("", element_type=str))
     return [
         (
             "hardlinks_summary",
-            "Whether to say after a transaction what hard links saved.",
+            "Whether to show after a transaction what hard links saved.",
             PrimitiveParameter(True, element_type=bool),  # conda's signature
         ),
         (
@@ -38,54 +36,46 @@ def settings() -> list[tuple[str, str, Any]]:
             "Before a `conda clean` that would break softlinked environments: warn, block or off.",
             PrimitiveParameter(Guard.WARN, element_type=Guard),
         ),
-        (
-            "hardlinks_search",
-            "Folders to look for environments in that conda does not list.",
-            SequenceParameter(PrimitiveParameter("", element_type=str)),
-        ),
-        (
-            "hardlinks_read_only_caches",
-            "Package caches that `conda hardlinks clean` never touches.",
-            SequenceParameter(PrimitiveParameter("", element_type=str)),
-        ),
+        ("hardlinks_search", "Folders to search for environments unknown to conda.", folders),
+        ("hardlinks_read_only_caches", "Package caches that the plugin never cleans.", folders),
     ]
 
 
 def summary_is_on() -> bool:
-    """Tell whether the user wants to hear of transactions."""
-    return bool(_value("hardlinks_summary", default=True, wrong=True, allowed="true or false"))
+    """Return whether the user wants a summary after transactions."""
+    return bool(_value("hardlinks_summary", default=True, fallback=True, allowed="true or false"))
 
 
 def guard() -> Guard:
-    """Return what is to be done before a `conda clean`; `BLOCK` where the value is none."""
+    """Return what to do before a `conda clean`; `BLOCK` if the value is invalid."""
     value = _value(
-        "hardlinks_guard", default=Guard.WARN, wrong=Guard.BLOCK, allowed="warn, block or off"
+        "hardlinks_guard", default=Guard.WARN, fallback=Guard.BLOCK, allowed="warn, block or off"
     )
     return value if isinstance(value, Guard) else Guard.BLOCK
 
 
 def search() -> tuple[str, ...]:
-    """Return the folders to look for environments in.
+    """Return the folders to search for environments.
 
     Raises:
-        HardlinksError: The value is no list.
+        HardlinksError: The value is not a list.
 
     """
     return _folders("hardlinks_search")
 
 
 def read_only_caches() -> tuple[str, ...]:
-    """Return the package caches that are never touched.
+    """Return the package caches that are never cleaned.
 
     Raises:
-        HardlinksError: The value is no list.
+        HardlinksError: The value is not a list.
 
     """
     return _folders("hardlinks_read_only_caches")
 
 
 def _folders(name: str) -> tuple[str, ...]:
-    """Return a list of folders; without it nothing can be judged."""
+    """Return a list of folders; without it no package can be judged, so there is no fallback."""
     from conda.base.context import context
 
     from .exceptions import HardlinksError
@@ -99,26 +89,26 @@ def _folders(name: str) -> tuple[str, ...]:
         ) from error
 
 
-def _value(name: str, *, default: Any, wrong: Any, allowed: str) -> Any:
+def _value(name: str, *, default: Any, fallback: Any, allowed: str) -> Any:
     """Return the value of a setting.
 
     Args:
-        name: Its name.
-        default: Its value where conda knows no plugin settings.
-        wrong: What a value that makes no sense is taken for; it is said once.
-        allowed: What would make sense.
+        name: Name of the setting.
+        default: Its value if this conda has no plugin settings.
+        fallback: The value to use for an invalid one, which is reported once.
+        allowed: The valid values, as a phrase.
 
     """
     from conda.base.context import context
 
     try:
         return getattr(context.plugins, name, default)
-    except Exception:  # noqa: BLE001  # whatever conda says of it is said in our words
-        if name not in _SAID:
+    except Exception:  # noqa: BLE001  # our message replaces conda's
+        if name not in _REPORTED:
             from logging import getLogger
 
-            _SAID.add(name)
+            _REPORTED.add(name)
             getLogger("conda.hardlinks").warning(
-                "hardlinks: the setting %s must be %s; %s is taken for it", name, allowed, wrong
+                "hardlinks: the setting %s must be %s; using %s instead", name, allowed, fallback
             )
-        return wrong
+        return fallback

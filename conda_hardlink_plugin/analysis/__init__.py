@@ -1,1 +1,1 @@
-"""What the inventory and the records mean: usage, users of packages, verdicts, causes."""
+"""What the inventory and the records mean: usage, package users, verdicts, causes."""

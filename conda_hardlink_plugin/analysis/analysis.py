@@ -1,50 +1,41 @@
-"""What a report, a plan and an explanation are computed from."""
+"""The analysis that reports, plans, and explanations are computed from."""
 
 from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-from ..scan.inventory import ProblemKind, RootKind
-from .verdicts import PackageUser
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..scan.inventory import Inventory
-    from .retention import Observations, RetentionPolicy
-    from .usage import Usage
-    from .verdicts import Evidence
-
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from ..filesystem.paths import is_within
+from ..scan.inventory import Inventory, ProblemKind, RootKind
 from .symlinks import follow_symlinks
 from .usage import Measure, Usage
-from .verdicts import Evidence
+from .verdicts import Evidence, PackageUser
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from ..scan.inventory import Inventory
+    from .retention import Observations, RetentionPolicy
+
+_UNOPENED = -1  # the device of a root that could not be opened
 
 
 class Analysis:
     """What every part of a report is computed from.
 
     Attributes:
-        inventory: What the scan found.
-        policy: What the user sets about keeping packages.
-        observations: What was seen beside the trees.
-        incomplete_roots: Indexes of the roots in which something could not be read.
+        inventory: The result of the scan.
+        policy: The user's settings for keeping packages.
+        observations: What is known of the machine besides the scanned trees.
+        incomplete_roots: Indexes of the roots that are partly unreadable.
         names: Prefix to the name of the environment.
-        usage: Its arithmetic.
-        softlinks: For each environment, where its symbolic links into caches lead.
+        usage: The arithmetic over the inventory.
+        softlinks: For each environment (root index), its symbolic links into caches.
         evidence: The verdict on each extracted package.
         roots_of_environments: Indexes of the roots that are environments.
         packages: The units that are extracted packages, by path.
-        with_clean: For each environment, what removing it and its own packages frees.
+        with_clean: For each environment, what removing it and its own packages frees, in bytes.
 
     """
 
@@ -77,28 +68,29 @@ class Analysis:
         )
 
     def name_of(self, prefix: str) -> str:
-        """Return the name of an environment; its path where it has none."""
+        """Return the name of an environment; its path if it has no name."""
         return self.names.get(prefix, prefix)
 
     def users_of(self, unit: int) -> tuple[PackageUser, ...]:
-        """Return the environments that use a package, and how."""
-        uses = self.evidence.uses.get(unit)
-        environments = {} if uses is None else uses.environments
+        """Return the environments that use a package, and how; none for any other unit."""
+        package_use = self.evidence.uses.get(unit)
+        if package_use is None:
+            return ()
+        roots = self.inventory.roots
         return tuple(
-            PackageUser(self.name_of(path), path, environments[root].value)
-            for root in sorted(environments)
-            for path in [self.inventory.roots[root].path]
+            PackageUser(self.name_of(roots[root].path), roots[root].path, use.value)
+            for root, use in sorted(package_use.environments.items())
         )
 
     @cached_property
     def filesystems(self) -> list[str]:
-        """The filesystem type of each root, `""` where unknown."""
+        """The filesystem type of each root, `""` if unknown."""
         mounts = self.observations.mounts
         return [mounts.filesystem(os.path.realpath(root.path)) for root in self.inventory.roots]
 
 
 def roots_inside(inventory: Inventory, outer: Collection[int]) -> frozenset[int]:
-    """Return the roots that lie inside some roots, and are not among them."""
+    """Return the roots that lie inside some outer roots and are not outer roots themselves."""
     paths = [os.path.realpath(root.path) for root in inventory.roots]
     return frozenset(
         root
@@ -107,15 +99,9 @@ def roots_inside(inventory: Inventory, outer: Collection[int]) -> frozenset[int]
     )
 
 
-_UNOPENED = -1  # a root's device when it could not be opened
-
-
 def is_on_other_filesystem(inventory: Inventory, root: int) -> bool:
-    """Tell whether no package cache is on the environment's filesystem, so far as is known."""
-    caches = {
-        device
-        for device, place in zip(inventory.root_devices, inventory.roots, strict=True)
-        if place.kind is RootKind.CACHE
-    } - {_UNOPENED}
-    device = inventory.root_devices[root]
-    return device != _UNOPENED and bool(caches) and device not in caches
+    """Return whether an environment's filesystem is known and no package cache is on it."""
+    devices = inventory.root_devices
+    is_cache = (other.kind is RootKind.CACHE for other in inventory.roots)
+    caches = set(compress(devices, is_cache)) - {_UNOPENED}
+    return bool(caches) and devices[root] not in caches | {_UNOPENED}

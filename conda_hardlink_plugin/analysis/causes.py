@@ -1,4 +1,4 @@
-"""Why an environment has bytes of its own: each of its exclusive inodes gets one cause."""
+"""Why an environment has bytes of its own: one cause for each exclusive inode."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Cause(Enum):
 
     Attributes:
         PREFIX_REWRITTEN: conda wrote the prefix into the file.
-        BYTECODE: Compiled for this environment, by conda or by Python when it ran.
-        CONDA_OWN: Entry points, menus and `conda-meta`.
+        BYTECODE: Compiled for this environment, by conda or by Python at run time.
+        CONDA_OWN: Entry points, menus, and `conda-meta`.
         COPIED: The record says linkable and the package is in a cache, yet the inode is its own.
         NOT_IN_CACHE: The record says linkable, but no cache has the package any more.
-        SYMLINKS: Symbolic links, which conda makes anew in each environment: those of a package,
-            and those into a cache that stand for its files.
-        NO_LINK: The package forbids to link the file, or has an absolute symbolic link there: conda
-            copies what that leads to.
-        PIP: Listed in a `RECORD` that pip or the like wrote, and of no conda package.
-        UNOWNED: Nobody says where it comes from.
+        SYMLINKS: Symbolic links, which conda creates in each environment: those in a package, and
+            those into a cache in place of its files.
+        NO_LINK: The package forbids linking the file, or has an absolute symbolic link there, whose
+            target conda copies.
+        PIP: Listed in a `RECORD` by pip or a similar installer, and in no conda package.
+        UNOWNED: No record lists it.
         DIRECTORIES: The folders themselves.
 
     """
@@ -46,14 +46,22 @@ class Cause(Enum):
     DIRECTORIES = "directories"
 
 
+_CAUSE_OF_ROLE = {
+    FileRole.PREFIX_REWRITTEN: Cause.PREFIX_REWRITTEN,
+    FileRole.NO_LINK: Cause.NO_LINK,
+    FileRole.BYTECODE: Cause.BYTECODE,
+    FileRole.ENTRY_POINT: Cause.CONDA_OWN,
+}
+
+
 @dataclass(slots=True)
 class PrivateBytes:
-    """The bytes that are an environment's own, split up.
+    """The bytes that are an environment's own, by cause and by package.
 
     Attributes:
-        by_cause: Every cause, also with 0; they add up to the exclusive usage.
+        by_cause: Every cause, even with 0 bytes; they add up to the exclusive usage.
         by_package: `NAME-VERSION-BUILD` of a conda package to the exclusive bytes of its files.
-        copied: The packages with a file that could have been linked from the cache and was not.
+        copied: Packages with a file that could have been linked from the cache and was not.
 
     """
 
@@ -71,14 +79,14 @@ def split_private_bytes(
     cached: Collection[str],
     pip_files: Collection[str],
 ) -> PrivateBytes:
-    """Give every exclusive inode of an environment a cause and, if it has one, a package.
+    """Assign a cause to every exclusive inode of an environment, and a package if it has one.
 
     Args:
-        own_files: The files that the environment alone holds, each inode once, from the scan.
-        directory_bytes: What its directories hold.
-        measure: What is counted for an inode.
-        records: What conda says is installed; unreadable records are left out, their files are
-            unowned then.
+        own_files: The files that only the environment holds, each inode once, from the scan.
+        directory_bytes: Bytes of its directories.
+        measure: The bytes to count for an inode.
+        records: What conda lists as installed, without unreadable records, whose files count as
+            unowned.
         cached: `NAME-VERSION-BUILD` of the packages that are in a cache.
         pip_files: Paths that a `RECORD` lists.
 
@@ -89,18 +97,18 @@ def split_private_bytes(
     private = PrivateBytes()
     private.by_cause[Cause.DIRECTORIES] = directory_bytes
     for file in own_files:
-        amount = measure.of_file(file)
+        amount = measure.of(file)
         owned = owner.get(file.path)
         if owned is None:
             cause = _cause_of_unrecorded(file.path, pip_files)
         else:
             record, role = owned
-            role = role_on_disk(
+            cause = cause_of_recorded(
                 role,
                 is_symlink=file.is_symlink,
                 hard_link_asked_for=record.hard_link_asked_for,
+                in_cache=record.dist in cached,
             )
-            cause = cause_of_recorded(role, in_cache=record.dist in cached)
             if cause is Cause.COPIED:
                 private.copied.add(record.dist)
             private.by_package[record.dist] = private.by_package.get(record.dist, 0) + amount
@@ -108,35 +116,28 @@ def split_private_bytes(
     return private
 
 
-def role_on_disk(role: FileRole, *, is_symlink: bool, hard_link_asked_for: bool) -> FileRole:
-    """Correct the role that a record gives a file by what the file is.
+def cause_of_recorded(
+    recorded_role: FileRole, *, is_symlink: bool, hard_link_asked_for: bool, in_cache: bool
+) -> Cause:
+    """Return why a file of a conda package is the environment's own.
 
-    All of a softlinked package is recorded as symbolic links, yet conda copies its executables. In
-    any package an absolute symbolic link is recorded as one, and what it leads to is copied
-    (`conda.gateways.disk.create.copy`).
+    Args:
+        recorded_role: Its role by the record, which can differ from what is on disk. conda records
+            all files of a softlinked package as symbolic links, yet copies its executables. In any
+            package it records an absolute symbolic link as one, yet copies its target
+            (`conda.gateways.disk.create.copy`).
+        is_symlink: The file on disk is a symbolic link.
+        hard_link_asked_for: conda requested hard links for the package.
+        in_cache: The package is in a cache.
+
     """
     if is_symlink:
-        return FileRole.SYMLINK
-    if role is FileRole.SYMLINK and not is_symlink:
-        return FileRole.NO_LINK if hard_link_asked_for else FileRole.LINKABLE
-    return role
-
-
-def cause_of_recorded(role: FileRole, *, in_cache: bool) -> Cause:
-    """Return why a file that conda did so with is the environment's own."""
-    match role:
-        case FileRole.PREFIX_REWRITTEN:
-            return Cause.PREFIX_REWRITTEN
-        case FileRole.BYTECODE:
-            return Cause.BYTECODE
-        case FileRole.ENTRY_POINT:
-            return Cause.CONDA_OWN
-        case FileRole.SYMLINK:
-            return Cause.SYMLINKS
-        case FileRole.NO_LINK:
-            return Cause.NO_LINK
-        case FileRole.LINKABLE:
-            return Cause.COPIED if in_cache else Cause.NOT_IN_CACHE
+        return Cause.SYMLINKS
+    if recorded_role is FileRole.SYMLINK:
+        recorded_role = FileRole.NO_LINK if hard_link_asked_for else FileRole.LINKABLE
+    if recorded_role is FileRole.LINKABLE:
+        return Cause.COPIED if in_cache else Cause.NOT_IN_CACHE
+    return _CAUSE_OF_ROLE[recorded_role]
 
 
 def _cause_of_unrecorded(path: str, pip_files: Collection[str]) -> Cause:

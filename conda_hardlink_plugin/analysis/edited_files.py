@@ -1,4 +1,4 @@
-"""Files that were edited in place though other environments have them: one inode, many paths."""
+"""Files that were edited in place and that other environments share: one inode, many paths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..metadata.conda_meta import list_records, read_hashed_files
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from ..metadata.conda_meta import HashedFiles
+    from ..metadata.conda_meta import HashedFile
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -27,7 +27,7 @@ class EditedFile:
     Attributes:
         dist: `NAME-VERSION-BUILD` of the package.
         path: Relative to the prefix.
-        sha256: Of its content in the package.
+        sha256: Hash of its content in the package.
         extracted: Absolute path of the package in its cache; empty if unknown.
         source: Path of the file in the package.
         shared_with: Prefixes of other environments that have the same inode at the same path.
@@ -43,13 +43,13 @@ class EditedFile:
 
 
 def find_edited(prefix: str, others: Iterable[str]) -> Iterator[EditedFile | PathProblem]:
-    """Yield the files of an environment that were edited in place and are shared.
+    """Yield the shared files of an environment that were edited in place, and what is unreadable.
 
-    Only files with several links are read; a private file concerns nobody else.
+    Only files with several links are read; an edit of a private file affects no other environment.
 
     Args:
-        prefix: Of the environment.
-        others: Prefixes of the other environments.
+        prefix: Prefix of the environment.
+        others: Prefixes of the other environments; the environment itself is ignored.
 
     """
     names = list_records(prefix)
@@ -58,18 +58,18 @@ def find_edited(prefix: str, others: Iterable[str]) -> Iterator[EditedFile | Pat
         return
     elsewhere = [other for other in others if not is_same_file(other, prefix)]
     for name in sorted(names):
-        record = read_hashed_files(os.path.join(prefix, "conda-meta", name))
-        if isinstance(record, PathProblem):
-            yield record
+        files = read_hashed_files(os.path.join(prefix, "conda-meta", name))
+        if isinstance(files, PathProblem):
+            yield files
         else:
-            yield from _edited_of(prefix, name.removesuffix(".json"), record, elsewhere)
+            yield from _edited_in_package(prefix, name.removesuffix(".json"), files, elsewhere)
 
 
 def sha256_of(path: str) -> str:
-    """Return the sha256 of a file's content.
+    """Return the sha256 of a file's content, in hexadecimal digits.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
 
     """
     digest = hashlib.sha256()
@@ -79,17 +79,15 @@ def sha256_of(path: str) -> str:
     return digest.hexdigest()
 
 
-def _edited_of(
-    prefix: str, dist: str, record: HashedFiles, others: Collection[str]
+def _edited_in_package(
+    prefix: str, dist: str, files: Iterable[HashedFile], others: Collection[str]
 ) -> Iterator[EditedFile | PathProblem]:
-    """Yield the edited files of one package."""
-    for file in record.files:
+    for file in files:
         path = os.path.join(prefix, file.path)
         try:
             status = fs.status(path)
-            if not status.is_regular or status.link_count == 1:
-                continue
-            if sha256_of(path) == file.sha256:
+            is_shared = status.is_regular and status.link_count > 1
+            if not is_shared or sha256_of(path) == file.sha256:
                 continue
         except FileNotFoundError:
             continue
@@ -99,4 +97,4 @@ def _edited_of(
         shared = tuple(
             other for other in others if is_same_file(os.path.join(other, file.path), path)
         )
-        yield EditedFile(dist, file.path, file.sha256, record.extracted, file.source, shared)
+        yield EditedFile(dist, file.path, file.sha256, file.extracted, file.source, shared)

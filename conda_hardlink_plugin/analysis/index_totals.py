@@ -1,28 +1,21 @@
-"""The totals of an inventory, as the index keeps them for the next command."""
+"""The totals of an inventory, which the index stores for the next command."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..scan.index.trailer import Totals, checksum_of
-from ..scan.inventory import RootKind
+from ..scan.inventory import Inventory, RootKind
 from .usage import Usage
-
-if TYPE_CHECKING:
-    from ..scan.inventory import Inventory
 
 
 def index_totals(inventory: Inventory) -> Totals:
     """Return the totals over all roots, in bytes of disk usage."""
     usage = Usage(inventory)
-    kinds = [root.kind for root in inventory.roots]
+    caches = [root.path for root in inventory.roots if root.kind is RootKind.CACHE]
     return Totals(
         on_disk_bytes=usage.on_disk,
         as_copies_bytes=usage.as_copies,
-        caches=kinds.count(RootKind.CACHE),
-        environments=kinds.count(RootKind.ENVIRONMENT),
+        caches=len(caches),
+        environments=len(inventory.roots) - len(caches),
         incomplete=int(bool(inventory.problems)),
-        which_caches=checksum_of(
-            root.path for root in inventory.roots if root.kind is RootKind.CACHE
-        ),
+        which_caches=checksum_of(caches),
     )

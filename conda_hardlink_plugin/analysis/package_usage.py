@@ -1,6 +1,6 @@
-"""What packages in one environment cost, measured inode by inode; bounded in time.
+"""The disk usage of packages in one environment, measured inode by inode within a time budget.
 
-Paths in, figures out: nothing here knows conda.
+It takes paths and returns figures, and does not depend on conda.
 """
 
 from __future__ import annotations
@@ -8,29 +8,28 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..filesystem import fs
-from .causes import Cause, cause_of_recorded, role_on_disk
+from ..filesystem.problems import GONE
+from .causes import Cause, cause_of_recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from ..filesystem.protocol import FileStatus
+    from ..filesystem.protocol import FileStatus, Identity
     from ..metadata.conda_meta import FileRole
 
-Identity = tuple[int, int]
-_FILES_BETWEEN_LOOKS = 256
+_FILES_BETWEEN_CHECKS = 256
 
 
 class OverBudgetError(Exception):
-    """Measuring took longer than it may."""
+    """Measuring exceeded its time budget."""
 
 
 class Budget:
-    """How long measuring may take.
+    """The time that measuring may take.
 
     Attributes:
         deadline_s: When it ends, by `time.monotonic`.
@@ -38,7 +37,7 @@ class Budget:
     """
 
     def __init__(self, seconds: float) -> None:
-        """Begin now."""
+        """Start the budget now."""
         self.deadline_s = time.monotonic() + seconds
         self._files = 0
 
@@ -46,24 +45,24 @@ class Budget:
         """Count a file.
 
         Raises:
-            OverBudgetError: The time is over.
+            OverBudgetError: The deadline has passed.
 
         """
         self._files += 1
-        if self._files % _FILES_BETWEEN_LOOKS == 0 and time.monotonic() > self.deadline_s:
+        if self._files % _FILES_BETWEEN_CHECKS == 0 and time.monotonic() > self.deadline_s:
             raise OverBudgetError
 
 
 @dataclass(frozen=True, slots=True)
 class InstalledPackage:
-    """A package in an environment, as its record has it.
+    """A package in an environment, by its record.
 
     Attributes:
         dist: `NAME-VERSION-BUILD`.
         files: Its paths, relative to the prefix.
-        role_of: What conda does with the file of an index.
-        hard_link_asked_for: conda asked for hard links.
-        soft_link_asked_for: conda asked for symbolic links.
+        role_of: Returns the recorded role of the file at an index of `files`.
+        hard_link_asked_for: conda requested hard links.
+        soft_link_asked_for: conda requested symbolic links.
         extracted: Absolute path of the package in its cache; empty if unknown.
 
     """
@@ -78,15 +77,15 @@ class InstalledPackage:
 
 @dataclass(slots=True)
 class LinkFigures:
-    """What packages that were linked cost; each inode once.
+    """The disk usage of packages that were linked, each inode once.
 
     Attributes:
-        packages: How many.
-        hardlinked_bytes: Disk usage of inodes with further links.
-        by_cause: Disk usage of inodes with one link, by why they have only one.
-        copied: Packages of which files could have been linked and were not.
-        softlinked: Packages that conda asked symbolic links for.
-        links: The inodes with several links, and how many of them were met.
+        packages: The number of packages.
+        hardlinked_bytes: Disk usage of inodes with several links.
+        by_cause: Disk usage of inodes with one link, by the cause.
+        copied: Packages with files that could have been linked and were not.
+        softlinked: Packages for which conda requested symbolic links.
+        links: The inodes with several links, and the number of links seen.
 
     """
 
@@ -104,21 +103,22 @@ class LinkFigures:
 
     @property
     def size_bytes(self) -> int:
-        """Disk usage of all."""
+        """Disk usage of all inodes."""
         return self.hardlinked_bytes + self.private_bytes
 
 
 @dataclass(slots=True)
 class UnlinkFigures:
-    """What packages that are to be unlinked hold, measured before.
+    """The disk usage of packages before they are unlinked.
 
     Attributes:
-        packages: Those packages.
+        packages: The packages.
         size_bytes: Disk usage of their files and records, each inode once.
-        freed_bytes: The part that has no further link.
-        folders: Their folders, to the disk usage of each: those that are gone afterwards are freed.
-        rest_bytes: What is freed besides when the environment goes with everything in it; `None` if
-            it was not asked for.
+        freed_bytes: The part without other links.
+        folders: Path of each of their folders to its disk usage, which is freed if the folder is
+            removed.
+        rest_bytes: What removing the whole environment frees in addition; `None` if it was not
+            measured.
 
     """
 
@@ -135,37 +135,35 @@ def measure_linked(
     """Measure packages that were linked.
 
     Raises:
-        OverBudgetError: It takes too long.
+        OverBudgetError: Measuring exceeds the budget.
 
     """
     figures = LinkFigures()
-    met: set[str] = set()
+    seen: set[str] = set()
     for package in packages:
         figures.packages += 1
         if package.soft_link_asked_for:
             figures.softlinked.append(package)
-        is_copied = False
         for index, status in _stats(prefix, package.files, budget):
-            if package.files[index] in met:  # of two packages
+            path = package.files[index]
+            if path in seen:  # two packages have it
                 continue
-            met.add(package.files[index])
-            disk_bytes = status.disk_bytes
+            seen.add(path)
             if status.link_count > 1:
                 identity = status.identity
                 figures.links[identity] += 1
                 if figures.links[identity] == 1:
-                    figures.hardlinked_bytes += disk_bytes
+                    figures.hardlinked_bytes += status.disk_bytes
                 continue
-            role = role_on_disk(
+            cause = cause_of_recorded(
                 package.role_of(index),
                 is_symlink=status.is_symlink,
                 hard_link_asked_for=package.hard_link_asked_for,
+                in_cache=True,
             )
-            cause = cause_of_recorded(role, in_cache=True)
-            is_copied |= cause is Cause.COPIED
-            figures.by_cause[cause] = figures.by_cause.get(cause, 0) + disk_bytes
-        if is_copied:
-            figures.copied.append(package)
+            if cause is Cause.COPIED and package not in figures.copied[-1:]:
+                figures.copied.append(package)
+            figures.by_cause[cause] = figures.by_cause.get(cause, 0) + status.disk_bytes
     return figures
 
 
@@ -175,13 +173,13 @@ def measure_unlinked(
     """Measure packages that are about to be unlinked.
 
     Args:
-        prefix: Of the environment.
-        packages: Those packages.
-        budget: How long it may take.
-        everything: The environment is to go: measure the rest of it as well.
+        prefix: Prefix of the environment.
+        packages: The packages.
+        budget: The time that measuring may take.
+        everything: The whole environment is about to be removed: measure the rest of it as well.
 
     Raises:
-        OverBudgetError: It takes too long.
+        OverBudgetError: Measuring exceeds the budget.
 
     """
     figures = UnlinkFigures(list(packages))
@@ -198,12 +196,10 @@ def measure_unlinked(
             figures.size_bytes += status.disk_bytes
         if links[identity] == status.link_count:
             figures.freed_bytes += status.disk_bytes
-    for folder in _folders_above(names):
-        path = os.path.join(prefix, folder)
-        with suppress(FileNotFoundError, NotADirectoryError):
-            status = fs.status(path)
-            if status.is_directory:
-                figures.folders[path] = status.disk_bytes
+    folders = list(_folders_above(names))
+    for index, status in _stats(prefix, folders, budget):
+        if status.is_directory:
+            figures.folders[os.path.join(prefix, folders[index])] = status.disk_bytes
     if everything:
         figures.rest_bytes = measure_rest(prefix, names, links, budget)
     return figures
@@ -212,25 +208,25 @@ def measure_unlinked(
 def measure_rest(
     prefix: str, known: Collection[str], links: Counter[Identity], budget: Budget
 ) -> int:
-    """Return the disk usage of a prefix and what is in it but for some files.
+    """Return the disk usage of a prefix without some known files.
 
-    Of a file with several links only if all of them are in the prefix: else it stays elsewhere.
+    A file with several links counts only if all of them are in the prefix.
 
     Args:
         prefix: Absolute path.
-        known: Paths of the files that are left out, relative to the prefix.
-        links: How many links to each inode are among those files; what is found is added.
-        budget: How long it may take.
+        known: Paths of the files to leave out, relative to the prefix.
+        links: The number of links to each inode among those files; the links found are added.
+        budget: The time that measuring may take.
 
     Raises:
-        OverBudgetError: It takes too long.
+        OverBudgetError: Measuring exceeds the budget.
 
     """
-    figure = 0
+    rest_bytes = 0
     waiting = [""]
     while waiting:
         folder = waiting.pop()
-        figure += fs.status(os.path.join(prefix, folder)).disk_bytes
+        rest_bytes += fs.status(os.path.join(prefix, folder)).disk_bytes
         with os.scandir(os.path.join(prefix, folder)) as entries:
             for entry in entries:
                 budget.spend()
@@ -242,48 +238,50 @@ def measure_rest(
                     identity = status.identity
                     links[identity] += 1
                     if links[identity] == status.link_count:
-                        figure += status.disk_bytes
-    return figure
+                        rest_bytes += status.disk_bytes
+    return rest_bytes
 
 
 def held_by_nobody(packages: Iterable[InstalledPackage], budget: Budget) -> int:
-    """Return the disk usage of those packages in the cache that no hard link leads to from outside.
+    """Return the disk usage of the packages in a cache without hard links from elsewhere.
 
     Raises:
-        OverBudgetError: It takes too long.
+        OverBudgetError: Measuring exceeds the budget.
 
     """
-    figure = 0
+    total_bytes = 0
     for package in packages:
-        links: dict[Identity, list[int]] = {}
-        folders_bytes = 0
+        links: Counter[Identity] = Counter()
+        statuses: dict[Identity, FileStatus] = {}
+        package_bytes = 0
         for folder, folders, names in os.walk(package.extracted):
-            folders_bytes += fs.status(folder).disk_bytes
+            package_bytes += fs.status(folder).disk_bytes
             symlinks = [name for name in folders if os.path.islink(os.path.join(folder, name))]
             for _, status in _stats(folder, (*names, *symlinks), budget):
-                identity = status.identity
-                counted = links.setdefault(identity, [0, status.link_count, status.disk_bytes])
-                counted[0] += 1
-        if all(seen == link_count for seen, link_count, _ in links.values()):
-            figure += folders_bytes + sum(disk_bytes for _, _, disk_bytes in links.values())
-    return figure
+                links[status.identity] += 1
+                statuses[status.identity] = status
+        package_bytes += sum(status.disk_bytes for status in statuses.values())
+        if all(status.link_count == links[identity] for identity, status in statuses.items()):
+            total_bytes += package_bytes
+    return total_bytes
 
 
 def _stats(folder: str, names: Iterable[str], budget: Budget) -> Iterator[tuple[int, FileStatus]]:
-    """Yield the index and `lstat` of each file that is there."""
+    """Yield the index and status of each file that exists."""
     for index, name in enumerate(names):
         budget.spend()
         try:
             yield index, fs.status(f"{folder}/{name}")
-        except (FileNotFoundError, NotADirectoryError):
+        except GONE:
             continue
 
 
 def _folders_above(names: Iterable[str]) -> set[str]:
-    """Return the folders of some relative paths, and those above."""
+    """Return all folders above some relative paths."""
     folders: set[str] = set()
-    for folder in {os.path.dirname(name) for name in names}:
+    for name in names:
+        folder = os.path.dirname(name)
         while folder and folder not in folders:
             folders.add(folder)
-            folder = os.path.dirname(folder)  # noqa: PLW2901  # on the way up
+            folder = os.path.dirname(folder)
     return folders

@@ -1,4 +1,4 @@
-"""What keeps packages besides their users: what the user sets, and what was observed."""
+"""What keeps packages besides their users: the user's policy, and observations."""
 
 from __future__ import annotations
 
@@ -18,25 +18,23 @@ DEFAULT_GRACE = "15m"
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """What the user sets about keeping packages.
+    """The user's settings for keeping packages.
 
     Attributes:
-        grace: How long a package is kept after it was extracted or about to be linked: a duration
+        grace: How long to keep a package after it was extracted or about to be linked: a duration
             such as `15m`, or nanoseconds.
-        older_than: Only packages and archives unused for at least that long are removed; `None` for
-            all.
-        honors_leases: A package that a running conda may be about to link is kept.
-        ignored_environments: Paths of environments that are gone for good, as the user says: what
-            cannot be read of them keeps nothing.
+        older_than: Remove only packages and archives unused for at least this duration; `None` for
+            no limit.
+        ignored_environments: Paths that the user declares deleted: what is unreadable there keeps
+            no packages.
 
     Raises:
-        ValueError: A duration is not one.
+        ValueError: A duration is malformed.
 
     """
 
     grace: str | int = DEFAULT_GRACE
     older_than: str | int | None = None
-    honors_leases: bool = True
     ignored_environments: tuple[str, ...] = ()
     grace_ns: int = field(init=False, repr=False)
     older_than_ns: int | None = field(init=False, repr=False)
@@ -48,7 +46,7 @@ class RetentionPolicy:
         object.__setattr__(self, "older_than_ns", older_than_ns)
 
     def ignores(self, path: str) -> bool:
-        """Tell whether a path lies in an environment that is gone for good."""
+        """Return whether a path lies in an environment that the user declares deleted."""
         return any(is_within(path, ignored) for ignored in self.ignored_environments)
 
 
@@ -58,14 +56,14 @@ def _in_ns(duration: str | int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What was seen of the machine beside the trees themselves.
+    """What is known of the machine besides the scanned trees.
 
     Attributes:
         now_ns: The time, in nanoseconds since the epoch.
-        leases: What conda processes that run now may be about to link.
-        mounts: What is mounted where.
-        unreachable: Environments, or lists of them, that cannot be looked at.
-        unreachable_caches: Package caches that cannot be looked at.
+        leases: The leases of running conda processes.
+        mounts: The mount table.
+        unreachable: Environments, or lists of them, that are unreadable.
+        unreachable_caches: Package caches that are unreadable.
         unsearched: Folders that cannot be searched for environments.
         stale: Listed prefixes that were deleted.
 
@@ -78,8 +76,3 @@ class Observations:
     unreachable_caches: tuple[PathProblem, ...] = ()
     unsearched: tuple[PathProblem, ...] = ()
     stale: tuple[str, ...] = ()
-
-    @property
-    def unseen(self) -> tuple[PathProblem, ...]:
-        """What might use any package and cannot be looked at."""
-        return (*self.unreachable, *self.unsearched)

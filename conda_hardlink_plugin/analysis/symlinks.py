@@ -1,14 +1,15 @@
-"""Symbolic links of environments followed into the package caches, hop by hop.
+"""Symbolic links of environments into package caches, followed hop by hop.
 
-Reads the disk (`readlink`, `stat`) and writes nothing. Followed are the links that lead out of
-their environment by their text, and those with another link on their way. All others end in their
-environment, at a file or at a link that is looked at itself.
+This module reads the disk (`readlink`, `stat`) and writes nothing. It follows the links whose text
+leads out of their environment, and those with another link on their path. All other links end in
+their environment, at a file or at a link that is followed itself.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,15 @@ from ..filesystem import fs
 from ..filesystem.paths import is_within, real_path
 from ..filesystem.problems import GONE, PathProblem, reason_of
 from ..filesystem.responsiveness import ResponsivenessCheck
-from ..scan.inventory import EscapingSymlink, UnitKind
+from ..scan.inventory import EscapingSymlink, Inventory, UnitKind
 from .usage import Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from ..filesystem.protocol import FileStatus
-    from ..scan.inventory import Inventory
 
-_NO_WAY = (errno.ELOOP, errno.ENAMETOOLONG)  # for nobody
+_NEVER_RESOLVES = (errno.ELOOP, errno.ENAMETOOLONG)  # for any user
 
 
 @dataclass(slots=True)
@@ -33,23 +33,22 @@ class EnvironmentSymlinks:
     """The symbolic links of one environment that lead into package caches.
 
     Attributes:
-        count: How many they are.
-        links: For each cache unit, how many of them pass through it at any hop.
-        targets: (device, inode) of the files in caches that they end at, to (disk bytes, apparent
-            bytes).
-        broken: Absolute paths of those that lead into a cache where nothing is.
-        unresolved: Symbolic links of it that cannot be followed to their end.
+        count: The number of those links.
+        links: For each cache unit, the number of links that pass through it at any hop.
+        targets: (device, inode) of their target files in caches, to (disk bytes, apparent bytes).
+        broken: Absolute paths of the links into a cache whose target is missing.
+        unresolved: Symbolic links of the environment that cannot be followed to their end.
 
     """
 
     count: int = 0
-    links: dict[int, int] = field(default_factory=dict)
+    links: Counter[int] = field(default_factory=Counter)
     targets: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     unresolved: list[PathProblem] = field(default_factory=list)
 
     def target_bytes(self, measure: Measure) -> int:
-        """Return the bytes of the files that they end at, each once."""
+        """Return the bytes of the target files, each once."""
         disk = measure is Measure.DISK
         return sum(target[0] if disk else target[1] for target in self.targets.values())
 
@@ -58,64 +57,69 @@ def follow_symlinks(inventory: Inventory) -> dict[int, EnvironmentSymlinks]:
     """Follow the escaping symbolic links of every environment.
 
     Returns:
-        For each environment (by root index) that has a link into a cache, or one that cannot be
-        followed, what they lead to.
+        The links of each environment (by root index) that has one into a cache, or one that cannot
+        be followed.
 
     """
     caches = _CachePaths(inventory)
+    kinds = [unit.kind for unit in inventory.units]
     found: dict[int, EnvironmentSymlinks] = {}
     for symlink, chain in _chains(inventory, caches):
         if chain.error:
-            softlinks = found.setdefault(symlink.root, EnvironmentSymlinks())
-            softlinks.unresolved.append(PathProblem(symlink.path, chain.error))
+            problem = PathProblem(symlink.path, chain.error)
+            found.setdefault(symlink.root, EnvironmentSymlinks()).unresolved.append(problem)
         dangling = chain.end is None and bool(chain.units)
-        if not dangling and not caches.leads_into_package(chain.units):
+        passes_package = any(kinds[unit] is UnitKind.PACKAGE for unit in chain.units)
+        if not dangling and not passes_package:
             continue
-        softlinks = found.setdefault(symlink.root, EnvironmentSymlinks())
-        softlinks.count += 1
-        for unit in chain.units:
-            softlinks.links[unit] = softlinks.links.get(unit, 0) + 1
-        status = chain.end
+        links = found.setdefault(symlink.root, EnvironmentSymlinks())
+        links.count += 1
+        links.links.update(chain.units)
         if chain.broken:
-            softlinks.broken.append(symlink.path)
-        elif status is not None and chain.ends_in_cache:
-            softlinks.targets[status.identity] = (status.disk_bytes, status.size_bytes)
+            links.broken.append(symlink.path)
+        elif chain.end is not None and chain.ends_in_cache:
+            links.targets[chain.end.identity] = (chain.end.disk_bytes, chain.end.size_bytes)
     return found
 
 
 def symlinks_through(inventory: Inventory, unit: int) -> list[EscapingSymlink]:
-    """Return the symbolic links of environments that pass through a unit of a cache."""
+    """Return the symbolic links of environments that pass through a cache unit."""
     chains = _chains(inventory, _CachePaths(inventory))
     return [symlink for symlink, chain in chains if unit in chain.units]
 
 
 def units_passed(inventory: Inventory) -> set[int]:
-    """Return the units of caches, of whatever kind, that symbolic links of environments pass."""
+    """Return the cache units, of any kind, that symbolic links of environments pass through."""
     chains = _chains(inventory, _CachePaths(inventory))
     return set().union(*(chain.units for _, chain in chains))
 
 
 def _chains(inventory: Inventory, caches: _CachePaths) -> Iterator[tuple[EscapingSymlink, _Chain]]:
-    """Follow all symbolic links that may lead into a cache, and mounts that show a part of one."""
+    """Follow all symbolic links that may lead into a cache.
+
+    A mount in an environment that shows a part of a cache counts as a link to that part.
+    """
     for path in caches.unknown:
         link = EscapingSymlink(caches.an_environment, path, "")
-        yield link, _Chain(set(), error="it cannot be told which folder this is")
-    for root, path in caches.views_in_environments():
-        yield EscapingSymlink(root, path, ""), _Chain(caches.units_at(path))
+        yield link, _Chain(set(), error="its real path cannot be resolved")
+    for view in caches.views:
+        for real, _, root in caches.roots:
+            if root not in caches.others and is_within(view, real):
+                yield EscapingSymlink(root, view, ""), _Chain(caches.units_at(view))
     for symlink in inventory.symlinks:
         yield symlink, caches.follow(symlink.path, symlink.target)
 
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """Where a symbolic link leads.
+    """The hops of a symbolic link.
 
     Attributes:
-        units: The cache units that it passes: without one of them it leads nowhere.
-        end: What is there; `None` where nothing is, and where it cannot be told.
-        ends_in_cache: That is in a cache.
-        broken: Nothing is there.
-        error: Why it cannot be told.
+        units: The cache units that it passes through; without any of them it is broken.
+        end: Its target; `None` if the target is missing or unknown.
+        ends_in_cache: The target is in a cache.
+        broken: The target is missing.
+        error: Why the target is unknown.
 
     """
 
@@ -127,106 +131,88 @@ class _Chain:
 
 
 class _CachePaths:
-    """Which cache unit a real path lies in."""
+    """Finds the cache unit that a real path lies in."""
 
     def __init__(self, inventory: Inventory) -> None:
-        self.kinds = [unit.kind for unit in inventory.units]
+        units = list(enumerate(inventory.units))
+        self.others = {unit.root: index for index, unit in units if unit.kind is UnitKind.OTHER}
+        # A quarantined unit is also found at its original path, which links lead to. If several
+        # units have the same original path, one that is still a package wins.
         units = [
-            (index, unit.path)
-            for index, unit in enumerate(inventory.units)
-            if unit.kind not in (UnitKind.ENVIRONMENT, UnitKind.OTHER)
+            item for item in units if item[1].kind not in (UnitKind.ENVIRONMENT, UnitKind.OTHER)
         ]
-        # What was moved aside is found where it was, too: links lead there. Of several that were
-        # at one place, what is still a package.
-        units.sort(key=lambda item: self.kinds[item[0]] is UnitKind.PACKAGE)
-        self.units = {inventory.units[index].home: index for index, path in units}
-        self.units |= {path: index for index, path in units}
-        self.others = {
-            unit.root: index
-            for index, unit in enumerate(inventory.units)
-            if unit.kind is UnitKind.OTHER
-        }
-        names = {root.path: [root.path] for root in inventory.roots}
-        for alias, path in inventory.aliases.items():
-            names[path].append(alias)
+        units.sort(key=lambda item: item[1].kind is UnitKind.PACKAGE)
+        self.units = {unit.home: index for index, unit in units}
+        self.units |= {unit.path: index for index, unit in units}
+        names = [(root.path, index) for index, root in enumerate(inventory.roots)]
+        index_of = dict(names)
+        names += [(alias, index_of[path]) for alias, path in inventory.aliases.items()]
         self.tops = [root.path for root in inventory.roots]
         self.unknown: list[str] = []
         self.an_environment = len(inventory.roots) - 1  # caches come first
         self.roots: list[tuple[str, str, int]] = []
         self.views: list[str] = []
         mounts = fs.read_mounts()
-        for index, root in enumerate(inventory.roots):
-            for name in names[root.path]:
-                real = real_path(name)
-                if real is None:
-                    self.unknown.append(name)
-                else:
-                    self.roots.append((real, root.path, index))
-                    if index in self.others:
-                        views = mounts.views(real)
-                        self.views += [view for view, _ in views]
-                        self.roots += [(view, root.path + below, index) for view, below in views]
-        self.roots.sort(key=lambda root: -len(root[0]))  # the innermost first
-        self.folders: dict[tuple[str, str], tuple[str, frozenset[int]]] = {}
+        for name, index in names:
+            top, real = self.tops[index], real_path(name)
+            if real is None:
+                self.unknown.append(name)
+                continue
+            self.roots.append((real, top, index))
+            if index in self.others:
+                views = mounts.views(real)
+                self.views += [view for view, _ in views]
+                self.roots += [(view, top + below, index) for view, below in views]
+        self.roots.sort(key=lambda root: -len(root[0]))  # innermost first
+        self.folders: dict[tuple[str, str], tuple[str, set[int]]] = {}
+        self.hops_left = 0
         self.responsiveness = ResponsivenessCheck(mounts, (real for real, _, _ in self.roots))
-
-    def views_in_environments(self) -> list[tuple[int, str]]:
-        """Return where mounts show a part of a cache in an environment, with that root."""
-        return [
-            (root, view)
-            for view in self.views
-            for real, _, root in self.roots
-            if root not in self.others and is_within(view, real)
-        ]
 
     def follow(self, path: str, target: str) -> _Chain:
         """Follow a symbolic link at `path` with the text `target`, hop by hop.
 
-        Each hop is one component of a path, as in path_resolution(7): a folder on the way may be a
-        symbolic link in a package, too.
+        Each hop is one component of a path, as in path_resolution(7), because a folder on the path
+        may be a symbolic link in a package, too.
         """
         units: set[int] = set()
-        hops = _Hops()
         if len(os.fsencode(path)) >= fs.path_limit_bytes:
-            return _Chain(units, error="its path is too long to be followed")
+            return _Chain(units, error="its path is too long to follow")
+        self.hops_left = fs.symlink_limit
         try:
-            current = self._enter("/", os.path.dirname(path), units, hops)
-            while True:
-                folder, name = os.path.split(target.rstrip("/") or "/")
-                current = self._enter(current, folder or ".", units, hops)
+            current = self._enter("/", os.path.dirname(path), units)
+            text: str | None = target
+            while text is not None:
+                folder, name = os.path.split(text.rstrip("/") or "/")
                 if name in ("", ".", ".."):
-                    current = self._resolve(current, name, units, hops)
-                    break
-                path = os.path.join(current, name)
-                next_target = self._read(path, "", units)
-                if next_target is None:
-                    current = path
-                    break
-                hops.take()
-                target = next_target
+                    current, text = self._enter(current, text, units), None
+                    continue
+                folder = self._enter(current, folder or ".", units)
+                path = os.path.join(folder, name)
+                text = self._read(path, "", units)
+                current = path if text is None else folder
             status = fs.status(current)
         except OSError as error:
-            broken = isinstance(error, GONE) or error.errno in _NO_WAY
+            broken = isinstance(error, GONE) or error.errno in _NEVER_RESOLVES
             reason = "" if broken else reason_of(error)
             return _Chain(units, broken=broken, error=reason)
         here = self.units_at(current)
         return _Chain(units | here, status, ends_in_cache=bool(here))
 
-    def _enter(self, current: str, folder: str, units: set[int], hops: _Hops) -> str:
-        """Return the real path of a folder; what was found once is known for other links in it."""
+    def _enter(self, current: str, folder: str, units: set[int]) -> str:
+        """Return the real path of a folder, and remember it for other links through it."""
         known = self.folders.get((current, folder))
         if known is None:
             passed: set[int] = set()
             try:
-                real = self._resolve(current, folder, passed, hops)
+                real = self._resolve(current, folder, passed)
             finally:
                 units |= passed
-            known = self.folders[current, folder] = real, frozenset(passed)
+            known = self.folders[current, folder] = real, passed
         units |= known[1]
         return known[0]
 
-    def _resolve(self, current: str, text: str, units: set[int], hops: _Hops) -> str:
-        """Return the real path of what a text leads to from a real folder."""
+    def _resolve(self, current: str, text: str, units: set[int]) -> str:
+        """Return the real path that a text leads to from a real folder."""
         waiting = text.split("/")[::-1]
         current = "/" if text.startswith("/") else current
         while waiting:
@@ -242,17 +228,17 @@ class _CachePaths:
             if target is None:
                 current = path
                 continue
-            hops.take()
             waiting += target.split("/")[::-1]
             current = "/" if target.startswith("/") else current
         return current
 
     def _read(self, path: str, rest: str, units: set[int]) -> str | None:
-        """Return the text of a symbolic link at a real path; `None` if something else is there.
+        """Return the text of a symbolic link at a real path; `None` for any other file or folder.
 
         Raises:
-            OSError: Nothing is there, or it cannot be told. The units are noted in which it, and
-                what comes after it, would lie.
+            OSError: The path is missing or unreadable, and `units` gets those that it and the
+                rest of the path would lie in; or there are too many links (ELOOP), as for the
+                kernel.
 
         """
         try:
@@ -263,43 +249,24 @@ class _CachePaths:
                 return None
             units |= self.units_at(os.path.normpath(os.path.join(path, rest)))
             raise
+        self.hops_left -= 1
         units |= self.units_at(path)
+        if self.hops_left < 0:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         return target
 
     def units_at(self, path: str) -> set[int]:
-        """Return the unit of the cache in which the path lies, nothing outside all caches."""
+        """Return the cache unit that a real path lies in; an empty set outside all caches."""
         for real, as_scanned, root in self.roots:
             if not is_within(path, real):
                 continue
             if root not in self.others:
                 return set()  # an environment
-            place = as_scanned + path[len(real) :]
-            while len(place) > len(self.tops[root]):
-                unit = self.units.get(place)
+            scanned_path = as_scanned + path[len(real) :]
+            while len(scanned_path) > len(self.tops[root]):
+                unit = self.units.get(scanned_path)
                 if unit is not None:
                     return {unit}
-                place = os.path.dirname(place)
+                scanned_path = os.path.dirname(scanned_path)
             return {self.others[root]}
         return set()
-
-    def leads_into_package(self, units: Iterable[int]) -> bool:
-        """Tell whether one of the units is an extracted package."""
-        return any(self.kinds[unit] is UnitKind.PACKAGE for unit in units)
-
-
-class _Hops:
-    """How many symbolic links one path may lead through."""
-
-    def __init__(self) -> None:
-        self.left = fs.symlink_limit
-
-    def take(self) -> None:
-        """Take one more.
-
-        Raises:
-            OSError: There are too many, as for the kernel.
-
-        """
-        self.left -= 1
-        if self.left < 0:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))

@@ -1,42 +1,37 @@
-"""Inventory to numbers: all arithmetic over inodes and links.
+"""All arithmetic over inodes and links: from an inventory to figures.
 
-It works on groups of inodes that lie in the same places, of which there are about as many as
-packages. For every set of units `0 <= exclusive <= unique` holds, and for disjoint sets A and B
+It works on groups of inodes that lie in the same units; there are about as many groups as packages.
+For every set of units, `0 <= exclusive <= unique`. For disjoint sets A and B,
 `exclusive(A) + exclusive(B) <= exclusive(A | B)` and `unique(A | B) <= unique(A) + unique(B)`:
-rows of a table must never be added up.
+never add up the rows of a table.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import Enum
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from ..scan.inventory import GroupSums, Inventory, OwnFile, PrivateSums, RootKind, UnitKind
+from ..scan.inventory import UnitKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+
+    from ..scan.inventory import GroupSums, Inventory, OwnFile, PrivateSums
 
 
 class Measure(Enum):
-    """What is counted for an inode."""
+    """The bytes to count for an inode."""
 
     DISK = "disk"
     APPARENT = "apparent"
 
-    def of(self, sums: PrivateSums) -> int:
-        """Return this measure's bytes of a unit's single-link inodes."""
+    def of(self, sums: PrivateSums | GroupSums | OwnFile) -> int:
+        """Return the bytes of a file, or of a sum over inodes, in this measure."""
         return sums.disk_bytes if self is Measure.DISK else sums.apparent_bytes
-
-    def of_group(self, sums: GroupSums) -> int:
-        """Return this measure's bytes of a group of inodes with several links."""
-        return sums.disk_bytes if self is Measure.DISK else sums.apparent_bytes
-
-    def of_file(self, file: OwnFile) -> int:
-        """Return this measure's bytes of a file."""
-        return file.disk_bytes if self is Measure.DISK else file.apparent_bytes
 
     def of_directories(self, sums: PrivateSums) -> int:
         """Return the part of `of` that directories hold."""
@@ -45,7 +40,7 @@ class Measure(Enum):
 
 
 class CachePart(Enum):
-    """What a byte of a package cache is there for; each byte has one part."""
+    """What a byte of a package cache belongs to; each byte has one part."""
 
     USED = 0
     KEPT = 1
@@ -68,12 +63,10 @@ class Usage:
     """Figures of one inventory in one measure. All of them are bytes unless named otherwise."""
 
     def __init__(self, inventory: Inventory, measure: Measure = Measure.DISK) -> None:
-        """Add up what has a single link; the inventory is not changed."""
+        """Add up the inodes with a single link; the inventory is not changed."""
         self.inventory = inventory
         self.measure = measure
-        self._groups = [
-            (group, measure.of_group(sums), sums) for group, sums in inventory.groups.items()
-        ]
+        self._groups = [(group, measure.of(sums), sums) for group, sums in inventory.groups.items()]
         self._unit_private = [0] * len(inventory.units)
         self._unit_private_inodes = [0] * len(inventory.units)
         self._unit_directories = [0] * len(inventory.units)
@@ -93,33 +86,24 @@ class Usage:
     @cached_property
     def unique_by_root(self) -> list[int]:
         """Unique usage of each root alone: what `du -s` prints for it."""
-        figures = self._by_root(self._unit_private)
-        for group, amount, _ in self._groups:
-            for root in group.roots:
-                figures[root] += amount
-        return figures
+        amounts = ((group.roots, amount) for group, amount, _ in self._groups)
+        return _added(self._by_root(self._unit_private), amounts)
 
     @cached_property
     def inodes_by_root(self) -> list[int]:
         """Inodes with a link in each root."""
-        figures = self._by_root(self._unit_private_inodes)
-        for group, _, sums in self._groups:
-            for root in group.roots:
-                figures[root] += sums.inodes
-        return figures
+        inodes = ((group.roots, sums.inodes) for group, _, sums in self._groups)
+        return _added(self._by_root(self._unit_private_inodes), inodes)
 
     @cached_property
     def exclusive_by_root(self) -> list[int]:
-        """Exclusive usage of each root: what removing it, and nothing else, frees."""
-        figures = self._by_root(self._unit_private)
-        for group, amount, _ in self._groups:
-            if group.complete and len(group.roots) == 1:
-                figures[group.roots[0]] += amount
-        return figures
+        """Exclusive usage of each root: what removing only this root frees."""
+        no_packages = dict.fromkeys(range(len(self.inventory.roots)), ())
+        return list(self.exclusive_with_packages(no_packages).values())
 
     @cached_property
     def directories_by_root(self) -> list[int]:
-        """What the directories of each root hold."""
+        """Bytes of the directories of each root."""
         return self._by_root(self._unit_directories)
 
     @cached_property
@@ -134,12 +118,12 @@ class Usage:
 
     @cached_property
     def as_copies(self) -> int:
-        """What the roots would take without links between them: each alone, added up."""
+        """What the roots would take without links between them: the sum of each alone."""
         return sum(self.unique_by_root)
 
     @cached_property
     def inodes_as_copies(self) -> int:
-        """Inodes the roots would take without links between them."""
+        """Inodes that the roots would take without links between them."""
         return sum(self.inodes_by_root)
 
     @cached_property
@@ -155,16 +139,14 @@ class Usage:
     @cached_property
     def outside_inodes_by_root(self) -> list[int]:
         """Inodes of each root that have a link outside all roots."""
-        figures = [0] * len(self.inventory.roots)
-        for group, _, sums in self._groups:
-            if not group.complete:
-                for root in group.roots:
-                    figures[root] += sums.inodes
-        return figures
+        inodes = (
+            (group.roots, sums.inodes) for group, _, sums in self._groups if not group.complete
+        )
+        return _added([0] * len(self.inventory.roots), inodes)
 
     @cached_property
     def surplus_inodes(self) -> int:
-        """Inodes of which more links were met than they had: some were made meanwhile."""
+        """Inodes with more links seen than their link count: some were made during the scan."""
         return sum(sums.inodes for group, _, sums in self._groups if group.surplus)
 
     @cached_property
@@ -179,19 +161,13 @@ class Usage:
 
     @cached_property
     def unique_by_unit(self) -> list[int]:
-        """Unique usage of each cache unit; 0 for environments."""
-        figures = [
-            0 if unit.kind is UnitKind.ENVIRONMENT else private
-            for unit, private in zip(self.inventory.units, self._unit_private, strict=True)
-        ]
-        for group, amount, _ in self._groups:
-            for unit in group.cache_units:
-                figures[unit] += amount
-        return figures
+        """Unique usage of each cache unit; without meaning for environments."""
+        amounts = ((group.cache_units, amount) for group, amount, _ in self._groups)
+        return _added(self._unit_private.copy(), amounts)
 
     @cached_property
     def cache_units_linked_from(self) -> list[set[int]]:
-        """For each root the cache units that it shares an inode with."""
+        """For each root, the cache units that it shares an inode with."""
         units: list[set[int]] = [set() for _ in self.inventory.roots]
         for group, _, _ in self._groups:
             for root in group.roots:
@@ -200,16 +176,13 @@ class Usage:
 
     @cached_property
     def cache_units_linked_from_outside(self) -> set[int]:
-        """The cache units with an inode that has links which the scan did not see."""
+        """The cache units with an inode that has links outside all roots."""
         incomplete = (group.cache_units for group, _, _ in self._groups if not group.complete)
         return set().union(*incomplete)
 
     def unique(self, roots: AbstractSet[int]) -> int:
         """Return the unique usage of a set of roots: `du -s` of all of them in one call."""
-        private = self._by_root(self._unit_private)
-        return sum(private[root] for root in roots) + sum(
-            amount for group, amount, _ in self._groups if not roots.isdisjoint(group.roots)
-        )
+        return self._unique({unit for root in roots for unit in self.units_of_root[root]})
 
     def added(self, order: Sequence[int]) -> list[int]:
         """Return what each root adds to those before it: `du -s` of all, in this order.
@@ -218,167 +191,149 @@ class Usage:
             order: Every root once.
 
         """
-        place_of = {root: place for place, root in enumerate(order)}
+        position_of = {root: position for position, root in enumerate(order)}
         private = self._by_root(self._unit_private)
         figures = [private[root] for root in order]
         for group, amount, _ in self._groups:
-            figures[min(place_of[root] for root in group.roots)] += amount
+            figures[min(position_of[root] for root in group.roots)] += amount
         return figures
 
     def shared_between(self, root: int, other: int) -> int:
         """Return the bytes of the inodes that have a link in both roots."""
-        return sum(
-            amount
-            for group, amount, _ in self._groups
-            if root in group.roots and other in group.roots
-        )
+        pair = min(root, other), max(root, other)
+        return self.shared_by_pair({root, other}).get(pair, 0)
 
     def shared_by_pair(self, roots: AbstractSet[int]) -> dict[tuple[int, int], int]:
-        """Return `shared_between` for every two of some roots, the smaller index first.
+        """Return `shared_between` for every pair of some roots, the smaller index first.
 
-        Pairs that have nothing in common are left out.
+        Pairs that share no bytes are left out.
         """
-        amounts: dict[tuple[int, ...], int] = {}
+        amounts: Counter[tuple[int, ...]] = Counter()
         for group, amount, _ in self._groups:
-            held_by = tuple(root for root in group.roots if root in roots)
-            amounts[held_by] = amounts.get(held_by, 0) + amount
-        figures: dict[tuple[int, int], int] = {}
-        for held_by, amount in amounts.items():
+            amounts[tuple(root for root in group.roots if root in roots)] += amount
+        figures: Counter[tuple[int, int]] = Counter()
+        for holders, amount in amounts.items():
             if amount:
-                for pair in combinations(held_by, 2):
-                    figures[pair] = figures.get(pair, 0) + amount
+                for pair in combinations(holders, 2):
+                    figures[pair] += amount
         return figures
 
     def each_inode_once(
         self, rank: Mapping[int, int]
     ) -> tuple[list[int], dict[tuple[tuple[int, ...], bool], int]]:
-        """Give each inode to one place: all of these figures add up to `on_disk`.
+        """Assign each inode to one owner: all of these figures add up to `on_disk`.
 
-        An inode with links in caches goes to the unit of the lowest rank that holds it, of several
-        to the first; one that only one environment holds, with all its links, to the unit of that;
-        any other to the environments that hold it together.
+        The owner of an inode with links in caches is the unit of the lowest rank that holds it, the
+        first of equal ones. An inode that only one environment holds, with all its links, belongs
+        to the unit of that environment. Any other inode belongs to the set of environments that
+        hold it.
 
         Args:
-            rank: For each unit of a cache, how soon it is given an inode that others hold too.
+            rank: For each cache unit its rank; a lower one comes first.
 
         Returns:
-            What each unit is given; and for each set of environments (root indexes), and whether
-            all links of those inodes were seen, what is given to it.
+            The bytes of each unit; and the bytes of each set of environments (root indexes), split
+            by whether all links of the inodes were seen.
 
         """
         by_unit = list(self._unit_private)
-        between: dict[tuple[tuple[int, ...], bool], int] = {}
+        between: Counter[tuple[tuple[int, ...], bool]] = Counter()
         for group, amount, _ in self._groups:
             if group.cache_units:
                 by_unit[min(group.cache_units, key=lambda unit: (rank[unit], unit))] += amount
             elif group.complete and len(group.roots) == 1:
                 by_unit[self.units_of_root[group.roots[0]][0]] += amount
             else:
-                place = group.roots, group.complete
-                between[place] = between.get(place, 0) + amount
+                between[group.roots, group.complete] += amount
         return by_unit, between
 
     def roots_sharing_with(self, unit: int) -> set[int]:
-        """Return the roots that hold a link to some inode of a cache unit."""
+        """Return the roots that share an inode with a cache unit."""
         groups = (group.roots for group, _, _ in self._groups if unit in group.cache_units)
         return set().union(*groups)
 
     def cache_units_sharing_with(self, unit: int) -> set[int]:
-        """Return the other cache units that hold a link to some inode of a cache unit."""
+        """Return the other cache units that share an inode with a cache unit."""
         return self._cache_units_sharing.get(unit, set()) - {unit}
 
     def unique_without(self, root: int, units: AbstractSet[int]) -> int:
         """Return the unique usage of a cache after some of its units are removed."""
-        rest = frozenset(self.units_of_root[root]) - units
-        return sum(self._unit_private[unit] for unit in rest) + sum(
-            amount for group, amount, _ in self._groups if not rest.isdisjoint(group.cache_units)
-        )
+        return self._unique(frozenset(self.units_of_root[root]) - units)
 
     def exclusive(self, units: Collection[int]) -> int:
         """Return the exclusive usage of a set of units: what removing them all frees.
 
         Args:
-            units: Indexes into `Inventory.units`: environments, packages, tarballs in any mix.
+            units: Indexes into `Inventory.units`, of any kind.
 
         """
         chosen = frozenset(units)
-        kinds = self.inventory.units
-        environments = {
-            kinds[unit].root for unit in chosen if kinds[unit].kind is UnitKind.ENVIRONMENT
-        }
-        figure = sum(self._unit_private[unit] for unit in chosen)
-        for group, amount, _ in self._groups:
-            if (
-                group.complete
-                and group.cache_units <= chosen
-                and all(root in environments or self._is_cache[root] for root in group.roots)
-            ):
-                figure += amount
-        return figure
+        return sum(self._unit_private[unit] for unit in chosen) + sum(
+            amount
+            for (group, amount, _), holders in zip(self._groups, self._holders, strict=True)
+            if group.complete and holders <= chosen
+        )
 
     def exclusive_with_packages(self, packages: Mapping[int, Collection[int]]) -> dict[int, int]:
-        """Return what removing each environment and then its packages frees.
+        """Return what removing each root and its packages frees.
 
-        The same as `exclusive` of the environment's unit and the packages, in one go for many
-        environments.
+        It equals `exclusive` of the root's units and the packages, computed in one pass for many
+        roots.
 
         Args:
-            packages: For each environment (root index), units of the caches that go with it. No
-                unit may be in two environments' collections.
+            packages: For each root, the units of other roots to remove with it. A unit may belong
+                to one root only.
 
         """
-        owner_of = {unit: root for root, units in packages.items() for unit in units}
-        figures = {
-            root: self.exclusive_by_root[root] + sum(self._unit_private[unit] for unit in units)
+        owner_of = {
+            unit: root
             for root, units in packages.items()
+            for unit in (*self.units_of_root[root], *units)
         }
-        for group, amount, _ in self._groups:
-            if not group.complete or not group.cache_units:
-                continue
-            owners = {owner_of.get(unit) for unit in group.cache_units}
-            owners |= {root for root in group.roots if not self._is_cache[root]}
-            if len(owners) == 1 and (owner := owners.pop()) is not None:
+        figures = dict.fromkeys(packages, 0)
+        for unit, root in owner_of.items():
+            figures[root] += self._unit_private[unit]
+        for (group, amount, _), holders in zip(self._groups, self._holders, strict=True):
+            owners = {owner_of.get(unit) for unit in holders}
+            if group.complete and len(owners) == 1 and (owner := owners.pop()) is not None:
                 figures[owner] += amount
         return figures
 
     def cache_parts(
         self, root: int, used: Collection[int], unused: Collection[int]
     ) -> dict[CachePart, int]:
-        """Split the unique usage of a cache by what it is there for; the parts add up to it.
+        """Split the unique usage of a cache into parts, which add up to it.
 
-        An inode that lies in several units of the cache goes to the first part of `CachePart`.
+        An inode that lies in several units of the cache belongs to the first part of `CachePart`.
 
         Args:
             root: Index of the cache.
-            used: Packages that somebody uses.
-            unused: Packages that nothing keeps. Those in neither nobody is known to use, and yet
-                something keeps them.
+            used: Packages that are in use.
+            unused: Packages that nothing keeps. A package in neither has no known user, yet
+                something keeps it.
 
         """
-        part_of_any = self.parts_of_units(used, unused)
-        part_of = {unit: part_of_any[unit] for unit in self.units_of_root[root]}
+        units = frozenset(self.units_of_root[root])
+        part_of = self.parts_of_units(used, unused)
         parts = dict.fromkeys(CachePart, 0)
-        for unit, part in part_of.items():
-            parts[part] += self._unit_private[unit]
+        for unit in units:
+            parts[part_of[unit]] += self._unit_private[unit]
         for group, amount, _ in self._groups:
             if root in group.roots:
-                here = [part_of[unit] for unit in group.cache_units if unit in part_of]
+                here = (part_of[unit] for unit in group.cache_units & units)
                 parts[min(here, key=lambda part: part.value)] += amount
         return parts
 
     def parts_of_units(
         self, used: Collection[int], unused: Collection[int]
     ) -> dict[int, CachePart]:
-        """Return what each unit of a cache is there for; the arguments are as in `cache_parts`."""
-        return {
-            index: CachePart.USED
-            if index in used
-            else CachePart.UNUSED
-            if index in unused
-            else _PART_OF_KIND[unit.kind]
+        """Return the part of each cache unit; the arguments are those of `cache_parts`."""
+        parts = {
+            index: _PART_OF_KIND[unit.kind]
             for index, unit in enumerate(self.inventory.units)
             if unit.kind is not UnitKind.ENVIRONMENT
         }
+        return parts | dict.fromkeys(unused, CachePart.UNUSED) | dict.fromkeys(used, CachePart.USED)
 
     @cached_property
     def _cache_units_sharing(self) -> dict[int, set[int]]:
@@ -389,13 +344,38 @@ class Usage:
                     sharing.setdefault(unit, set()).update(group.cache_units)
         return sharing
 
+    def _unique(self, units: AbstractSet[int]) -> int:
+        """Return the unique usage of a set of units."""
+        return sum(self._unit_private[unit] for unit in units) + sum(
+            amount
+            for (_, amount, _), holders in zip(self._groups, self._holders, strict=True)
+            if not holders.isdisjoint(units)
+        )
+
     @cached_property
-    def _is_cache(self) -> list[bool]:
-        return [root.kind is RootKind.CACHE for root in self.inventory.roots]
+    def _holders(self) -> list[frozenset[int]]:
+        """For each group, all units that hold its inodes, those of environments included."""
+        unit_of = {
+            unit.root: index
+            for index, unit in enumerate(self.inventory.units)
+            if unit.kind is UnitKind.ENVIRONMENT
+        }
+        return [
+            group.cache_units.union(unit_of[root] for root in group.roots if root in unit_of)
+            for group, _, _ in self._groups
+        ]
 
     def _by_root(self, by_unit: Sequence[int]) -> list[int]:
-        """Add up figures of units by root."""
+        """Add up the figures of units by root."""
         figures = [0] * len(self.inventory.roots)
         for unit, figure in zip(self.inventory.units, by_unit, strict=True):
             figures[unit.root] += figure
         return figures
+
+
+def _added(figures: list[int], amounts: Iterable[tuple[Iterable[int], int]]) -> list[int]:
+    """Add each amount to the figures at its indexes; return the figures."""
+    for indexes, amount in amounts:
+        for index in indexes:
+            figures[index] += amount
+    return figures

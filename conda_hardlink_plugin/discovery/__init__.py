@@ -1,1 +1,1 @@
-"""Which package caches and environments there are."""
+"""Which package caches and environments there are, by conda's context and lists."""

@@ -1,4 +1,4 @@
-"""Which package caches and environments conda has here. Reads only."""
+"""The package caches and environments that were found."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
     from ..filesystem.problems import PathProblem
 
+NO_ENVIRONMENT = (
+    "There is no environment at {}: give the path of a folder with conda-meta/history in it."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
     """An environment that was found.
 
     Attributes:
-        name: Its name; its path where conda knows it by no name.
+        name: Its name; its path if conda has no name for it.
         prefix: Absolute path.
 
     """
@@ -31,17 +35,17 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class FoundInstallation:
-    """What conda has on this machine.
+    """The package caches and environments of this machine.
 
     Attributes:
         caches: Absolute paths of the package caches that exist.
         environments: The environments, base first.
-        unreachable: Environments, or lists of them, that cannot be looked at.
-        unreachable_caches: Package caches that cannot be looked at.
-        stale: Listed prefixes that were deleted: their parent is there, they are not.
-        unsearched: Folders below a searched one that cannot be listed.
-        other_homes: For an administrator the homes of all users.
-        named_caches: Package caches that the user named: no other one is cleaned then.
+        unreachable: Environments, or lists of them, that are unreadable.
+        unreachable_caches: Package caches that are unreadable.
+        stale: Listed prefixes that were deleted: only their parent folder exists.
+        unsearched: Folders that cannot be searched for environments.
+        other_homes: The homes of all users, for an administrator.
+        named_caches: Package caches that the user named; if any, only these are cleaned.
         read_only_caches: Package caches that are never cleaned.
 
     """
@@ -63,7 +67,7 @@ class FoundInstallation:
         prefixes: Iterable[str],
         read_only_caches: Iterable[str] = (),
     ) -> FoundInstallation:
-        """Return the installation of some package caches and environments, as they are named.
+        """Return an installation of the given package caches and environments.
 
         Raises:
             NotFoundError: One of them is not a folder.
@@ -87,7 +91,7 @@ class FoundInstallation:
         return {item.prefix: item.name for item in self.environments}
 
     def environment(self, name_or_prefix: str) -> Environment:
-        """Return the environment of this name or path.
+        """Return the environment with a name or path.
 
         Raises:
             NotFoundError: It is not among the environments.
@@ -96,37 +100,34 @@ class FoundInstallation:
         for environment in self.environments:
             if environment.name == name_or_prefix:
                 return environment
-        if os.sep in name_or_prefix:
-            path = expand(name_or_prefix)
-            for environment in self.environments:
-                if environment.prefix == path or is_same_file(environment.prefix, path):
-                    return environment
+        if os.sep not in name_or_prefix:
             raise NotFoundError(
-                f"There is no environment at {path}: give the path of a folder with"
-                " conda-meta/history in it."
+                f"No environment named '{name_or_prefix}' was found: `conda env list` shows the"
+                " names, --search DIR finds environments that conda does not list."
             )
-        raise NotFoundError(
-            f"No environment named '{name_or_prefix}' was found: `conda env list` shows the names,"
-            " --search DIR finds environments that conda does not list."
-        )
+        path = expand(name_or_prefix)
+        for environment in self.environments:
+            if environment.prefix == path or is_same_file(environment.prefix, path):
+                return environment
+        raise NotFoundError(NO_ENVIRONMENT.format(path))
 
     def removable(self, name_or_prefix: str) -> str:
-        """Return the prefix of an environment that removing would free.
+        """Return the prefix of an environment whose removal frees disk space.
 
         Raises:
-            NotFoundError: It is not among the environments, or is a symbolic link to one.
+            NotFoundError: It is not among the environments, or it is a symbolic link to one.
 
         """
         environment = self.environment(name_or_prefix)
         if os.path.islink(environment.prefix):
             raise NotFoundError(
-                f"{environment.name} is a symbolic link: removing it frees nothing. Give the"
-                f" environment that it leads to, {os.path.realpath(environment.prefix)}."
+                f"{environment.name} is a symbolic link: removing it frees nothing. Give its"
+                f" target, {os.path.realpath(environment.prefix)}."
             )
         return environment.prefix
 
     def paths_of(self, environment: Environment) -> list[str]:
-        """Return every path in `environments` that leads to the folder of this one."""
+        """Return every prefix that leads to the folder of an environment."""
         return [
             other.prefix
             for other in self.environments

@@ -1,1 +1,1 @@
-"""Readers of what conda, pip and others wrote down: tolerant and bounded."""
+"""Readers of the records that conda, pip, and others write: tolerant and bounded."""

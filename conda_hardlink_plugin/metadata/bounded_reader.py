@@ -1,4 +1,4 @@
-"""The one way to read a record: a regular file of bounded size, whatever stands in its place."""
+"""Reading a record: only a regular file of bounded size, whatever is at its path."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import json
 from typing import Any
 
 from ..filesystem import fs
-from ..filesystem.problems import PathProblem, reason_of
+from ..filesystem.problems import GONE, PathProblem, reason_of
 from ..filesystem.protocol import Access
 
 MAX_RECORD_BYTES = 64 * 1024 * 1024
 
 
 def is_missing(path: str) -> bool:
-    """Tell whether nothing is there for sure; what may not be looked at may well be there."""
+    """Return whether nothing is at a path for certain; an unreadable path may hold something."""
     try:
         fs.status(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except GONE:
         return True
     except (OSError, ValueError):
         return False
@@ -31,25 +31,23 @@ def read_json_object(path: str) -> dict[str, Any] | PathProblem:
     try:
         decoded = json.loads(content)
     except (ValueError, RecursionError) as error:
-        return PathProblem(path, f"it is no JSON ({error})")
-    return decoded if isinstance(decoded, dict) else PathProblem(path, "it is no JSON object")
+        return PathProblem(path, f"not valid JSON ({error})")
+    return decoded if isinstance(decoded, dict) else PathProblem(path, "not a JSON object")
 
 
 def read_record_bytes(path: str) -> bytes | PathProblem:
-    """Read a regular file of bounded size; a FIFO is refused without waiting for its writer."""
+    """Read a regular file of at most `MAX_RECORD_BYTES`; refuse a FIFO without waiting for it."""
     try:
         handle = fs.open_file(path, Access.READ, follow_symlinks=True)
+        try:
+            status = fs.status_of(handle)
+            if not status.is_regular:
+                return PathProblem(path, "not a regular file")
+            if status.size_bytes > MAX_RECORD_BYTES:
+                return PathProblem(path, f"larger than {MAX_RECORD_BYTES} bytes")
+            with open(handle, "rb", closefd=False) as file:
+                return file.read(MAX_RECORD_BYTES)
+        finally:
+            fs.close(handle)
     except (OSError, ValueError) as error:
         return PathProblem(path, reason_of(error))
-    try:
-        status = fs.status_of(handle)
-        if not status.is_regular:
-            return PathProblem(path, "it is no regular file")
-        if status.size_bytes > MAX_RECORD_BYTES:
-            return PathProblem(path, f"it is larger than {MAX_RECORD_BYTES} bytes")
-        with open(handle, "rb", closefd=False) as file:
-            return file.read(MAX_RECORD_BYTES)
-    except OSError as error:
-        return PathProblem(path, reason_of(error))
-    finally:
-        fs.close(handle)

@@ -1,8 +1,8 @@
-"""Leases: a conda process that is about to link packages says so, while it lives.
+"""Leases: a running conda process names the packages that it is about to link.
 
-A lease is a locked file in the user's cache folder. The kernel gives the lock back when the process
-ends, however it ends: a file that is not locked means nothing. Before the packages are known the
-process may link any.
+A lease is a locked file in the user's cache folder. The kernel releases the lock when the process
+ends, however it ends, so a file without a lock means nothing. Until its packages are known, a
+process may link any package.
 """
 
 from __future__ import annotations
@@ -17,30 +17,28 @@ from typing import TYPE_CHECKING
 
 from ..filesystem import fs
 from ..filesystem.problems import reason_of
-from ..filesystem.protocol import Access
+from ..filesystem.protocol import Access, Handle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..filesystem.protocol import Handle, Owner
-
 _NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _NO_FILE = (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EISDIR)
 _NAME = re.compile(r"[0-9]+-[0-9]+")
-_END = "."  # after the last package; until it stands there, not all are known
+_END = "."  # after the last package; without it the list is not complete
 _TRIES = 5
 _MAX_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What a living process says.
+    """The lease of a running process.
 
     Attributes:
-        path: Absolute path of its file, or of the folder that cannot be looked at.
-        holder: The process, as a phrase; or why it cannot be told.
+        path: Absolute path of its file, or of the folder that is unreadable.
+        holder: The process, as a phrase; or why the lease is unreadable.
         dists: `NAME-VERSION-BUILD` of each package that it is about to link; `None` while it may
-            link any.
+            link any package.
 
     """
 
@@ -49,7 +47,7 @@ class Lease:
     dists: frozenset[str] | None
 
     def covers(self, dist: str) -> bool:
-        """Tell whether the process may be about to link a package."""
+        """Return whether the process may be about to link a package."""
         return self.dists is None or dist in self.dists
 
 
@@ -60,37 +58,37 @@ class HeldLease:
         """Take a lease.
 
         Args:
-            folder: Where leases are; made if it is not there.
-            command: What the process does, as a word.
+            folder: Where leases are; made if it is missing.
+            command: The conda command that this process runs.
 
         Raises:
-            OSError: It cannot be had.
+            OSError: The lease file cannot be made or locked.
 
         """
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self._folder = fs.open_own_directory(folder)
         self._name = ""
         self._file = -1
-        self._may_be_any = False
         try:
-            _check_owner(self._folder)
-            _forget_the_dead(self._folder)
             self._take()
-            try:
-                os.write(self._file, f"process {os.getpid()} (conda {command})\n".encode())
-            except OSError:  # a full disk: an empty file that is locked says that it may be any
-                self._may_be_any = True
+            # On a full disk the locked file without a complete list covers every package.
+            self._covers_all = not self._write(f"process {os.getpid()} (conda {command})\n")
         except BaseException:
             self.release()
             raise
 
     def _take(self) -> None:
-        """Make a file and lock it; before that, another may look at it or take it for a dead one's.
+        """Make a file and lock it, after removing stale ones.
+
+        Before it is locked, another process may read it, or remove it as stale: then try again.
 
         Raises:
-            OSError: It cannot be done.
+            OSError: The file cannot be made or locked, or the folder belongs to another user.
 
         """
+        if fs.status_of(self._folder).owner != fs.current_user():
+            raise PermissionError(errno.EPERM, "the lease folder belongs to another user")
+        _remove_stale(self._folder)
         for tries_left in reversed(range(_TRIES)):
             self._name = f"{os.getpid()}-{time.time_ns()}"
             self._file = fs.open_file(self._name, Access.CREATE, parent=self._folder)
@@ -108,48 +106,50 @@ class HeldLease:
                 return
 
     def name(self, dists: Iterable[str]) -> None:
-        """Say which packages are about to be linked, besides those said before, and no other.
+        """Add packages to those that this process is about to link; it links no others.
 
-        Where that cannot be written it stays that it may be any.
+        If the names cannot be written, the lease keeps covering every package.
         """
-        if self._may_be_any:
+        if self._covers_all:
             return
-        lines = os.fsencode("".join(f"{dist}\n" for dist in (*dists, _END)))
-        try:
-            self._may_be_any = os.write(self._file, lines) < len(lines)
-        except OSError:
-            self._may_be_any = True
-        if self._may_be_any:
+        if not self._write("".join(f"{dist}\n" for dist in (*dists, _END))):
+            self._covers_all = True
             os.ftruncate(self._file, 0)
 
+    def _write(self, text: str) -> bool:
+        """Append to the file; return whether the whole text was written."""
+        content = os.fsencode(text)
+        try:
+            return os.write(self._file, content) == len(content)
+        except OSError:
+            return False
+
     def release(self) -> None:
-        """Give the lease back; once more does nothing."""
+        """Release the lease; a second call does nothing."""
         if self._file >= 0:
             with suppress(OSError):
                 fs.unlink(self._name, self._folder)
-            with suppress(OSError):
-                fs.close(self._file)
-        if self._folder >= 0:
-            with suppress(OSError):
-                fs.close(self._folder)
+        for handle in (self._file, self._folder):
+            if handle >= 0:
+                with suppress(OSError):
+                    fs.close(handle)
         self._file = self._folder = -1
 
 
 def lease_folder(home: str | None = None) -> str:
-    """Return where leases are, in the cache folder that conda has for a user.
+    """Return the folder for leases in a user's cache folder for conda.
 
     Args:
-        home: The home of another user; of the one who runs this where not given.
+        home: The home of another user; `None` for the current user.
 
     """
     return os.path.join(fs.cache_home(home), "conda", "hardlinks", "leases")
 
 
 def read_leases(folders: Iterable[str]) -> tuple[Lease, ...]:
-    """Return the leases of living processes; one that cannot be looked at may be of any package.
+    """Return the leases of running processes; an unreadable one covers every package.
 
-    A folder that is a symbolic link, or that belongs to somebody else than what it lies in, holds
-    none.
+    A folder that is a symbolic link, or whose owner differs from that of its parent, is ignored.
     """
     found = []
     for folder in dict.fromkeys(folders):
@@ -160,7 +160,8 @@ def read_leases(folders: Iterable[str]) -> tuple[Lease, ...]:
                 found.append(Lease(folder, reason_of(error), None))
             continue
         try:
-            if _owner_of(handle) == fs.status(os.path.dirname(folder), follow_symlinks=True).owner:
+            parent = fs.status(os.path.dirname(folder), follow_symlinks=True)
+            if fs.status_of(handle).owner == parent.owner:
                 found += _leases_in(folder, handle)
         except OSError as error:
             found.append(Lease(folder, reason_of(error), None))
@@ -175,15 +176,13 @@ def _leases_in(folder: str, handle: Handle) -> Iterator[Lease]:
         try:
             lease = _read(path, name, handle)
         except OSError as error:
-            if error.errno not in _NO_FILE:
-                yield Lease(path, reason_of(error), None)
-        else:
-            if lease is not None:
-                yield lease
+            lease = None if error.errno in _NO_FILE else Lease(path, reason_of(error), None)
+        if lease is not None:
+            yield lease
 
 
 def _read(path: str, name: str, folder: Handle) -> Lease | None:
-    """Return what a locked file says; `None` if nobody holds it."""
+    """Return the lease in a locked file; `None` if no process holds it."""
     handle = fs.open_file(name, Access.READ, parent=folder)
     try:
         if not fs.status_of(handle).is_regular or not _is_locked(handle):
@@ -196,19 +195,8 @@ def _read(path: str, name: str, folder: Handle) -> Lease | None:
     return Lease(path, holder or path, frozenset(dists[:-2]) if is_complete else None)
 
 
-def _check_owner(folder: Handle) -> None:
-    """Refuse a folder of somebody else.
-
-    Raises:
-        OSError: It is one.
-
-    """
-    if _owner_of(folder) != fs.current_user():
-        raise PermissionError(errno.EPERM, "the folder of leases belongs to another user")
-
-
-def _forget_the_dead(folder: Handle) -> None:
-    """Remove the leases of processes that are gone, and nothing else."""
+def _remove_stale(folder: Handle) -> None:
+    """Remove the leases of processes that have ended, and nothing else."""
     for name in filter(_NAME.fullmatch, fs.list_names(folder)):
         with suppress(OSError):
             handle = fs.open_file(name, Access.CHANGE, parent=folder)
@@ -220,12 +208,8 @@ def _forget_the_dead(folder: Handle) -> None:
 
 
 def _is_locked(handle: Handle) -> bool:
-    """Tell whether another process, or another handle, has the lock of a file."""
+    """Return whether another process, or another handle, has the lock of a file."""
     try:
         return fs.is_locked(handle)
     except ImportError:  # no locks on this platform
         return False
-
-
-def _owner_of(handle: Handle) -> Owner:
-    return fs.status_of(handle).owner

@@ -1,4 +1,4 @@
-"""Reader of the RECORD files that pip, uv and the like write (PEP 376)."""
+"""Reader of the `RECORD` files that pip, uv, and similar installers write (PEP 376)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .bounded_reader import read_record_bytes
 
 
 def read_pip_files(prefix: str) -> tuple[set[str], list[PathProblem]]:
-    """Return the files that `RECORD` files below site-packages list (PEP 376), as prefix paths.
+    """Return the files that `RECORD` files in site-packages list, and what is unreadable.
 
-    Conda's own Python packages have a `RECORD` too: whoever asks what pip installed takes the
-    files that conda's records name away.
+    The paths are relative to the prefix. conda's own Python packages have a `RECORD` too: to get
+    the files that pip installed, subtract those that conda's records name.
     """
     files: set[str] = set()
     problems: list[PathProblem] = []
@@ -26,10 +26,8 @@ def read_pip_files(prefix: str) -> tuple[set[str], list[PathProblem]]:
             problems.append(PathProblem(folder, reason_of(error)))
             continue
         for name in names:
-            if not name.endswith(".dist-info"):
-                continue
             record = os.path.join(folder, name, "RECORD")
-            if not os.path.lexists(record):
+            if not name.endswith(".dist-info") or not os.path.lexists(record):
                 continue
             paths = _read_pip_record(record, site_packages)
             if isinstance(paths, PathProblem):
@@ -55,14 +53,15 @@ def _read_pip_record(path: str, site_packages: str) -> set[str] | PathProblem:
 
 
 def _site_packages(prefix: str) -> list[str]:
-    found = ["Lib/site-packages"] if os.path.isdir(f"{prefix}/Lib/site-packages") else []
+    """Return the site-packages folders of a prefix, relative to it."""
     try:
         names = os.listdir(os.path.join(prefix, "lib"))
     except OSError:
-        return found
-    for name in names:
-        path = f"lib/{name}/site-packages"
-        real = not os.path.islink(f"{prefix}/lib/{name}")
-        if name.startswith(("python", "pypy")) and real and os.path.isdir(f"{prefix}/{path}"):
-            found.append(path)
-    return found
+        names = []
+    folders = [
+        f"lib/{name}"
+        for name in names
+        if name.startswith(("python", "pypy")) and not os.path.islink(f"{prefix}/lib/{name}")
+    ]
+    found = [f"{folder}/site-packages" for folder in ("Lib", *folders)]  # Lib on Windows
+    return [path for path in found if os.path.isdir(f"{prefix}/{path}")]

@@ -1,7 +1,7 @@
-"""What is in the quarantine of a package cache: all of its state is in the names there.
+"""Names in the quarantine of a package cache: they hold all of its state.
 
-A package on its way out is renamed to `<cache>/.conda-hardlinks/<stage>-...`. No file says what is
-going on, so a full disk or a crash cannot leave one half written.
+A package on its way out is renamed to `<cache>/.conda-hardlinks/<stage>-...`. No file records the
+progress, so a full disk or a crash cannot leave one half-written.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ _NAME = re.compile(
 
 
 class Stage(Enum):
-    """How far something has come on its way out.
+    """How far a package has come on its way out.
 
     Attributes:
-        MOVING: Moved aside and being checked; if nobody is at it, it belongs back.
-        PURGE: To be removed for good; nothing can bring it back.
-        HELD: Kept until it expires; `conda hardlinks restore` brings it back.
+        MOVING: Moved to the quarantine and being checked. If no run is working on it, it belongs
+            back in its cache.
+        PURGE: Committed to removal; it cannot be restored.
+        HELD: Kept until it expires; `conda hardlinks restore` restores it.
 
     """
 
@@ -40,9 +41,9 @@ class QuarantineEntry:
 
     Attributes:
         stage: How far it has come.
-        run: Which run of `conda hardlinks clean` moved it, `[0-9A-Za-z_]+`.
-        relative: Where it was, relative to the cache.
-        expires_s: Until when a held one is kept, in seconds since the epoch; else 0.
+        run: The run of `conda hardlinks clean` that moved it, `[0-9A-Za-z_]+`.
+        relative: Its original path, relative to the cache.
+        expires_s: When a held entry expires, in seconds since the epoch; 0 for other stages.
 
     """
 
@@ -52,22 +53,21 @@ class QuarantineEntry:
     expires_s: int = 0
 
     def has_expired(self, now_ns: int) -> bool:
-        """Tell whether it is a held one that is kept no longer."""
+        """Return whether this is a held entry that has expired."""
         return self.stage is Stage.HELD and self.expires_s * 1_000_000_000 <= now_ns
 
     @property
     def name(self) -> str:
-        """Its name in the quarantine; at most 255 bytes fit on a filesystem."""
-        stage = self.stage.value
-        if self.stage is Stage.HELD:
-            stage += f"-{self.expires_s}"
+        """Its name in the quarantine. A filesystem takes at most 255 bytes."""
         from urllib.parse import quote_from_bytes  # noqa: PLC0415  # a scan seldom needs it
 
-        return f"{stage}-{self.run}-{quote_from_bytes(os.fsencode(self.relative), safe='')}"
+        expires = f"-{self.expires_s}" if self.stage is Stage.HELD else ""
+        quoted = quote_from_bytes(os.fsencode(self.relative), safe="")
+        return f"{self.stage.value}{expires}-{self.run}-{quoted}"
 
     @classmethod
     def of_name(cls, name: str) -> QuarantineEntry | None:
-        """Return what a name in the quarantine says; `None` if it is none of ours."""
+        """Return the entry with a name in the quarantine; `None` if the plugin never uses it."""
         match = _NAME.fullmatch(name)
         if match is None:
             return None
@@ -76,11 +76,11 @@ class QuarantineEntry:
         relative = os.fsdecode(unquote_to_bytes(os.fsencode(match["quoted"])))
         stage = Stage(name.partition("-")[0])
         found = cls(stage, match["run"], relative, int(match["expires"] or 0))
-        return found if found.name == name and _stays_inside(relative) else None
+        return found if found.name == name and _is_path_in_cache(relative) else None
 
 
 def entry_of(path: str) -> QuarantineEntry | None:
-    """Return what an absolute path in the quarantine of a cache is; `None` for any other path."""
+    """Return the quarantine entry at an absolute path; `None` for any other path."""
     if QUARANTINE not in path:
         return None
     quarantine, name = os.path.split(path)
@@ -89,10 +89,10 @@ def entry_of(path: str) -> QuarantineEntry | None:
 
 
 def home_of(path: str) -> str:
-    """Return where something in a cache belongs: what was moved aside, where it was before.
+    """Return the original path of a quarantine entry; any other path in a cache as it is.
 
     Args:
-        path: Its absolute path.
+        path: An absolute path in a cache.
 
     """
     entry = entry_of(path)
@@ -102,18 +102,18 @@ def home_of(path: str) -> str:
 
 
 def dist_of(path: str) -> str:
-    """Return the `NAME-VERSION-BUILD` of an extracted package by the name of its directory.
+    """Return the `NAME-VERSION-BUILD` of an extracted package from the name of its directory.
 
-    rattler may add the sha256 of the package's origin to it (rattler_cache, `cache_key.rs`).
+    rattler may append the sha256 of the package's origin (rattler_cache, `cache_key.rs`).
 
     Args:
-        path: Its absolute path.
+        path: Absolute path of the package.
 
     """
     return _ORIGIN.sub("", home_of(path).rpartition("/")[2])
 
 
-def _stays_inside(relative: str) -> bool:
-    """Tell whether a relative path names something below its start, and not in the quarantine."""
+def _is_path_in_cache(relative: str) -> bool:
+    """Return whether a relative path names something in the cache and outside the quarantine."""
     parts = relative.split("/")
     return "\0" not in relative and not {"", ".", ".."} & set(parts) and parts[0] != QUARANTINE

@@ -1,4 +1,4 @@
-"""Readers of conda's lists: environments.txt and urls.txt."""
+"""Readers of conda's lists: `environments.txt` and `urls.txt`."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from .bounded_reader import is_missing, read_record_bytes
 
 
 def read_environments_txt(path: str) -> list[str] | PathProblem:
-    """Return the lines of `environments.txt` that list a prefix; none if there is no such file.
+    """Return the prefixes that `environments.txt` lists; an empty list if the file is missing.
 
-    As they stand: the name of a folder may end in a space.
+    A line is not stripped: the name of a folder may end in a space.
     """
-    if is_missing(path):
-        return []
-    content = read_record_bytes(path)
-    if isinstance(content, PathProblem):
-        return content
-    lines = content.splitlines()
+    lines = _lines(path)
+    if isinstance(lines, PathProblem):
+        return lines
     return [os.fsdecode(line) for line in lines if line.strip() and not line.startswith(b"#")]
 
 
 def read_urls_txt(path: str) -> list[str] | PathProblem:
-    """Return the URLs in a cache's `urls.txt`, which conda and mamba add to; none if there is none.
+    """Return the URLs in a cache's `urls.txt`; an empty list if the file is missing.
 
-    Where something else stands in front of a URL, as older condas wrote, only the URL is taken.
+    conda and mamba append to that file. Older conda versions wrote other text before a URL; only
+    the URL is returned.
     """
-    if is_missing(path):
-        return []
-    content = read_record_bytes(path)
-    if isinstance(content, PathProblem):
-        return content
-    lines = (os.fsdecode(line).split() for line in content.splitlines())
-    return [words[-1] for words in lines if words]
+    lines = _lines(path)
+    if isinstance(lines, PathProblem):
+        return lines
+    return [words[-1] for line in lines if (words := os.fsdecode(line).split())]
+
+
+def _lines(path: str) -> list[bytes] | PathProblem:
+    content = b"" if is_missing(path) else read_record_bytes(path)
+    return content if isinstance(content, PathProblem) else content.splitlines()

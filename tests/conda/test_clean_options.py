@@ -159,7 +159,7 @@ def test_what_could_not_be_had_again_goes_only_when_that_is_asked_for(installati
     answer = plan(installation, "--cache", cache)
     assert names(answer["remove"]) == ["fetched-1.0-0", "kept-as-archive-1.0-0"]
     stays = kept(answer, "lost-1.0-0")
-    reason = "there is no archive of it and no http(s) URL to get it again"
+    reason = "it cannot be downloaded again: it has no archive and no http(s) URL"
     assert (stays["verdict"], stays["reason"]) == ("unobtainable", reason)
     answer = clean(installation, *YES, "--cache", cache, "--unobtainable")
     assert [row["verdict"] for row in answer["remove"]] == ["unused", "unused", "unobtainable"]

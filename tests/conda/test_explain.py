@@ -138,7 +138,7 @@ def test_every_doubt_is_told_the_strongest_first(changing, tmp_path):
     assert answer["reasons"] == [
         f"{unreachable}: its folder cannot be reached (no such file or directory)",
         "extracted or about to be linked a moment ago",
-        "there is no archive of it and no http(s) URL to get it again",
+        "it cannot be downloaded again: it has no archive and no http(s) URL",
     ]
     assert answer["url"] == ""
     ignoring = ("--cache", cache, "--ignore-env", unreachable, *NOW)

@@ -104,7 +104,7 @@ def test_a_folder_that_is_not_there_blocks_a_clean(changing, way):
     gone = f"{changing.directory}/disk/envs"
     env = way(changing, "search", (gone,))
     refusal = (
-        f"{gone} cannot be looked at (hardlinks_search names it, and no such file or directory) and"
+        f"{gone} cannot be looked at (hardlinks_search lists it: no such file or directory) and"
         " may use any package, so nothing is removed. Where that environment is gone for good, say"
         f" --ignore-env {gone}"
     )
@@ -245,7 +245,7 @@ def test_conda_sets_them_and_refuses_a_wrong_value(changing):
     assert done.returncode == 1
     assert MAY_BREAK in done.stderr
     changing.conda("config", "--append", "plugins.hardlinks_search", f"{changing.directory}/gone")
-    assert "hardlinks_search names it" in clean(changing, *YES, code=1)["errors"][0]
+    assert "hardlinks_search lists it" in clean(changing, *YES, code=1)["errors"][0]
     wrong = changing.conda("config", "--set", "plugins.hardlinks_guard", "blok", check=False)
     assert wrong.returncode == 1
     assert "Valid choices for hardlinks_guard: 'warn', 'block', 'off'" in wrong.stderr

@@ -1,7 +1,7 @@
-"""What stands in records, lists and packages may be anything: it is kept, and nobody waits.
+"""Records, lists, and packages with any content: they are kept, and no reader blocks.
 
-Whoever reads them gets a value or the reason why not, never an exception; and a package is removed
-only if what it says of itself can be read and says where to get it again.
+A reader returns a value or a problem and never raises. A package is removed only if its metadata is
+readable and names a download URL.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ hostile = pytest.mark.parametrize("put", HOSTILE.values(), ids=HOSTILE)
 
 
 def in_time(function, user=None):
-    """Run a function in a process that is killed when it takes too long."""
+    """Run a function in a process that is killed after `PATIENCE_S` seconds."""
 
     def timed():
         signal.alarm(PATIENCE_S)
@@ -131,7 +131,7 @@ def test_a_hostile_file_is_read_or_refused_at_once(directory, put, read):
 @hostile
 @pytest.mark.parametrize("file", ["repodata_record.json", "index.json"])
 def test_a_package_with_a_hostile_file_is_kept(directory, put, file):
-    """Where both are there the first of them is what counts."""
+    """If both files exist, the first one counts."""
     made = SmallInstallation(directory)
     package = made.package(DIST, {"lib/a": b"a"})
     info = f"{package}/info"
@@ -154,7 +154,7 @@ def test_a_package_with_a_hostile_file_is_kept(directory, put, file):
 
 
 @pytest.mark.parametrize("put", [looping, missing_folder, os.mkfifo, write])
-def test_a_package_whose_info_is_no_folder_is_none_and_stays(directory, put):
+def test_a_folder_without_an_info_folder_is_not_a_package_and_is_kept(directory, put):
     made = SmallInstallation(directory)
     package = made.package(DIST, {"lib/a": b"a"})
     os.rename(f"{package}/info", f"{directory}/info")
@@ -165,12 +165,12 @@ def test_a_package_whose_info_is_no_folder_is_none_and_stays(directory, put):
     assert snapshot(package) == before
 
 
-def test_a_package_whose_info_is_a_link_to_a_good_one_is_none(directory):
+def test_a_folder_whose_info_is_a_link_is_not_a_package(directory):
     made = SmallInstallation(directory)
     package = made.package(DIST, {"lib/a": b"a"})
     os.rename(f"{package}/info", f"{directory}/info")
     os.symlink(f"{directory}/info", f"{package}/info")
-    assert read_cached_package(package) == PathProblem(f"{package}/info", "it is no folder")
+    assert read_cached_package(package) == PathProblem(f"{package}/info", "not a folder")
 
 
 @hostile
@@ -196,7 +196,7 @@ def test_an_archive_is_kept_where_the_list_of_urls_is_hostile(directory, put):
 
 @pytest.mark.parametrize("path", ["/a\0b", "\0", ""])
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
-def test_a_path_that_cannot_be_one_is_a_problem_or_nothing(path, read):
+def test_an_invalid_path_is_a_problem_or_empty(path, read):
     assert isinstance(read(path), PathProblem) or read(path) == []
 
 
@@ -232,7 +232,7 @@ def as_json(content):
 
 
 @given(cached | anything, st.booleans())
-def test_any_json_is_a_package_or_said_to_be_none(content, finished):
+def test_any_json_is_a_package_or_a_problem(content, finished):
     with tempfile.TemporaryDirectory() as directory:
         write(f"{directory}/info/index.json", as_json(content))
         if finished:
@@ -252,7 +252,7 @@ def test_any_json_is_a_package_or_said_to_be_none(content, finished):
 @example([{"url": "file:///thing-1-0.conda"}])
 @example([{"url": "made.up/thing-1-0.conda"}])
 @example([{"url": [URL]}, {"url": {"https://": URL}}])
-def test_only_what_says_where_to_get_it_again_is_removed(contents):
+def test_only_packages_with_a_download_url_are_removed(contents):
     with tempfile.TemporaryDirectory() as directory:
         made = SmallInstallation(directory)
         obtainable = set()
@@ -275,7 +275,7 @@ def test_only_what_says_where_to_get_it_again_is_removed(contents):
     ],
     ids=lambda version: ascii(version[:12]),
 )
-def test_any_version_has_its_place(version):
+def test_any_version_can_be_sorted(version):
     versions = [version, "1.0", "2.0", "no version", version]
     in_order = sorted(versions, key=version_key)
     assert in_order.index("1.0") < in_order.index("2.0")
@@ -316,7 +316,7 @@ lines = st.one_of(
 
 
 @given(st.lists(lines, max_size=6), st.sampled_from([b"\n", b"\r\n", b"\r", b"\0"]))
-def test_any_bytes_are_lines(parts, separator):
+def test_any_bytes_are_read_as_lines(parts, separator):
     with tempfile.TemporaryDirectory() as directory:
         path = write(f"{directory}/file", separator.join(parts))
         for read in (read_environments_txt, read_urls_txt):
@@ -330,7 +330,7 @@ def test_any_bytes_are_lines(parts, separator):
 
 
 class Real:
-    """The records of a real installation, to be changed here and there."""
+    """The records of a real installation, for tests that change them."""
 
     def __init__(self, installation):
         self.cached = [
@@ -347,17 +347,17 @@ def real(installation):
     return Real(installation)
 
 
-def places(value, path=()):
-    """Every place in a JSON value, as the keys that lead there."""
+def nodes(value, path=()):
+    """Yield the path of every node in a JSON value, as a tuple of keys."""
     yield path
     if isinstance(value, dict | list):
         keys = value if isinstance(value, dict) else range(len(value))
         for key in keys:
-            yield from places(value[key], (*path, key))
+            yield from nodes(value[key], (*path, key))
 
 
 def changed(value, path, new):
-    """A JSON value with another one in a place of it."""
+    """Return a JSON value with the node at a path replaced."""
     if not path:
         return new
     key, *rest = path
@@ -367,13 +367,13 @@ def changed(value, path, new):
 
 
 @given(st.data())
-def test_a_real_record_with_anything_in_any_place_is_read_or_refused(real, data):
+def test_a_real_record_with_any_value_anywhere_is_read_or_refused(real, data):
     path = data.draw(st.sampled_from([*real.cached, *real.records]))
     with open(path, "rb") as file:
         content = file.read()
     if data.draw(st.booleans()):
         value = json.loads(content)
-        place = data.draw(st.sampled_from(list(places(value))))
+        place = data.draw(st.sampled_from(list(nodes(value))))
         content = as_json(changed(value, place, data.draw(anything)))
     else:
         start = data.draw(st.integers(0, len(content)))

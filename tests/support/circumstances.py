@@ -1,4 +1,4 @@
-"""What keeps packages besides their users, in one object: a policy and what was observed."""
+"""What keeps packages besides their users, in one object: a policy and observations."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ GRACE_NS = RetentionPolicy().grace_ns
 
 @dataclass(frozen=True)
 class Circumstances:
-    """A policy, and what was observed.
+    """A policy and observations.
 
     Attributes:
-        mounted: Where something is mounted.
-        unseen: Environments that cannot be looked at.
+        mounted: Mount points.
+        unseen: Environments that are unreadable.
     """
 
     now_ns: int
@@ -44,7 +44,7 @@ class Circumstances:
 
     @property
     def policy(self) -> RetentionPolicy:
-        """What the user sets."""
+        """The user's settings for keeping packages."""
         return RetentionPolicy(
             grace=self.grace_ns,
             older_than=self.older_than_ns,
@@ -53,7 +53,7 @@ class Circumstances:
 
     @property
     def observations(self) -> Observations:
-        """What was seen beside the trees."""
+        """What is known of the machine besides the scanned trees."""
         points = {**dict.fromkeys(self.mounted, "ext4"), **self.filesystems}
         return Observations(
             now_ns=self.now_ns,
@@ -66,7 +66,7 @@ class Circumstances:
         )
 
 
-LATER = Circumstances(now_ns=2**62)  # by then nothing that a test makes is recent
+LATER = Circumstances(now_ns=2**62)  # nothing that a test makes is recent by then
 
 
 def analysis_of(

@@ -1,8 +1,8 @@
-"""Installs as conda does them, without conda: fast enough for a hundred thousand of them.
+"""Installs like those of conda, without conda: fast enough for a hundred thousand of them.
 
-The order is that of conda's `UnlinkLinkTransaction` (24.7 to 26.8): extract what is not there,
-`read_package_info`, the probe of `hardlink_supported`, verify, `create_link` file by file, the
-record; what fails is taken back.
+The order is that of conda's `UnlinkLinkTransaction` (24.7 to 26.8): extract missing packages,
+`read_package_info`, the trial link of `hardlink_supported`, verify, `create_link` file by file, the
+record. A failed install is rolled back.
 """
 
 from __future__ import annotations
@@ -26,22 +26,17 @@ _HELD = 3  # packages that an environment has at once
 
 
 class InstallFailedError(Exception):
-    """An install ended with an error and took back what it had done."""
+    """An install failed and was rolled back."""
 
 
 def files_of(dist: str) -> dict[str, bytes]:
-    """Return the files of a package and their content, wherever they are linked."""
+    """Return the files of a package with their content."""
     paths = (f"bin/{dist}", f"lib/{dist}.so", f"lib/{dist}/one", f"lib/{dist}/two", f"share/{dist}")
     return {path: f"{path}\n".encode() * 20 for path in paths}
 
 
 def extract(cache: str, dist: str) -> str:
-    """Extract a package in place, its `info` first, what says that it is finished last.
-
-    Returns:
-        Its path.
-
-    """
+    """Extract a package in place, `info` first and `repodata_record.json` last; return its path."""
     package = f"{cache}/{dist}"
     os.makedirs(f"{package}/info")
     paths = {"paths": [{"_path": path} for path in files_of(dist)], "paths_version": 1}
@@ -62,9 +57,9 @@ class Installed:
 
     Attributes:
         dist: Its `NAME-VERSION-BUILD`.
-        files: What was linked.
-        source: Opens the directory that it was linked from, wherever that is by now; -1 if it was
-            another one by the time of the first link.
+        files: The paths that were linked.
+        source: Descriptor of the directory that it was linked from, even if that was moved; -1 if
+            the directory was replaced before the first link.
 
     """
 
@@ -78,7 +73,7 @@ class Installed:
         return self.source >= 0 and os.fstat(self.source).st_nlink == 0
 
     def close(self) -> None:
-        """Forget what it was linked from."""
+        """Close the descriptor of the directory that it was linked from."""
         if self.source >= 0:
             os.close(self.source)
 
@@ -90,13 +85,13 @@ class Installer:
     Attributes:
         cache: The package cache.
         prefix: The environment.
-        locks: A folder for what keeps two installers, and nobody else, from extracting the same
-            package at once.
-        softlink: Make symbolic links, without a probe, as with `always_softlink`.
-        trusting: Take a package without `info/paths.json` for one of an old format that has no
-            files, as conda does; else fail.
+        locks: A folder for locks that keep two installers from extracting one package at the same
+            time; nothing else takes them.
+        softlink: Make symbolic links, without a trial link, as with `always_softlink`.
+        trusting: Treat a package without `info/paths.json` as one of an old format without files,
+            as conda does; else fail.
         before: Called before each step with its name.
-        seen: What came of it all.
+        seen: The number of installs by outcome.
 
     """
 
@@ -112,7 +107,7 @@ class Installer:
         """Install a package.
 
         Raises:
-            InstallFailedError: It could not be done.
+            InstallFailedError: A step failed.
 
         """
         package = f"{self.cache}/{dist}"
@@ -161,7 +156,7 @@ class Installer:
         return [path for path, content in files_of(dist).items() if self._content(path) != content]
 
     def settled_missing(self, dist: str) -> list[str]:
-        """Return the same for when nobody extracts the package, and nobody cleans the cache."""
+        """Return `missing` while no installer extracts the package and no clean runs."""
         with (
             self._extracting(dist, fcntl.LOCK_SH),
             open(f"{self.cache}/{os.path.basename(self.cache)}.lock", "ab") as lock,
@@ -170,7 +165,7 @@ class Installer:
             return self.missing(dist)
 
     def left(self, dist: str) -> list[str]:
-        """Return what of a package is in the environment."""
+        """Return the files and the record of a package that are in the environment."""
         paths = [f"{self.prefix}/{path}" for path in files_of(dist)]
         return [path for path in [*paths, self._record(dist)] if os.path.lexists(path)]
 
@@ -185,7 +180,7 @@ class Installer:
             return None
 
     def _extract(self, dist: str) -> None:
-        """Extract a package in place unless it is there and finished."""
+        """Extract a package in place unless it is fully extracted."""
         finished = f"{self.cache}/{dist}/info/repodata_record.json"
         if os.path.exists(finished):
             return
@@ -228,11 +223,11 @@ class Installer:
         """Install and remove in a tight loop, the first packages more often than the last ones.
 
         Returns:
-            How often what happened: `installed` and `failed` make up all installs. Of those that
-            succeeded `empty` have no files although the package has, `missing` lack files, `broken`
-            lacked them only later, `stripped` lost what they were linked from; `shaken` lacked
-            files while somebody was at work on the cache, and have them. `left` are those that
-            failed and left something.
+            The number of installs by outcome. `installed` and `failed` add up to all installs. Of
+            the installed ones, `empty` have no files although the package has some, `missing` lack
+            files, `broken` lacked files only later, `stripped` lost the directory that they were
+            linked from, and `shaken` lacked files only while the cache was changing. Of the failed
+            ones, `left` left files behind.
 
         """
         source, seen, here = random.Random(seed), self.seen, {}

@@ -1,4 +1,4 @@
-"""A package cache and environments as conda leaves them, small enough to count by hand."""
+"""A package cache and environments as conda makes them, small enough to count by hand."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ URL = b'{"url": "https://made.up/p-1-0.conda"}'
 
 @dataclass
 class SmallInstallation:
-    """Makes the trees below `directory`.
+    """Trees below a directory, and functions that make them.
 
     Attributes:
-        directory: Everything is in here: `pkgs`, `envs`.
-        caches: Paths of the caches that have a package.
+        directory: The parent of `pkgs` and `envs`.
+        caches: Paths of the caches with a package.
         prefixes: Paths of the environments.
     """
 
@@ -44,7 +44,7 @@ class SmallInstallation:
         return package(folder, dist, files)
 
     def environment(self, name: str) -> str:
-        """Make an environment with nothing in it; return its prefix."""
+        """Make an empty environment; return its prefix."""
         prefix = os.path.join(self.directory, "envs", name)
         write(os.path.join(prefix, "conda-meta", "history"))
         self.prefixes.append(prefix)
@@ -57,7 +57,7 @@ class SmallInstallation:
         files: dict[str, dict],
         link: str = "hardlink",
     ) -> str:
-        """Write a record; each file with its entry in `paths_data`."""
+        """Write a record of files, each with its entry in `paths_data`; return its path."""
         content = {
             "files": list(files),
             "link": {"source": "somewhere", "type": LINK_TYPES[link]},
@@ -77,7 +77,7 @@ class SmallInstallation:
     ) -> None:
         """Link or copy a package's files into an environment, and record it.
 
-        `claim` is what the record says was done, where that is something else.
+        `claim` is the link type in the record, if it differs.
         """
         files = []
         for folder, _, names in os.walk(package):
@@ -98,7 +98,7 @@ class SmallInstallation:
         self.record(prefix, os.path.basename(package), {name: {} for name in files}, claim or link)
 
     def scan(self, *, detailed: bool = False) -> Inventory:
-        """Scan all of it."""
+        """Scan all roots."""
         return scan(
             [
                 *(Root(RootKind.CACHE, path) for path in self.caches),
@@ -110,7 +110,7 @@ class SmallInstallation:
     def evidence(
         self, terms: Circumstances = LATER, inventory: Inventory | None = None
     ) -> Evidence:
-        """Scan all of it, and judge its packages."""
+        """Judge all packages; scan first if no inventory is given."""
         inventory = inventory or self.scan()
         return Evidence(
             inventory,
@@ -121,7 +121,7 @@ class SmallInstallation:
         )
 
     def verdicts(self, terms: Circumstances = LATER) -> dict[str, str]:
-        """Return the verdict on each package by its path in the directory."""
+        """Return the verdict on each package, by its path in the directory."""
         inventory = self.scan()
         evidence = self.evidence(terms, inventory)
         return {
@@ -155,7 +155,7 @@ def directory_bytes(directory: str) -> int:
 
 @dataclass(frozen=True)
 class PackagePlan:
-    """A package of a random installation: where it is, and what says that it may go."""
+    """A package of a random installation: its path, and its evidence for removal."""
 
     dist: str
     cache: str
@@ -178,13 +178,13 @@ class UsePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A random small installation, of packages and of who uses them."""
+    """A random small installation: its packages and their uses."""
 
     packages: list[PackagePlan]
     uses: list[UsePlan]
 
     def make(self, directory: str) -> SmallInstallation:
-        """Make it, with two caches and two environments, one of which holds the other."""
+        """Make it with two caches and two environments, one inside the other."""
         made = SmallInstallation(directory)
         made.environment("env")
         made.environment("env/envs/inner")

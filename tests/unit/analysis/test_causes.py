@@ -1,4 +1,4 @@
-"""Each exclusive inode of an environment gets one cause, and they add up."""
+"""Each exclusive inode of an environment has one cause, and the bytes add up."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def causes_of(private):
         (FileRole.PREFIX_REWRITTEN, Cause.PREFIX_REWRITTEN),
         (FileRole.BYTECODE, Cause.BYTECODE),
         (FileRole.ENTRY_POINT, Cause.CONDA_OWN),
-        (FileRole.SYMLINK, Cause.NO_LINK),  # absolute: conda copied what it leads to
+        (FileRole.SYMLINK, Cause.NO_LINK),  # absolute: conda copied its target
         (FileRole.NO_LINK, Cause.NO_LINK),
         (FileRole.LINKABLE, Cause.COPIED),
     ],
@@ -61,7 +61,7 @@ def test_a_linkable_file_whose_package_left_the_cache_was_not_copied():
 @pytest.mark.parametrize("cached", [{"thing-1-0"}, set()])
 @pytest.mark.parametrize("role", FileRole)
 @pytest.mark.parametrize("hard", [True, False])
-def test_a_symbolic_link_is_no_copy_whatever_the_record_says_of_the_file(role, cached, hard):
+def test_a_symbolic_link_is_never_counted_as_copied(role, cached, hard):
     private = split(
         own("file", 7, is_symlink=True),
         records=[Record("thing-1-0", {"file": role}, hard_link_asked_for=hard)],
@@ -72,7 +72,7 @@ def test_a_symbolic_link_is_no_copy_whatever_the_record_says_of_the_file(role, c
     assert private.copied == set()
 
 
-def test_an_executable_of_a_softlinked_package_is_a_copy_that_is_recorded_as_a_link():
+def test_an_executable_of_a_softlinked_package_counts_as_copied():
     softlinked = Record(
         "thing-1-0",
         {"bin/tool": FileRole.SYMLINK, "lib/data": FileRole.SYMLINK},
@@ -87,7 +87,7 @@ def test_an_executable_of_a_softlinked_package_is_a_copy_that_is_recorded_as_a_l
     assert causes_of(private) == {Cause.COPIED: 7, Cause.SYMLINKS: 5}
 
 
-def test_a_link_out_of_the_environment_is_unowned_where_no_record_has_it():
+def test_an_unrecorded_link_out_of_the_environment_is_unowned():
     assert causes_of(split(own("file", 7, is_symlink=True))) == {Cause.UNOWNED: 7}
 
 
@@ -105,14 +105,14 @@ def test_a_link_out_of_the_environment_is_unowned_where_no_record_has_it():
         ("lib/__pycache__/piped.cpython-311.pyc", Cause.PIP),
     ],
 )
-def test_a_file_that_no_record_has_goes_by_its_path_and_by_pip(path, cause):
+def test_the_cause_of_an_unrecorded_file_depends_on_its_path_and_on_pip(path, cause):
     pip_files = {"lib/piped.py", "lib/__pycache__/piped.cpython-311.pyc"}
     private = split(own(path, 7), pip_files=pip_files)
     assert causes_of(private) == {cause: 7}
     assert private.by_package == {}
 
 
-def test_a_file_of_conda_is_never_of_pip():
+def test_a_file_of_conda_never_counts_as_installed_by_pip():
     """conda's Python packages carry a RECORD too."""
     private = split(
         own("file", 7),
@@ -127,7 +127,7 @@ def test_directories_are_a_cause_of_their_own():
     assert causes_of(split(directory_bytes=4096)) == {Cause.DIRECTORIES: 4096}
 
 
-def test_every_cause_is_there_also_with_nothing():
+def test_every_cause_is_listed_even_without_bytes():
     assert split().by_cause == dict.fromkeys(Cause, 0)
 
 
@@ -145,7 +145,7 @@ paths = st.sampled_from(["a", "b.pyc", "conda-meta/c.json", "lib/d", "Menu/e"])
     st.sets(paths),
     st.integers(0, 9),
 )
-def test_the_causes_add_up_to_what_is_exclusive(
+def test_the_causes_add_up_to_the_exclusive_usage(
     own_files, files_of_records, cached, pip_files, directory_bytes
 ):
     files = [own(path, amount, is_symlink=is_symlink) for path, amount, is_symlink in own_files]

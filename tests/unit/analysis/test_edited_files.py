@@ -1,4 +1,4 @@
-"""Which files were edited in place: their content is not the package's, and others have them."""
+"""Files edited in place: their content differs from the package, and others share them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class World:
             write(f"{self.package}/{path}", content)
 
     def prefix(self, name, *, details=None, **more):
-        """An environment with hard links to all of it, and the record of them."""
+        """Make an environment with hard links to the whole package, and its record."""
         prefix = f"{self.directory}/envs/{name}"
         for path in FILES:
             link(f"{self.package}/{path}", f"{prefix}/{path}")
@@ -54,14 +54,14 @@ def detail(path, **more):
 
 
 def edit(path, content=b"edited in place\n"):
-    """As an editor does that keeps the inode."""
+    """Edit a file like an editor that keeps the inode."""
     with open(path, "r+b") as file:
         file.truncate()
         file.write(content)
 
 
 def replace(path, content=b"edited in place\n"):
-    """As an editor does that writes a new file."""
+    """Edit a file like an editor that writes a new file."""
     write(f"{path}.new", content)
     os.replace(f"{path}.new", path)
 
@@ -85,12 +85,12 @@ def found(prefix, *others):
     return list(find_edited(prefix, others))
 
 
-def test_nothing_is_found_in_what_nobody_has_edited(one, two):
+def test_unedited_environments_have_no_edited_files(one, two):
     assert found(one, one, two) == []
     assert found(two, one) == []
 
 
-def test_an_edited_file_is_found_with_all_that_is_to_be_known(world, one, two):
+def test_an_edited_file_is_found_with_all_its_details(world, one, two):
     edit(f"{one}/lib/p.so")
     expected = EditedFile(
         *(DIST, "lib/p.so", sha256(FILES["lib/p.so"]), world.package, "lib/p.so", (two,))
@@ -98,7 +98,7 @@ def test_an_edited_file_is_found_with_all_that_is_to_be_known(world, one, two):
     assert found(one, one, two, world.prefix("three") and one) == [expected]
 
 
-def test_everybody_who_has_it_is_named_and_nobody_else(world, one, two):
+def test_every_environment_that_shares_the_file_is_named_and_no_other(world, one, two):
     three, four = world.prefix("three"), world.prefix("four")
     replace(f"{three}/lib/p.so", FILES["lib/p.so"])  # a copy
     os.unlink(f"{four}/lib/p.so")
@@ -123,7 +123,7 @@ def test_an_edit_that_only_the_cache_shares_is_found(one):
 
 
 @pytest.mark.parametrize("way", ["replaced", "copied", "gone", "a symbolic link", "a folder"])
-def test_what_is_private_or_no_file_any_more_is_nobody_elses(world, one, two, way):
+def test_a_private_or_missing_file_is_not_reported(world, one, two, way):
     path = f"{one}/lib/p.so"
     if way == "replaced":
         replace(path)
@@ -148,13 +148,13 @@ def test_an_edit_of_the_same_size_and_time_is_found(one, two):
     assert [item.path for item in found(one, two)] == ["lib/p.so"]
 
 
-def test_what_was_empty_and_what_is_empty_now_is_found(one):
+def test_edits_of_empty_files_and_to_empty_files_are_found(one):
     edit(f"{one}/share/empty")
     edit(f"{one}/bin/p", b"")
     assert [item.path for item in found(one)] == ["bin/p", "share/empty"]
 
 
-def test_what_conda_wrote_into_a_file_is_no_edit(world):
+def test_a_rewritten_prefix_is_not_an_edit(world):
     path = "bin/p"
     details = [detail(path, sha256_in_prefix=sha256(b"rewritten\n"), prefix_placeholder="/opt/x")]
     details += [detail(name) for name in FILES if name != path]
@@ -168,7 +168,7 @@ def test_what_conda_wrote_into_a_file_is_no_edit(world):
     assert item.sha256 == sha256(b"rewritten\n")
 
 
-def test_of_a_noarch_package_each_file_has_another_path_in_the_package(world):
+def test_files_of_a_noarch_package_have_another_path_in_the_package(world):
     """`files` has the paths in the prefix, `paths_data` those in the package."""
     source = "site-packages/p/a.py"
     write(f"{world.package}/{source}", b"a = 1\n")
@@ -193,7 +193,7 @@ def test_of_a_noarch_package_each_file_has_another_path_in_the_package(world):
     ],
     ids=str,
 )
-def test_of_what_there_is_no_content_in_the_package_nothing_is_said(world, more):
+def test_files_without_a_recorded_hash_are_not_reported(world, more):
     details = [detail(path, **more) for path in FILES]
     prefix = world.prefix("one", details=details)
     edit(f"{prefix}/lib/p.so")
@@ -205,14 +205,14 @@ def test_of_what_there_is_no_content_in_the_package_nothing_is_said(world, more)
     [{"files": []}, {"files": [*FILES, "more"]}, {"paths_data": {}}, {"paths_data": {"paths": []}}],
     ids=str,
 )
-def test_of_a_record_whose_lists_do_not_belong_together_nothing_is_said(world, record):
+def test_a_record_whose_lists_differ_in_length_reports_nothing(world, record):
     prefix = world.prefix("one", **record)
     edit(f"{prefix}/lib/p.so")
     assert found(prefix) == []
 
 
 def of_one_file(name):
-    """A record that names one file, by an odd name."""
+    """Return a record with one file of an odd name."""
     details = [{"path_type": "hardlink", "sha256": "x", "_path": "a"}]
     return json.dumps({"files": [name], "paths_data": {"paths": details}}).encode()
 
@@ -228,9 +228,7 @@ def of_one_file(name):
     ],
     ids=lambda content: repr(content[:40]),
 )
-def test_a_record_that_cannot_be_understood_is_a_problem_and_the_others_are_looked_at(
-    world, one, content
-):
+def test_a_malformed_record_is_a_problem_and_the_others_are_checked(world, one, content):
     path = world.record(one, content, "a-1.0-0")
     edit(f"{one}/lib/p.so")
     problems = [item for item in found(one) if isinstance(item, PathProblem)]
@@ -242,7 +240,7 @@ def test_a_record_that_cannot_be_understood_is_a_problem_and_the_others_are_look
     assert found(one) == edited
 
 
-def test_what_is_in_conda_meta_besides_is_no_record(world, one):
+def test_other_files_in_conda_meta_are_ignored(world, one):
     write(f"{one}/conda-meta/history", b"==> now <==\n")
     os.makedirs(f"{one}/conda-meta/a-folder")
     assert found(one) == []
@@ -254,7 +252,7 @@ def test_an_environment_without_records_is_a_problem(world):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator can become somebody else")
-def test_what_may_not_be_read_is_a_problem(tmp_path_factory):
+def test_unreadable_files_are_problems(tmp_path_factory):
     directory = str(tmp_path_factory.mktemp("world"))
     path = directory
     while path != "/":
@@ -277,7 +275,7 @@ def test_what_may_not_be_read_is_a_problem(tmp_path_factory):
     ]
 
 
-def test_looking_changes_nothing(one, two):
+def test_checking_changes_nothing(one, two):
     edit(f"{one}/lib/p.so")
     before = os.stat(f"{one}/lib/p.so")
     assert found(one, two)
@@ -289,6 +287,6 @@ def test_looking_changes_nothing(one, two):
 
 
 @pytest.mark.parametrize("size", [0, 1, 1024 * 1024 - 1, 1024 * 1024, 3 * 1024 * 1024 + 1])
-def test_the_sha256_is_that_of_all_the_content(tmp_path, size):
+def test_the_sha256_covers_the_whole_content(tmp_path, size):
     content = os.urandom(size)
     assert sha256_of(write(str(tmp_path / "file"), content)) == sha256(content)

@@ -1,4 +1,4 @@
-"""What is measured around a transaction is what du says, and what is lost when it is removed."""
+"""Measurements around a transaction agree with du, before and after removal."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def long():
 
 @dataclass
 class Tree:
-    """An environment of two packages, the cache they are linked from, and a place outside."""
+    """An environment of two packages, the cache they are linked from, and a folder outside both."""
 
     top: str
     files: list[list[str]] = field(default_factory=lambda: [[], []])
@@ -78,7 +78,7 @@ class Tree:
         return f"{self.top}/pkgs/p{number}-1-0"
 
     def recorded(self, *, records=False):
-        """The paths of the files that are recorded and there."""
+        """Return the paths of the recorded files that exist."""
         names = [name for files in self.files for name in files]
         names += [f"conda-meta/p{number}-1-0.json" for number in range(2)] * records
         paths = dict.fromkeys(f"{self.prefix}/{name}" for name in names)
@@ -142,7 +142,7 @@ def _make(kind, size, source, path):
 
 
 @given(inodes)
-def test_what_was_linked_is_private_or_has_more_links(made):
+def test_linked_files_are_private_or_have_several_links(made):
     with tree_of(made) as tree:
         figures = measure_linked(tree.prefix, tree.packages, long())
         paths = tree.recorded()
@@ -165,7 +165,7 @@ def test_what_was_linked_is_private_or_has_more_links(made):
 
 
 @given(inodes)
-def test_what_is_unlinked_frees_what_du_loses(made):
+def test_unlinking_frees_what_du_loses(made):
     with tree_of(made) as tree:
         figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=False)
         paths = tree.recorded(records=True)
@@ -188,7 +188,7 @@ def test_what_is_unlinked_frees_what_du_loses(made):
 
 
 def assert_freed_as_told(tree):
-    """That du loses what removing the environment is said to free."""
+    """Assert that removing the environment frees the measured bytes."""
     figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=True)
     before = du(tree.top)[0]
     shutil.rmtree(tree.prefix)
@@ -196,22 +196,22 @@ def assert_freed_as_told(tree):
 
 
 @given(inodes)
-def test_an_environment_that_goes_frees_what_du_loses(made):
+def test_removing_an_environment_frees_what_du_loses(made):
     with tree_of(made, link_in_rest=False) as tree:
         write(f"{tree.prefix}/conda-meta/history", b"x" * 5_000)
         assert_freed_as_told(tree)
 
 
 @given(inodes)
-def test_hard_links_of_an_environment_to_itself_go_with_it(made):
-    """Also those that no package has, or only one of two."""
+def test_hard_links_within_an_environment_are_freed_with_it(made):
+    """Even those in no package, or in only one of two."""
     with tree_of(made) as tree:
         assert_freed_as_told(tree)
 
 
 @given(inodes)
-def test_a_new_environment_adds_what_du_says(made):
-    """All that has further links has them in the cache."""
+def test_a_new_environment_adds_what_du_reports(made):
+    """All inodes with several links have the others in the cache."""
     made = [
         (kind, size, [("cache", *places[0][1:]), *places] if len(places) > 1 else places)
         for kind, size, places in made
@@ -226,7 +226,7 @@ def test_a_new_environment_adds_what_du_says(made):
 
 
 @given(inodes)
-def test_what_nobody_holds_is_what_du_says_of_the_package(made):
+def test_a_package_without_outside_links_holds_what_du_reports(made):
     with tree_of(made) as tree:
         expected = 0
         for package in tree.packages:
@@ -243,8 +243,8 @@ def test_what_nobody_holds_is_what_du_says_of_the_package(made):
         assert held_by_nobody(tree.packages, long()) == expected
 
 
-def test_a_path_of_two_packages_is_one_file(tmp_path):
-    """conda says so and goes on: both have it in their records."""
+def test_a_path_in_two_packages_counts_once(tmp_path):
+    """conda warns and continues: both records list the path."""
     tree = Tree(str(tmp_path))
     write(f"{tree.prefix}/lib/private", b"x" * 5_000)
     link(write(f"{tree.extracted(0)}/lib/linked", b"x" * 9_000), f"{tree.prefix}/lib/linked")
@@ -259,8 +259,8 @@ def test_a_path_of_two_packages_is_one_file(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "cause"), [(0, Cause.NO_LINK), (1, Cause.COPIED)])
-def test_what_should_have_been_a_symbolic_link_and_is_none(tmp_path, number, cause):
-    """Conda copies what an absolute one leads to, and the executables of a softlinked package."""
+def test_a_copy_that_is_recorded_as_a_symbolic_link_has_a_cause(tmp_path, number, cause):
+    """Conda copies the target of an absolute one, and the executables of a softlinked package."""
     tree = Tree(str(tmp_path))
     path = write(f"{tree.prefix}/bin/tool", b"x" * 5_000)
     tree.files[number].append("bin/tool")
@@ -269,7 +269,7 @@ def test_what_should_have_been_a_symbolic_link_and_is_none(tmp_path, number, cau
     assert figures.by_cause == {cause: du(path)[0]}
 
 
-def test_a_symbolic_link_to_a_folder_is_of_the_package(tmp_path):
+def test_a_symbolic_link_to_a_folder_belongs_to_the_package(tmp_path):
     tree = Tree(str(tmp_path))
     write(f"{tree.extracted(0)}/lib/real/file", b"x")
     symlink("../" * 40 + f"{tree.extracted(0)}/lib/real", f"{tree.extracted(0)}/lib/again")
@@ -277,7 +277,7 @@ def test_a_symbolic_link_to_a_folder_is_of_the_package(tmp_path):
     assert [held_by_nobody([tree.package(0)], long())] == du(tree.extracted(0))
 
 
-def test_a_folder_that_is_gone_holds_nothing(tmp_path):
+def test_a_missing_folder_holds_nothing(tmp_path):
     tree = Tree(str(tmp_path))
     write(f"{tree.prefix}/conda-meta/p0-1-0.json", b"{}")
     tree.files[0] += ["lib/gone/file", "conda-meta/p1-1-0.json/none"]
@@ -299,7 +299,7 @@ def spend_most(budget):
         budget.spend()
 
 
-def test_a_budget_is_looked_at_once_in_many_files():
+def test_the_deadline_is_checked_once_in_many_files():
     over, enough = Budget(-1), long()
     spend_most(over)
     with pytest.raises(OverBudgetError):
@@ -309,7 +309,7 @@ def test_a_budget_is_looked_at_once_in_many_files():
         enough.spend()
 
 
-def test_a_budget_ends_when_it_ends(monkeypatch):
+def test_a_budget_ends_at_its_deadline(monkeypatch):
     budget = Budget(5)
     monkeypatch.setattr(time, "monotonic", lambda: budget.deadline_s - 0.001)
     spend_most(budget)
@@ -337,7 +337,7 @@ def _held(tree, budget):
 
 
 @pytest.mark.parametrize("measure", [_linked, _unlinked, _rest, _held])
-def test_every_measurement_stops_when_the_time_is_over(tmp_path, measure):
+def test_every_measurement_stops_at_the_deadline(tmp_path, measure):
     tree = Tree(str(tmp_path))
     os.makedirs(f"{tree.prefix}/conda-meta")
     for number in range(LOOKS):

@@ -1,4 +1,4 @@
-"""Symbolic links: which lead out of their environment, and which cache units they pass."""
+"""Symbolic links that lead out of their environment, and the cache units that they pass."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_links_through_a_bind_mount_of_the_cache_that_is_listed(tmp_path, made):
         subprocess.run(["umount", point], check=True)
 
 
-def test_broken_links_into_a_cache_are_told_and_others_are_not(made):
+def test_only_broken_links_into_a_cache_are_reported(made):
     gone = symlink(f"{made.unused}/no/such", f"{made.first}/file-gone")
     all_gone = symlink(f"{made.cache}/removed-1-0/lib/x", f"{made.first}/package-gone")
     symlink("/no/such/place", f"{made.first}/elsewhere")
@@ -265,7 +265,7 @@ def test_a_cache_that_the_base_reaches_by_a_link_does_not_make_it_softlinked(tmp
     assert follow(roots).keys() == {f"{tmp_path}/conda"}
 
 
-def test_a_link_into_an_environment_inside_a_cache_is_no_use_of_the_cache(made):
+def test_a_link_into_an_environment_inside_a_cache_does_not_use_the_cache(made):
     inner = f"{made.unused}/inner"
     write(f"{inner}/conda-meta/history")
     write(f"{inner}/lib/file", b"x")
@@ -281,7 +281,7 @@ def test_a_package_in_a_cache_inside_a_cache_is_found_whichever_is_listed_first(
     assert list(follow(roots)[made.first].links.values()) == [1]
 
 
-def test_every_place_of_a_hard_linked_symlink_that_leads_out_is_followed(made):
+def test_every_path_of_a_hard_linked_symlink_that_leads_out_is_followed(made):
     symlink(f"{made.unused}/lib/unused", f"{made.mine}/lib/absolute")
     link(f"{made.mine}/lib/absolute", f"{made.first}/lib/absolute")
     link(f"{made.mine}/lib/absolute", f"{made.first}/deep/er/absolute")
@@ -313,14 +313,14 @@ def test_odd_names_are_followed_as_they_are(made):
 
 @pytest.fixture
 def open_made():
-    """The installation in a folder that every user may enter, and some of it nobody afterwards."""
+    """The installation in a folder that every user may enter, for tests that close parts of it."""
     with tempfile.TemporaryDirectory() as top:
         os.chmod(top, 0o755)
         yield make_installation(top)
         subprocess.run(["chmod", "-R", "u+rwx", top], check=True)
 
 
-def test_a_link_to_what_may_not_be_read_is_not_called_broken(open_made):
+def test_a_link_to_an_unreadable_target_is_not_broken(open_made):
     made = open_made
     links = [
         symlink(f"{made.unused}/{name}", f"{made.first}/{name}")
@@ -334,8 +334,8 @@ def test_a_link_to_what_may_not_be_read_is_not_called_broken(open_made):
     ]
 
 
-def test_a_link_that_cannot_be_followed_is_told_wherever_it_leads(open_made):
-    """It may lead into a package by a hop that does not show."""
+def test_a_link_that_cannot_be_followed_is_reported_wherever_it_leads(open_made):
+    """It may lead into a package by a hop that cannot be read."""
     made = open_made
     secret = f"{os.path.dirname(made.cache)}/secret"
     symlink(f"{made.unused}/lib/unused", f"{secret}/hop")
@@ -356,7 +356,7 @@ def test_a_link_that_cannot_be_followed_is_told_wherever_it_leads(open_made):
 
 
 @pytest.mark.parametrize("nested", ["", "https/host/"])
-def test_a_link_to_where_a_package_was_before_it_was_moved_aside_passes_it(tmp_path, nested):
+def test_a_link_to_the_original_path_of_a_quarantined_package_passes_it(tmp_path, nested):
     cache, prefix = f"{tmp_path}/pkgs", f"{tmp_path}/env"
     name = f"{nested}thing-1-0"
     moved = package(f"{cache}/.conda-hardlinks", f"moving-r1-{quote(name, safe='')}", {"f": b"x"})

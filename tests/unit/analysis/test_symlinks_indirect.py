@@ -1,4 +1,4 @@
-"""Symbolic links that reach a package by a way that no text of a link shows."""
+"""Symbolic links that reach a package by a path that the text of no single link shows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from conda_hardlink_plugin.analysis.symlinks import follow_symlinks, symlinks_through
-from conda_hardlink_plugin.analysis.usage import Usage
-from conda_hardlink_plugin.analysis.verdicts import Evidence, Verdict
+from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.filesystem import responsiveness
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.quarantine_names import QUARANTINE, QuarantineEntry, Stage
@@ -33,14 +32,7 @@ def made(tmp_path):
 def verdicts(made):
     """Return the verdict on each package, by the name of its directory."""
     inventory = made.scan()
-    terms = Circumstances(now_ns=time.time_ns(), grace_ns=0)
-    evidence = Evidence(
-        inventory,
-        Usage(inventory),
-        follow_symlinks(inventory),
-        terms.policy,
-        terms.observations,
-    )
+    evidence = made.evidence(Circumstances(now_ns=time.time_ns(), grace_ns=0), inventory)
     return {
         os.path.basename(inventory.units[unit].path): evidence.verdict(unit)
         for unit in evidence.uses
@@ -67,7 +59,9 @@ def test_a_relative_link_of_base_into_the_cache_inside_it_is_followed(made, thin
 @pytest.mark.parametrize(
     ("of_base", "of_cache"), [("", "alias/pkgs"), ("alias", "pkgs"), ("alias", "alias/pkgs")]
 )
-def test_so_it_is_where_either_is_known_by_another_path(made, thing, tmp_path, of_base, of_cache):
+def test_a_relative_link_of_base_is_followed_if_either_has_another_path(
+    made, thing, tmp_path, of_base, of_cache
+):
     symlink("../pkgs/thing-1-0/lib/f", f"{base_of(made)}/lib/f")
     alias = f"{tmp_path}-again"
     os.symlink(made.directory, alias)
@@ -118,7 +112,7 @@ def test_a_link_of_base_through_folders_of_base_that_are_links_is_followed(
     ],
 )
 @pytest.mark.parametrize("relative", [True, False])
-def test_a_link_that_goes_on_from_another_one_is_followed(
+def test_a_link_that_continues_another_one_is_followed(
     made, thing, folders, links, leads, relative
 ):
     made.package("other-1-0", {"lib/g": b"g"})
@@ -135,7 +129,7 @@ def test_a_link_that_goes_on_from_another_one_is_followed(
 
 
 @pytest.mark.parametrize("shown", ["", "pkgs", "pkgs/thing-1-0"])
-def test_a_link_through_a_bind_mount_that_nobody_lists_is_followed(made, thing, tmp_path, shown):
+def test_a_link_through_an_unlisted_bind_mount_is_followed(made, thing, tmp_path, shown):
     point = f"{tmp_path}-mounted"
     os.mkdir(point)
     command = ["mount", "--bind", f"{made.directory}/{shown}", point]
@@ -189,8 +183,8 @@ def test_a_part_of_a_package_that_is_mounted_in_an_environment_is_in_use(made, t
     assert verdicts(made) == {"thing-1-0": Verdict.UNUSED}
 
 
-def test_a_link_too_deep_to_be_followed_keeps_every_package(made, thing):
-    """A program that goes there step by step follows it."""
+def test_a_link_too_deep_to_follow_keeps_every_package(made, thing):
+    """A program that changes folder step by step can follow it."""
     prefix = made.environment("env")
     top = os.getcwd()
     try:
@@ -205,7 +199,7 @@ def test_a_link_too_deep_to_be_followed_keeps_every_package(made, thing):
 
 
 def test_links_of_a_package_are_not_those_of_base_around_it(made, tmp_path):
-    """Where all links of base are looked at, and the cache is known by another path."""
+    """All links of base are followed, and the cache is known by another path."""
     symlink("f", f"{made.package('thing-1-0', {'lib/f': b'f'})}/lib/g")
     base = base_of(made)
     symlink("pkgs", f"{base}/door")
@@ -221,7 +215,7 @@ def test_a_link_that_stays_inside_and_passes_a_link_to_the_cache_is_followed(mad
     assert verdicts(made) == {"thing-1-0": Verdict.SOFTLINKED}
 
 
-def test_so_is_one_that_passes_a_link_to_a_folder_above_the_cache(made, thing):
+def test_a_link_that_passes_a_link_to_a_folder_above_the_cache_is_followed(made, thing):
     prefix = made.environment("env")
     symlink(made.directory, f"{prefix}/lib/up")
     symlink("lib/up", f"{prefix}/again")
@@ -234,7 +228,7 @@ def test_a_link_to_the_whole_cache_alone_uses_no_package(made, thing):
     assert verdicts(made) == {"thing-1-0": Verdict.UNUSED}
 
 
-def test_a_folder_on_the_way_that_is_a_link_in_a_package_is_a_hop(made, thing, tmp_path):
+def test_a_folder_on_the_path_that_is_a_link_in_a_package_is_a_hop(made, thing, tmp_path):
     first = made.package("first-1-0", {})
     symlink(f"{thing}/lib", f"{first}/lib")
     symlink(f"{first}/lib", f"{tmp_path}/elsewhere/lib")
@@ -245,14 +239,14 @@ def test_a_folder_on_the_way_that_is_a_link_in_a_package_is_a_hop(made, thing, t
     }
 
 
-def test_a_package_that_is_only_left_again_on_the_way_is_a_hop(made, thing):
+def test_a_package_that_a_path_only_leaves_by_dot_dot_is_a_hop(made, thing):
     made.package("door-1-0", {"lib/x": b""})
     path = f"{made.caches[0]}/door-1-0/lib/../../thing-1-0/lib/f"
     symlink(path, f"{made.environment('env')}/f")
     assert verdicts(made) == {"door-1-0": Verdict.SOFTLINKED, "thing-1-0": Verdict.SOFTLINKED}
 
 
-def test_of_a_hard_linked_symbolic_link_each_place_is_looked_at(made, thing):
+def test_every_path_of_a_hard_linked_symbolic_link_is_followed(made, thing):
     prefix = made.environment("env")
     write(f"{prefix}/a/b/pkgs/thing-1-0/lib/f")
     inner = symlink("../../pkgs/thing-1-0/lib/f", f"{prefix}/a/b/c/d/f")
@@ -268,7 +262,7 @@ def moved_aside(thing, stage, **expires):
 
 
 @pytest.mark.parametrize("held_first", [True, False])
-def test_of_two_that_were_at_one_place_the_one_that_may_go_back_is_used(made, thing, held_first):
+def test_of_two_packages_with_one_original_path_the_restorable_one_is_used(made, thing, held_first):
     symlink(f"{thing}/lib/f", f"{made.environment('env')}/f")
     shutil.copytree(thing, f"{thing}.copy")
     stages = [(Stage.HELD, {"expires_s": 10**10}), (Stage.MOVING, {})]
@@ -295,14 +289,14 @@ def test_a_link_through_a_closed_folder_and_out_of_it_again_is_not_taken_for_res
 
 
 @pytest.mark.parametrize("target", ["loop", "x" * 300], ids=["a loop", "too long a name"])
-def test_a_link_that_leads_nowhere_for_anybody_keeps_nothing(made, thing, target):
+def test_a_link_that_never_resolves_keeps_nothing(made, thing, target):
     prefix = made.environment("env")
     symlink(f"{made.directory}/{target}", f"{prefix}/f")
     symlink("loop", f"{made.directory}/loop")
     assert verdicts(made) == {"thing-1-0": Verdict.UNUSED}
 
 
-def test_the_links_through_a_package_are_found_also_by_such_ways(made, thing):
+def test_indirect_links_through_a_package_are_found(made, thing):
     prefix = made.environment("env")
     symlink(made.caches[0], f"{prefix}/cache")
     symlink("cache/thing-1-0/lib/f", f"{prefix}/f")
@@ -311,7 +305,7 @@ def test_the_links_through_a_package_are_found_also_by_such_ways(made, thing):
     assert [link.path for link in symlinks_through(inventory, unit)] == [f"{prefix}/f"]
 
 
-def test_a_link_to_where_nobody_answers_keeps_every_package_and_nobody_waiting(
+def test_a_link_to_an_unresponsive_mount_keeps_every_package_without_waiting(
     made, thing, never_answering, monkeypatch
 ):
     env = made.environment("env")
@@ -335,9 +329,7 @@ def test_a_link_to_where_nobody_answers_keeps_every_package_and_nobody_waiting(
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_another_mount_is_asked_once_and_by_nobody_where_no_thread_is_allowed(
-    made, thing, monkeypatch, allowed
-):
+def test_another_mount_is_checked_once_and_never_without_threads(made, thing, monkeypatch, allowed):
     elsewhere, env = f"{made.directory}/elsewhere", made.environment("env")
     started, start = [], threading.Thread.start
 

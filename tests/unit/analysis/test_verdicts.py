@@ -1,4 +1,4 @@
-"""Who uses each extracted package, and what else keeps it: every verdict on real trees."""
+"""Users of each extracted package, and other keep reasons: every verdict, on real trees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from conda_hardlink_plugin.analysis.verdicts import Use, Verdict
 from conda_hardlink_plugin.filesystem.problems import PathProblem
-from conda_hardlink_plugin.metadata.quarantine_names import dist_of
 from tests.support.circumstances import GRACE_NS, Circumstances
 from tests.support.forking import in_child
 from tests.support.oracles import NOBODY
@@ -40,7 +39,7 @@ def made(tmp_path):
 
 @pytest.fixture
 def open_made():
-    """The same where every user may enter, gone afterwards whatever is forbidden."""
+    """The same in a folder that every user may enter; closed folders are opened to delete it."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         yield SmallInstallation(directory)
@@ -98,9 +97,7 @@ def test_a_record_uses_the_packages_of_its_name_in_every_cache(made):
 
 
 @pytest.mark.parametrize(("link", "verdict"), [("hardlink", "linked"), ("softlink", "softlinked")])
-def test_a_record_is_of_the_package_that_is_linked_and_of_no_copy_in_another_cache(
-    made, link, verdict
-):
+def test_a_record_belongs_to_the_linked_package_not_to_a_copy_in_another_cache(made, link, verdict):
     package = made.package("thing-1-0", {"lib/a": b"a"})
     made.package("thing-1-0", {"lib/a": b"a"}, "other")
     made.install(made.environment("env"), package, link)
@@ -128,7 +125,7 @@ def test_the_strongest_evidence_of_each_environment_is_named(made):
     ]
 
 
-def test_a_link_that_was_not_seen_is_of_somebody_outside(made, tmp_path):
+def test_a_link_outside_the_scan_keeps_the_package(made, tmp_path):
     package = made.package("thing-1-0", {"lib/a": b"a"})
     os.link(f"{package}/lib/a", tmp_path / "unseen")
     assert uses_of(made) == {"pkgs/thing-1-0": ({}, "linked")}
@@ -137,7 +134,7 @@ def test_a_link_that_was_not_seen_is_of_somebody_outside(made, tmp_path):
 
 
 def test_packages_linked_to_themselves_and_to_each_other_are_unused(made):
-    """Their link counts are above one, and nobody uses them."""
+    """Their link counts are above one, and no environment uses them."""
     one = made.package("one-1-0", {"lib/a": b"a"})
     two = made.package("two-1-0", {"lib/b": b"b"})
     os.link(f"{one}/lib/a", f"{one}/lib/again")
@@ -157,21 +154,6 @@ def test_an_inode_in_two_packages_uses_both(made):
         "pkgs/one-1-0": ({"env": "hardlink"}, "linked"),
         "pkgs/two-1-0": ({"env": "hardlink"}, "linked"),
     }
-
-
-@pytest.mark.parametrize(
-    ("directory", "dist"),
-    [
-        ("/pkgs/thing-1.0-h0_0", "thing-1.0-h0_0"),
-        (f"/pkgs/thing-1.0-h0_0-{'0a' * 32}", "thing-1.0-h0_0"),
-        (f"/pkgs/thing-1.0-{'0a' * 31}", f"thing-1.0-{'0a' * 31}"),
-        ("/pkgs/.conda-hardlinks/moving-r1-https%2Fhost%2Fthing-1.0-h0_0", "thing-1.0-h0_0"),
-        (f"/pkgs/.conda-hardlinks/moving-r1-thing-1.0-h0_0-{'0a' * 32}", "thing-1.0-h0_0"),
-        ("/pkgs/elsewhere/moving-r1-thing-1.0-h0_0", "moving-r1-thing-1.0-h0_0"),
-    ],
-)
-def test_a_package_is_of_the_name_of_its_home_without_the_origin_that_rattler_adds(directory, dist):
-    assert dist_of(directory) == dist
 
 
 def test_a_package_with_its_origin_in_its_name_is_used_by_record(made):
@@ -197,7 +179,7 @@ def test_a_package_is_recent_until_the_grace_has_passed_since_either_was_written
     assert made.verdicts(terms) == {"pkgs/thing-1-0": verdict}
 
 
-def test_a_probing_link_and_its_removal_make_a_package_recent(made, tmp_path):
+def test_a_trial_link_and_its_removal_make_a_package_recent(made, tmp_path):
     """What conda does before it hard-links a package."""
     path = made.package("thing-1-0", {})
     made_ns = max(os.stat(f"{path}/{name}").st_ctime_ns for name in (INDEX, RECORD))
@@ -209,7 +191,7 @@ def test_a_probing_link_and_its_removal_make_a_package_recent(made, tmp_path):
     assert made.verdicts(Circumstances(now_ns)) == {"pkgs/thing-1-0": "recent"}
 
 
-def test_a_grace_of_nothing_lets_go_what_was_made_just_now(made):
+def test_a_zero_grace_does_not_keep_a_new_package(made):
     made.package("thing-1-0", {})
     assert made.verdicts(Circumstances(time.time_ns(), grace_ns=0)) == {"pkgs/thing-1-0": "unused"}
     assert made.verdicts(Circumstances(time.time_ns())) == {"pkgs/thing-1-0": "recent"}
@@ -246,9 +228,7 @@ def test_a_package_without_a_record_of_its_origin_is_finished_if_rattler_has_loc
         (b"", "pkgs/thing-1-0.conda", "unverifiable"),
     ],
 )
-def test_a_package_can_be_had_again_by_its_archive_beside_it_or_by_a_url(
-    made, content, archive, verdict
-):
+def test_a_package_is_obtainable_by_its_archive_or_by_a_url(made, content, archive, verdict):
     path = made.package("thing-1-0", {})
     write(f"{path}/{RECORD}", content)
     if archive is not None:
@@ -256,14 +236,14 @@ def test_a_package_can_be_had_again_by_its_archive_beside_it_or_by_a_url(
     assert made.verdicts() == {"pkgs/thing-1-0": verdict}
 
 
-def test_every_objection_is_told_the_strongest_first(made):
+def test_all_keep_reasons_are_returned_strongest_first(made):
     path = made.package("thing-1-0", {})
     os.unlink(f"{path}/{RECORD}")
     made.record(made.environment("env"), "thing-1-0", {})
     unseen = (PathProblem("/disk/env", "not mounted"),)
     evidence = made.evidence(replace(LATER, unseen=unseen))
     (unit,) = evidence.uses
-    reasons = {doubt.verdict: doubt.reason for doubt in evidence.keep_reasons(unit)}
+    reasons = {reason.verdict: reason.reason for reason in evidence.keep_reasons(unit)}
     assert list(reasons) == [Verdict.UNVERIFIABLE, Verdict.RECENT, Verdict.UNOBTAINABLE]
     assert reasons[Verdict.UNVERIFIABLE] == "/disk/env: not mounted"
     assert evidence.keeping_verdicts(unit) == [Verdict.RECORDED, *reasons]
@@ -284,9 +264,7 @@ def test_every_objection_is_told_the_strongest_first(made):
         (("/other", "/disk/env"), "unused"),
     ],
 )
-def test_a_place_that_could_not_be_looked_at_keeps_everything_until_it_is_ignored(
-    made, ignored, verdict
-):
+def test_an_unreadable_environment_keeps_everything_until_it_is_ignored(made, ignored, verdict):
     made.package("thing-1-0", {})
     made.install(made.environment("env"), made.package("linked-1-0", {"f": b"f"}))
     unseen = (PathProblem("/disk/env", "its folder cannot be reached"),)
@@ -295,7 +273,7 @@ def test_a_place_that_could_not_be_looked_at_keeps_everything_until_it_is_ignore
     assert made.evidence(terms).unseen == (unseen if verdict == "unverifiable" else ())
 
 
-def test_every_unseen_place_must_be_ignored(made):
+def test_every_unreadable_environment_must_be_ignored(made):
     made.package("thing-1-0", {})
     unseen = (PathProblem("/disk/one", "why"), PathProblem("/disk/two", "why"))
     terms = replace(LATER, unseen=unseen)
@@ -308,12 +286,12 @@ def test_every_unseen_place_must_be_ignored(made):
 
 
 def as_ordinary_user(made, terms=LATER):
-    """Return the verdicts that an ordinary user gets, and why the first package is doubted."""
+    """Return the verdicts for an ordinary user, and the keep reasons of the first package."""
 
     def judge():
         evidence = made.evidence(terms)
         return made.verdicts(terms), [
-            doubt.reason for doubt in evidence.keep_reasons(min(evidence.uses))
+            reason.reason for reason in evidence.keep_reasons(min(evidence.uses))
         ]
 
     return in_child(judge, user=NOBODY)
@@ -338,12 +316,12 @@ def test_a_folder_of_an_environment_that_cannot_be_read_keeps_every_package(
 
 
 def test_an_environment_without_a_conda_meta_that_can_be_listed_keeps_every_package(made):
-    """A folder in the way of it, or an environment that is gone since it was found."""
+    """The folder is missing, or the environment was deleted after it was found."""
     made.package("thing-1-0", {})
     prefix = made.environment("env")
     shutil.rmtree(f"{prefix}/conda-meta")
     (problem,) = made.evidence().unseen
-    assert problem == PathProblem(f"{prefix}/conda-meta", "it cannot be listed")
+    assert problem == PathProblem(f"{prefix}/conda-meta", "cannot be listed")
     assert made.verdicts() == {"pkgs/thing-1-0": "unverifiable"}
     assert made.verdicts(replace(LATER, ignored=(prefix,))) == {"pkgs/thing-1-0": "unused"}
     shutil.rmtree(prefix)
@@ -374,19 +352,19 @@ def test_a_symbolic_link_that_cannot_be_followed_keeps_every_package(open_made):
         ("info/repodata_record.json", 0),
     ],
 )
-def test_what_cannot_be_read_of_a_package_keeps_it_alone(open_made, path, mode):
+def test_an_unreadable_part_of_a_package_keeps_only_that_package(open_made, path, mode):
     package = open_made.package("thing-1-0.1", {"lib/deep/a": b"a"})
     open_made.package("thing-1-0", {})
     open_made.environment("env")
     os.chmod(f"{package}/{path}", mode)
-    everything = replace(LATER, ignored=("/",))  # is of environments, and changes nothing here
+    everything = replace(LATER, ignored=("/",))  # applies to environments only
     for terms in (LATER, everything):
         verdicts, _ = as_ordinary_user(open_made, terms)
         assert verdicts == {"pkgs/thing-1-0": "unused", "pkgs/thing-1-0.1": "unverifiable"}
 
 
-def test_a_cache_that_cannot_be_read_keeps_nothing_of_another(open_made):
-    """Nor is it in the way: who shares inodes with it shows by the link counts."""
+def test_an_unreadable_cache_keeps_nothing_in_another_cache(open_made):
+    """Nor does it keep its own: link counts show which packages share inodes with it."""
     open_made.package("thing-1-0", {})
     held = open_made.package("held-1-0", {"f": b"f"})
     other = open_made.package("thing-1-0", {}, "other")
@@ -403,8 +381,8 @@ _MOVING = replace(_LINKED, folder=".conda-hardlinks/moving-r1-", finished_by="",
 @settings(max_examples=40)
 @given(plans, st.sampled_from([0o000, 0o111, 0o444]))
 @example(Plan([_LINKED, _MOVING], [UsePlan("softlink", 0, 0, 0)]), 0o111)
-def test_whatever_becomes_unreadable_lets_no_package_go_that_was_kept(plan, mode):
-    """Of a random installation each folder and each file is closed in turn."""
+def test_unreadable_paths_never_make_more_packages_removable(plan, mode):
+    """Each folder and file of a random installation is closed in turn."""
 
     def removable(made):
         inventory = made.scan()
@@ -438,7 +416,7 @@ def test_whatever_becomes_unreadable_lets_no_package_go_that_was_kept(plan, mode
 
 
 def used_by_records(made):
-    """Make packages with users of every number; return which they are by name."""
+    """Make packages that are recorded in different sets of environments."""
     users = {"a": "1", "b": "12", "c": "2", "d": "", "e": "1", "f": "123", "g": "", "h": "1"}
     for name in "123":
         made.environment(name)
@@ -457,7 +435,7 @@ def names_of(made, inventory, units):
 @pytest.mark.parametrize(
     ("environments", "packages"), [("", ""), ("1", "ah"), ("2", "c"), ("3", ""), ("12", "abch")]
 )
-def test_packages_go_with_environments_that_nobody_else_shares_them_with(
+def test_packages_are_removable_with_the_only_environments_that_use_them(
     made, environments, packages
 ):
     used_by_records(made)
@@ -470,7 +448,7 @@ def test_packages_go_with_environments_that_nobody_else_shares_them_with(
     assert names_of(made, inventory, evidence.used()) == "abcefgh"
 
 
-def test_the_packages_of_each_environment_alone_are_those_of_it_as_a_set(made):
+def test_by_only_user_agrees_with_only_used_by(made):
     used_by_records(made)
     inventory = made.scan()
     evidence = made.evidence(LATER, inventory)

@@ -139,7 +139,7 @@ def test_a_package_that_is_there_in_part_does_not_stand_for_its_archive(made, ca
     write(f"{package}/info/repodata_record.json", b"{")
     verdict, reason = judged(made, path)
     assert verdict is Verdict.UNVERIFIABLE
-    assert reason.startswith(f"{package}/info/repodata_record.json: it is no JSON")
+    assert reason.startswith(f"{package}/info/repodata_record.json: not valid JSON")
 
 
 def test_an_archive_is_young_to_the_nanosecond(made, cache):

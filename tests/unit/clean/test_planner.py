@@ -241,9 +241,9 @@ def test_what_is_recorded_goes_unless_its_record_says_that_it_is_linked_or_says_
     plan = plan_of(made, copied=True)
     assert going(plan) == ["copied-1-0"]
     assert reasons(plan)["soft-1-0"] == (
-        f"{env}/conda-meta/soft-1-0.json: it says that symbolic links lead here"
+        f"{env}/conda-meta/soft-1-0.json: it records symbolic links to the package"
     )
-    assert reasons(plan)["torn-1-0"].startswith(f"{torn}: it is no JSON")
+    assert reasons(plan)["torn-1-0"].startswith(f"{torn}: not valid JSON")
     assert {kept.verdict for kept in plan.keep} == {Verdict.RECORDED}
 
 
@@ -402,7 +402,7 @@ def test_nothing_goes_that_an_environment_or_a_cache_lies_in(made, kind, nested)
     plan = plan_of(made, trash=True, copied=True, unobtainable=True)
     assert plan.remove == ()
     kept = [(kept.verdict, kept.reason.rpartition(": ")[2]) for kept in plan.keep]
-    held = (Verdict.UNVERIFIABLE, "an environment or a package cache is in it")
+    held = (Verdict.UNVERIFIABLE, "it contains an environment or a package cache")
     assert kept == [held] * (kind != "quarantine")
 
 

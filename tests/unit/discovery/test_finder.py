@@ -1,4 +1,4 @@
-"""Which caches and environments are found, with conda's own context pointed at made-up trees."""
+"""Caches and environments that are found, with conda's context pointed at made-up trees."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def environment(prefix):
 
 
 class Machine:
-    """A conda installation below a directory, and what conda's context says of it.
+    """A conda installation below a directory, with conda's context for it.
 
     Attributes:
         top: Everything is in here.
@@ -99,7 +99,7 @@ def test_base_the_environments_in_envs_dirs_and_the_cache_are_found(machine):
     assert (found.unreachable, found.stale, found.unsearched) == ((), (), ())
 
 
-def test_every_cache_that_is_there_is_found_once_in_the_order_of_conda(machine):
+def test_every_existing_cache_is_found_once_in_the_order_of_conda(machine):
     caches = [f"{machine.top}/{name}" for name in ("z", "missing", "a", "file", "z")]
     os.mkdir(caches[0])
     os.mkdir(caches[2])
@@ -111,7 +111,7 @@ def test_every_cache_that_is_there_is_found_once_in_the_order_of_conda(machine):
     assert found.unreachable == ()
 
 
-def test_an_environment_that_is_listed_as_a_cache_is_none(machine):
+def test_an_environment_listed_as_a_cache_is_not_a_cache(machine):
     mistaken = environment(f"{machine.top}/mistaken")
     machine.point_conda_here(pkgs_dirs=[mistaken])
     found = find_installation(prefixes=[mistaken])
@@ -121,7 +121,7 @@ def test_an_environment_that_is_listed_as_a_cache_is_none(machine):
         find_installation(caches=[mistaken])
 
 
-def test_of_two_environments_with_a_name_conda_finds_the_first_and_the_other_has_its_path(machine):
+def test_of_two_environments_with_one_name_the_second_gets_its_path(machine):
     dirs = [f"{machine.top}/z", f"{machine.top}/a"]
     machine.point_conda_here(envs_dirs=dirs)
     for folder in dirs:
@@ -132,7 +132,7 @@ def test_of_two_environments_with_a_name_conda_finds_the_first_and_the_other_has
     )
 
 
-def test_base_has_its_name_also_where_an_environment_is_called_so(machine):
+def test_base_keeps_its_name_if_an_environment_has_the_same(machine):
     environment(machine.root)
     environment(f"{machine.root}/envs/base")
     found = find_installation()
@@ -150,7 +150,7 @@ def test_an_environment_elsewhere_is_listed_by_its_path(machine):
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
-def test_nothing_is_written_also_where_lines_are_stale_and_unreachable(machine):
+def test_nothing_is_written_even_with_stale_and_unreachable_lines(machine):
     """conda's own listing would drop both lines from the file."""
     environment(machine.root)
     text = f"# mine\n{machine.top}/gone\n{machine.top}/unmounted/env\n{machine.root}\n"
@@ -194,7 +194,7 @@ def test_a_deleted_environment_is_stale_and_one_on_an_absent_disk_unreachable(ma
         PathProblem(f"{machine.top}/envs/left-over", "it is a folder without conda-meta"),
         PathProblem(
             f"{machine.top}/envs/mount-point",
-            "it is an empty folder: is a disk to be mounted there?",
+            "it is an empty folder; its disk may not be mounted",
         ),
         PathProblem(
             f"{machine.top}/disk/env", "its folder cannot be reached (no such file or directory)"
@@ -215,21 +215,21 @@ def test_a_link_to_an_environment_on_an_absent_disk_is_unreachable(machine, list
     assert found.stale == ((f"{machine.root}/envs/deleted",) if listed else ())
 
 
-def test_lines_that_are_no_absolute_path_are_said_and_nothing_else_is_lost(machine):
-    """A file system that crashed leaves files full of NUL."""
+def test_lines_that_are_not_absolute_paths_are_reported(machine):
+    """A filesystem crash can leave files full of NUL."""
     env = environment(f"{machine.top}/env")
     machine.list("relative", "/nul\0", env)
     found = find_installation()
     assert prefixes(found) == [env]
-    reason = "the line in environments.txt is no absolute path"
+    reason = "the line in environments.txt is not an absolute path"
     assert found.unreachable == (PathProblem("relative", reason), PathProblem("/nul\0", reason))
 
 
-def test_an_environments_txt_that_cannot_be_read_is_said(machine):
+def test_an_unreadable_environments_txt_is_reported(machine):
     environment(machine.root)
     os.makedirs(f"{machine.home}/.conda/environments.txt")
     assert find_installation().unreachable == (
-        PathProblem(f"{machine.home}/.conda/environments.txt", "it is no regular file"),
+        PathProblem(f"{machine.home}/.conda/environments.txt", "not a regular file"),
     )
 
 
@@ -242,13 +242,13 @@ def test_a_listed_prefix_in_a_symlink_loop_is_unreachable(machine):
     )
 
 
-def test_symlink_loops_among_the_environments_are_passed_over(machine):
+def test_symlink_loops_among_the_environments_are_skipped(machine):
     env = environment(f"{machine.root}/envs/env")
     os.symlink("loop", f"{machine.root}/envs/loop")
     assert prefixes(find_installation(search=[f"{machine.root}/envs"])) == [env]
 
 
-def test_an_environment_reached_in_two_ways_comes_first_with_the_name_it_has(machine):
+def test_an_environment_with_two_paths_comes_first_with_its_name(machine):
     real = environment(f"{machine.top}/a/real")
     os.makedirs(f"{machine.root}/envs")
     os.symlink(real, f"{machine.root}/envs/named")
@@ -263,7 +263,7 @@ def test_an_environment_reached_in_two_ways_comes_first_with_the_name_it_has(mac
     assert found.paths_of(found.environment(real)) == both
 
 
-def test_places_that_may_not_be_read_are_said(machine):
+def test_unreadable_folders_are_reported(machine):
     visible = environment(f"{machine.root}/envs/visible")
     closed = environment(f"{machine.root}/envs/closed")
     elsewhere = environment(f"{machine.top}/secret/elsewhere")
@@ -283,7 +283,7 @@ def test_places_that_may_not_be_read_are_said(machine):
     assert found.unsearched == (PathProblem(f"{machine.top}/searched/closed", denied),)
 
 
-def test_an_envs_dir_that_may_not_be_listed_is_said(machine):
+def test_an_unreadable_envs_dir_is_reported(machine):
     environment(machine.root)
     environment(f"{machine.root}/envs/hidden")
     os.chmod(f"{machine.root}/envs", 0o311)
@@ -293,17 +293,17 @@ def test_an_envs_dir_that_may_not_be_listed_is_said(machine):
 
 
 def test_search_finds_environments_at_any_depth_and_those_in_another_ones_envs(machine):
-    place = f"{machine.top}/place"
-    deep = environment(f"{place}/a/b/c/env")
-    base = environment(f"{place}/conda")
-    inner = environment(f"{place}/conda/envs/inner")
-    environment(f"{place}/conda/pkgs/python/not-an-environment")
-    os.symlink(f"{place}/a", f"{place}/again")
-    assert prefixes(find_installation(search=[place])) == sorted([deep, base, inner])
+    top = f"{machine.top}/searched"
+    deep = environment(f"{top}/a/b/c/env")
+    base = environment(f"{top}/conda")
+    inner = environment(f"{top}/conda/envs/inner")
+    environment(f"{top}/conda/pkgs/python/not-an-environment")
+    os.symlink(f"{top}/a", f"{top}/again")
+    assert prefixes(find_installation(search=[top])) == sorted([deep, base, inner])
     assert prefixes(find_installation(search=[base, deep])) == sorted([deep, base, inner])
 
 
-def test_an_administrator_sees_the_environments_of_everybody(machine, mocker):
+def test_an_administrator_sees_the_environments_of_all_users(machine, mocker):
     mine, theirs = environment(f"{machine.top}/mine"), environment(f"{machine.top}/theirs")
     machine.list(mine)
     machine.list_in(f"{machine.top}/other", theirs)
@@ -314,7 +314,7 @@ def test_an_administrator_sees_the_environments_of_everybody(machine, mocker):
     assert prefixes(find_installation()) == [mine]
 
 
-def test_a_prefix_is_taken_in_by_its_path(machine, monkeypatch):
+def test_a_prefix_is_added_by_its_path(machine, monkeypatch):
     env = environment(f"{machine.top}/some/env")
     assert prefixes(find_installation(prefixes=[f"{env}/"])) == [env]
     monkeypatch.chdir(f"{machine.top}/some")
@@ -358,7 +358,7 @@ def test_an_environment_is_known_by_its_name_its_path_and_a_path_to_the_same_fol
         ),
     ],
 )
-def test_what_is_named_and_not_there_is_refused(machine, arguments, error, sentence):
+def test_a_named_folder_that_is_missing_is_refused(machine, arguments, error, sentence):
     environment(machine.root)
     named = {
         key: [path.format(top=machine.top) for path in paths] for key, paths in arguments.items()
@@ -375,14 +375,14 @@ def test_an_unknown_environment_is_refused(machine):
     with pytest.raises(NotFoundError) as by_name:
         found.environment("no%such\x1b")
     assert str(by_name.value) == (
-        "No environment named 'no%such\\x1b' was found: `conda env list` shows the names,"
+        "No environment named 'no%such\x1b' was found: `conda env list` shows the names,"
         " --search DIR finds environments that conda does not list."
     )
     with pytest.raises(NotFoundError, match="There is no environment at /no/such: give"):
         found.environment("/no/such")
 
 
-def test_a_machine_without_conda_is_told_what_to_do(machine):
+def test_without_caches_and_environments_the_error_says_what_to_do(machine):
     with pytest.raises(HardlinksError) as caught:
         find_installation()
     assert str(caught.value) == (
@@ -400,8 +400,8 @@ def test_a_listed_folder_with_records_is_an_environment_without_its_history(mach
     assert (found.stale, found.unreachable) == ((), ())
 
 
-def test_a_listed_path_is_taken_as_the_system_takes_it(machine):
-    """Behind a symbolic link `..` is where that leads; a name may end in a space."""
+def test_a_listed_path_is_resolved_as_by_the_system(machine):
+    """After a symbolic link, `..` is the parent of its target; a name may end in a space."""
     environment(f"{machine.top}/there/env")
     os.makedirs(f"{machine.top}/there/below")
     os.symlink("there/below", f"{machine.top}/link")
@@ -419,7 +419,7 @@ def test_a_listed_path_is_taken_as_the_system_takes_it(machine):
     assert (found.stale, found.unreachable) == ((), ())
 
 
-def test_environments_that_are_activated_are_taken(machine):
+def test_activated_environments_are_found(machine):
     environment(f"{machine.top}/first")
     environment(f"{machine.top}/second")
     environment(f"{machine.root}")
@@ -435,7 +435,7 @@ def test_environments_that_are_activated_are_taken(machine):
     ]
 
 
-def test_a_cache_that_is_named_brings_the_environments_beside_it(machine):
+def test_a_named_cache_adds_the_environments_beside_it(machine):
     environment(machine.root)
     other = environment(f"{machine.top}/other")
     environment(f"{other}/envs/one")
@@ -448,25 +448,25 @@ def test_a_cache_that_is_named_brings_the_environments_beside_it(machine):
 
 
 @pytest.mark.parametrize("where", ["", "conda/envs"])
-def test_a_folder_that_holds_more_than_a_cache_is_refused_as_one(machine, where):
+def test_a_named_cache_that_contains_other_roots_is_refused(machine, where):
     environment(machine.root)
     environment(f"{machine.root}/envs/one")
     folder = os.path.join(machine.top, where)
-    with pytest.raises(NotFoundError, match=f"--cache {folder}: .* is in it"):
+    with pytest.raises(NotFoundError, match=f"--cache {folder}: this folder contains "):
         find_installation(caches=[folder])
 
 
-def test_an_environment_in_a_folder_that_is_empty_now_may_be_on_a_disk(machine):
-    """The mount point is not the environment but the folder of environments."""
+def test_an_environment_in_an_empty_folder_may_be_on_an_unmounted_disk(machine):
+    """The mount point is the folder of environments, not the environment."""
     environment(machine.root)
     os.makedirs(f"{machine.top}/disk")
     machine.list(f"{machine.top}/disk/env")
     found = find_installation()
-    reason = f"{machine.top}/disk is empty: is a disk to be mounted there?"
+    reason = f"{machine.top}/disk is empty; its disk may not be mounted"
     assert found.unreachable == (PathProblem(f"{machine.top}/disk/env", reason),)
 
 
-def test_a_folder_of_environments_that_is_a_link_to_nowhere_is_unreachable(machine):
+def test_a_folder_of_environments_that_is_a_dangling_link_is_unreachable(machine):
     environment(machine.root)
     folder = f"{machine.top}/envs"
     os.symlink(f"{machine.top}/disk/envs", folder)
@@ -475,7 +475,7 @@ def test_a_folder_of_environments_that_is_a_link_to_nowhere_is_unreachable(machi
     assert problem.path == folder
 
 
-def test_a_link_to_an_environment_below_a_searched_folder_is_one(machine):
+def test_a_link_to_an_environment_below_a_searched_folder_is_found(machine):
     environment(machine.root)
     environment(f"{machine.top}/far/env")
     os.makedirs(f"{machine.top}/search/deep")
@@ -485,7 +485,7 @@ def test_a_link_to_an_environment_below_a_searched_folder_is_one(machine):
     assert prefixes(found) == [machine.root, f"{machine.top}/search/deep/link"]
 
 
-def test_beside_a_named_cache_is_beside_its_path_and_where_that_leads(machine):
+def test_beside_a_named_cache_means_its_path_and_its_real_path(machine):
     environment(machine.root)
     near = environment(f"{machine.top}/near/envs/one")
     far = environment(f"{machine.top}/far/envs/two")

@@ -1,8 +1,7 @@
-"""conda's records, environments.txt and pip's RECORD: good ones read, hostile ones survived."""
+"""conda's records and the metadata of extracted packages: good ones and hostile ones."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import tempfile
@@ -20,8 +19,6 @@ from conda_hardlink_plugin.metadata.conda_meta import (
     read_cached_package,
     read_record,
 )
-from conda_hardlink_plugin.metadata.pip_record import read_pip_files
-from conda_hardlink_plugin.metadata.text_lists import read_environments_txt, read_urls_txt
 from tests.support.forking import in_child
 from tests.support.oracles import NOBODY
 from tests.support.trees import write
@@ -54,7 +51,7 @@ def reason_of(path):
     return answer.reason
 
 
-def test_a_record_tells_what_conda_does_with_each_file(tmp_path):
+def test_a_record_has_the_role_of_each_file(tmp_path):
     path = write_record(
         tmp_path,
         {
@@ -84,8 +81,8 @@ def test_a_record_tells_what_conda_does_with_each_file(tmp_path):
     )
 
 
-def test_files_of_a_noarch_package_go_by_their_place_in_the_list(tmp_path):
-    """`_path` is the path in the package there, `files` has those in the prefix."""
+def test_files_of_a_noarch_package_are_matched_by_position(tmp_path):
+    """`_path` is the path in the package, `files` has the paths in the prefix."""
     path = write_record(
         tmp_path,
         {
@@ -119,7 +116,7 @@ def test_files_of_a_noarch_package_go_by_their_place_in_the_list(tmp_path):
     ]
 
 
-def test_where_the_lists_differ_in_length_the_path_decides(tmp_path):
+def test_lists_of_different_length_are_matched_by_path(tmp_path):
     content = {
         "files": ["a", "b", "c"],
         "paths_data": paths_data(hard("b", no_link=True), hard("not listed", no_link=True)),
@@ -132,7 +129,7 @@ def test_where_the_lists_differ_in_length_the_path_decides(tmp_path):
 
 
 @pytest.mark.parametrize("path", [[], {}, None, 1, True])
-def test_an_entry_whose_path_is_no_text_names_no_file(tmp_path, path):
+def test_an_entry_whose_path_is_not_a_string_is_ignored(tmp_path, path):
     content = {"files": ["a"], "paths_data": paths_data(hard(path, no_link=True), hard("b"))}
     assert read_record(write_record(tmp_path, content)).files == {"a": FileRole.LINKABLE}
 
@@ -153,9 +150,7 @@ def test_an_old_record_without_paths_data_has_linkable_files(tmp_path):
         ([2], False, False),
     ],
 )
-def test_only_type_1_asks_for_hard_links_and_type_2_for_symbolic_ones(
-    tmp_path, link_type, hard, soft
-):
+def test_link_type_1_requests_hard_links_and_2_symbolic_links(tmp_path, link_type, hard, soft):
     record = read_record(write_record(tmp_path, {"files": [], "link": {"type": link_type}}))
     assert (record.hard_link_asked_for, record.soft_link_asked_for) == (hard, soft)
 
@@ -163,54 +158,54 @@ def test_only_type_1_asks_for_hard_links_and_type_2_for_symbolic_ones(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it is no JSON ("),
-        (b'{"files": [', "it is no JSON ("),
-        (b"[" * 200_000, "it is no JSON ("),
-        (b'{"a":' * 100_000, "it is no JSON ("),
-        (b'{"files": ["\xff\xfe"]}', "it is no JSON ("),
-        (b"\0" * 4096, "it is no JSON ("),
-        (b'{"a": %s}' % (b"9" * 10_000), "it is no JSON ("),
-        (b"[]", "it is no JSON object"),
-        (b'"files"', "it is no JSON object"),
+        (b"", "not valid JSON ("),
+        (b'{"files": [', "not valid JSON ("),
+        (b"[" * 200_000, "not valid JSON ("),
+        (b'{"a":' * 100_000, "not valid JSON ("),
+        (b'{"files": ["\xff\xfe"]}', "not valid JSON ("),
+        (b"\0" * 4096, "not valid JSON ("),
+        (b'{"a": %s}' % (b"9" * 10_000), "not valid JSON ("),
+        (b"[]", "not a JSON object"),
+        (b'"files"', "not a JSON object"),
         (b"{}", "it has no list of files"),
         (b'{"files": {"a": 1}}', "it has no list of files"),
         (b'{"files": ["a", 1]}', "it has no list of files"),
     ],
     ids=repr,
 )
-def test_what_makes_no_sense_is_unreadable(tmp_path, content, reason):
+def test_a_malformed_record_is_a_problem(tmp_path, content, reason):
     assert reason_of(write(f"{tmp_path}/thing.json", content)).startswith(reason)
 
 
 def test_a_file_over_the_bound_is_not_read(tmp_path):
     path = write(f"{tmp_path}/thing.json", b"{}")
     os.truncate(path, MAX_RECORD_BYTES + 1)
-    assert reason_of(path) == "it is larger than 67108864 bytes"
+    assert reason_of(path) == "larger than 67108864 bytes"
 
 
 def test_a_fifo_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "thing.json")
-    assert reason_of(tmp_path / "thing.json") == "it is no regular file"
+    assert reason_of(tmp_path / "thing.json") == "not a regular file"
 
 
-def test_a_directory_is_no_record(tmp_path):
-    assert reason_of(tmp_path) == "it is no regular file"
+def test_a_directory_is_not_a_record(tmp_path):
+    assert reason_of(tmp_path) == "not a regular file"
 
 
-def test_a_symlink_loop_is_unreadable(tmp_path):
+def test_a_symlink_loop_is_a_problem(tmp_path):
     (tmp_path / "thing.json").symlink_to("thing.json")
     assert reason_of(tmp_path / "thing.json") == "too many levels of symbolic links"
 
 
-def test_a_missing_record_is_unreadable(tmp_path):
+def test_a_missing_record_is_a_problem(tmp_path):
     assert reason_of(tmp_path / "thing.json") == "no such file or directory"
 
 
-def test_a_path_with_nul_is_unreadable():
+def test_a_path_with_nul_is_a_problem():
     assert reason_of("/a\0b.json") == "embedded null byte"
 
 
-def test_a_record_that_may_not_be_read_is_unreadable(public):
+def test_a_record_without_read_permission_is_a_problem(public):
     path = write(f"{public}/thing.json", b'{"files": []}')
     os.chmod(path, 0)
     answer = in_child(lambda: read_record(path), user=NOBODY)
@@ -250,7 +245,7 @@ def read_content(content):
 
 
 @given(records | anything)
-def test_any_json_gives_a_record_or_says_why_not(content):
+def test_any_json_gives_a_record_or_a_problem(content):
     answer = read_content(json.dumps(content).encode())
     assert isinstance(answer, Record | PathProblem)
     if isinstance(answer, Record):
@@ -259,75 +254,15 @@ def test_any_json_gives_a_record_or_says_why_not(content):
 
 
 @given(st.binary())
-def test_any_bytes_give_a_record_or_say_why_not(content):
+def test_any_bytes_give_a_record_or_a_problem(content):
     assert isinstance(read_content(content), Record | PathProblem)
-
-
-def test_environments_txt_lists_prefixes_between_comments_and_blank_lines(tmp_path):
-    path = write(
-        f"{tmp_path}/environments.txt",
-        b"# comment\n/opt/one\r\n\n   \n  /opt/t wo  \n#/opt/no\n/opt/\xff\r\n/opt/last",
-    )
-    assert read_environments_txt(path) == [
-        "/opt/one",
-        "  /opt/t wo  ",
-        os.fsdecode(b"/opt/\xff"),
-        "/opt/last",
-    ]
-
-
-def test_urls_txt_lists_urls_also_behind_something_else(tmp_path):
-    path = write(
-        f"{tmp_path}/urls.txt",
-        b"https://made.up/a-1-0.conda\n\n  \n0123abc  https://made.up/b-1-0.conda \r\n\xff\n",
-    )
-    assert read_urls_txt(path) == [
-        "https://made.up/a-1-0.conda",
-        "https://made.up/b-1-0.conda",
-        os.fsdecode(b"\xff"),
-    ]
-
-
-lists = pytest.mark.parametrize("read", [read_environments_txt, read_urls_txt])
-
-
-@lists
-@pytest.mark.parametrize("path", ["list.txt", "folder/list.txt", "file/list.txt"])
-def test_a_list_that_is_not_there_is_empty(tmp_path, read, path):
-    write(f"{tmp_path}/file")
-    assert read(f"{tmp_path}/{path}") == []
-
-
-@lists
-def test_a_list_that_is_no_file_is_unreadable(tmp_path, read):
-    os.mkfifo(tmp_path / "list.txt")
-    problem = PathProblem(f"{tmp_path}/list.txt", "it is no regular file")
-    assert read(f"{tmp_path}/list.txt") == problem
-
-
-@lists
-def test_a_list_that_leads_nowhere_is_unreadable(tmp_path, read):
-    (tmp_path / "list.txt").symlink_to("nowhere")
-    problem = PathProblem(f"{tmp_path}/list.txt", "no such file or directory")
-    assert read(f"{tmp_path}/list.txt") == problem
-
-
-@lists
-@pytest.mark.parametrize("closed", [".conda", ".conda/list.txt"])
-def test_a_list_that_may_not_be_looked_at_is_not_taken_for_an_empty_one(public, read, closed):
-    """As that of a user whose home an administrator may not enter, on a network filesystem."""
-    path = write(f"{public}/.conda/list.txt", b"/opt/env\n")
-    os.chmod(f"{public}/{closed}", 0)
-    answer = in_child(lambda: read(path), user=NOBODY)
-    os.chmod(f"{public}/{closed}", 0o755)
-    assert answer == PathProblem(path, "permission denied")
 
 
 INDEX, RECORD = "/info/index.json", "/info/repodata_record.json"
 
 
 def package_with(directory, **files):
-    """Make a package of which only these files in `info` are there; return its path."""
+    """Make a package with only these files in `info`; return its path."""
     for name, content in files.items():
         write(f"{directory}/thing-1-0/info/{name}.json", json.dumps(content).encode())
     return f"{directory}/thing-1-0"
@@ -336,7 +271,7 @@ def package_with(directory, **files):
 ABOUT = {"name": "thing", "version": "1.0", "build_number": 7, "url": "https://made.up/t.conda"}
 
 
-def test_a_cached_package_says_what_it_is_and_when_it_was_last_used(tmp_path):
+def test_a_cached_package_has_metadata_and_a_last_use(tmp_path):
     path = package_with(tmp_path, index={"name": "not this"}, repodata_record=ABOUT)
     linked_ns = os.stat(f"{path}/info/index.json").st_ctime_ns
     finished_ns = os.stat(f"{path}/info/repodata_record.json").st_ctime_ns
@@ -349,7 +284,7 @@ def test_a_cached_package_says_what_it_is_and_when_it_was_last_used(tmp_path):
 
 @pytest.mark.parametrize("place", ["", ".conda-hardlinks/moving-r1-"])
 def test_a_package_of_rattler_is_finished_when_its_lock_was_written(tmp_path, place):
-    """The lock stays where it is when the package is moved aside."""
+    """The lock stays at its path when the package is quarantined."""
     home = package_with(tmp_path, index=ABOUT)
     path = f"{tmp_path}/{place}thing-1-0"
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -370,7 +305,7 @@ def test_a_package_of_rattler_is_finished_when_its_lock_was_written(tmp_path, pl
         ({"name": "\ud800\n", "build_number": 10**30}, ("\ud800\n", "", 10**30, "")),
     ],
 )
-def test_what_a_package_does_not_say_in_its_right_form_it_does_not_say(tmp_path, content, fields):
+def test_malformed_fields_of_a_package_are_empty(tmp_path, content, fields):
     package = read_cached_package(package_with(tmp_path, index={}, repodata_record=content))
     assert (package.name, package.version, package.build_number, package.url) == fields
 
@@ -379,23 +314,23 @@ NONSENSE = [
     ("", "no such file", lambda path: os.rename(path, f"{path}-elsewhere")),
     ("", "no such file", lambda path: os.rename(f"{path}/info", f"{path}/elsewhere")),
     ("", "no such file", lambda path: os.unlink(f"{path}/info/index.json")),
-    ("/info", "it is no folder", lambda path: write(f"{path}/info")),
-    ("/info", "it is no folder", lambda path: os.symlink("elsewhere", f"{path}/info")),
-    (RECORD, "it is no JSON (", lambda path: write(f"{path}{RECORD}", b"{")),
-    (RECORD, "it is no JSON object", lambda path: write(f"{path}{RECORD}", b"[]")),
+    ("/info", "not a folder", lambda path: write(f"{path}/info")),
+    ("/info", "not a folder", lambda path: os.symlink("elsewhere", f"{path}/info")),
+    (RECORD, "not valid JSON (", lambda path: write(f"{path}{RECORD}", b"{")),
+    (RECORD, "not a JSON object", lambda path: write(f"{path}{RECORD}", b"[]")),
     (
         RECORD,
-        "it is larger than",
+        "larger than",
         lambda path: os.truncate(f"{path}{RECORD}", MAX_RECORD_BYTES + 1),
     ),
-    (RECORD, "it is no regular file", lambda path: os.mkfifo(f"{path}{RECORD}")),
+    (RECORD, "not a regular file", lambda path: os.mkfifo(f"{path}{RECORD}")),
     (RECORD, "no such file", lambda path: os.symlink("nowhere", f"{path}{RECORD}")),
-    (INDEX, "it is no JSON (", lambda path: write(f"{path}{INDEX}", b"{")),
+    (INDEX, "not valid JSON (", lambda path: write(f"{path}{INDEX}", b"{")),
 ]
 
 
 @pytest.mark.parametrize(("where", "reason", "spoil"), NONSENSE)
-def test_a_cached_package_that_makes_no_sense_is_unreadable(tmp_path, where, reason, spoil):
+def test_a_malformed_cached_package_is_a_problem(tmp_path, where, reason, spoil):
     path = package_with(tmp_path, index={}, repodata_record={})
     if where == "/info":
         os.rename(f"{path}/info", f"{path}/elsewhere")
@@ -416,7 +351,7 @@ def test_a_cached_package_that_makes_no_sense_is_unreadable(tmp_path, where, rea
         ("thing-1-0/info/repodata_record.json", "/info/repodata_record.json"),
     ],
 )
-def test_a_cached_package_that_may_not_be_read_is_unreadable(public, closed, where):
+def test_a_cached_package_without_read_permission_is_a_problem(public, closed, where):
     path = package_with(public, index={}, repodata_record={})
     os.chmod(f"{public}/{closed}", 0)
     answer = in_child(lambda: read_cached_package(path), user=NOBODY)
@@ -425,7 +360,7 @@ def test_a_cached_package_that_may_not_be_read_is_unreadable(public, closed, whe
 
 
 @given(anything, st.booleans())
-def test_any_json_in_a_package_gives_what_it_says_or_why_not(content, finished):
+def test_any_json_in_a_package_gives_metadata_or_a_problem(content, finished):
     with tempfile.TemporaryDirectory() as directory:
         made = {"index": content, **({"repodata_record": content} if finished else {})}
         answer = read_cached_package(package_with(directory, **made))
@@ -434,94 +369,3 @@ def test_any_json_in_a_package_gives_what_it_says_or_why_not(content, finished):
         assert (answer.finished_ns is not None) == finished
     else:
         assert isinstance(answer, PathProblem)
-
-
-SITE = "lib/python3.11/site-packages"
-
-
-def write_pip_record(prefix, rows, dist="thing-1.0", site=SITE):
-    path = write(f"{prefix}/{site}/{dist}.dist-info/RECORD")
-    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        csv.writer(file).writerows(rows)
-    return path
-
-
-def test_record_of_pip_names_files_by_their_path_in_the_prefix(tmp_path):
-    write_pip_record(
-        tmp_path,
-        [
-            ["thing/__init__.py", "sha256=abc", "10"],
-            ["thing/a, b.txt", "", ""],
-            ['thing/"quoted".txt', "", ""],
-            ["thing/new\nline", "", ""],
-            ["thing/line\u2028separator", "", ""],
-            [os.fsdecode(b"thing/\xff"), "", ""],
-            ["../../../bin/thing", "", ""],
-            ["/outside/the/prefix", "", ""],
-        ],
-    )
-    write(f"{tmp_path}/{SITE}/other-2.dist-info/RECORD", b"\nother.py,,\n\n")
-    write(f"{tmp_path}/{SITE}/no_record-3.dist-info/METADATA")
-    write(f"{tmp_path}/{SITE}/thing/RECORD", b"not of pip,,\n")
-    files = {
-        f"{SITE}/thing/__init__.py",
-        f"{SITE}/thing/a, b.txt",
-        f'{SITE}/thing/"quoted".txt',
-        f"{SITE}/thing/new\nline",
-        f"{SITE}/thing/line\u2028separator",
-        os.fsdecode(f"{SITE}/thing/".encode() + b"\xff"),
-        "bin/thing",
-        f"{SITE}/other.py",
-    }
-    assert read_pip_files(str(tmp_path)) == (files, [])
-
-
-def test_every_python_of_a_prefix_is_looked_through_once(tmp_path):
-    write_pip_record(tmp_path, [["a.py", "", ""]])
-    write_pip_record(tmp_path, [["b.py", "", ""]], site="lib/python3.12/site-packages")
-    write_pip_record(tmp_path, [["c.py", "", ""]], site="Lib/site-packages")
-    (tmp_path / "lib/python3").symlink_to("python3.11")
-    files, problems = read_pip_files(str(tmp_path))
-    assert problems == []
-    assert files == {
-        f"{SITE}/a.py",
-        "lib/python3.12/site-packages/b.py",
-        "Lib/site-packages/c.py",
-    }
-
-
-def test_a_prefix_without_python_has_no_files_of_pip(tmp_path):
-    assert read_pip_files(str(tmp_path)) == (set(), [])
-    assert read_pip_files(f"{tmp_path}/missing") == (set(), [])
-
-
-def test_a_corrupt_record_of_pip_is_named_and_the_others_are_read(tmp_path):
-    write_pip_record(tmp_path, [["good.py", "", ""]])
-    bad = write(f"{tmp_path}/{SITE}/bad-1.dist-info/RECORD", b'"' + b"x" * 200_000)
-    os.mkfifo(f"{tmp_path}/{SITE}/pipe")
-    os.mkdir(f"{tmp_path}/{SITE}/pipe-1.dist-info")
-    os.rename(f"{tmp_path}/{SITE}/pipe", f"{tmp_path}/{SITE}/pipe-1.dist-info/RECORD")
-    files, problems = read_pip_files(str(tmp_path))
-    assert files == {f"{SITE}/good.py"}
-    assert sorted(problems, key=lambda problem: problem.path) == [
-        PathProblem(bad, "field larger than field limit (131072)"),
-        PathProblem(f"{tmp_path}/{SITE}/pipe-1.dist-info/RECORD", "it is no regular file"),
-    ]
-
-
-def test_a_site_packages_that_may_not_be_listed_is_named_in_full(public):
-    write_pip_record(public, [["a.py", "", ""]])
-    os.chmod(f"{public}/{SITE}", 0)
-    assert in_child(lambda: read_pip_files(public), user=NOBODY) == (
-        set(),
-        [PathProblem(f"{public}/{SITE}", "permission denied")],
-    )
-
-
-@given(st.binary())
-def test_any_bytes_in_a_record_of_pip_are_survived(content):
-    with tempfile.TemporaryDirectory() as prefix:
-        write(f"{prefix}/{SITE}/thing-1.dist-info/RECORD", content)
-        files, problems = read_pip_files(prefix)
-    assert all(isinstance(path, str) for path in files)
-    assert all(isinstance(problem, PathProblem) for problem in problems)

@@ -1,4 +1,4 @@
-"""Leases: who holds one is believed, who is dead is forgotten, and what is odd keeps packages."""
+"""Leases: those of running processes count, stale ones go, unreadable ones keep packages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ME = f"process {os.getpid()} (conda install)"
 
 
 def read(folder):
-    """What living processes say: who, and which packages."""
+    """Return the holder and the packages of each lease."""
     return [(lease.holder, lease.dists) for lease in read_leases([folder])]
 
 
@@ -51,7 +51,7 @@ def held(folder):
 
 @contextmanager
 def locked(path, content=b""):
-    """A lease as anybody may write one."""
+    """A locked file with any content."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -61,12 +61,12 @@ def locked(path, content=b""):
         os.close(descriptor)
 
 
-def test_before_the_packages_are_named_it_may_be_any(folder, held):
+def test_a_lease_covers_every_package_until_packages_are_named(folder, held):
     assert read(folder) == [(ME, ANY)]
     assert one_in(folder).covers("whatever-1-0")
 
 
-def test_once_they_are_named_it_is_these_and_no_other(folder, held):
+def test_a_lease_covers_only_its_named_packages(folder, held):
     held.name(DISTS)
     lease = one_in(folder)
     assert (lease.holder, set(lease.dists) - {"."}) == (ME, set(DISTS))
@@ -79,20 +79,20 @@ def test_a_transaction_that_links_nothing_keeps_nothing(folder, held):
     assert read(folder) == [(ME, frozenset())]
 
 
-def test_what_a_second_solver_wants_comes_on_top(folder, held):
+def test_naming_again_adds_packages(folder, held):
     held.name(DISTS[:1])
     held.name(DISTS[1:])
     assert all(map(one_in(folder).covers, DISTS))
     assert not one_in(folder).covers("other-1-0")
 
 
-def test_a_lease_that_is_given_back_is_gone_and_can_be_given_back_again(folder):
+def test_a_released_lease_is_gone_and_can_be_released_again(folder):
     lease = HeldLease(folder, "install")
     assert [lease.release(), lease.release()] == [None, None]
     assert (read(folder), os.listdir(folder)) == ([], [])
 
 
-def test_nothing_stays_open(folder):
+def test_no_descriptor_stays_open(folder):
     before = open_descriptors()
     for _ in range(3):
         lease = HeldLease(folder, "install")
@@ -102,7 +102,7 @@ def test_nothing_stays_open(folder):
     assert open_descriptors() == before
 
 
-def test_several_processes_each_have_their_own(folder, held):
+def test_each_process_has_its_own_lease(folder, held):
     held.name(DISTS[:1])
     with in_another_process(folder, DISTS[1:]) as process:
         found = dict(read(folder))
@@ -133,7 +133,7 @@ def in_another_process(folder, dists=None, *, also=str):
         os.close(writable)
 
 
-def test_a_killed_process_holds_nothing_and_the_next_one_clears_up(folder):
+def test_the_lease_of_a_killed_process_ends_and_the_next_one_removes_it(folder):
     with in_another_process(folder) as process:
         assert len(read(folder)) == 1
         process.kill()
@@ -146,8 +146,8 @@ def test_a_killed_process_holds_nothing_and_the_next_one_clears_up(folder):
         lease.release()
 
 
-def test_what_a_killed_process_started_does_not_hold_its_lease(folder):
-    """As a daemon of a post-link script: the lock would live on with a descriptor in it."""
+def test_children_of_a_killed_process_do_not_hold_its_lease(folder):
+    """For example, a daemon of a post-link script: an inherited descriptor would keep the lock."""
     readable, writable = os.pipe()
     started = f"{folder}/started"
 
@@ -168,18 +168,16 @@ def test_what_a_killed_process_started_does_not_hold_its_lease(folder):
         os.close(writable)
 
 
-def test_one_that_is_taken_for_a_dead_ones_before_it_is_locked_is_had_all_the_same(
-    folder, monkeypatch
-):
-    def another_begins(descriptor, operation, flock):
+def test_a_lease_is_taken_even_if_it_is_removed_as_stale_before_it_is_locked(folder, monkeypatch):
+    def another_starts(descriptor, operation, flock):
         HeldLease(folder, "create").release()
         assert os.listdir(folder) == []
 
-    assert_had_although(another_begins, folder, monkeypatch)
+    assert_taken_despite(another_starts, folder, monkeypatch)
 
 
-def assert_had_although(meanwhile, folder, monkeypatch):
-    """That a process has its lease whatever happens just before it is locked for the first time."""
+def assert_taken_despite(meanwhile, folder, monkeypatch):
+    """Assert that a process gets its lease whatever happens just before the first lock."""
     flock, times = fcntl.flock, []
 
     def interrupted(descriptor, operation):
@@ -194,12 +192,10 @@ def assert_had_although(meanwhile, folder, monkeypatch):
     lease.release()
 
 
-def test_whoever_looks_at_one_before_it_is_locked_does_not_keep_a_process_from_it(
-    folder, monkeypatch
-):
-    """A clean: it holds a lock of its own for that moment."""
+def test_a_lease_is_taken_even_if_another_process_reads_it_before_it_is_locked(folder, monkeypatch):
+    """A clean does: it holds a lock of its own for that moment."""
 
-    def somebody_looks(descriptor, operation, flock):
+    def another_reads(descriptor, operation, flock):
         looking = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
         flock(looking, fcntl.LOCK_SH)
         try:
@@ -208,31 +204,34 @@ def test_whoever_looks_at_one_before_it_is_locked_does_not_keep_a_process_from_i
         finally:
             os.close(looking)
 
-    assert_had_although(somebody_looks, folder, monkeypatch)
+    assert_taken_despite(another_reads, folder, monkeypatch)
 
 
-def test_what_does_not_fit_on_the_disk_may_be_any(folder):
+def test_names_that_do_not_fit_on_the_disk_cover_every_package(folder):
     assert in_child(lambda: named_with_room_for(folder, 4096)[0]) == ANY
 
 
-def test_what_fits_again_later_is_not_taken_for_all(folder):
+def test_names_that_fit_later_do_not_count_as_complete(folder):
     later = in_child(lambda: named_with_room_for(folder, 4096)[1])
     assert later is ANY or {"p0-1-0", "p1-1-0", "late-1-0"} <= later
 
 
-def test_on_a_full_disk_a_process_has_a_lease_all_the_same(folder):
-    """Then somebody cleans: a locked file is enough to say that it may be any."""
+@pytest.mark.parametrize("room_bytes", [0, 10])
+def test_a_lease_can_be_taken_on_a_full_disk(folder, room_bytes):
+    """Then somebody cleans: a locked file without a complete list covers every package."""
 
     def take():
-        make_room_for(0)
-        HeldLease(folder, "install").name(DISTS)
+        make_room_for(room_bytes)
+        lease = HeldLease(folder, "install")
+        make_room_for(resource.RLIM_INFINITY)
+        lease.name(DISTS)
         return [dists for _, dists in read(folder)]
 
     assert in_child(take) == [ANY]
 
 
 def named_with_room_for(folder, limit_bytes):
-    """What is read after more names than there is room for, and after few more."""
+    """Return the packages read after naming too many for the disk, and after naming one more."""
     lease = HeldLease(folder, "install")
     make_room_for(limit_bytes)
     with suppress(OSError):
@@ -248,7 +247,7 @@ def make_room_for(limit_bytes):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, resource.RLIM_INFINITY))
 
 
-def test_more_than_anybody_reads_may_be_any(folder, held):
+def test_a_list_over_the_read_limit_covers_every_package(folder, held):
     held.name(f"package-with-a-long-name-{number}-1-0" for number in range(150_000))
     assert read(folder) == [(ME, ANY)]
 
@@ -259,9 +258,7 @@ def test_more_than_anybody_reads_may_be_any(folder, held):
 @example(b"\n.\n")
 @example(b".\n")
 @example(b"")
-def test_whatever_is_in_a_locked_file_it_is_a_lease_and_of_any_unless_it_is_whole(
-    tmp_path_factory, content
-):
+def test_an_incomplete_locked_file_covers_every_package(tmp_path_factory, content):
     folder = str(tmp_path_factory.mktemp("leases"))
     with locked(f"{folder}/1-2", content):
         lease = one_in(folder)
@@ -273,7 +270,7 @@ def test_whatever_is_in_a_locked_file_it_is_a_lease_and_of_any_unless_it_is_whol
     assert read(folder) == []
 
 
-def test_whatever_is_in_a_file_that_nobody_locks_is_nothing_and_is_removed(folder, held):
+def test_an_unlocked_file_is_ignored_and_removed(folder, held):
     write(f"{folder}/1-2", b"process 1 (conda install)\na-1-0\n.\n")
     write(f"{folder}/3-4", b"\xff\0\n" * 9)
     assert read(folder) == [(ME, ANY)]
@@ -281,7 +278,7 @@ def test_whatever_is_in_a_file_that_nobody_locks_is_nothing_and_is_removed(folde
     assert len(os.listdir(folder)) == 1
 
 
-def test_odd_things_neither_stop_nor_hold_up_anybody_and_stay(folder, tmp_path):
+def test_other_kinds_of_files_are_ignored_and_kept(folder, tmp_path):
     precious = write(str(tmp_path / "precious"), b"mine")
     os.makedirs(f"{folder}/1-1/in-it")
     os.mkfifo(f"{folder}/2-2")
@@ -299,7 +296,7 @@ def test_odd_things_neither_stop_nor_hold_up_anybody_and_stay(folder, tmp_path):
         assert read(folder) == []
 
 
-def test_a_socket_is_no_lease(folder):
+def test_a_socket_is_ignored(folder):
     os.makedirs(folder)
     with socket.socket(socket.AF_UNIX) as made:
         before = os.getcwd()
@@ -312,7 +309,7 @@ def test_a_socket_is_no_lease(folder):
         HeldLease(folder, "install").release()
 
 
-def test_a_folder_that_is_a_symbolic_link_holds_none(folder, tmp_path):
+def test_a_lease_folder_that_is_a_symbolic_link_is_ignored(folder, tmp_path):
     os.makedirs(os.path.dirname(folder))
     os.symlink(str(tmp_path), folder)
     with locked(f"{tmp_path}/1-1"):
@@ -322,7 +319,7 @@ def test_a_folder_that_is_a_symbolic_link_holds_none(folder, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator can give folders away")
-def test_a_folder_of_somebody_else_holds_none(folder, held):
+def test_a_lease_folder_of_another_user_is_ignored(folder, held):
     os.chown(folder, NOBODY, NOBODY)
     assert read(folder) == []
     before = os.listdir(folder), open_descriptors()
@@ -332,13 +329,13 @@ def test_a_folder_of_somebody_else_holds_none(folder, held):
 
 
 @pytest.mark.parametrize("made", ["nothing", "a file", "a file on the way"])
-def test_where_there_is_no_folder_there_are_no_leases(folder, made):
+def test_without_a_folder_there_are_no_leases(folder, made):
     if made != "nothing":
         write(folder if made == "a file" else os.path.dirname(folder))
     assert read(folder) == []
 
 
-def test_what_may_not_be_read_keeps_packages(folder):
+def test_an_unreadable_lease_covers_every_package(folder):
     folder = shared(folder)
     path = write(f"{folder}/1-2", b"process 1 (conda install)\na-1-0\n.\n")
     os.chmod(path, 0)
@@ -349,14 +346,14 @@ def test_what_may_not_be_read_keeps_packages(folder):
 
 
 def shared(folder):
-    """Make a folder that another user may go to."""
+    """Make a folder that another user may enter."""
     os.makedirs(folder)
     subprocess.run(["chmod", "a+rx", folder, *map(str, Path(folder).parents[:-2])], check=True)
     return folder
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator can become somebody else")
-def test_where_a_lease_cannot_be_written_there_is_an_error_and_nothing_is_left(folder):
+def test_a_lease_that_cannot_be_written_raises_and_leaves_nothing(folder):
     def take():
         with pytest.raises(PermissionError):
             HeldLease(folder, "install")
@@ -368,7 +365,7 @@ def test_where_a_lease_cannot_be_written_there_is_an_error_and_nothing_is_left(f
     assert in_child(take, user=NOBODY) == before
 
 
-def test_a_lease_is_for_its_user_alone(folder, held):
+def test_a_lease_is_accessible_only_to_its_user(folder, held):
     assert os.stat(folder).st_mode & 0o777 == 0o700
     (name,) = os.listdir(folder)
     assert os.stat(f"{folder}/{name}").st_mode & 0o777 == 0o600
@@ -384,11 +381,11 @@ def test_leases_are_in_the_cache_folder_of_the_user(monkeypatch):
     base = f"/home/me/{below}" if macos else "/scratch/me"
     assert lease_folder() == f"{base}/conda/hardlinks/leases"
     assert lease_folder("/home/you") == f"/home/you/{below}/conda/hardlinks/leases"
-    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")  # of no account, says its specification
+    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")  # ignored, by its specification
     assert lease_folder() == f"/home/me/{below}/conda/hardlinks/leases"
 
 
-def test_to_take_a_lease_and_to_name_it_costs_nothing_that_anybody_notices(folder):
+def test_taking_and_naming_a_lease_is_fast(folder):
     dists = [f"package-{number}-1.0-h0_0" for number in range(300)]
     took_s = []
     for _ in range(50):

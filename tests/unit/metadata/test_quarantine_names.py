@@ -1,4 +1,4 @@
-"""Names in the quarantine: they say all there is to know, and nothing else passes for one."""
+"""Names in the quarantine: they hold all of its state, and no other name is accepted."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from conda_hardlink_plugin.metadata.quarantine_names import (
     QUARANTINE,
     QuarantineEntry,
     Stage,
+    dist_of,
     entry_of,
     home_of,
 )
@@ -44,7 +45,7 @@ _entries = st.builds(
 
 
 @given(_entries)
-def test_an_entry_comes_back_from_its_name(entry):
+def test_an_entry_round_trips_through_its_name(entry):
     assert "/" not in entry.name
     assert entry.name.isascii()
     assert entry.name.isprintable()
@@ -52,7 +53,7 @@ def test_an_entry_comes_back_from_its_name(entry):
 
 
 @given(_entries, st.sampled_from(["/pkgs", "/a b/\udcff", "/x/.conda-hardlinks"]))
-def test_an_entry_belongs_where_it_was(entry, cache):
+def test_the_home_of_an_entry_is_its_original_path(entry, cache):
     path = f"{cache}/{QUARANTINE}/{entry.name}"
     assert entry_of(path) == entry
     assert home_of(path) == f"{cache}/{entry.relative}"
@@ -82,7 +83,7 @@ def test_two_entries_have_two_names(entry):
         (f"moving-r1-x%2F{QUARANTINE}", QuarantineEntry(Stage.MOVING, "r1", f"x/{QUARANTINE}")),
     ],
 )
-def test_a_name_says_what_was_where(name, entry):
+def test_a_name_gives_the_stage_the_run_and_the_path(name, entry):
     assert QuarantineEntry.of_name(name) == entry
     assert entry.name == name
 
@@ -133,7 +134,7 @@ def test_a_name_says_what_was_where(name, entry):
         f"moving-r1-{QUARANTINE}%2Fpurge-r1-a",
     ],
 )
-def test_any_other_name_is_none_of_ours(name):
+def test_any_other_name_is_refused(name):
     assert QuarantineEntry.of_name(name) is None
     path = f"/pkgs/{QUARANTINE}/{name}"
     assert entry_of(path) is None
@@ -141,7 +142,7 @@ def test_any_other_name_is_none_of_ours(name):
 
 
 @given(st.text(max_size=30) | st.binary(max_size=30).map(os.fsdecode))
-def test_whatever_stands_behind_a_stage_it_is_ours_in_one_way_or_not_at_all(text):
+def test_every_entry_has_exactly_one_name(text):
     for stage in ("moving-r1-", "purge-r1-", "held-1-r1-", "held-"):
         name = f"{stage}{text}"
         entry = QuarantineEntry.of_name(name)
@@ -155,12 +156,12 @@ def test_whatever_stands_behind_a_stage_it_is_ours_in_one_way_or_not_at_all(text
     "path",
     ["/pkgs/thing-1-0", "/pkgs/moving-r1-thing-1-0", "/pkgs/quarantine/moving-r1-thing-1-0", "/"],
 )
-def test_what_is_in_no_quarantine_is_at_home(path):
+def test_a_path_outside_the_quarantine_is_its_own_home(path):
     assert entry_of(path) is None
     assert home_of(path) == path
 
 
-def test_any_name_that_a_disk_takes_can_stand_in_a_quarantine():
+def test_any_file_name_can_be_quarantined():
     names = [f"moving-r1-{name}" for name in ODD_NAMES]
     with tempfile.TemporaryDirectory() as cache:
         for name in names:
@@ -180,7 +181,7 @@ def test_any_name_that_a_disk_takes_can_stand_in_a_quarantine():
         (Stage.PURGE, 0, 1, False),
     ],
 )
-def test_only_what_is_held_expires(stage, expires_s, now_ns, expired):
+def test_only_held_entries_expire(stage, expires_s, now_ns, expired):
     assert QuarantineEntry(stage, "r1", "a", expires_s).has_expired(now_ns) is expired
 
 
@@ -190,7 +191,7 @@ def made(tmp_path):
 
 
 def move(made, path, run="r1"):
-    """Move a package aside as a clean does; return where it is then."""
+    """Move a package to the quarantine as a clean does; return its path there."""
     cache = made.caches[0]
     entry = QuarantineEntry(Stage.MOVING, run, os.path.relpath(path, cache))
     os.makedirs(f"{cache}/{QUARANTINE}", exist_ok=True)
@@ -213,7 +214,7 @@ def move(made, path, run="r1"):
         ("unreadable", "unverifiable"),
     ],
 )
-def test_a_package_that_was_moved_aside_is_judged_as_at_home(made, name, use, verdict):
+def test_a_quarantined_package_is_judged_by_its_original_path(made, name, use, verdict):
     home = made.package(name, {"lib/a": b"a"})
     record = f"{home}/info/repodata_record.json"
     write(record, b"{" if use == "unreadable" else b"{}")
@@ -235,7 +236,7 @@ def test_a_package_that_was_moved_aside_is_judged_as_at_home(made, name, use, ve
     assert made.verdicts() == {f"pkgs/{name}": verdict}
 
 
-def test_a_package_in_the_place_of_one_moved_aside_is_judged_for_itself(made):
+def test_a_package_at_the_original_path_of_a_quarantined_one_is_judged_by_itself(made):
     moved = move(made, made.package("thing-1-0", {"lib/a": b"a"}))
     home = made.package("thing-1-0", {"lib/a": b"a"})
     symlink(f"{home}/lib/a", f"{made.environment('env')}/lib/a")
@@ -246,10 +247,25 @@ def test_a_package_in_the_place_of_one_moved_aside_is_judged_for_itself(made):
 
 
 @pytest.mark.parametrize("stage", [Stage.PURGE, Stage.HELD])
-def test_what_was_given_up_or_is_held_is_no_package_any_more(made, stage):
+def test_purged_and_held_entries_are_not_packages(made, stage):
     home = made.package("thing-1-0", {"lib/a": b"a"})
     made.package("other-1-0", {})
     made.install(made.environment("env"), home)
     entry = QuarantineEntry(stage, "r1", "thing-1-0", 99 if stage is Stage.HELD else 0)
     os.rename(move(made, home), f"{made.caches[0]}/{QUARANTINE}/{entry.name}")
     assert made.verdicts() == {"pkgs/other-1-0": "unused"}
+
+
+@pytest.mark.parametrize(
+    ("directory", "dist"),
+    [
+        ("/pkgs/thing-1.0-h0_0", "thing-1.0-h0_0"),
+        (f"/pkgs/thing-1.0-h0_0-{'0a' * 32}", "thing-1.0-h0_0"),
+        (f"/pkgs/thing-1.0-{'0a' * 31}", f"thing-1.0-{'0a' * 31}"),
+        ("/pkgs/.conda-hardlinks/moving-r1-https%2Fhost%2Fthing-1.0-h0_0", "thing-1.0-h0_0"),
+        (f"/pkgs/.conda-hardlinks/moving-r1-thing-1.0-h0_0-{'0a' * 32}", "thing-1.0-h0_0"),
+        ("/pkgs/elsewhere/moving-r1-thing-1.0-h0_0", "moving-r1-thing-1.0-h0_0"),
+    ],
+)
+def test_the_dist_of_a_package_is_its_original_name_without_rattlers_suffix(directory, dist):
+    assert dist_of(directory) == dist

@@ -181,7 +181,7 @@ def test_doubts_are_told_with_what_the_package_says_of_itself(made):
     assert explanation.verdict == "recent"
     assert explanation.reasons == (
         "extracted or about to be linked a moment ago",
-        "there is no archive of it and no http(s) URL to get it again",
+        "it cannot be downloaded again: it has no archive and no http(s) URL",
     )
     assert (explanation.last_use_ns, explanation.url) == (extracted, "file:///p-1-0.conda")
     write(f"{path}/info/repodata_record.json", b"[")
@@ -280,6 +280,6 @@ def test_what_a_record_says_may_break(made):
     record = made.record(env, "p-1-0", {}, link="softlink")
     explanation = explained(made, path)
     assert (explanation.verdict, explanation.would_break) == ("recorded", ("env",))
-    assert explanation.reasons[0] == f"{record}: it says that symbolic links lead here"
+    assert explanation.reasons[0] == f"{record}: it records symbolic links to the package"
     made.record(env, "p-1-0", {}, link="copy")
     assert explained(made, path).would_break == ()

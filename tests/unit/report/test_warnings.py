@@ -172,7 +172,7 @@ def test_an_environment_whose_records_cannot_be_listed_keeps_every_package(made)
     prefix = made.environment("env")
     inventory = replace(made.scan(), records={})
     assert notes_of(made, inventory).warnings == (
-        f"{prefix}/conda-meta: it cannot be listed. {UNSEEN}",
+        f"{prefix}/conda-meta: cannot be listed. {UNSEEN}",
     )
 
 
