@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import pytest
 
 from conda_hardlink_plugin.clean.execution import execute_plan
+from conda_hardlink_plugin.executor.errors import RefusedError
 from conda_hardlink_plugin.executor.locks import locked_quarantine
-from conda_hardlink_plugin.executor.outcome import Outcome, RefusedError, new_run
+from conda_hardlink_plugin.executor.outcome import Outcome, new_run
 from conda_hardlink_plugin.executor.recheck import Checker, identity
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
 from conda_hardlink_plugin.filesystem.paths import is_within
@@ -211,9 +212,9 @@ def test_only_what_was_looked_at_is_moved_or_removed(made):
     before = look(cache)
     with locked_quarantine(cache) as quarantine:
         for name in (DIST, "old.c~", f"{DIST}.conda"):
-            with pytest.raises(RefusedError, match="it was replaced meanwhile"):
+            with pytest.raises(RefusedError, match="it was replaced in the meantime"):
                 quarantine.move(name, "run", other)
-        with pytest.raises(RefusedError, match="it was replaced meanwhile"):
+        with pytest.raises(RefusedError, match="it was replaced in the meantime"):
             quarantine.unlink(f"{DIST}.conda", other)
         quarantine.remove_if_empty()
     assert {path: entry for path, entry in look(cache).items() if "lock" not in path} == before
@@ -306,7 +307,7 @@ def test_a_quarantine_of_the_administrator_is_none_of_an_ordinary_user(made):
 LOCKS = {
     "symbolic link": "too many levels of symbolic links",
     "dangling link": "too many levels of symbolic links",
-    "pipe": "it cannot be locked: it is no regular file",
+    "pipe": "it cannot be locked: it is not a regular file",
     "folder": "is a directory",
 }
 

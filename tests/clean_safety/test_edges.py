@@ -9,8 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from conda_hardlink_plugin.analysis.analysis import Analysis
-from conda_hardlink_plugin.analysis.usage import Measure
 from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.clean.archives import Archives
 from conda_hardlink_plugin.clean.permissions import closed_caches
@@ -211,9 +209,8 @@ def test_a_package_in_which_something_is_mounted_stays(made):
 def test_a_lease_in_a_folder_that_is_ignored_keeps_nothing(made, ignored, kept):
     made.package("p-1-0", {"lib/f": b"f"})
     lease = Lease("/home/x/.cache/conda/hardlinks/leases/1-1", "process 1", None)
-    analysis = Analysis(
-        made.scan(), made.names(), Measure.DISK, replace(LATER, leases=(lease,), ignored=ignored)
-    )
+    circumstances = replace(LATER, leases=(lease,), ignored=ignored)
+    analysis = analysis_of(made.scan(), made.names(), circumstances)
     (unit,) = analysis.evidence.uses
     assert (Verdict.RECENT in analysis.evidence.keeping_verdicts(unit)) is kept
 

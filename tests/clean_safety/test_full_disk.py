@@ -95,8 +95,8 @@ def test_a_disk_too_full_for_the_quarantine_is_refused_and_nothing_is_lost(disk)
     outcome = clean(made)
     assert [problem.path for problem in outcome.problems] == [f"{made.caches[0]}/{QUARANTINE}"]
     assert outcome.problems[0].reason == (
-        "no space left on device: packages go through this folder: free a few KiB elsewhere and run"
-        " this again"
+        "no space left on device: clean moves packages to this folder. Free a few KiB elsewhere and"
+        " run it again"
     )
     assert (outcome.removed, outcome.freed_bytes) == ([], 0)
     assert tree(made.caches[0]) == before

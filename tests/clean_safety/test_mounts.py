@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
+from conda_hardlink_plugin.filesystem.paths import is_within
 from tests.support.attacked import DIST, EVERYTHING, attacked_installation, fill, look
 from tests.support.cleaning import carried_out, plan_of
 from tests.support.trees import QUARANTINE
@@ -20,8 +21,8 @@ def made(tmp_path):
 
 
 @pytest.fixture
-def mount():
-    """Mounts something, or skips the test where that is not allowed."""
+def mount(made):
+    """Mount something in the installation, or skip the test where that is not allowed."""
 
     def mount(point, *options):
         os.makedirs(point, exist_ok=True)
@@ -31,10 +32,11 @@ def mount():
         if done.returncode != 0:
             pytest.skip(f"cannot mount here: {done.stderr.strip()}")
 
-    before = read_mount_table().mounts
     yield mount
-    for mounted in reversed([m for m in read_mount_table().mounts if m not in before]):
-        subprocess.run(["umount", "--lazy", mounted.mount_point], check=True)
+    points = [mounted.mount_point for mounted in read_mount_table().mounts]
+    for point in reversed(points):
+        if is_within(point, os.path.realpath(made.directory)):  # other tests mount something, too
+            subprocess.run(["umount", "--lazy", point], check=True)
 
 
 MOUNTED = {

@@ -42,7 +42,7 @@ INSTALLS = int(os.environ.get("RACE_INSTALLS", "3000"))
 DISTS = [f"package{number}-1.0-0" for number in range(16)]
 DIST = DISTS[0]
 LOST = ("missing", "broken", "stripped", "left", "empty")
-COMES_AGAIN = "something is there again"
+COMES_AGAIN = "something else is there now"
 
 
 class NeverObjects(Checker):
@@ -304,5 +304,5 @@ def test_a_package_that_is_about_to_be_linked_while_it_is_looked_at_is_not_moved
 
     race.made.prefixes = Prefixes(race.made.prefixes)
     outcome = race.execute_plan(plan)
-    assert [spared.reason for spared in outcome.spared] == ["somebody is about to link it"]
+    assert [spared.reason for spared in outcome.spared] == ["another process is about to link it"]
     assert os.stat(package).st_ctime_ns == moved_ns

@@ -16,8 +16,8 @@ from tests.support.trees import write
 
 LATER_NS = 2**62
 URL = "https://made.up/noarch"
-LOST = (Verdict.UNOBTAINABLE, "there is no http(s) URL to get it again")
-NOT_EXTRACTED = (Verdict.RECORDED, "its package is in an environment, and not extracted here")
+LOST = (Verdict.UNOBTAINABLE, "cannot be downloaded again: no http(s) URL is known")
+NOT_EXTRACTED = (Verdict.RECORDED, "its package is in an environment and not extracted here")
 
 
 @pytest.fixture

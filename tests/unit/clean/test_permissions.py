@@ -20,7 +20,7 @@ from tests.support.small_installation import SmallInstallation
 from tests.support.trees import QUARANTINE
 
 READ_ONLY = "it is read-only for you"
-OPEN_TO_OTHERS = "others than root can write to it; to clean it name it with --cache"
+OPEN_TO_OTHERS = "users other than root can write to it; to clean it, name it with --cache"
 NOT_NAMED = "it is not named with --cache"
 NO_SUCH_USER = 54321
 CLEAN = ("clean", "--yes", "--grace", "0", "--unobtainable")
@@ -29,7 +29,7 @@ for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator c
 
 
 def somebody_elses(name):
-    return f"it belongs to {name}; to clean it name it with --cache"
+    return f"it belongs to {name}; to clean it, name it with --cache"
 
 
 @pytest.fixture

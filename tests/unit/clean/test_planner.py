@@ -91,8 +91,8 @@ def test_what_stays_has_its_users_and_the_strongest_reason(made):
     link(f"{path}/lib/f", f"{made.directory}/outside")
     (kept,) = plan_of(made, copied=True, unobtainable=True).keep
     assert (kept.verdict, kept.size_bytes) == (Verdict.LINKED, du(path)[0])
-    assert kept.reason == "hard links in hard, somebody outside these trees"
-    assert kept.witnesses == (
+    assert kept.reason == "hard links in hard, a folder that was not scanned"
+    assert kept.environments == (
         PackageUser("hard", hard, "hardlink"),
         PackageUser("soft", soft, "softlink"),
         PackageUser("record", record, "record"),
@@ -110,7 +110,7 @@ def test_an_age_is_reached_to_the_nanosecond(made):
         plan = plan_of(made, now_ns=then + age_ns, older_than_ns=older_than_ns)
         assert bool(plan.remove) is goes
     assert reasons(plan_of(made, older_than_ns=DAY_NS)) == {
-        "p-1-0": "its last use is too short ago for --older-than"
+        "p-1-0": "used too recently for --older-than"
     }
 
 
@@ -141,7 +141,7 @@ def test_the_newest_are_told_by_version_then_by_build(made, newest, gone):
     versioned(made, "q-1-0")
     plan = plan_of(made, keep_newest=newest)
     assert going(plan) == gone
-    assert set(reasons(plan).values()) <= {f"among the newest {newest} of its name"}
+    assert set(reasons(plan).values()) <= {f"kept by --keep-newest {newest}"}
 
 
 def test_of_two_builds_of_one_version_the_last_used_is_newer(made):
@@ -182,7 +182,7 @@ def test_a_pattern_is_of_the_whole_name_or_of_all_three_parts(made, glob, gone):
     versioned(made, "numpy-base-1-0")
     plan = plan_of(made, name_glob=glob)
     assert going(plan) == gone
-    assert set(reasons(plan).values()) <= {f"not of the name {glob}"}
+    assert set(reasons(plan).values()) <= {f"does not match --name {glob}"}
 
 
 def test_as_many_go_as_make_the_cache_fit_and_the_last_used_stay(made):
@@ -197,7 +197,7 @@ def test_as_many_go_as_make_the_cache_fit_and_the_last_used_stay(made):
         assert [removal.path for removal in plan.remove] == paths[:number]
         assert plan.planned_bytes == sum(sizes[:number])
         assert plan.too_big == {}
-        assert set(reasons(plan).values()) <= {"its cache fits --max-size with it"}
+        assert set(reasons(plan).values()) <= {"its cache fits --max-size without removing it"}
         more = plan_of(made, max_size_bytes=limit - 1)
         assert [removal.path for removal in more.remove] == paths[: number + 1]
         assert more.too_big == ({} if number < 3 else {cache: 1})
@@ -366,8 +366,8 @@ def test_archives_are_chosen_by_name_and_age_as_packages_are(made):
     plan = plan_of(made, **options, name_glob="a-b-1-0", older_than_ns=DAY_NS)
     assert plan.remove == ()
     assert {kept.verdict for kept in plan.keep[:-1]} == {Verdict.UNUSED}
-    assert reasons(plan)["ab-1-0.conda"] == "not of the name a-b-1-0"
-    assert reasons(plan)["a-b-1-0.conda"] == "its last use is too short ago for --older-than"
+    assert reasons(plan)["ab-1-0.conda"] == "does not match --name a-b-1-0"
+    assert reasons(plan)["a-b-1-0.conda"] == "used too recently for --older-than"
     later_ns = max(os.lstat(f"{cache}/{name}").st_ctime_ns for name in os.listdir(cache)) + DAY_NS
     assert len(going(plan_of(made, **options, older_than_ns=DAY_NS, now_ns=later_ns))) == 5
 

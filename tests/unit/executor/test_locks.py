@@ -14,8 +14,9 @@ from dataclasses import replace
 import pytest
 
 from conda_hardlink_plugin.clean.execution import execute_plan
+from conda_hardlink_plugin.executor.errors import RefusedError
 from conda_hardlink_plugin.executor.locks import RATTLER_LOCK, lock_files, locked, locked_quarantine
-from conda_hardlink_plugin.executor.outcome import Outcome, RefusedError, new_run
+from conda_hardlink_plugin.executor.outcome import Outcome, new_run
 from conda_hardlink_plugin.executor.quarantine import opened
 from conda_hardlink_plugin.executor.recheck import Checker
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
@@ -170,7 +171,8 @@ def test_whoever_holds_a_lock_is_named(cache, take):
             pass
     assert refused.value.problem.path == f"{cache}/{NAMES[take]}"
     assert refused.value.problem.reason == (
-        f"it is locked by {who}: wait until that is finished, or stop it, and run this again"
+        f"it is locked by {who}: wait until that process finishes, or stop it, and run this"
+        " command again"
     )
 
 

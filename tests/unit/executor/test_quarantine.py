@@ -10,8 +10,9 @@ import shutil
 import pytest
 
 from conda_hardlink_plugin.clean.execution import execute_plan
+from conda_hardlink_plugin.executor.errors import RefusedError
 from conda_hardlink_plugin.executor.locks import locked_quarantine
-from conda_hardlink_plugin.executor.outcome import Outcome, RefusedError, new_run
+from conda_hardlink_plugin.executor.outcome import Outcome, new_run
 from conda_hardlink_plugin.executor.quarantine import opened
 from conda_hardlink_plugin.executor.recheck import Checker, identity
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
@@ -36,10 +37,10 @@ def test_what_changed_since_the_plan_is_seen_before_a_package_is_moved(made):
     (removal,) = plan_of(made).remove
     assert checked(made, removal) is None
     made.record(env, "p-1-0", {})
-    assert checked(made, removal) == f"{env} has it now"
+    assert checked(made, removal) == f"it is now installed in {env}"
     os.unlink(f"{env}/conda-meta/p-1-0.json")
     link(f"{path}/f", f"{made.directory}/outside")
-    assert checked(made, removal) == "somebody has links to it now"
+    assert checked(made, removal) == "its files have new hard links"
 
 
 def test_what_cannot_be_looked_at_again_is_not_moved(made):
@@ -74,7 +75,7 @@ def test_what_goes_back_may_lead_on_to_what_is_still_away(made):
 
 
 def test_a_trial_link_just_before_a_package_is_moved_brings_it_back(made):
-    """Nothing else says that somebody is about to link it."""
+    """Nothing else says that another process is about to link it."""
     path = made.package("p-1-0", {"f": b"f"})
     index = f"{path}/info/index.json"
     linked_ns = os.stat(index).st_ctime_ns
@@ -89,7 +90,7 @@ def test_a_trial_link_just_before_a_package_is_moved_brings_it_back(made):
     outcome = Outcome(run=new_run())
     checker = Late(made.prefixes, read_mount_table())
     execute_plan(plan_of(made), checker, lambda: plan_of(made), outcome, hold_until_s=None)
-    assert [spared.reason for spared in outcome.spared] == ["somebody is about to link it"]
+    assert [spared.reason for spared in outcome.spared] == ["another process is about to link it"]
     assert os.path.isdir(path)
 
 
@@ -145,7 +146,7 @@ def test_what_goes_back_takes_the_place_of_nothing(made):
         with locked_quarantine(cache) as quarantine:
             entry = quarantine.move(name, "run", identity(path))
             write(path if name == "a.conda" else f"{path}/f", b"new")
-            with pytest.raises(RefusedError, match="something is there again"):
+            with pytest.raises(RefusedError, match="something else is there now"):
                 quarantine.back(entry)
             assert entry in quarantine.entries()
         with open(path if name == "a.conda" else f"{path}/f", "rb") as file:
