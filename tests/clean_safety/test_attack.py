@@ -21,7 +21,7 @@ from conda_hardlink_plugin.executor.recheck import Checker, identity
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
 from conda_hardlink_plugin.filesystem.paths import is_within
 from tests.support.attacked import DIST, EVERYTHING, attacked_installation, fill, look
-from tests.support.cleaning import carried_out, clean, plan_of
+from tests.support.cleaning import clean, executed, plan_of
 from tests.support.disk import snapshot
 from tests.support.forking import forked, in_child
 from tests.support.oracles import NOBODY
@@ -122,13 +122,13 @@ def attacking(made, swap):
 
 
 @pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS)
-def test_nothing_outside_the_cache_is_touched_whatever_is_swapped_meanwhile(made, swap):
+def test_nothing_outside_the_cache_changes_during_repeated_swaps(made, swap):
     before = snapshot(f"{made.directory}/precious")
     removed = 0
     for _ in range(TRIALS):
         plan = plan_of(made, **EVERYTHING)
         with attacking(made, swap) as attack, attack.swapping():
-            outcome = carried_out(made, plan, lambda: plan_of(made, **EVERYTHING))
+            outcome = executed(made, plan, lambda: plan_of(made, **EVERYTHING))
         removed += len(outcome.removed)
     assert snapshot(f"{made.directory}/precious") == before
     assert removed
@@ -136,7 +136,7 @@ def test_nothing_outside_the_cache_is_touched_whatever_is_swapped_meanwhile(made
 
 @pytest.mark.parametrize("moment", ["after the plan", "just before the move", "while away"])
 @pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS)
-def test_nothing_outside_the_cache_is_touched_by_what_was_swapped(made, swap, moment):
+def test_nothing_outside_the_cache_changes_after_a_swap(made, swap, moment):
     before = snapshot(f"{made.directory}/precious")
     plan = plan_of(made, **EVERYTHING)
     path = f"{made.directory}/{swap.path}"
@@ -180,9 +180,7 @@ def test_nothing_outside_the_cache_is_touched_by_what_was_swapped(made, swap, mo
     ],
     ids=lambda value: value if isinstance(value, str) else value.path,
 )
-def test_nothing_outside_the_cache_is_touched_by_what_is_swapped_right_before_a_call(
-    made, swap, event
-):
+def test_nothing_outside_the_cache_changes_after_a_swap_right_before_a_call(made, swap, event):
     before = snapshot(f"{made.directory}/precious")
     for number in itertools.count(1):
         with attacking(made, swap) as attack:
@@ -206,7 +204,7 @@ def cleaned_with_a_swap(made, swap, attack, event, number):
     return next(calls) > number
 
 
-def test_only_what_was_looked_at_is_moved_or_removed(made):
+def test_a_replaced_package_or_archive_is_not_moved_or_removed(made):
     cache = made.caches[0]
     other = identity(f"{cache}/urls.txt")
     before = look(cache)
@@ -220,7 +218,7 @@ def test_only_what_was_looked_at_is_moved_or_removed(made):
     assert {path: entry for path, entry in look(cache).items() if "lock" not in path} == before
 
 
-def test_symbolic_links_in_what_is_removed_are_not_followed(made):
+def test_symbolic_links_in_a_removed_package_are_not_followed(made):
     directory, cache = made.directory, made.caches[0]
     before = snapshot(f"{directory}/precious")
     for folder in (f"{cache}/{DIST}", f"{cache}/old.c~"):
@@ -281,7 +279,7 @@ def refused(made):
 
 
 @pytest.mark.parametrize("what", QUARANTINES)
-def test_what_is_no_quarantine_of_ours_is_refused(made, what):
+def test_a_foreign_or_unsafe_quarantine_is_refused(made, what):
     path = f"{made.caches[0]}/{QUARANTINE}"
     put(path, what, f"{made.directory}/precious")
     if what == "somebody else's":
@@ -290,7 +288,7 @@ def test_what_is_no_quarantine_of_ours_is_refused(made, what):
     assert (problem.path, problem.reason) == (path, QUARANTINES[what])
 
 
-def test_a_quarantine_of_the_administrator_is_none_of_an_ordinary_user(made):
+def test_an_ordinary_user_does_not_use_the_quarantine_of_root(made):
     cache = made.caches[0]
     os.mkdir(f"{cache}/{QUARANTINE}", 0o700)
     os.chmod(os.path.dirname(made.directory), 0o755)
@@ -314,7 +312,7 @@ LOCKS = {
 
 @pytest.mark.parametrize("what", LOCKS)
 @pytest.mark.parametrize("lock", [f"{QUARANTINE}/lock", "pkgs.lock", ".cache.lock"])
-def test_what_is_no_lock_file_is_refused_at_once(made, lock, what):
+def test_a_lock_file_that_is_not_a_regular_file_is_refused_at_once(made, lock, what):
     path = f"{made.caches[0]}/{lock}"
     os.mkdir(f"{made.caches[0]}/{QUARANTINE}", 0o700)
     put(path, what, f"{made.directory}/precious/pkgs/urls.txt")
@@ -322,7 +320,7 @@ def test_what_is_no_lock_file_is_refused_at_once(made, lock, what):
     assert (problem.path, problem.reason) == (path, LOCKS[what])
 
 
-def test_a_lock_of_ours_that_is_somebody_elses_is_refused(made):
+def test_a_private_lock_file_of_another_user_is_refused(made):
     path = write(f"{made.caches[0]}/{QUARANTINE}/lock")
     os.chmod(os.path.dirname(path), 0o700)
     give_away(path)

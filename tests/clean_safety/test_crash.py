@@ -57,7 +57,7 @@ def killed(scenario: Scenario, made: SmallInstallation, number: int, act: Act) -
         *((name, kill_after) for name in WITH_FEW_STEPS),  # is before the next, but for the last
     ],
 )
-def test_killed_at_any_step_nothing_is_lost_and_the_next_runs_converge(directory, name, act):
+def test_after_a_kill_at_any_step_nothing_is_lost_and_the_next_runs_converge(directory, name, act):
     scenario = SCENARIOS[name]
     expected = Expected(scenario, directory)
     for number in itertools.count(1):
@@ -75,7 +75,7 @@ def test_killed_at_any_step_nothing_is_lost_and_the_next_runs_converge(directory
 
 
 @scenarios
-def test_what_an_undisturbed_run_leaves(directory, name):
+def test_an_undisturbed_run_leaves_what_the_scenario_lists(directory, name):
     scenario = SCENARIOS[name]
     made = scenario.made(directory)
     assert scenario.execute_plan(made).problems == []

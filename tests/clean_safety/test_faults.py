@@ -83,7 +83,7 @@ def each_step_failing(scenario: Scenario, directory: str, acts: Sequence[tuple[i
 
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "everything_at_once"])
-def test_whichever_step_fails_it_is_said_and_the_next_run_converges(directory, name):
+def test_a_failed_step_is_reported_and_the_next_run_converges(directory, name):
     numbers = [getattr(errno, error) for error in ERRORS]
     acts = [(number, fail(number)) for number in numbers]
     assert each_step_failing(SCENARIOS[name], directory, acts) > 5
@@ -91,20 +91,20 @@ def test_whichever_step_fails_it_is_said_and_the_next_run_converges(directory, n
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("name", WITH_FEW_STEPS)
-def test_however_a_step_fails_it_is_said_and_the_next_run_converges(directory, name, error):
+def test_every_kind_of_failure_is_reported_and_the_next_run_converges(directory, name, error):
     number = getattr(errno, error)
     assert each_step_failing(SCENARIOS[name], directory, [(number, fail(number))]) > 5
 
 
 @pytest.mark.parametrize("name", WITH_FEW_STEPS)
-def test_a_step_that_is_done_and_fails_all_the_same_loses_nothing(directory, name):
+def test_a_step_that_is_done_and_reports_a_failure_loses_nothing(directory, name):
     acts = [(errno.EIO, fail_after(errno.EIO))]
     assert each_step_failing(SCENARIOS[name], directory, acts) > 5
 
 
 @pytest.mark.parametrize("act", [interrupt_before, interrupt_after])
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in _LONGEST])
-def test_stopped_by_ctrl_c_at_any_step_nothing_stays_moved_aside(directory, name, act):
+def test_after_ctrl_c_at_any_step_nothing_is_left_moved_aside(directory, name, act):
     scenario = SCENARIOS[name]
     expected = Expected(scenario, directory)
     descriptors = open_descriptors()

@@ -57,7 +57,7 @@ def unused(made: SmallInstallation) -> set[str]:
     return {name for name in os.listdir(made.caches[0]) if name.startswith("unused-")}
 
 
-def test_a_full_disk_can_be_cleaned_where_the_quarantine_is(disk):
+def test_a_full_disk_can_be_cleaned_if_the_quarantine_exists(disk):
     made = make(disk, 5)
     os.mkdir(f"{made.caches[0]}/{QUARANTINE}", 0o700)
     fill(disk)
@@ -72,7 +72,7 @@ def test_a_full_disk_can_be_cleaned_where_the_quarantine_is(disk):
     outside.assert_untouched()
 
 
-def test_on_a_full_disk_a_clean_removes_as_many_as_the_quarantine_takes_and_the_next_the_rest(disk):
+def test_a_full_disk_is_cleaned_in_several_runs_if_the_quarantine_is_full(disk):
     made = make(disk, 60)
     os.mkdir(f"{made.caches[0]}/{QUARANTINE}", 0o700)
     fill(disk)

@@ -10,7 +10,7 @@ import pytest
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
 from conda_hardlink_plugin.filesystem.paths import is_within
 from tests.support.attacked import DIST, EVERYTHING, attacked_installation, fill, look
-from tests.support.cleaning import carried_out, plan_of
+from tests.support.cleaning import executed, plan_of
 from tests.support.trees import QUARANTINE
 
 
@@ -103,7 +103,7 @@ def test_nothing_under_a_mount_is_removed(made, mounting, where, how, when):
             there.at(os.path.normpath(f"{cache}/{QUARANTINE}/{moved}/{below}"))
         return plan_of(made, **EVERYTHING)
 
-    outcome = carried_out(made, plan, replan)
+    outcome = executed(made, plan, replan)
     assert there.look() == there.before
     thing = MOUNTED[where].partition("/")[0]
     assert f"{cache}/{thing}" not in [removal.path for removal in outcome.removed]

@@ -134,7 +134,7 @@ def lost(installed):
     [({"hidden": True}, set()), ({"softlink": True}, set()), ({"trusting": True}, {"empty"})],
     ids=str,
 )
-def test_nothing_is_lost_however_installs_and_cleans_meet(quick, how, losses, record_property):
+def test_concurrent_installs_and_cleans_lose_nothing(quick, how, losses, record_property):
     race = Race(quick, **how)
     installed, cleaned = race.run(INSTALLS)
     record_property("installed", dict(installed))
@@ -154,7 +154,7 @@ def test_nothing_is_lost_however_installs_and_cleans_meet(quick, how, losses, re
     [({"hidden": True}, {"stripped"}, 3000), ({"softlink": True}, {"broken", "missing"}, 800)],
     ids=["hidden", "softlink"],
 )
-def test_without_a_second_look_something_is_lost(quick, how, losses, installs, record_property):
+def test_without_a_second_plan_something_is_lost(quick, how, losses, installs, record_property):
     installed, cleaned = Race(quick, **how).run(installs, looks_again=False)
     record_property("installed", dict(installed))
     record_property("cleaned", dict(cleaned))
@@ -167,7 +167,7 @@ STEPS = ("read", "probe", "verify", "link 1", "link 2", "link 5", "record")
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("how", [{}, {"hidden": True}, {"softlink": True}], ids=str)
-def test_an_install_that_meets_a_clean_does_all_or_nothing(tmp_path, how, step):
+def test_an_install_during_a_clean_does_all_or_nothing(tmp_path, how, step):
     race = Race(tmp_path, **how)
     extract(race.cache, DIST)
     outcomes = []
@@ -190,7 +190,7 @@ def test_an_install_that_meets_a_clean_does_all_or_nothing(tmp_path, how, step):
     assert clean(race.made).removed == []
 
 
-def test_a_package_that_was_away_for_a_moment_is_one_without_files_to_conda(tmp_path):
+def test_conda_installs_a_package_that_was_away_for_a_moment_without_files(tmp_path):
     """No promise of ours: it is what the documentation says of conda."""
     race = Race(tmp_path, trusting=True)
     extract(race.cache, DIST)
@@ -271,7 +271,7 @@ def test_an_install_while_its_package_is_away_extracts_it_again(meeting):
     assert waiting(meeting) == []
 
 
-def test_what_was_moved_aside_is_not_given_up_for_what_is_there_again_in_part(tmp_path):
+def test_a_moved_package_is_not_given_up_for_a_partial_new_one(tmp_path):
     """A clean was killed, and after it a conda that extracted the package again."""
     race = Race(tmp_path, softlink=True)
     package = extract(race.cache, DIST)
@@ -286,7 +286,7 @@ def test_what_was_moved_aside_is_not_given_up_for_what_is_there_again_in_part(tm
     assert race.installers[0].missing(DIST) == []
 
 
-def test_a_package_that_is_about_to_be_linked_while_it_is_looked_at_is_not_moved(tmp_path):
+def test_a_package_that_is_linked_during_its_check_is_not_moved(tmp_path):
     """Being away for a moment is a hazard in itself: all that can be seen is seen before."""
     race = Race(tmp_path)
     package = extract(race.cache, DIST)

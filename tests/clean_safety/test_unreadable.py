@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cleaning import carried_out, clean, plan_of
+from tests.support.cleaning import clean, executed, plan_of
 from tests.support.faults import (
     at_change,
     at_look,
@@ -70,7 +70,7 @@ def plans(made: SmallInstallation, error: int, *, from_then_on: bool = False) ->
 @pytest.mark.parametrize(
     ("error", "from_then_on"), [(errno.EIO, False), (errno.EIO, True), (errno.EACCES, True)]
 )
-def test_what_cannot_be_looked_at_never_makes_more_removable(directory, error, from_then_on):
+def test_an_unreadable_path_never_makes_more_removable(directory, error, from_then_on):
     made = Scenario(everything_at_once).made(directory)
     removed = planned(plan_of(made, **EVERYTHING))
     for plan in plans(made, error, from_then_on=from_then_on):
@@ -169,7 +169,7 @@ class Used:
         assert not os.path.lexists(f"{self._cache}/unused-1-0")
 
 
-def test_packages_used_meanwhile_stay_whatever_cannot_be_looked_at(directory):
+def test_packages_used_since_the_plan_are_kept_whatever_cannot_be_read(directory):
     descriptors = open_descriptors()
     for number in itertools.count(1):
         used = Used(directory)
@@ -177,7 +177,7 @@ def test_packages_used_meanwhile_stay_whatever_cannot_be_looked_at(directory):
         outside = Outside(used.made)
         error = (errno.EIO, errno.EACCES)[number % 2]
         with at_look(number, fail(error)) as steps:
-            outcome = carried_out(used.made, used.plan, partial(plan_of, used.made))
+            outcome = executed(used.made, used.plan, partial(plan_of, used.made))
         if not steps.reached:
             break
         assert open_descriptors() == descriptors
@@ -189,23 +189,23 @@ def test_packages_used_meanwhile_stay_whatever_cannot_be_looked_at(directory):
     assert number > 50
 
 
-def carry_out_and_use_meanwhile(used: Used, steps: Steps) -> Outcome:
-    """Carry the plan out; when everything is moved aside the environment begins to use it."""
+def execute_and_use_meanwhile(used: Used, steps: Steps) -> Outcome:
+    """Execute the plan; the environment begins to use the packages while they are moved aside."""
 
     def replan() -> Plan:
         with steps.paused():
             used.begin()
             return plan_of(used.made)
 
-    return carried_out(used.made, used.plan, replan)
+    return executed(used.made, used.plan, replan)
 
 
 @pytest.mark.parametrize("act", [fail(errno.EIO), fail(errno.ENOSPC), fail(errno.EACCES)])
-def test_packages_used_when_they_are_moved_aside_are_not_lost_whichever_step_fails(directory, act):
+def test_packages_used_while_moved_aside_are_not_lost_whichever_step_fails(directory, act):
     for number in itertools.count(1):
         used = Used(directory)
         with at_change(number, act) as steps:
-            outcome = carry_out_and_use_meanwhile(used, steps)
+            outcome = execute_and_use_meanwhile(used, steps)
         if not steps.reached:
             break
         used.assert_whole()
@@ -216,12 +216,12 @@ def test_packages_used_when_they_are_moved_aside_are_not_lost_whichever_step_fai
 
 
 @pytest.mark.parametrize("act", [interrupt_before, interrupt_after])
-def test_packages_used_when_they_are_moved_aside_are_back_after_ctrl_c(directory, act):
+def test_packages_used_while_moved_aside_are_back_after_ctrl_c(directory, act):
     for number in itertools.count(1):
         used = Used(directory)
         with at_change(number, act) as steps:
             try:
-                carry_out_and_use_meanwhile(used, steps)
+                execute_and_use_meanwhile(used, steps)
             except KeyboardInterrupt:
                 assert steps.reached
             else:
@@ -232,10 +232,10 @@ def test_packages_used_when_they_are_moved_aside_are_back_after_ctrl_c(directory
     assert number > 10
 
 
-def test_nothing_that_is_used_meanwhile_goes(directory):
+def test_packages_used_while_moved_aside_are_kept(directory):
     used = Used(directory)
     with at_change(0, kill_before) as steps:
-        outcome = carry_out_and_use_meanwhile(used, steps)
+        outcome = execute_and_use_meanwhile(used, steps)
     used.assert_in_place()
     assert [removal.name for removal in outcome.removed] == ["unused-1-0"]
     assert {spared.removal.name for spared in outcome.spared} == set(USED)

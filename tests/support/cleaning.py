@@ -60,7 +60,7 @@ def plan_of(
     )
 
 
-def carried_out(
+def executed(
     made: SmallInstallation,
     plan: Plan,
     replan: Callable[[], Plan],
@@ -80,10 +80,10 @@ def clean(made: SmallInstallation, *, hold_until_s: int | None = None, **terms: 
     def plan() -> Plan:
         return plan_of(made, hold=hold_until_s is not None, **terms)
 
-    return carried_out(made, plan(), plan, hold_until_s=hold_until_s)
+    return executed(made, plan(), plan, hold_until_s=hold_until_s)
 
 
-def aside(made: SmallInstallation, path: str, stage: str) -> str:
+def move_aside(made: SmallInstallation, path: str, stage: str) -> str:
     """Move something of a cache to where a run had put it; return its path."""
     cache = made.caches[0]
     moved = f"{cache}/{QUARANTINE}/{stage}-r1-{os.path.relpath(path, cache)}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from conda_hardlink_plugin.clean.trial_links import find_trial_links
 from conda_hardlink_plugin.executor.removal import Action
 from conda_hardlink_plugin.filesystem.problems import PathProblem
-from tests.support.cleaning import carried_out, plan_of
+from tests.support.cleaning import executed, plan_of
 from tests.support.cleaning_oracle import Oracle, Question
 from tests.support.oracles import du
 
@@ -44,7 +44,7 @@ def check_clean(world: World, question: Question) -> Outcome | None:
     files, others = contents(world), _outside(world, trial_links)
     used_bytes = _disk_usage(world)
     hold_until_s = question.now_ns // 10**9 + HELD_S if question.choice.hold else None
-    outcome = carried_out(world, plan, lambda: _plan(world, question), hold_until_s=hold_until_s)
+    outcome = executed(world, plan, lambda: _plan(world, question), hold_until_s=hold_until_s)
     assert {_real(problem.path) for problem in outcome.problems} == answer.blocked
     assert _disk_usage(world) == used_bytes - outcome.freed_bytes
     reached = {path for path, content in files.items() if content is not None} - trial_links

@@ -20,7 +20,7 @@ from conda_hardlink_plugin.executor.outcome import Outcome, new_run
 from conda_hardlink_plugin.executor.quarantine import opened
 from conda_hardlink_plugin.executor.recheck import Checker
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
-from tests.support.cleaning import carried_out, plan_of
+from tests.support.cleaning import executed, plan_of
 from tests.support.forking import forked, in_child
 from tests.support.oracles import du
 from tests.support.small_installation import SmallInstallation
@@ -161,7 +161,7 @@ def can_lock(take, cache):
 
 
 @each_way
-def test_whoever_holds_a_lock_is_named(cache, take):
+def test_the_holder_of_a_lock_is_named(cache, take):
     with held(take, cache) as holder:
         with open(f"/proc/{holder.process.pid}/comm", encoding="utf-8") as file:
             who = f"process {holder.process.pid} ({file.read().strip()})"
@@ -177,7 +177,7 @@ def test_whoever_holds_a_lock_is_named(cache, take):
 
 
 @each_way
-def test_a_lock_that_is_given_back_is_waited_for(cache, take):
+def test_a_clean_waits_until_a_lock_is_released(cache, take):
     waited = []
     with held(take, cache) as holder:
 
@@ -191,13 +191,13 @@ def test_a_lock_that_is_given_back_is_waited_for(cache, take):
 
 
 @each_way
-def test_a_lock_file_that_its_holder_removes_is_made_and_locked_anew(cache, take):
+def test_a_lock_file_that_its_holder_removes_is_created_and_locked_again(cache, take):
     """As mamba does when it made the file."""
     with held(take, cache) as holder, all_locked(cache, PATIENCE_S, holder.remove_and_release):
         assert not any(can_lock(way, cache) for way in NAMES)
 
 
-def test_a_lock_on_a_file_that_is_no_longer_there_is_none(cache):
+def test_a_lock_on_a_deleted_file_does_not_count(cache):
     """The file was opened while it was there, and locked after its holder had removed it."""
     with held(lock_as_mamba, cache) as holder, opened(cache) as quarantine:
         (file,) = (
@@ -217,14 +217,14 @@ def test_a_lock_on_a_file_that_is_no_longer_there_is_none(cache):
 
 
 @each_way
-def test_while_we_hold_them_nobody_else_gets_one(cache, take):
+def test_no_other_process_gets_a_lock_that_a_clean_holds(cache, take):
     assert can_lock(take, cache)
     with all_locked(cache):
         assert not can_lock(take, cache)
     assert can_lock(take, cache)
 
 
-def test_the_lock_of_a_rattler_in_a_folder_of_the_cache_is_held_too(cache):
+def test_a_rattler_lock_in_a_folder_of_the_cache_is_held_too(cache):
     folder = f"{cache}/rattler/pkgs"
     os.makedirs(folder)
     with locked_quarantine(cache, ["rattler/pkgs"]):
@@ -236,14 +236,14 @@ def test_the_lock_of_a_rattler_in_a_folder_of_the_cache_is_held_too(cache):
 
 
 @each_way
-def test_the_lock_of_a_process_that_was_killed_is_free(cache, take):
+def test_the_lock_of_a_killed_process_is_free(cache, take):
     with held(take, cache) as holder:
         holder.process.kill()
         with all_locked(cache):
             pass
 
 
-def test_the_locks_of_a_clean_that_was_killed_are_free(cache):
+def test_the_locks_of_a_killed_clean_are_free(cache):
     stack = ExitStack()
 
     def take(cache):
@@ -257,7 +257,7 @@ def test_the_locks_of_a_clean_that_was_killed_are_free(cache):
             pass
 
 
-def test_a_quarantine_that_its_holder_removes_is_made_and_locked_anew(cache):
+def test_a_quarantine_that_its_holder_removes_is_created_and_locked_again(cache):
     """As a clean does when it has finished while another one waits for its lock."""
     stack = ExitStack()
     removed = []
@@ -294,7 +294,7 @@ def test_a_quarantine_that_its_holder_removes_is_made_and_locked_anew(cache):
         assert waiting.result() == (True, False)
 
 
-def test_a_quarantine_that_is_removed_between_finding_and_opening_it_is_made_again(cache):
+def test_a_quarantine_that_is_removed_before_it_is_opened_is_created_again(cache):
     """By another clean, which has just finished."""
     os.mkdir(f"{cache}/{QUARANTINE}", mode=0o700)
 
@@ -325,7 +325,7 @@ def made(tmp_path):
 
 
 @pytest.mark.parametrize("round_", range(5))
-def test_cleans_at_once_remove_each_package_once_and_all_succeed(made, round_):
+def test_concurrent_cleans_remove_each_package_once_and_all_succeed(made, round_):
     plan = plan_of(made)
     before = sum(du(*made.caches))
     begun, begin = os.pipe()
@@ -334,7 +334,7 @@ def test_cleans_at_once_remove_each_package_once_and_all_succeed(made, round_):
         def clean():
             os.close(begin)
             os.read(begun, 1)
-            return carried_out(made, plan, lambda: plan_of(made))
+            return executed(made, plan, lambda: plan_of(made))
 
         processes = [stack.enter_context(forked(clean)) for _ in range(3)]
         os.close(begin)
@@ -349,7 +349,7 @@ def test_cleans_at_once_remove_each_package_once_and_all_succeed(made, round_):
     assert freed <= before - sum(du(*made.caches)) + 2 * 4096 * len(made.caches)
 
 
-def test_everybody_locks_several_caches_in_the_same_order(made):
+def test_every_clean_locks_several_caches_in_the_same_order(made):
     """Two cleans that lock them in different orders would wait for each other."""
     plan = plan_of(made)
     order = []
@@ -367,7 +367,7 @@ def test_everybody_locks_several_caches_in_the_same_order(made):
     assert list(dict.fromkeys(order)) == sorted(made.caches)
 
 
-def test_two_commands_at_once_both_succeed(changing):
+def test_two_concurrent_commands_both_succeed(changing):
     conda = os.path.join(changing.root_prefix, "bin", "conda")
     changing.remove("sharing")
     command = (conda, "hardlinks", "clean", "--yes", "--json", "--grace", "0", "--unobtainable")
