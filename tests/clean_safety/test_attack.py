@@ -1,4 +1,4 @@
-"""Somebody changes the cache while it is cleaned: nothing outside it is touched, nobody waits."""
+"""An attacker changes the cache during a clean: nothing outside it changes, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def made(tmp_path):
 
 @dataclass(frozen=True)
 class Swap:
-    """An entry of a folder that is exchanged with a symbolic link to the precious one."""
+    """An entry of a folder, to exchange with a symbolic link to the same entry outside."""
 
     name: str
     folder: str = "pkgs"
@@ -60,7 +60,7 @@ SWAPS = {
 
 
 class Swapper:
-    """Exchanges an entry of a folder with a symbolic link elsewhere, at once (renameat2)."""
+    """Exchanges an entry of a folder with a symbolic link out of it, atomically (renameat2)."""
 
     def __init__(self, directory, swap):
         libc = ctypes.CDLL(None)
@@ -75,13 +75,13 @@ class Swapper:
         self._folders = [os.open(folder, os.O_RDONLY) for folder in folders]
 
     def swap(self):
-        """Do it once, wherever the folder is by now; tell whether both were there."""
+        """Exchange them once, wherever the folder is now; return whether both existed."""
         folder, decoys = self._folders
         return self._exchange(folder, self._name, decoys, b"decoy", _EXCHANGE) == 0
 
     @contextmanager
     def swapping(self):
-        """Do it again and again in another process."""
+        """Exchange them again and again in another process."""
         shared = mmap.mmap(-1, 2)
         over, begun = 0, 1
 
@@ -107,7 +107,7 @@ class Swapper:
 
 @contextmanager
 def attacking(made, swap):
-    """Hand over a swapper; what it leaves is removed, and the cache filled again."""
+    """Yield a swapper; at the end remove what it left, and fill the cache again."""
     swapper = Swapper(made.directory, swap)
     try:
         yield swapper
@@ -145,7 +145,7 @@ def test_nothing_outside_the_cache_changes_after_a_swap(made, swap, moment):
     def swap_at(now):
         if now in moments:  # once
             moments.remove(now)
-            attack.swap()  # what is swapped may be away itself
+            attack.swap()  # it may be moved aside itself
 
     class Swapped(Checker):
         def objection(self, removal):
@@ -164,7 +164,7 @@ def test_nothing_outside_the_cache_changes_after_a_swap(made, swap, moment):
         checker = Swapped(made.prefixes, read_mount_table())
         execute_plan(plan, checker, replan, outcome, hold_until_s=None)
         assert snapshot(f"{made.directory}/precious") == before
-        if swap != SWAPS["cache"]:  # who swaps that says what the cache is
+        if swap != SWAPS["cache"]:  # then the symbolic link is the cache
             assert clean(made, **EVERYTHING).problems == []
     assert snapshot(f"{made.directory}/precious") == before
 
@@ -192,7 +192,7 @@ def test_nothing_outside_the_cache_changes_after_a_swap_right_before_a_call(made
 
 
 def cleaned_with_a_swap(made, swap, attack, event, number):
-    """Clean, and swap at the n-th call for what is swapped; tell whether there was one."""
+    """Clean, and swap at the n-th call for the entry; return whether there was such a call."""
     calls = itertools.count(1)
 
     def swap_at_call(now, arguments):
@@ -243,7 +243,7 @@ QUARANTINES = {
 
 
 def put(path, what, target):
-    """Put something where a clean wants its quarantine, or a lock."""
+    """Put something at the path of the quarantine, or of a lock file."""
     if "link" in what:
         os.symlink("/nowhere" if what == "dangling link" else target, path)
     elif what == "file":
@@ -259,14 +259,14 @@ def put(path, what, target):
 
 
 def give_away(path):
-    """Make something another user's, which takes an administrator."""
+    """Give something to another user, which only root can do."""
     if os.geteuid() != 0:
         pytest.skip("only an administrator can give files away")
     os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
 
 def refused(made):
-    """Clean, of which nothing may come; return the problem that it names."""
+    """Clean, which must change nothing; return the problem that it reports."""
     before = look(made.directory)
     outcome = clean(made, **EVERYTHING)
     assert outcome.removed == []

@@ -1,4 +1,4 @@
-"""Whether something goes or stays, at the edges between the rules."""
+"""Whether something is removed, in the cases between the rules."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_an_archive_that_is_being_removed_does_not_make_its_package_obtainable(
 
 
 def test_an_archive_in_another_cache_does_not_make_a_package_obtainable(made):
-    """As a line of test_a_package_can_be_had_again_by...: there, other/ is not scanned."""
+    """Here the other cache is scanned, too."""
     write(f"{made.package('thing-1-0', {})}/{RECORD}", b"{}")
     made.package("other-1-0", {}, "other")
     write(f"{made.directory}/other/thing-1-0.conda")
@@ -87,7 +87,7 @@ def test_copied_removes_a_package_only_if_every_record_says_that_it_is_copied(ma
 def test_a_package_that_cannot_move_back_is_not_the_one_at_its_path(made):
     home = made.package("p-1-0", {"f": b"f"})
     move_aside(made, home, "moving")
-    write(f"{home}/info/index.json", b"{}")  # was never finished
+    write(f"{home}/info/index.json", b"{}")  # its extraction was never finished
     plan = plan_of(made, copied=True, unobtainable=True)
     assert plan.remove == ()
     assert plan.returning == (home,)
@@ -108,7 +108,7 @@ def test_a_left_over_or_an_archive_that_an_environment_links_to_is_kept(made, na
 
 
 def test_an_environment_with_a_second_path_is_not_a_new_one(made):
-    """To the checks at the last moment."""
+    """The check at the last moment knows both paths."""
     made.package("p-1-0", {"f": b"f"})
     env = made.environment("env")
     made.record(env, "p-1-0", {}, "copy")
@@ -124,11 +124,11 @@ def test_the_age_of_an_archive_counts_from_its_ctime(made, name):
     made.package("other-1-0", {})
     path = write(f"{made.caches[0]}/{name}", b"x")
     os.utime(path, ns=(0, 0))
-    terms = Circumstances(now_ns=time.time_ns())
-    archives = Archives(analysis_of(made.scan(), made.names(), terms))
+    circumstances = Circumstances(now_ns=time.time_ns())
+    archives = Archives(analysis_of(made.scan(), made.names(), circumstances))
     assert archives.recent(path) == (Verdict.RECENT, "it changed a moment ago")
     os.unlink(path)
-    assert archives.fetched_ns(path) == terms.now_ns
+    assert archives.fetched_ns(path) == circumstances.now_ns
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator can give files away")
@@ -171,7 +171,7 @@ def test_a_trial_link_is_a_file_of_that_name_older_than_the_grace(made):
 
 
 def test_every_link_through_a_linked_folder_passes_its_targets(made):
-    """What was found of the folder once is known for the next link, with all of its hops."""
+    """The targets of a folder are cached for the next link, with every symbolic link on the way."""
     thing, first = made.package("thing-1-0", {"lib/f": b"f"}), made.package("first-1-0", {})
     symlink(f"{thing}/lib", f"{first}/lib")
     hop = symlink(f"{first}/lib/f", f"{made.directory}/elsewhere/f")
@@ -196,14 +196,14 @@ def test_as_many_symbolic_links_are_followed_as_the_system_follows(made):
 
 def test_a_package_with_a_mount_point_in_it_is_kept(made):
     path = made.package("p-1-0", {"lib/f": b"f"})
-    terms = {"mounted": ("/elsewhere", f"{made.caches[0]}", f"{path}/lib")}
-    analysis = analysis_of(made.scan(), made.names(), replace(LATER, **terms))
+    mounted = ("/elsewhere", made.caches[0], f"{path}/lib")
+    analysis = analysis_of(made.scan(), made.names(), replace(LATER, mounted=mounted))
     (unit,) = analysis.evidence.uses
     assert analysis.evidence.verdict(unit) is Verdict.UNVERIFIABLE
     assert (
         analysis.evidence.keep_reasons(unit)[0].reason == f"{path}/lib: something is mounted there"
     )
-    analysis = analysis_of(made.scan(), made.names(), replace(LATER, mounted=terms["mounted"][:2]))
+    analysis = analysis_of(made.scan(), made.names(), replace(LATER, mounted=mounted[:2]))
     assert analysis.evidence.verdict(unit) is not Verdict.UNVERIFIABLE
 
 

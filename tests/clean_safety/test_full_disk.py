@@ -17,7 +17,7 @@ from tests.support.wholeness import Outside, tree
 
 @pytest.fixture
 def disk(tmp_path):
-    """An empty ext4 without reserved blocks, in a file; skips the test where there can be none."""
+    """Mount an empty ext4 without reserved blocks, or skip the test if that is impossible."""
     if shutil.which("mkfs.ext4") is None:
         pytest.skip("there is no mkfs.ext4")
     image, point = write_sparse(f"{tmp_path}/image", 4 * 2**20), f"{tmp_path}/disk"
@@ -33,7 +33,7 @@ def disk(tmp_path):
 
 
 def fill(directory: str) -> None:
-    """Take every free block."""
+    """Use every free block."""
     path = write(f"{directory}/full/filling")
     with open(path, "wb", buffering=0) as file:
         for amount in (65_536, 1_024, 1):
@@ -45,7 +45,7 @@ def fill(directory: str) -> None:
 
 
 def make(directory: str, unused: int) -> SmallInstallation:
-    """Make an environment of one package, and packages that nobody uses."""
+    """Make an environment of one package, and unused packages."""
     made = SmallInstallation(directory)
     made.install(made.environment("work"), made.package("used-1-0", {"lib/used": b"u" * 5_000}))
     for number in range(unused):

@@ -1,4 +1,4 @@
-"""A clean that cannot look at something: no error while looking makes more removable."""
+"""A clean that cannot read something: no error while reading makes more removable."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def planned(plan: Plan) -> set[str]:
 
 
 def plans(made: SmallInstallation, error: int, *, from_then_on: bool = False) -> Iterator[Plan]:
-    """Yield the plan that is made when each look fails in its turn."""
+    """Yield the plan that is made when each read in turn fails."""
     descriptors = open_descriptors()
     for number in itertools.count(1, 5 if from_then_on else 1):
         with at_look(number, fail(error), from_then_on=from_then_on) as steps:
@@ -97,20 +97,20 @@ def test_a_path_that_cannot_be_resolved_never_makes_more_removable(directory, ma
 class Used:
     """An installation in which an environment begins to use packages that a plan removes.
 
-    By hard link, by symbolic links and a record, by symbolic links alone, and by copies and a
+    It uses them by a hard link, by symbolic links with and without a record, and by copies with a
     record; `unused-1-0` stays unused.
 
     Attributes:
         made: The installation.
-        plan: Made before that.
+        plan: The plan, made before that.
     """
 
     def __init__(self, directory: str) -> None:
-        """Make it anew, and plan."""
+        """Create it, and plan."""
         self.made = Scenario(self._make).made(directory)
         self.plan = plan_of(self.made)
         self._cache, self._prefix = self.made.caches[0], self.made.prefixes[0]
-        self._begun = False
+        self._is_used = False
         self._content = {dist: tree(f"{self._cache}/{dist}") for dist in USED}
         assert len(self.plan.remove) == len(USED) + 1
 
@@ -120,15 +120,15 @@ class Used:
             made.package(dist, {f"lib/{dist}": dist.encode() * 100})
 
     def begin(self) -> None:
-        """Use them from now on, wherever they are."""
-        if self._begun:
+        """Begin to use the packages, wherever they are."""
+        if self._is_used:
             return
-        self._begun = True
+        self._is_used = True
         prefix = self._prefix
-        for dist, place in self.places().items():
+        for dist, path in self.paths().items():
             file = f"lib/{dist}"
             if dist == "hard-1-0":
-                link(f"{place}/{file}", f"{prefix}/{file}")
+                link(f"{path}/{file}", f"{prefix}/{file}")
             elif dist == "copy-1-0":
                 write(f"{prefix}/{file}", self._content[dist][f"/{file}"][1])
                 self.made.record(prefix, dist, {file: {}}, "copy")
@@ -137,8 +137,8 @@ class Used:
             if dist == "soft-1-0":
                 self.made.record(prefix, dist, {file: {}}, "softlink")
 
-    def places(self) -> dict[str, str]:
-        """Return where each of them is; nowhere what was given up."""
+    def paths(self) -> dict[str, str]:
+        """Return the path of each package that was not given up."""
         found = {}
         for folder in (f"{self._cache}/{QUARANTINE}", self._cache):
             for name in os.listdir(folder) if os.path.isdir(folder) else ():
@@ -148,20 +148,20 @@ class Used:
         return found
 
     def assert_whole(self) -> None:
-        """Assert that none is lost."""
-        places = self.places()
-        assert {dist: tree(places[dist]) for dist in USED if dist in places} == self._content
+        """Assert that every package that was not given up is whole."""
+        paths = self.paths()
+        assert {dist: tree(paths[dist]) for dist in USED if dist in paths} == self._content
 
     def assert_in_place(self) -> None:
-        """Assert that all are where they belong, and work from the environment."""
+        """Assert that all are in their place and work from the environment."""
         self.assert_whole()
-        assert set(self.places().values()) == {f"{self._cache}/{dist}" for dist in USED}
-        for dist in USED if self._begun else ():
+        assert set(self.paths().values()) == {f"{self._cache}/{dist}" for dist in USED}
+        for dist in USED if self._is_used else ():
             with open(f"{self._prefix}/lib/{dist}", "rb") as file:
                 assert file.read() == dist.encode() * 100
 
     def assert_converges(self) -> None:
-        """Assert that the next runs leave what is used, and remove what is not."""
+        """Assert that the next runs keep what is used, and remove what is not."""
         self.begin()
         for _ in range(2):
             assert clean(self.made).problems == []

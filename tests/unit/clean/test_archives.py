@@ -1,4 +1,4 @@
-"""Which archives and left-overs may go: whether they can be had again, and what is made of them."""
+"""Which archives may be removed: whether they can be downloaded again, and who needs them."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def urls(cache, *lines):
 
 
 def judged(made, path, *, allowed=(), now_ns=LATER_NS, grace_ns=0, unseen=()):
-    terms = Circumstances(now_ns=now_ns, grace_ns=grace_ns, unseen=unseen)
-    analysis = analysis_of(made.scan(), made.names(), terms)
+    circumstances = Circumstances(now_ns=now_ns, grace_ns=grace_ns, unseen=unseen)
+    analysis = analysis_of(made.scan(), made.names(), circumstances)
     return Archives(analysis).objection(path, allowed)
 
 
@@ -74,7 +74,7 @@ def test_the_last_line_for_an_archive_in_urls_txt_is_its_url(made, cache, lines,
     ("url", "objection"),
     [
         (f"{URL}/p-1-0.conda", None),
-        (f"{URL}/p-1-0.tar.bz2", LOST),  # that is the other archive of it
+        (f"{URL}/p-1-0.tar.bz2", LOST),  # the URL of its other archive
         (f"{URL}/xp-1-0.conda", LOST),
         ("file:///made/up/p-1-0.conda", LOST),
         ("", LOST),
@@ -112,7 +112,7 @@ def test_a_urls_txt_that_cannot_be_read_counts_as_empty(made, cache):
 def test_a_recorded_package_needs_its_archive_unless_it_is_extracted(made, cache, name):
     path = archive(cache, name)
     urls(cache, f"{URL}/{name}")
-    assert judged(made, path) is None  # nobody has it
+    assert judged(made, path) is None  # no environment has it
     made.record(made.environment("env"), "p-1-0", {})
     assert judged(made, path) == NOT_EXTRACTED
     assert judged(made, path, allowed={Verdict.UNOBTAINABLE, Verdict.RECORDED}) == NOT_EXTRACTED
@@ -150,7 +150,7 @@ def test_the_grace_of_an_archive_is_exact_to_the_nanosecond(made, cache):
     assert judged(made, path, now_ns=changed_ns + 99, grace_ns=100) == young
     assert judged(made, path, now_ns=changed_ns + 100, grace_ns=100) is None
     assert judged(made, path, now_ns=changed_ns, grace_ns=0) is None
-    # A clock that was set back makes nothing older.
+    # A clock that is set back makes nothing older.
     assert judged(made, path, now_ns=changed_ns - 1, grace_ns=1) == young
 
 

@@ -1,4 +1,4 @@
-"""Caches that are not touched: read-only ones, and without --cache those of or open to others."""
+"""Closed caches: read-only ones, and without --cache those that other users own or can change."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ CLEAN = ("clean", "--yes", "--grace", "0", "--unobtainable")
 for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator can give files away")
 
 
-def somebody_elses(name):
+def owned_by(name):
     return f"it belongs to {name}; to clean it, name it with --cache"
 
 
 @pytest.fixture
 def caches():
-    """Two caches of this user's where any user may go."""
+    """Two caches of this user, in a folder that any user may enter."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         paths = [f"{directory}/mine", f"{directory}/other"]
@@ -72,7 +72,7 @@ def test_an_ordinary_user_may_share_a_cache(caches, mode):
 )
 def test_a_cache_of_another_user_is_closed_unless_it_is_named(caches, owner, name):
     os.chown(caches[0], owner, owner)
-    assert closed_caches(caches, []) == {caches[0]: somebody_elses(name)}
+    assert closed_caches(caches, []) == {caches[0]: owned_by(name)}
     assert closed_caches(caches, caches[:1]) == {caches[1]: NOT_NAMED}
 
 
@@ -81,7 +81,7 @@ def test_a_cache_of_another_user_is_closed_unless_it_is_named(caches, owner, nam
 def test_an_ordinary_user_does_not_clean_a_writable_cache_of_another_user(caches, mode):
     os.chmod(caches[0], mode)
     assert in_child(lambda: closed_caches(caches[:1], []), user=NOBODY) == {
-        caches[0]: somebody_elses("root")
+        caches[0]: owned_by("root")
     }
     assert in_child(lambda: closed_caches(caches[:1], caches), user=NOBODY) == {}
 
@@ -134,7 +134,7 @@ def test_in_a_closed_cache_nothing_is_removed_healed_or_made(tmp_path):
 
 @pytest.fixture
 def writable_again():
-    """Takes the write permission from folders; gives it back, so that they can be removed."""
+    """Take the write permission from folders; give it back at the end, so that they can go."""
     modes = {}
 
     def forbid(path):
@@ -157,7 +157,7 @@ def open_to_others(installation):
 
 def given_away(installation):
     os.chown(installation.pkgs_dir, NOBODY, NOBODY)
-    return somebody_elses(pwd.getpwuid(NOBODY).pw_name)
+    return owned_by(pwd.getpwuid(NOBODY).pw_name)
 
 
 @for_root

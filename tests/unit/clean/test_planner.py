@@ -1,4 +1,4 @@
-"""What a clean is to do, from packages made for it: each option at its edge."""
+"""The plan of a clean, for packages made for it: each option at its limits."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def made(tmp_path):
     return SmallInstallation(str(tmp_path))
 
 
-def versioned(made, dist, *, cache="pkgs", build_number=0, size=10, **said):
-    """Extract a package that says of itself what its folder is called."""
+def versioned(made, dist, *, cache="pkgs", build_number=0, size=10, **metadata):
+    """Extract a package whose metadata agrees with the name of its folder."""
     path = made.package(dist, {"lib/f": b"f" * size}, cache)
     name, version, _ = dist.rsplit("-", 2)
     content = {"name": name, "version": version, "build_number": build_number}
-    content |= {"url": f"https://made.up/{dist}.conda", **said}
+    content |= {"url": f"https://made.up/{dist}.conda", **metadata}
     write(f"{path}/info/repodata_record.json", json.dumps(content).encode())
     return path
 
@@ -40,7 +40,7 @@ def last_use_ns(path):
 
 
 def use(path, *, after=None):
-    """Make a package the last used of two, as conda does when it tries a hard link."""
+    """Make a package the last used of two, as conda does when it tests for hard links."""
     before = last_use_ns(after or path)
     while last_use_ns(path) <= before:  # clocks of filesystems are coarse
         link(f"{path}/info/index.json", f"{path}/../probe")
@@ -223,7 +223,7 @@ def test_a_cache_without_packages_can_be_too_big_but_not_a_closed_one(made):
         write(f"{made.directory}/{cache}/a-1-0.conda", b"a" * 9_000)
     empty = f"{made.directory}/empty"
     os.rename(f"{empty}/p-1-0", f"{made.directory}/p")
-    plan = plan_of(made, max_size_bytes=10, closed={f"{made.directory}/closed": "it is shut"})
+    plan = plan_of(made, max_size_bytes=10, closed={f"{made.directory}/closed": "it is closed"})
     assert plan.too_big == {
         f"{made.directory}/pkgs": du(f"{made.directory}/pkgs")[0] - plan.planned_bytes - 10,
         empty: du(empty)[0] - 10,
@@ -254,10 +254,10 @@ def test_nothing_in_a_closed_cache_is_removed_or_moved(made):
         write(f"{cache}/{name}")
     os.rename(versioned(made, "m-1-0"), f"{cache}/{QUARANTINE}/moving-r1-m-1-0")
     options = {"tarballs": True, "trash": True, "unobtainable": True}
-    plan = plan_of(made, closed={cache: "it is shut"}, **options)
+    plan = plan_of(made, closed={cache: "it is closed"}, **options)
     assert not plan.does_something
     assert (plan.remove, plan.returning, plan.caches_to_heal) == ((), (), ())
-    reason = "its cache is not touched: it is shut"
+    reason = "its cache is not touched: it is closed"
     assert reasons(plan) == {"p-1-0": reason, "m-1-0": reason}
     assert going(plan_of(made, **options)) == [
         "a.c~",
@@ -407,7 +407,7 @@ def test_nothing_that_contains_an_environment_or_a_cache_goes(made, kind, nested
 
 
 def test_a_partner_that_was_moved_aside_is_counted_as_its_whole_cache(made):
-    """Whatever is at the place of that now has other links."""
+    """The package at its path now is another one, with other links."""
     path, cache = versioned(made, "p-1-0"), f"{made.directory}/pkgs"
     aside = f"{cache}/{QUARANTINE}/moving-r1-q-1-0"
     os.makedirs(f"{cache}/{QUARANTINE}")

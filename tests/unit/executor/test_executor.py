@@ -41,7 +41,7 @@ def test_a_package_that_goes_back_keeps_the_packages_that_it_links_to(made):
 
 
 def test_a_trial_link_just_before_a_package_is_moved_brings_it_back(made):
-    """Nothing else says that another process is about to link it."""
+    """Nothing else shows that another process is about to link it."""
     path = made.package("p-1-0", {"f": b"f"})
     index = f"{path}/info/index.json"
     linked_ns = os.stat(index).st_ctime_ns

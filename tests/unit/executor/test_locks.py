@@ -1,4 +1,4 @@
-"""The locks on a cache: whoever holds one is waited for and named, and waits for us."""
+"""The locks on a cache: a clean waits for their holders and names them, and they wait for it."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from tests.support.small_installation import SmallInstallation
 from tests.support.trees import QUARANTINE, write
 
 MAMBA_BYTE = 21
-PATIENCE_S = 20  # so long that only a lock that is never given back takes it
+PATIENCE_S = 20  # only a lock that is never released takes that long
 _OPEN = os.O_RDWR | os.O_CREAT
 
 
 def lock_as_mamba(cache):
-    """As libmamba and conda do: `F_SETLK`."""
+    """Lock as libmamba and conda do: `F_SETLK`."""
     descriptor = os.open(f"{cache}/{os.path.basename(cache)}.lock", _OPEN)
     fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, MAMBA_BYTE)
     return descriptor
 
 
 def lock_as_mamba_by_descriptor(cache):
-    """The same lock of an open file instead of a process: `F_OFD_SETLK`."""
+    """Take the same lock, owned by an open file instead of a process: `F_OFD_SETLK`."""
     descriptor = os.open(f"{cache}/{os.path.basename(cache)}.lock", _OPEN)
     wanted = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, MAMBA_BYTE, 1, 0)
     fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, wanted)
@@ -53,7 +53,7 @@ def lock_as_rattler(cache):
 
 
 def lock_to_read(cache):
-    """A lock that several may have at once."""
+    """Take a lock that several processes may hold at once."""
     descriptor = os.open(f"{cache}/{RATTLER_LOCK}", _OPEN)
     fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     return descriptor
@@ -77,47 +77,47 @@ each_way = pytest.mark.parametrize("take", NAMES, ids=lambda take: take.__name__
 
 
 class Holder:
-    """Another process that holds a lock until it is told otherwise."""
+    """Another process that holds a lock until it receives a command."""
 
     def __init__(self, process, go_on):
         self.process = process
         self._go_on = go_on
 
     def release(self):
-        """Have it close its descriptor; it has when this returns."""
-        self._tell(b"c")
+        """Have it close its descriptor, and wait until it has."""
+        self._send(b"c")
 
     def remove_and_release(self):
         """Have it remove the file and close its descriptor."""
-        self._tell(b"r")
+        self._send(b"r")
 
-    def _tell(self, word):
+    def _send(self, command):
         if self.process.pid:
-            os.write(self._go_on, word)
+            os.write(self._go_on, command)
             self.process.result()
 
 
 @contextmanager
 def held(take, cache, remove=None):
-    """Have another process take a lock; it removes the lock file when it is told to."""
-    has_it, tell = os.pipe()
-    told, go_on = os.pipe()
+    """Have another process hold a lock; on command it removes the lock file."""
+    is_held, report = os.pipe()
+    commands, go_on = os.pipe()
 
     def hold():
         descriptor = take(cache)
-        os.write(tell, b".")
-        if os.read(told, 1) == b"r":
+        os.write(report, b".")
+        if os.read(commands, 1) == b"r":
             remove() if remove else os.unlink(f"{cache}/{NAMES[take]}")
         os.close(descriptor)
 
     with forked(hold) as process:
-        os.close(tell)
-        os.close(told)
+        os.close(report)
+        os.close(commands)
         try:
-            assert os.read(has_it, 1) == b"."
+            assert os.read(is_held, 1) == b"."
             yield Holder(process, go_on)
         finally:
-            os.close(has_it)
+            os.close(is_held)
             os.close(go_on)
 
 
@@ -130,9 +130,9 @@ def cache(tmp_path):
 
 @contextmanager
 def all_locked(cache, wait_s=0.0, when_refused=None):
-    """Take all locks of a cache; call a function each time that one cannot be had."""
+    """Take all locks of a cache; call a function each time that one cannot be taken."""
 
-    def said(file):
+    def reporting(file):
         def lock(descriptor):
             try:
                 file.lock(descriptor)
@@ -144,7 +144,7 @@ def all_locked(cache, wait_s=0.0, when_refused=None):
         return replace(file, lock=lock)
 
     with opened(cache) as quarantine:
-        files = [said(file) for file in lock_files(cache, quarantine)]
+        files = [reporting(file) for file in lock_files(cache, quarantine)]
         with locked(files, wait_s):
             yield
 
@@ -166,7 +166,7 @@ def test_the_holder_of_a_lock_is_named(cache, take):
         with open(f"/proc/{holder.process.pid}/comm", encoding="utf-8") as file:
             who = f"process {holder.process.pid} ({file.read().strip()})"
         if take is lock_as_mamba_by_descriptor:
-            who = "another process"  # the system does not say whose it is
+            who = "another process"  # the system does not report its owner
         with pytest.raises(RefusedError) as refused, all_locked(cache):
             pass
     assert refused.value.problem.path == f"{cache}/{NAMES[take]}"
@@ -192,13 +192,13 @@ def test_a_clean_waits_until_a_lock_is_released(cache, take):
 
 @each_way
 def test_a_lock_file_that_its_holder_removes_is_created_and_locked_again(cache, take):
-    """As mamba does when it made the file."""
+    """As mamba does if it created the file."""
     with held(take, cache) as holder, all_locked(cache, PATIENCE_S, holder.remove_and_release):
         assert not any(can_lock(way, cache) for way in NAMES)
 
 
 def test_a_lock_on_a_deleted_file_does_not_count(cache):
-    """The file was opened while it was there, and locked after its holder had removed it."""
+    """It was opened while it existed, and locked after its holder had removed it."""
     with held(lock_as_mamba, cache) as holder, opened(cache) as quarantine:
         (file,) = (
             file for file in lock_files(cache, quarantine) if file.path.endswith("pkgs.lock")
@@ -258,11 +258,11 @@ def test_the_locks_of_a_killed_clean_are_free(cache):
 
 
 def test_a_quarantine_that_its_holder_removes_is_created_and_locked_again(cache):
-    """As a clean does when it has finished while another one waits for its lock."""
+    """As a clean does that finishes while another one waits for its lock."""
     stack = ExitStack()
     removed = []
-    waits, tell = os.pipe()
-    told, go_on = os.pipe()
+    is_waiting, report = os.pipe()
+    commands, go_on = os.pipe()
 
     def take(cache):
         removed.append(stack.enter_context(locked_quarantine(cache)).remove_if_empty)
@@ -278,15 +278,15 @@ def test_a_quarantine_that_its_holder_removes_is_created_and_locked_again(cache)
         def when_about_to_lock(event, _):
             if event == "fcntl.flock" and first:
                 first.clear()
-                os.write(tell, b".")
-                os.read(told, 1)
+                os.write(report, b".")
+                os.read(commands, 1)
 
         sys.addaudithook(when_about_to_lock)
         with locked_quarantine(cache) as quarantine:
             return quarantine.is_in_place(), any(can_lock(way, cache) for way in NAMES)
 
     with held(take, cache, remove) as holder, forked(wait_for_it) as waiting:
-        assert os.read(waits, 1) == b"."
+        assert os.read(is_waiting, 1) == b"."
         assert os.path.exists(f"{cache}/{QUARANTINE}/lock")
         holder.remove_and_release()
         assert not os.path.exists(f"{cache}/{QUARANTINE}")
@@ -295,7 +295,7 @@ def test_a_quarantine_that_its_holder_removes_is_created_and_locked_again(cache)
 
 
 def test_a_quarantine_that_is_removed_before_it_is_opened_is_created_again(cache):
-    """By another clean, which has just finished."""
+    """Another clean, which has just finished, removes it."""
     os.mkdir(f"{cache}/{QUARANTINE}", mode=0o700)
 
     def open_it():
@@ -350,7 +350,7 @@ def test_concurrent_cleans_remove_each_package_once_and_all_succeed(made, round_
 
 
 def test_every_clean_locks_several_caches_in_the_same_order(made):
-    """Two cleans that lock them in different orders would wait for each other."""
+    """In different orders, two cleans would wait for each other."""
     plan = plan_of(made)
     order = []
 

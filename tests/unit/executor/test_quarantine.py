@@ -31,7 +31,7 @@ def test_a_quarantine_that_was_created_again_is_not_in_place(made):
 
 
 def test_the_lock_file_is_kept_while_the_quarantine_has_entries(made):
-    """Who waits for it holds on to that file."""
+    """A process that waits for the lock has that file open."""
     made.package("p-1-0", {})
     assert len(clean(made, hold_until_s=4_000_000_000).held) == 1
     assert "lock" in os.listdir(f"{made.caches[0]}/{QUARANTINE}")

@@ -26,7 +26,7 @@ def checked(made, removal):
 
 
 def test_a_change_since_the_plan_is_seen_before_a_package_is_moved(made):
-    """Being away for a moment is a hazard in itself: the second plan comes too late for that."""
+    """To move a package and put it back is not harmless, so the second plan would be too late."""
     path, env = made.package("p-1-0", {"f": b"f"}), made.environment("env")
     (removal,) = plan_of(made).remove
     assert checked(made, removal) is None
