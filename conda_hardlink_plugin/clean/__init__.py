@@ -1,1 +1,1 @@
-"""Evidence to plan, and a plan carried out so that no environment ever breaks."""
+"""The plan of a clean, and its execution without ever breaking an environment."""

@@ -1,4 +1,4 @@
-"""Files of a cache besides packages: which archives and left-overs may go."""
+"""The files of a cache besides packages: which archives and left-overs may be removed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SUFFIXES = (*PARTIAL_SUFFIXES, *TARBALL_SUFFIXES)
 
 
 class Archives:
-    """Judges archives and left-overs; reads `urls.txt` and the times of files as it needs them."""
+    """Judges archives and left-overs. Reads `urls.txt` and the times of files when needed."""
 
     def __init__(self, analysis: Analysis) -> None:
-        """Take what the scan found."""
+        """Take the result of the scan."""
         inventory = analysis.inventory
         self._analysis = analysis
         packages = {unit: inventory.units[unit] for unit in analysis.evidence.uses}
@@ -35,44 +35,45 @@ class Archives:
         self._urls: dict[str, dict[str, str]] = {}
 
     def objection(self, path: str, allowed: Collection[Verdict]) -> tuple[Verdict, str] | None:
-        """Return what keeps an archive, and a phrase for it; `None` if it may go.
+        """Return what keeps an archive: a verdict and a phrase; `None` if it may be removed.
 
         Args:
             path: Absolute path of the archive.
-            allowed: What is no reason to keep it.
+            allowed: Verdicts that do not keep it.
 
         """
         recent = self.recent(path) or self._about_to_be_unpacked(path)
         if recent is not None or path.endswith(PARTIAL_SUFFIXES):
             return recent
+        evidence = self._analysis.evidence
         extracted = path.removesuffix(".conda").removesuffix(".tar.bz2")
-        obtainable = self._url(path, extracted).startswith(("http://", "https://"))
+        unit = self._unit_of.get(extracted)
+        package = None if unit is None else evidence.package(unit)
+        obtainable = self._url(path, package).startswith(("http://", "https://"))
         if not obtainable and Verdict.UNOBTAINABLE not in allowed:
-            return Verdict.UNOBTAINABLE, "there is no http(s) URL to get it again"
-        if extracted in self._unit_of:
-            return self._torn(extracted)
-        if self._analysis.evidence.unseen:
-            problem = self._analysis.evidence.unseen[0]
+            return Verdict.UNOBTAINABLE, "cannot be downloaded again: no http(s) URL is known"
+        problem = package if unit is not None else next(iter(evidence.unseen), None)
+        if isinstance(problem, PathProblem):  # the package may be partial, or in use
             return Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}"
-        if f"{dist_of(extracted)}.json" in self._recorded:
-            return Verdict.RECORDED, "its package is in an environment, and not extracted here"
+        if unit is None and f"{dist_of(extracted)}.json" in self._recorded:
+            return Verdict.RECORDED, "its package is in an environment and not extracted here"
         return None
 
     def dist(self, path: str) -> str:
-        """Return the `NAME-VERSION-BUILD` of an archive, or of a download, by its name."""
+        """Return the `NAME-VERSION-BUILD` of an archive or a partial download, by its name."""
         name = os.path.basename(path)
         suffixes = (suffix for suffix in _SUFFIXES if name.endswith(suffix))
         return name.removesuffix(next(suffixes, ""))
 
     def fetched_ns(self, path: str) -> int:
-        """Return when an archive came; now if that cannot be told."""
+        """Return when an archive was fetched, in nanoseconds; now if that is unknown."""
         try:
             return fs.status(path).ctime_ns
         except OSError:
             return self._analysis.observations.now_ns
 
     def recent(self, path: str) -> tuple[Verdict, str] | None:
-        """Return that a file or folder changed within the grace, or cannot be looked at."""
+        """Return the objection that a path changed within the grace or cannot be read, if any."""
         try:
             changed_ns = fs.status(path).ctime_ns
         except OSError as error:
@@ -82,26 +83,16 @@ class Archives:
         return None
 
     def _about_to_be_unpacked(self, path: str) -> tuple[Verdict, str] | None:
-        """Return that a conda that runs may be about to unpack an archive."""
+        """Return the objection that a running conda may be about to unpack an archive, if any."""
         for lease in self._analysis.evidence.living_leases(self.dist(path))[:1]:
             return Verdict.RECENT, f"{lease.holder} may be about to unpack it ({lease.path})"
         return None
 
-    def _torn(self, extracted: str) -> tuple[Verdict, str] | None:
-        """Return that an extracted package cannot be read: there may be only a part of it."""
-        package = self._analysis.evidence.package(self._unit_of[extracted])
-        if isinstance(package, PathProblem):
-            return Verdict.UNVERIFIABLE, f"{package.path}: {package.reason}"
-        return None
-
-    def _url(self, path: str, extracted: str) -> str:
-        """Return where an archive was fetched from, `""` if nothing says."""
-        unit = self._unit_of.get(extracted)
-        package = None if unit is None else self._analysis.evidence.package(unit)
-        name = os.path.basename(path)
+    def _url(self, path: str, package: CachedPackage | PathProblem | None) -> str:
+        """Return the URL of an archive; `""` if neither its package nor `urls.txt` names it."""
+        folder, name = os.path.split(path)
         if isinstance(package, CachedPackage) and package.url.endswith(f"/{name}"):
             return package.url
-        folder = os.path.dirname(path)
         if folder not in self._urls:
             urls = read_urls_txt(os.path.join(folder, "urls.txt"))
             known = [] if isinstance(urls, PathProblem) else urls

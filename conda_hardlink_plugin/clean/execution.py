@@ -1,4 +1,4 @@
-"""A plan is executed; a second plan, made once packages are out of the way, has the last word."""
+"""The execution of a plan, with a second plan while the packages are moved aside."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def execute_plan(
     hold_until_s: int | None,
     on_step: Callable[[int], None] | None = None,
 ) -> None:
-    """Do what a plan says.
+    """Execute a plan.
 
     Args:
-        plan: What to do.
-        checker: Checks that a package is as it was planned, before it is moved.
+        plan: The plan.
+        checker: Checks that a package is as planned, before it is moved.
         replan: Finds, scans and plans again by the same policy.
-        outcome: The result of each step is added here: it is right after Ctrl-C, too.
-        hold_until_s: Keep what is removed until then, in seconds since the epoch; `None` frees its
-            space now.
+        outcome: Receives the result of each step, so that it is correct after Ctrl-C, too.
+        hold_until_s: Until when to hold what is removed, in seconds since the epoch; `None` frees
+            its space now.
         on_step: Called with the number of removals so far.
 
     """
@@ -47,16 +47,16 @@ def execute_plan(
 
 
 def _objections(again: Plan, moved: Sequence[Removal]) -> dict[str, str]:
-    """Return what goes back, by its path, and why: what the second plan does not remove."""
-    goes = {removal.path: removal for removal in again.remove}
-    why = {kept.path: kept.reason for kept in again.keep}
+    """Return the paths that the second plan does not remove, each to the reason."""
+    planned = {removal.path: removal for removal in again.remove}
+    reasons = {kept.path: kept.reason for kept in again.keep}
     found = {}
     for removal in moved:
-        if removal.package is None:  # whoever has links to a left-over or an archive keeps them
+        if removal.package is None:  # links to a left-over or an archive keep working
             continue
-        still = goes.get(removal.path)
+        still = planned.get(removal.path)
         if still is None:
-            found[removal.path] = why.get(removal.path, "it changed meanwhile")
+            found[removal.path] = reasons.get(removal.path, "it changed in the meantime")
         elif still.package is None or still.package.linked_ns != removal.package.linked_ns:
-            found[removal.path] = "somebody is about to link it"
+            found[removal.path] = "another process is about to link it"
     return found

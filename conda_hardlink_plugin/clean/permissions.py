@@ -1,4 +1,4 @@
-"""Which package caches may be touched."""
+"""The package caches that a clean must not change."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 def closed_caches(
     caches: Iterable[str], named: Sequence[str], read_only: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Return the caches that are not to be touched, and why as a phrase.
+    """Return the caches that must not be changed, each to the reason as a phrase.
 
-    A cache that is named may be somebody else's, or writable by others; no cache that is not named
-    beside it is touched.
+    A cache that the user names may belong to another user, or be writable by others. If any cache
+    is named, all others are closed.
 
     Args:
         caches: Absolute paths of all caches.
-        named: Absolute paths of those that the user named with `--cache`.
-        read_only: Absolute paths of those that are never to be touched.
+        named: Absolute paths of the caches that the user named with `--cache`.
+        read_only: Absolute paths of caches that are always closed.
 
     """
     closed = {}
@@ -42,23 +42,23 @@ def closed_caches(
 
 
 def is_named(cache: str, named: Sequence[str]) -> bool:
-    """Tell whether a cache is one of those that are named."""
+    """Return whether a cache is one of some caches, by its real path."""
     return os.path.realpath(cache) in {os.path.realpath(path) for path in named}
 
 
 def _obstacle(cache: str) -> str:
-    """Return why a cache cannot be written, `""` if it can."""
+    """Return why a cache cannot be written; `""` if it can."""
     return "" if os.access(cache, os.W_OK | os.X_OK) else "it is read-only for you"
 
 
 def _reservation(cache: str) -> str:
-    """Return why a cache is not touched unless it is named."""
+    """Return why a cache is closed unless the user names it; `""` if it is not."""
     try:
         status = fs.status(cache, follow_symlinks=True)
     except OSError as error:
         return reason_of(error)
     if status.owner != fs.current_user():
-        return f"it belongs to {fs.user_name(status.owner)}; to clean it name it with --cache"
+        return f"it belongs to {fs.user_name(status.owner)}; to clean it, name it with --cache"
     if fs.is_administrator() and status.is_writable_by_others:
-        return "others than root can write to it; to clean it name it with --cache"
+        return "users other than root can write to it; to clean it, name it with --cache"
     return ""

@@ -1,31 +1,32 @@
-"""What a clean is to do: what is removed, what is kept and why, and what that frees."""
+"""The plan of a clean: what to remove, what to keep and why, and the space that this frees."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..executor.removal import RemovalPlan
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..analysis.verdicts import PackageUser, Verdict
-    from ..executor.removal import Removal
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user wants removed; the evidence says what may be.
+    """What the user wants to remove. The evidence decides what may be removed.
 
     Attributes:
-        keep_newest: So many of each package's versions in a cache are kept.
-        max_size_bytes: Only as many packages as it takes for each cache to fit, least recently used
-            first.
+        keep_newest: How many of the newest versions of each package in each cache to keep.
+        max_size_bytes: Remove only as many packages, least recently used first, as each cache needs
+            to fit.
         name_glob: Only packages whose name, or `NAME-VERSION-BUILD`, matches.
         copied: Also packages that environments record and have no link into.
-        unobtainable: Also what could not be had again.
+        unobtainable: Also packages and archives that cannot be downloaded again.
         tarballs: Also archives whose package is extracted or unused.
-        trash: Also what conda and mamba renamed out of the way and left.
-        hold: What goes is kept for a while, so that nothing is freed yet.
+        trash: Also files that conda and mamba renamed out of the way and left behind.
+        hold: Hold what is removed for a while, which frees no space yet.
 
     """
 
@@ -41,14 +42,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Something that stays.
+    """A package, archive or left-over that is kept.
 
     Attributes:
-        name: As of a removal.
+        name: Its name, as of a `Removal`.
         path: Absolute path.
-        size_bytes: Unique usage of it alone.
-        verdict: What the evidence says.
-        reason: What keeps it, as a phrase.
+        size_bytes: Its own unique usage.
+        verdict: The verdict of the evidence.
+        reason: Why it is kept, as a phrase.
         environments: The environments that use it.
 
     """
@@ -62,36 +63,28 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a clean is to do.
+class Plan(RemovalPlan):
+    """The plan of a clean.
 
     Attributes:
-        remove: What is removed, in this order.
-        keep: What stays.
-        trial_links: Absolute paths of conda's trial links in environments that are removed.
-        planned_bytes: What removing frees now.
-        held_bytes: What the removal of what is kept for a while will free.
-        returning: Paths of packages that an interrupted run moved aside and that go back.
-        caches_to_heal: Absolute paths of the caches where those, or what was given up, are.
-        cache_identities: Absolute path of each cache to its device and inode.
-        too_big: Caches that do not fit even so, to how many bytes they are too big.
-        archived: How many of the packages that go have an archive that stays: conda unpacks it
-            the next time that it looks into the cache (`PackageCacheData.load`).
+        keep: What is kept, with the reasons.
+        planned_bytes: What the plan frees now.
+        held_bytes: What it will free when the packages that it holds expire.
+        returning: Paths that packages return to, after an interrupted run moved them aside.
+        too_big: Each cache that still exceeds the limit, to the excess in bytes.
+        archived: How many removed packages have an archive that is kept: conda extracts it when it
+            next reads the cache (`PackageCacheData.load`).
 
     """
 
-    remove: tuple[Removal, ...]
     keep: tuple[Kept, ...]
-    trial_links: tuple[str, ...]
     planned_bytes: int
     held_bytes: int
     returning: tuple[str, ...]
-    caches_to_heal: tuple[str, ...]
-    cache_identities: Mapping[str, tuple[int, int]]
     too_big: Mapping[str, int]
     archived: int = 0
 
     @property
     def does_something(self) -> bool:
-        """Whether there is anything to remove or to bring back."""
+        """Whether there is anything to remove or to move back."""
         return bool(self.remove or self.trial_links or self.returning)

@@ -1,4 +1,4 @@
-"""Why nothing may be removed at all."""
+"""The reasons to remove nothing at all."""
 
 from __future__ import annotations
 
@@ -20,34 +20,32 @@ def find_refusals(
     closed: Mapping[str, str],
     named_caches: Sequence[str],
 ) -> list[str]:
-    """Return why nothing may be removed, as sentences without their full stop.
+    """Return why nothing may be removed, as sentences without the full stop at the end.
 
     Args:
-        analysis: What is there, and who uses it.
+        analysis: The packages and their users.
         prefixes: The environments.
-        closed: Package caches that are not to be touched, to the reason.
-        named_caches: Those that the user named.
+        closed: Package caches that must not be changed, to the reason.
+        named_caches: The caches that the user named.
 
     """
     unseen: dict[str, str] = {}
     for problem in analysis.evidence.unseen:
         unseen.setdefault(problem.path, problem.reason)
-    return [
-        *(
-            f"{path} cannot be looked at ({reason}) and may use any package, so nothing is removed."
-            f" {_remedy(path, prefixes)}"
-            for path, reason in unseen.items()
-        ),
-        *(
-            f"{cache} cannot be cleaned: {reason}"
-            for cache, reason in closed.items()
-            if is_named(cache, named_caches)
-        ),
+    refusals = [
+        f"{path} cannot be looked at ({reason}) and may use any package, so nothing is removed."
+        f" {_remedy(path, prefixes)}"
+        for path, reason in unseen.items()
+    ]
+    return refusals + [
+        f"{cache} cannot be cleaned: {reason}"
+        for cache, reason in closed.items()
+        if is_named(cache, named_caches)
     ]
 
 
 def _remedy(path: str, prefixes: Sequence[str]) -> str:
-    """Return what to do about an environment, or a part of one, that cannot be looked at."""
+    """Return what to do about an environment, or a part of one, that cannot be read."""
     if any(is_within(path, prefix) and os.path.isdir(prefix) for prefix in prefixes):
-        return "Make it readable, or run this as somebody who can read it"
-    return f"Where that environment is gone for good, say --ignore-env {path}"
+        return "Make it readable, or run this command as a user who can read it"
+    return f"If that environment was deleted, add --ignore-env {path}"

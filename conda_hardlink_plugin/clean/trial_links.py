@@ -1,4 +1,4 @@
-"""What conda's trial links left in environments: each pins its package for ever."""
+"""The trial links that conda left in environments; each one pins its package."""
 
 from __future__ import annotations
 
@@ -19,34 +19,32 @@ _TRIAL_LINK = re.compile(r"\.tmp\.index\.json\.[0-9a-f]{8}")
 
 
 def find_trial_links(prefixes: Iterable[str], now_ns: int, grace_ns: int) -> tuple[str, ...]:
-    """Return the trial links that conda did not remove, older than the grace.
+    """Return the absolute paths of the trial links that are older than the grace.
 
-    conda links `info/index.json` of a package into the prefix to see whether it can, and unlinks
-    it at once; killed in between, it leaves the link.
+    conda links `info/index.json` of a package into the prefix to test for hard links, and unlinks
+    it at once. If conda is killed in between, the link is left.
     """
     found = []
     folders = {os.path.realpath(prefix): prefix for prefix in prefixes}  # each once
     for prefix in folders.values():
         try:
-            names = os.listdir(prefix)
-        except OSError:  # the evidence says so, and keeps every package
+            names = sorted(os.listdir(prefix))
+        except OSError:  # the evidence reports it, and keeps every package
             continue
-        paths = [
-            os.path.join(prefix, name) for name in sorted(names) if _TRIAL_LINK.fullmatch(name)
-        ]
+        paths = [os.path.join(prefix, name) for name in names if _TRIAL_LINK.fullmatch(name)]
         found += [path for path in paths if _is_left_over(path, now_ns - grace_ns)]
     return tuple(found)
 
 
 def bytes_of_trial_links(trial_links: Sequence[str], removed: Iterable[str]) -> int:
-    """Return the bytes of the inodes that have links among the trial links and in what goes alone.
+    """Return the disk usage of the inodes whose links are all trial links or in what is removed.
 
     Args:
         trial_links: Absolute paths of the trial links.
         removed: Absolute paths of what is removed with them.
 
     """
-    found = [status for probe in trial_links if (status := _status(probe))]
+    found = [status for path in trial_links if (status := _status(path))]
     status_of = {status.identity: status for status in found}
     links = Counter(status.identity for status in found)
     if any(links[inode] < status.link_count for inode, status in status_of.items()):
@@ -64,7 +62,7 @@ def bytes_of_trial_links(trial_links: Sequence[str], removed: Iterable[str]) -> 
 
 
 def _files_below(path: str) -> Iterator[str]:
-    """Yield a path, and what is below it but no folders."""
+    """Yield a path, and every path below it that is not a folder."""
     yield path
     if os.path.islink(path):
         return
@@ -81,6 +79,4 @@ def _status(path: str) -> FileStatus | None:
 
 def _is_left_over(path: str, before_ns: int) -> bool:
     status = _status(path)
-    if status is None:
-        return False
-    return status.ctime_ns <= before_ns and status.is_regular
+    return status is not None and status.ctime_ns <= before_ns and status.is_regular

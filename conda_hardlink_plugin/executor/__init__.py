@@ -1,1 +1,1 @@
-"""The only code that changes somebody's disk: locks, quarantine, removal."""
+"""The only code that changes a user's disk: locks, quarantine, removal."""

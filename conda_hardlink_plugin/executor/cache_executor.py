@@ -1,19 +1,20 @@
-"""The work on one cache: heal, move aside, put back or give up, purge."""
+"""The steps in one cache: heal, move aside, move back or give up, purge."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..filesystem.problems import PathProblem, reason_of
 from ..metadata.quarantine_names import Stage, entry_of
-from .outcome import Outcome, RefusedError, Spared
+from .errors import RefusedError, naming_path, noting_refusals
+from .outcome import Outcome, Spared
 from .recheck import identity
 from .removal import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from ..filesystem.protocol import Identity
     from ..metadata.quarantine_names import QuarantineEntry
     from .quarantine import Quarantine
     from .recheck import Checker
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class CacheExecutor:
-    """Carries out what is planned in one cache, with its locks held.
+    """Executes the removals in one cache, while its locks are held.
 
     Attributes:
-        quarantine: Of this cache.
-        moved: What was moved aside, and is neither back nor given up.
+        quarantine: The quarantine of the cache.
+        moved: The removals that were moved aside, and neither moved back nor given up.
 
     """
 
@@ -37,7 +38,7 @@ class CacheExecutor:
         outcome: Outcome,
         hold_until_s: int | None,
     ) -> None:
-        """Take a locked quarantine, and what is planned in its cache."""
+        """Take a locked quarantine, and the removals planned in its cache."""
         self.quarantine = quarantine
         self.moved: dict[Removal, QuarantineEntry] = {}
         self._removals = removals
@@ -47,42 +48,47 @@ class CacheExecutor:
         self._given_up: dict[Removal, QuarantineEntry] = {}
 
     def heal(self) -> None:
-        """Bring back what an interrupted run moved aside and did not give up."""
-        finishing = {removal.path for removal in self._removals if removal.action is Action.FINISH}
+        """Move back what an interrupted run moved aside, and take over what one gave up."""
+        finishing = {item.path: item for item in self._removals if item.action is Action.FINISH}
         with self._noting_refusals():
             for entry in self.quarantine.entries():
                 if entry.stage is Stage.MOVING and self.quarantine.path_of(entry) not in finishing:
                     with self._noting_refusals():
                         self._bring_back(entry)
-
-    def take_up(self) -> None:
-        """Take up what an earlier run gave up."""
-        for removal in self._removals:
-            if removal.action is Action.FINISH:
-                with self._noting_refusals():
-                    self._take_up(removal)
+        for path, removal in finishing.items():
+            with self._noting_refusals():
+                finished = entry_of(path)
+                if finished is not None and finished in self.quarantine.entries():
+                    self._give_up(removal, finished)
 
     def unlink(self) -> None:
-        """Remove single files.
+        """Remove single files, unless they are held.
 
-        After packages were moved aside and checked: without its archive one may not be obtainable.
+        This comes after the check of the packages that were moved aside: a package that is moved
+        back may need its archive.
         """
-        for removal in self._removals:
-            if removal.action is Action.UNLINK and self._hold_until_s is None:
-                with self._noting_refusals():
-                    self._unlink(removal)
+        if self._hold_until_s is not None:
+            return
+        for removal, known in self._existing(Action.UNLINK):
+            with self._noting_refusals():
+                self._outcome.freed_bytes += self.quarantine.unlink(removal.relative, known)
+                self._outcome.removed.append(removal)
 
     def move_aside(self) -> None:
-        """Move aside all that is as it was planned."""
-        for removal in self._removals:
-            if removal.action is Action.MOVE or (
-                removal.action is Action.UNLINK and self._hold_until_s is not None
-            ):
-                with self._noting_refusals():
-                    self._move_aside(removal)
+        """Move everything aside that is as planned; single files only to hold them."""
+        held_actions = () if self._hold_until_s is None else (Action.UNLINK,)
+        for removal, known in self._existing(Action.MOVE, *held_actions):
+            with self._noting_refusals():
+                reason = self._checker.objection(removal)
+                if reason is not None:
+                    self._outcome.spared.append(Spared(removal, reason))
+                    continue
+                entry = self.quarantine.move(removal.relative, self._outcome.run, known)
+                self.moved[removal] = entry
+                self._checker.note_moved(removal.path, self.quarantine.path_of(entry))
 
     def put_the_rest_back(self) -> None:
-        """Put back whatever this run moved aside and did not give up: it failed, or is stopped."""
+        """Move back what this run moved aside and did not give up, after a failure or Ctrl-C."""
         self.moved.clear()
         with self._noting_refusals():
             for entry in self.quarantine.entries():
@@ -90,24 +96,24 @@ class CacheExecutor:
                     with self._noting_refusals():
                         self.quarantine.back(entry)
 
-    def put_back(self, objections: Mapping[str, str]) -> None:
-        """Put back what must not go.
+    def put_back(self, reasons: Mapping[str, str]) -> None:
+        """Move back what must not be removed.
 
         Args:
-            objections: Why, by the path of the removal.
+            reasons: The path of each removal to cancel, to the reason.
 
         """
-        for removal in list(self.moved):
-            reason = objections.get(removal.path)
-            if reason is not None:
-                self._put_back(removal)
-                self._spare(removal, reason)
+        for removal in [removal for removal in self.moved if removal.path in reasons]:
+            entry = self.moved.pop(removal)
+            with self._noting_refusals():
+                self.quarantine.back(entry)
+            self._outcome.spared.append(Spared(removal, reasons[removal.path]))
 
     def give_up(self) -> None:
         """Give up what was moved aside, or hold it.
 
-        What cannot be goes back at once: on a full disk that makes room in the quarantine for the
-        name of the next.
+        If that fails, move it back at once. On a full disk this makes room in the quarantine for
+        the name of the next one.
         """
         for removal, entry in self.moved.items():
             try:
@@ -122,13 +128,10 @@ class CacheExecutor:
                     self.quarantine.back(entry)
 
     def purge(self) -> Iterator[None]:
-        """Remove what was given up, one by one."""
+        """Remove what was given up, one at a time."""
         for removal, entry in self._given_up.items():
-            problem = self.quarantine.purge(entry, self._outcome.add_freed)
-            if problem:
-                path = self.quarantine.path_of(entry)
-                self._outcome.problems.append(PathProblem(path, problem))
-            else:
+            with self._noting_refusals():
+                self.quarantine.purge(entry, self._outcome.add_freed)
                 self._outcome.removed.append(removal)
             yield
 
@@ -138,56 +141,27 @@ class CacheExecutor:
         except RefusedError as error:
             raise RefusedError(
                 error.problem.path,
-                f"{error.problem.reason}; what an interrupted run moved aside waits in"
+                f"{error.problem.reason}; an interrupted run moved the original to"
                 f" {self.quarantine.path_of(entry)}: move one of the two away",
             ) from None
         self._outcome.returned.append(self.quarantine.home(entry))
-
-    def _take_up(self, removal: Removal) -> None:
-        entry = entry_of(removal.path)
-        if entry is not None and entry in self.quarantine.entries():
-            self._give_up(removal, entry)
 
     def _give_up(self, removal: Removal, entry: QuarantineEntry) -> None:
         self._given_up[removal] = self.quarantine.give_up(entry)
         self._outcome.given_up.append(removal)
 
-    def _unlink(self, removal: Removal) -> None:
-        known = identity(removal.path)
-        if known is None:
-            self._spare(removal, "it is gone")
-            return
-        self._outcome.freed_bytes += self.quarantine.unlink(self._relative(removal), known)
-        self._outcome.removed.append(removal)
-
-    def _move_aside(self, removal: Removal) -> None:
-        known = identity(removal.path)
-        reason = "it is gone" if known is None else self._checker.objection(removal)
-        if known is None or reason is not None:
-            self._spare(removal, reason or "")
-            return
-        entry = self.quarantine.move(self._relative(removal), self._outcome.run, known)
-        self.moved[removal] = entry
-        self._checker.note_moved(removal.path, self.quarantine.path_of(entry))
-
-    def _put_back(self, removal: Removal) -> None:
-        with self._noting_refusals():
-            self.quarantine.back(self.moved.pop(removal))
-
-    def _spare(self, removal: Removal, reason: str) -> None:
-        self._outcome.spared.append(Spared(removal, reason))
-
-    def _relative(self, removal: Removal) -> str:
-        return removal.path[len(removal.cache) + 1 :]
+    def _existing(self, *actions: Action) -> Iterator[tuple[Removal, Identity]]:
+        """Yield the removals with these actions, each with its device and inode; spare the rest."""
+        for removal in self._removals:
+            if removal.action in actions:
+                known = identity(removal.path)
+                if known is None:
+                    self._outcome.spared.append(Spared(removal, "it no longer exists"))
+                else:
+                    yield removal, known
 
     @contextmanager
     def _noting_refusals(self) -> Iterator[None]:
-        """Note what cannot be done, once, and go on."""
-        try:
+        """Note an error as a problem, and continue."""
+        with noting_refusals(self._outcome.problems), naming_path(self.quarantine.cache):
             yield
-        except RefusedError as error:
-            if error.problem not in self._outcome.problems:
-                self._outcome.problems.append(error.problem)
-        except OSError as error:
-            problem = PathProblem(self.quarantine.cache, reason_of(error))
-            self._outcome.problems.append(problem)

@@ -1,7 +1,7 @@
-"""A plan carried out: lock, heal; check each package and move it aside; plan again; remove.
+"""The execution of a plan: lock, heal, check and move each package, plan again, remove.
 
-What is moved aside cannot be reached by its path any more, so the second plan, made from a new scan
-of everything, has the last word: what it would keep goes back.
+No path leads to a package that was moved aside. A second plan, from a new scan of everything, then
+decides: the packages that it keeps are moved back.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from ..filesystem.problems import PathProblem, reason_of
 from .cache_executor import CacheExecutor
+from .errors import noting_refusals
 from .locks import locked_quarantine
-from .outcome import RefusedError
 from .quarantine import unlink_trial_link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .outcome import Outcome
+    from .quarantine import Quarantine
     from .recheck import Checker
     from .removal import Removal, RemovalPlan
 
@@ -33,35 +34,39 @@ def execute_removals(
     hold_until_s: int | None,
     on_step: Callable[[int], None] | None = None,
 ) -> None:
-    """Do what the plan says.
+    """Execute a plan.
 
     Args:
-        plan: What to do.
-        checker: Asks whether a package is as it was planned, before it is moved.
-        objections: Finds, scans and plans again by the same policy; returns the paths of what must
-            go back, each with the reason as a phrase.
-        outcome: What came of it is added here, step by step: it is right also after Ctrl-C.
-        hold_until_s: Keep what is removed until then, in seconds since the epoch; `None` frees its
-            space now.
-        on_step: Called with the number of things removed so far.
+        plan: What to remove.
+        checker: Checks that a package is as planned, before it is moved.
+        objections: Takes the removals that were moved aside, finds, scans and plans again by the
+            same policy, and returns the path of each that must be moved back with the reason as a
+            phrase.
+        outcome: Receives the result of each step, so that it is correct after Ctrl-C, too.
+        hold_until_s: Until when to hold what is removed, in seconds since the epoch; `None` frees
+            its space now.
+        on_step: Called with the number of removals so far.
 
     """
     with ExitStack() as stack:
-        executors = list(_locked_executors(stack, plan, checker, outcome, hold_until_s))
+        executors = [
+            CacheExecutor(quarantine, removals, checker, outcome, hold_until_s)
+            for quarantine, removals in _locked_quarantines(stack, plan, outcome.problems)
+        ]
         for executor in executors:
             executor.heal()
-            executor.take_up()
         try:
             _move_aside(executors, objections)
             for executor in executors:
                 executor.give_up()
             for executor in executors:
                 executor.unlink()
-            for probe in plan.trial_links:  # not before: they are part of the evidence
-                _remove_trial_link(probe, outcome)
+            for trial_link in plan.trial_links:  # last, because they are part of the evidence
+                with noting_refusals(outcome.problems):
+                    outcome.freed_bytes += unlink_trial_link(trial_link)
+                    outcome.trial_links.append(trial_link)
         except OSError as error:  # the second plan cannot be made
-            problem = PathProblem(executors[0].quarantine.path, reason_of(error))
-            outcome.problems.append(problem)
+            outcome.problems.append(PathProblem(executors[0].quarantine.path, reason_of(error)))
         finally:
             for executor in executors:
                 executor.put_the_rest_back()
@@ -72,49 +77,39 @@ def execute_removals(
             executor.quarantine.remove_if_empty()
 
 
-def _remove_trial_link(probe: str, outcome: Outcome) -> None:
-    try:
-        outcome.freed_bytes += unlink_trial_link(probe)
-        outcome.trial_links.append(probe)
-    except RefusedError as error:
-        outcome.problems.append(error.problem)
+def _locked_quarantines(
+    stack: ExitStack, plan: RemovalPlan, problems: list[PathProblem]
+) -> list[tuple[Quarantine, list[Removal]]]:
+    """Lock every cache that the plan changes; return their quarantines and removals.
 
-
-def _locked_executors(
-    stack: ExitStack,
-    plan: RemovalPlan,
-    checker: Checker,
-    outcome: Outcome,
-    hold_until_s: int | None,
-) -> Iterator[CacheExecutor]:
-    """Lock every cache that the plan touches; one that cannot be had is a problem."""
+    A cache that cannot be locked is added to the problems.
+    """
     by_cache: dict[str, list[Removal]] = {cache: [] for cache in plan.caches_to_heal}
     for removal in plan.remove:
         by_cache.setdefault(removal.cache, []).append(removal)
-    for cache, removals in sorted(by_cache.items()):  # all cleans in one order
-        try:
-            paths = (os.path.relpath(removal.path, cache) for removal in removals)
-            folders = sorted({os.path.dirname(path) for path in paths} - {""})
-            known = plan.cache_identities[cache]
+    found = []
+    for cache, removals in sorted(by_cache.items()):  # every clean locks in the same order
+        folders = sorted({os.path.dirname(removal.relative) for removal in removals} - {""})
+        known = plan.cache_identities[cache]
+        with noting_refusals(problems):
             quarantine = stack.enter_context(locked_quarantine(cache, folders, known))
-        except RefusedError as error:  # noqa: PERF203  # once a cache
-            outcome.problems.append(error.problem)
-        else:
-            yield CacheExecutor(quarantine, removals, checker, outcome, hold_until_s)
+            found.append((quarantine, removals))
+    return found
 
 
 def _move_aside(
     executors: Sequence[CacheExecutor], objections: Callable[[Sequence[Removal]], Mapping[str, str]]
 ) -> None:
-    """Move aside what may go, and put back what the second plan keeps.
+    """Move packages aside, and move back those that the second plan keeps.
 
-    What is back may lead on to what is not, so that whenever something goes back there is one more.
+    A package that is back may link to one that is still aside, so each move back needs another
+    plan.
     """
     for executor in executors:
         executor.move_aside()
     while moved := [removal for executor in executors for removal in executor.moved]:
-        back = objections(moved)
-        if not back:
+        reasons = objections(moved)
+        if not reasons:
             return
         for executor in executors:
-            executor.put_back(back)
+            executor.put_back(reasons)

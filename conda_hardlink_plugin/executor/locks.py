@@ -1,6 +1,7 @@
 """The locks on a package cache: ours, mamba's and rattler's, so that each waits for the others.
 
-conda itself takes none. `docs/explanation/package-caches.md` says where the rules are from.
+conda itself takes no lock. The rules are from the sources in
+`docs/explanation/package-caches.md`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import os
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..filesystem import fs
 from ..filesystem.protocol import Access
 from ..metadata.quarantine_names import OUR_LOCK
-from .outcome import RefusedError
-from .quarantine import opened
+from .errors import RefusedError, naming_path
+from .quarantine import identity_at, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 WAIT_S = 30.0
 RATTLER_LOCK = ".cache.lock"
-_MAMBA_BYTE = 21  # conda's and mamba's locks are on this byte
+_MAMBA_BYTE = 21  # the offset that conda and mamba lock
 _RETRY_S = 0.1
 
 
@@ -34,84 +36,75 @@ class LockFile:
     """A file to lock.
 
     Attributes:
-        path: Absolute path, to name it.
+        path: Absolute path, for messages.
         name: Its name in the directory.
-        directory: Opens the directory.
+        directory: Handle of the directory.
         lock: Locks an open file without waiting, or raises `OSError`.
-        ours_alone: Nobody else has any business with it.
+        is_private: No other program and no other user uses the file.
 
     """
 
     path: str
     name: str
     directory: Handle
-    lock: Callable[[Handle], None]
-    ours_alone: bool
+    lock: Callable[[Handle], None] = fs.lock_file
+    is_private: bool = False
 
 
 def lock_files(cache: str, quarantine: Quarantine) -> list[LockFile]:
-    """Return the locks of a cache in the order in which they are to be taken."""
-    mamba = f"{os.path.basename(cache)}.lock"
-    ours, theirs = quarantine.handle, quarantine.cache_handle
+    """Return the lock files of a cache, in the order in which to lock them."""
+    mamba, in_cache = f"{os.path.basename(cache)}.lock", quarantine.cache_handle
+    lock_byte = partial(fs.lock_byte, offset=_MAMBA_BYTE)
     return [
-        LockFile(f"{quarantine.path}/{OUR_LOCK}", OUR_LOCK, ours, fs.lock_file, ours_alone=True),
-        LockFile(f"{cache}/{mamba}", mamba, theirs, _lock_mamba_byte, ours_alone=False),
-        LockFile(f"{cache}/{RATTLER_LOCK}", RATTLER_LOCK, theirs, fs.lock_file, ours_alone=False),
+        LockFile(f"{quarantine.path}/{OUR_LOCK}", OUR_LOCK, quarantine.handle, is_private=True),
+        LockFile(f"{cache}/{mamba}", mamba, in_cache, lock_byte),
+        LockFile(f"{cache}/{RATTLER_LOCK}", RATTLER_LOCK, in_cache),
     ]
 
 
 @contextmanager
 def locked(files: list[LockFile], wait_s: float = WAIT_S) -> Iterator[None]:
-    """Hold all locks; whoever has one is waited for.
+    """Wait for all locks and hold them.
 
     Args:
-        files: What to lock.
-        wait_s: How long to wait for all of them.
+        files: The files to lock.
+        wait_s: How long to wait for all of them, in seconds.
 
     Raises:
-        RefusedError: One is held for longer, or is no file of ours to lock.
+        RefusedError: Another process holds a lock for longer, or a file cannot be locked.
 
     """
     deadline = time.monotonic() + wait_s
     with ExitStack() as stack:
         for file in files:
-            try:
+            with naming_path(file.path):
                 stack.callback(fs.close, _take(file, deadline))
-            except OSError as error:  # noqa: PERF203  # there are few
-                raise RefusedError.of(file.path, error) from None
         yield
 
 
 def _take(file: LockFile, deadline: float) -> Handle:
-    """Return an open file that holds the lock."""
+    """Return the handle of an open file that holds the lock."""
     while True:
         with ExitStack() as stack:
-            handle = _open(file)
+            handle = fs.open_file(file.name, Access.LOCK, parent=file.directory, mode=0o666)
             stack.callback(fs.close, handle)
             _check(file, fs.status_of(handle))
-            if _try_lock(file, handle) and _is_still_there(file, handle):
+            if _try_lock(file, handle) and _is_in_place(file, handle):
                 stack.pop_all()
                 return handle
             if time.monotonic() >= deadline:
                 raise RefusedError(
                     file.path,
-                    f"it is locked by {fs.lock_holder(handle)}: wait until that is finished, or"
-                    " stop it, and run this again",
+                    f"it is locked by {fs.lock_holder(handle)}: wait until that process finishes,"
+                    " or stop it, and run this command again",
                 )
         time.sleep(_RETRY_S)
 
 
-def _open(file: LockFile) -> Handle:
-    try:
-        return fs.open_file(file.name, Access.LOCK, parent=file.directory, mode=0o666)
-    except OSError as error:
-        raise RefusedError.of(file.path, error) from None
-
-
 def _check(file: LockFile, status: FileStatus) -> None:
     if not status.is_regular:
-        raise RefusedError(file.path, "it cannot be locked: it is no regular file")
-    if file.ours_alone and status.owner != fs.current_user():
+        raise RefusedError(file.path, "it cannot be locked: it is not a regular file")
+    if file.is_private and status.owner != fs.current_user():
         raise RefusedError(file.path, "it cannot be locked: it belongs to another user")
 
 
@@ -120,22 +113,12 @@ def _try_lock(file: LockFile, handle: Handle) -> bool:
         file.lock(handle)
     except (BlockingIOError, PermissionError):  # EAGAIN or EACCES
         return False
-    except OSError as error:
-        raise RefusedError.of(file.path, error) from None
     return True
 
 
-def _is_still_there(file: LockFile, handle: Handle) -> bool:
-    """Tell whether the locked file is what others will lock: mamba removes its own when done."""
-    try:
-        there = fs.status_at(file.name, file.directory)
-    except FileNotFoundError:
-        return False
-    return there.identity == fs.status_of(handle).identity
-
-
-def _lock_mamba_byte(handle: Handle) -> None:
-    fs.lock_byte(handle, _MAMBA_BYTE)
+def _is_in_place(file: LockFile, handle: Handle) -> bool:
+    """Return whether others lock the same file: mamba removes its lock file when it is done."""
+    return identity_at(file.name, file.directory) == fs.status_of(handle).identity
 
 
 @contextmanager
@@ -146,12 +129,12 @@ def locked_quarantine(
 
     Args:
         cache: Absolute path of the cache.
-        folders: Folders in it that hold packages, relative to it: one of them may be the cache of
-            a rattler, which then has its lock there.
-        known: Device and inode of the cache, where it has been looked at before.
+        folders: Folders in it that hold packages, relative to it. Each may be a cache of rattler's,
+            with rattler's lock in it.
+        known: Device and inode of the cache, as the plan saw them.
 
     Raises:
-        RefusedError: The quarantine or a lock cannot be had.
+        RefusedError: The quarantine cannot be opened, or a lock cannot be taken.
 
     """
     with ExitStack() as stack:
@@ -165,12 +148,11 @@ def locked_quarantine(
                     raise
             if quarantine.is_in_place():
                 break
-            attempt.close()  # whoever had it before removed the empty quarantine
+            attempt.close()  # the process that held the lock removed the empty quarantine
         for folder in folders:
             path = os.path.join(cache, folder, RATTLER_LOCK)
             if os.path.lexists(path):
                 relative = os.path.join(folder, RATTLER_LOCK)
                 directory, name = stack.enter_context(quarantine.parent(relative))
-                theirs = LockFile(path, name, directory, fs.lock_file, ours_alone=False)
-                stack.enter_context(locked([theirs]))
+                stack.enter_context(locked([LockFile(path, name, directory)]))
         yield quarantine

@@ -1,4 +1,4 @@
-"""What came of carrying out a plan."""
+"""The outcome of an executed plan."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..filesystem.problems import PathProblem, reason_of
-
 if TYPE_CHECKING:
+    from ..filesystem.problems import PathProblem
     from .removal import Removal
 
 
 @dataclass(frozen=True, slots=True)
 class Spared:
-    """Something that was planned to go and stays, because of what was seen in the last moment."""
+    """A planned removal that was cancelled because of a change seen at the last moment.
+
+    Attributes:
+        removal: The planned removal.
+        reason: The change, as a phrase.
+
+    """
 
     removal: Removal
     reason: str
@@ -22,18 +27,19 @@ class Spared:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a plan.
+    """What an executed plan did. It is correct at every moment, also after Ctrl-C.
 
     Attributes:
         run: The name of the run; `conda hardlinks restore` takes it.
-        removed: What is gone.
-        given_up: What was decided to go, and is gone or will be removed by the next run.
-        trial_links: Trial links of conda that are gone from environments.
-        held: What was moved aside and can be brought back.
-        spared: What changed meanwhile and stays.
-        returned: Absolute paths of what an interrupted run had moved aside, and is back.
-        freed_bytes: Disk usage of the inodes that are gone, measured as each was removed.
-        problems: What failed.
+        removed: Removals that are complete.
+        given_up: Removals that are final: complete, or to be completed by the next run.
+        trial_links: Absolute paths of conda's trial links that were removed from environments.
+        held: Packages and files that were moved aside and can be restored.
+        spared: Removals that were cancelled, with the reasons.
+        returned: Absolute paths of packages that an interrupted run had moved aside and that were
+            moved back.
+        freed_bytes: Disk usage of the removed inodes, measured as each was removed.
+        problems: The steps that failed.
 
     """
 
@@ -49,34 +55,15 @@ class Outcome:
 
     @property
     def unfinished(self) -> int:
-        """How much of what was given up is not gone yet."""
+        """How many final removals are not complete yet."""
         return len(set(self.given_up) - set(self.removed))
 
     def add_freed(self, count_bytes: int) -> None:
-        """Add what a removal freed."""
+        """Add the bytes that a removal freed."""
         self.freed_bytes += count_bytes
 
 
 def new_run() -> str:
-    """Return a name for a run: its time in UTC, to the microsecond, so that names sort by it."""
+    """Return a name for a run: the UTC time to the microsecond, so that names sort by time."""
     seconds, rest_ns = divmod(time.time_ns(), 1_000_000_000)
     return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}_{rest_ns // 1000:06}"
-
-
-class RefusedError(Exception):
-    """Something cannot be moved, removed or locked; nothing was done to it.
-
-    Attributes:
-        problem: The path, and why as a phrase.
-
-    """
-
-    def __init__(self, path: str, reason: str) -> None:
-        """Name the path and why."""
-        super().__init__(f"{path}: {reason}")
-        self.problem = PathProblem(path, reason)
-
-    @classmethod
-    def of(cls, path: str, error: OSError) -> RefusedError:
-        """Say which path an error of the system is about."""
-        return cls(path, reason_of(error))

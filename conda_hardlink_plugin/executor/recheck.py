@@ -1,4 +1,4 @@
-"""Is a package still as it was planned? Asked at the last moment before it is moved."""
+"""The check that a package is still as planned, made at the last moment before it is moved."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ if TYPE_CHECKING:
 
 
 class Checker:
-    """Asks again what the verdict of a package rests on."""
+    """Checks again what the verdict on a package rests on."""
 
     def __init__(self, prefixes: Sequence[str], mounts: MountTable) -> None:
-        """Take the environments that could use a package, and what is mounted where."""
+        """Take the environments that could use a package, and the mount table."""
         self._prefixes = prefixes
         self._mounts = mounts
         self._moved: dict[str, str] = {}
 
-    def note_moved(self, path: str, now_at: str) -> None:
-        """Take note that a package was moved: others may share inodes with it."""
-        self._moved[path] = now_at
+    def note_moved(self, path: str, new_path: str) -> None:
+        """Note that a package was moved: other packages may share inodes with it."""
+        self._moved[path] = new_path
 
     def objection(self, removal: Removal) -> str | None:
-        """Return why a package may not be moved; `None` if it may.
+        """Return why a package must not be moved, as a phrase; `None` if it may be moved.
 
-        What changes quickest is asked last: a package that is moved and comes back was away.
+        The check whose answer changes fastest comes last. To move a package and put it back is not
+        harmless: an install in that moment does not find it.
         """
-        if removal.package is None:  # a left-over: whoever links it keeps his links
+        if removal.package is None:  # links to the files of a left-over keep working
             return None
         return (
             self._recorded(removal)
@@ -51,34 +52,33 @@ class Checker:
     def _changed(self, planned: CachedPackage, path: str) -> str | None:
         package = read_cached_package(path)
         if isinstance(package, PathProblem):
-            return f"it changed meanwhile: {package.reason}"
+            return f"it changed in the meantime: {package.reason}"
         if package.linked_ns != planned.linked_ns:
-            return "somebody is about to link it"
+            return "another process is about to link it"
         return None
 
     def _recorded(self, removal: Removal) -> str | None:
         record = os.path.join("conda-meta", f"{dist_of(removal.path)}.json")
         for prefix in self._prefixes:
             if prefix not in removal.recorded_by and os.path.lexists(os.path.join(prefix, record)):
-                return f"{prefix} has it now"
+                return f"it is now installed in {prefix}"
         return None
 
     def _linked(self, removal: Removal) -> str | None:
-        """Count its links again, with those of what shares inodes with it."""
+        """Count the links of a package again, with the packages that share inodes with it."""
         partners = (self._moved.get(path, path) for path in removal.partners)
-        places = [removal.path, *(place for place in partners if os.path.isdir(place))]
-        roots = [Root(RootKind.ENVIRONMENT, place) for place in places]
-        inventory = scan(roots, mounts=self._mounts)
+        paths = [removal.path, *(path for path in partners if os.path.isdir(path))]
+        inventory = scan([Root(RootKind.ENVIRONMENT, path) for path in paths], mounts=self._mounts)
         for problem in inventory.problems:
             if problem.kind is not ProblemKind.REPEATED:
                 return f"{problem.path}: {problem.reason.lower()}"
         if Usage(inventory).outside_inodes_by_root[0]:
-            return "somebody has links to it now"
+            return "its files have new hard links"
         return None
 
 
 def identity(path: str) -> Identity | None:
-    """Return device and inode of what is at a path itself; `None` if nothing is."""
+    """Return the device and inode at a path, of a symbolic link itself; `None` if unreadable."""
     try:
         return fs.status(path).identity
     except OSError:

@@ -1,26 +1,27 @@
-"""What is to be removed, as the executor takes it."""
+"""The part of a plan that the executor executes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ..analysis.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
+    from ..filesystem.protocol import Identity
     from ..metadata.conda_meta import CachedPackage
 
 
 class Action(Enum):
-    """What happens to what is removed.
+    """How something is removed.
 
     Attributes:
-        MOVE: Moved to the quarantine, checked there, and removed.
-        UNLINK: A single file, removed where it is.
-        FINISH: Given up by an earlier run; what is left of it is removed.
+        MOVE: Move it to the quarantine, check it there, then remove it.
+        UNLINK: Remove a single file in its place.
+        FINISH: Complete the removal that an earlier run began.
 
     """
 
@@ -31,19 +32,19 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Something that is to be removed.
+    """A package, archive or left-over to remove.
 
     Attributes:
-        action: How.
-        name: `NAME-VERSION-BUILD` of a package, else the name of the file or folder.
-        path: Absolute path; of a package that was moved aside before, where it belongs.
+        action: How to remove it.
+        name: `NAME-VERSION-BUILD` of a package; otherwise the name of the file or folder.
+        path: Absolute path; for a package that was moved aside before, the path it came from.
         cache: Absolute path of its cache.
-        size_bytes: Unique usage of it alone.
-        verdict: What the evidence says; of what is no package, `UNUSED`.
-        package: What a package said of itself.
-        partners: Absolute paths of what in a cache holds links to some inode of it, too: packages,
-            and whole caches where it is something else.
-        recorded_by: Prefixes of the environments that record it.
+        size_bytes: Its own unique usage.
+        verdict: The verdict of the evidence; `UNUSED` if it is not a package.
+        package: The package's own metadata; `None` if it is not a package.
+        partners: Absolute paths in caches that share inodes with it: packages, and the whole cache
+            where the other link is not in a package.
+        recorded_by: Prefixes of the environments that have a record of it.
 
     """
 
@@ -57,22 +58,25 @@ class Removal:
     partners: tuple[str, ...] = ()
     recorded_by: frozenset[str] = frozenset()
 
-
-class RemovalPlan(Protocol):
-    """What the executor needs to know of a plan."""
-
     @property
-    def remove(self) -> Sequence[Removal]:
-        """What is removed, in this order."""
+    def relative(self) -> str:
+        """The path, relative to the cache."""
+        return self.path[len(self.cache) + 1 :]
 
-    @property
-    def trial_links(self) -> Sequence[str]:
-        """Absolute paths of conda's trial links in environments that are removed."""
 
-    @property
-    def caches_to_heal(self) -> Sequence[str]:
-        """Absolute paths of the caches where an interrupted run left something."""
+@dataclass(frozen=True, slots=True)
+class RemovalPlan:
+    """What to remove, and where an interrupted run left something.
 
-    @property
-    def cache_identities(self) -> Mapping[str, tuple[int, int]]:
-        """Absolute path of each cache to its device and inode."""
+    Attributes:
+        remove: The removals, in this order.
+        trial_links: Absolute paths of conda's trial links in environments, to remove.
+        caches_to_heal: Absolute paths of the caches where an interrupted run left something.
+        cache_identities: Absolute path of each cache to its device and inode.
+
+    """
+
+    remove: tuple[Removal, ...]
+    trial_links: tuple[str, ...]
+    caches_to_heal: tuple[str, ...]
+    cache_identities: Mapping[str, Identity]

@@ -1,4 +1,4 @@
-"""Removing a tree by open directories: never through a symbolic link, never across a mount."""
+"""The removal of a tree by open directories, across no symbolic link and no mount."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ from ..metadata.quarantine_names import QuarantineEntry, Stage
 if TYPE_CHECKING:
     from ..filesystem.protocol import Handle
 
-_MAX_DEPTH = 100  # open directories; what lies deeper is moved up first
+_MAX_DEPTH = 100  # open directories; deeper ones are moved up first
 
 
 class Rmtree:
-    """Removes entries of a directory that only this process changes.
+    """Removes entries of a directory that no other process changes.
 
     Attributes:
         freed_bytes: Disk usage of the inodes whose last link was removed.
-        problems: What could not be removed, and why.
+        problems: What could not be removed, with the reasons.
 
     """
 
     def __init__(self, top: Handle) -> None:
-        """Remove below the directory that `top` opens, on its mount only."""
+        """Take the handle of the directory; nothing on another mount is removed."""
         self.freed_bytes = 0
         self.problems: list[str] = []
         self._top = top
         self._waiting: list[str] = []
 
     def remove(self, name: str) -> None:
-        """Remove an entry of the top directory with everything below it.
+        """Remove an entry of the directory with everything below it.
 
-        What cannot be removed is noted, and the rest is removed all the same. A directory that lies
-        `_MAX_DEPTH` levels down is first moved up beside `name`, so that few are open at once.
+        What cannot be removed is added to `problems`, and the rest is removed all the same. A
+        directory `_MAX_DEPTH` levels down is first moved up beside `name`, so that few directories
+        are open at once.
         """
         self._waiting = [name]
         while self._waiting:
@@ -72,7 +73,7 @@ class Rmtree:
                 self.problems.append(f"something is mounted at {entry}")
                 return
             if not status.mode & stat.S_IWUSR:
-                with contextlib.suppress(OSError):  # then removing says what is wrong
+                with contextlib.suppress(OSError):  # the removal then reports the reason
                     fs.make_writable(handle)
             for below in fs.list_names(handle):
                 self._remove_entry(handle, below, depth + 1)
@@ -82,7 +83,7 @@ class Rmtree:
         self.freed_bytes += status.disk_bytes
 
     def _move_up(self, parent: Handle, entry: str) -> str:
-        """Move a directory to the top, under a name that says that it was given up."""
+        """Move a directory to the top, under the name of an entry that was given up."""
         moved = QuarantineEntry(Stage.PURGE, f"deep_{secrets.token_hex(8)}", "deep").name
         fs.rename(entry, parent, moved, self._top)
         return moved

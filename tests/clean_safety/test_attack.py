@@ -1,4 +1,4 @@
-"""Somebody changes the cache while it is cleaned: nothing outside it is touched, nobody waits."""
+"""An attacker changes the cache during a clean: nothing outside it changes, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import pytest
 
 from conda_hardlink_plugin.clean.execution import execute_plan
+from conda_hardlink_plugin.executor.errors import RefusedError
 from conda_hardlink_plugin.executor.locks import locked_quarantine
-from conda_hardlink_plugin.executor.outcome import Outcome, RefusedError, new_run
+from conda_hardlink_plugin.executor.outcome import Outcome, new_run
 from conda_hardlink_plugin.executor.recheck import Checker, identity
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
 from conda_hardlink_plugin.filesystem.paths import is_within
 from tests.support.attacked import DIST, EVERYTHING, attacked_installation, fill, look
-from tests.support.cleaning import carried_out, clean, plan_of
+from tests.support.cleaning import clean, executed, plan_of
 from tests.support.disk import snapshot
 from tests.support.forking import forked, in_child
 from tests.support.oracles import NOBODY
@@ -38,7 +39,7 @@ def made(tmp_path):
 
 @dataclass(frozen=True)
 class Swap:
-    """An entry of a folder that is exchanged with a symbolic link to the precious one."""
+    """An entry of a folder, to exchange with a symbolic link to the same entry outside."""
 
     name: str
     folder: str = "pkgs"
@@ -59,7 +60,7 @@ SWAPS = {
 
 
 class Swapper:
-    """Exchanges an entry of a folder with a symbolic link elsewhere, at once (renameat2)."""
+    """Exchanges an entry of a folder with a symbolic link out of it, atomically (renameat2)."""
 
     def __init__(self, directory, swap):
         libc = ctypes.CDLL(None)
@@ -74,13 +75,13 @@ class Swapper:
         self._folders = [os.open(folder, os.O_RDONLY) for folder in folders]
 
     def swap(self):
-        """Do it once, wherever the folder is by now; tell whether both were there."""
+        """Exchange them once, wherever the folder is now; return whether both existed."""
         folder, decoys = self._folders
         return self._exchange(folder, self._name, decoys, b"decoy", _EXCHANGE) == 0
 
     @contextmanager
     def swapping(self):
-        """Do it again and again in another process."""
+        """Exchange them again and again in another process."""
         shared = mmap.mmap(-1, 2)
         over, begun = 0, 1
 
@@ -106,7 +107,7 @@ class Swapper:
 
 @contextmanager
 def attacking(made, swap):
-    """Hand over a swapper; what it leaves is removed, and the cache filled again."""
+    """Yield a swapper; at the end remove what it left, and fill the cache again."""
     swapper = Swapper(made.directory, swap)
     try:
         yield swapper
@@ -121,13 +122,13 @@ def attacking(made, swap):
 
 
 @pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS)
-def test_nothing_outside_the_cache_is_touched_whatever_is_swapped_meanwhile(made, swap):
+def test_nothing_outside_the_cache_changes_during_repeated_swaps(made, swap):
     before = snapshot(f"{made.directory}/precious")
     removed = 0
     for _ in range(TRIALS):
         plan = plan_of(made, **EVERYTHING)
         with attacking(made, swap) as attack, attack.swapping():
-            outcome = carried_out(made, plan, lambda: plan_of(made, **EVERYTHING))
+            outcome = executed(made, plan, lambda: plan_of(made, **EVERYTHING))
         removed += len(outcome.removed)
     assert snapshot(f"{made.directory}/precious") == before
     assert removed
@@ -135,7 +136,7 @@ def test_nothing_outside_the_cache_is_touched_whatever_is_swapped_meanwhile(made
 
 @pytest.mark.parametrize("moment", ["after the plan", "just before the move", "while away"])
 @pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS)
-def test_nothing_outside_the_cache_is_touched_by_what_was_swapped(made, swap, moment):
+def test_nothing_outside_the_cache_changes_after_a_swap(made, swap, moment):
     before = snapshot(f"{made.directory}/precious")
     plan = plan_of(made, **EVERYTHING)
     path = f"{made.directory}/{swap.path}"
@@ -144,7 +145,7 @@ def test_nothing_outside_the_cache_is_touched_by_what_was_swapped(made, swap, mo
     def swap_at(now):
         if now in moments:  # once
             moments.remove(now)
-            attack.swap()  # what is swapped may be away itself
+            attack.swap()  # it may be moved aside itself
 
     class Swapped(Checker):
         def objection(self, removal):
@@ -163,7 +164,7 @@ def test_nothing_outside_the_cache_is_touched_by_what_was_swapped(made, swap, mo
         checker = Swapped(made.prefixes, read_mount_table())
         execute_plan(plan, checker, replan, outcome, hold_until_s=None)
         assert snapshot(f"{made.directory}/precious") == before
-        if swap != SWAPS["cache"]:  # who swaps that says what the cache is
+        if swap != SWAPS["cache"]:  # then the symbolic link is the cache
             assert clean(made, **EVERYTHING).problems == []
     assert snapshot(f"{made.directory}/precious") == before
 
@@ -179,9 +180,7 @@ def test_nothing_outside_the_cache_is_touched_by_what_was_swapped(made, swap, mo
     ],
     ids=lambda value: value if isinstance(value, str) else value.path,
 )
-def test_nothing_outside_the_cache_is_touched_by_what_is_swapped_right_before_a_call(
-    made, swap, event
-):
+def test_nothing_outside_the_cache_changes_after_a_swap_right_before_a_call(made, swap, event):
     before = snapshot(f"{made.directory}/precious")
     for number in itertools.count(1):
         with attacking(made, swap) as attack:
@@ -193,7 +192,7 @@ def test_nothing_outside_the_cache_is_touched_by_what_is_swapped_right_before_a_
 
 
 def cleaned_with_a_swap(made, swap, attack, event, number):
-    """Clean, and swap at the n-th call for what is swapped; tell whether there was one."""
+    """Clean, and swap at the n-th call for the entry; return whether there was such a call."""
     calls = itertools.count(1)
 
     def swap_at_call(now, arguments):
@@ -205,21 +204,21 @@ def cleaned_with_a_swap(made, swap, attack, event, number):
     return next(calls) > number
 
 
-def test_only_what_was_looked_at_is_moved_or_removed(made):
+def test_a_replaced_package_or_archive_is_not_moved_or_removed(made):
     cache = made.caches[0]
     other = identity(f"{cache}/urls.txt")
     before = look(cache)
     with locked_quarantine(cache) as quarantine:
         for name in (DIST, "old.c~", f"{DIST}.conda"):
-            with pytest.raises(RefusedError, match="it was replaced meanwhile"):
+            with pytest.raises(RefusedError, match="it was replaced in the meantime"):
                 quarantine.move(name, "run", other)
-        with pytest.raises(RefusedError, match="it was replaced meanwhile"):
+        with pytest.raises(RefusedError, match="it was replaced in the meantime"):
             quarantine.unlink(f"{DIST}.conda", other)
         quarantine.remove_if_empty()
     assert {path: entry for path, entry in look(cache).items() if "lock" not in path} == before
 
 
-def test_symbolic_links_in_what_is_removed_are_not_followed(made):
+def test_symbolic_links_in_a_removed_package_are_not_followed(made):
     directory, cache = made.directory, made.caches[0]
     before = snapshot(f"{directory}/precious")
     for folder in (f"{cache}/{DIST}", f"{cache}/old.c~"):
@@ -244,7 +243,7 @@ QUARANTINES = {
 
 
 def put(path, what, target):
-    """Put something where a clean wants its quarantine, or a lock."""
+    """Put something at the path of the quarantine, or of a lock file."""
     if "link" in what:
         os.symlink("/nowhere" if what == "dangling link" else target, path)
     elif what == "file":
@@ -260,14 +259,14 @@ def put(path, what, target):
 
 
 def give_away(path):
-    """Make something another user's, which takes an administrator."""
+    """Give something to another user, which only root can do."""
     if os.geteuid() != 0:
         pytest.skip("only an administrator can give files away")
     os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
 
 def refused(made):
-    """Clean, of which nothing may come; return the problem that it names."""
+    """Clean, which must change nothing; return the problem that it reports."""
     before = look(made.directory)
     outcome = clean(made, **EVERYTHING)
     assert outcome.removed == []
@@ -280,7 +279,7 @@ def refused(made):
 
 
 @pytest.mark.parametrize("what", QUARANTINES)
-def test_what_is_no_quarantine_of_ours_is_refused(made, what):
+def test_a_foreign_or_unsafe_quarantine_is_refused(made, what):
     path = f"{made.caches[0]}/{QUARANTINE}"
     put(path, what, f"{made.directory}/precious")
     if what == "somebody else's":
@@ -289,7 +288,7 @@ def test_what_is_no_quarantine_of_ours_is_refused(made, what):
     assert (problem.path, problem.reason) == (path, QUARANTINES[what])
 
 
-def test_a_quarantine_of_the_administrator_is_none_of_an_ordinary_user(made):
+def test_an_ordinary_user_does_not_use_the_quarantine_of_root(made):
     cache = made.caches[0]
     os.mkdir(f"{cache}/{QUARANTINE}", 0o700)
     os.chmod(os.path.dirname(made.directory), 0o755)
@@ -306,14 +305,14 @@ def test_a_quarantine_of_the_administrator_is_none_of_an_ordinary_user(made):
 LOCKS = {
     "symbolic link": "too many levels of symbolic links",
     "dangling link": "too many levels of symbolic links",
-    "pipe": "it cannot be locked: it is no regular file",
+    "pipe": "it cannot be locked: it is not a regular file",
     "folder": "is a directory",
 }
 
 
 @pytest.mark.parametrize("what", LOCKS)
 @pytest.mark.parametrize("lock", [f"{QUARANTINE}/lock", "pkgs.lock", ".cache.lock"])
-def test_what_is_no_lock_file_is_refused_at_once(made, lock, what):
+def test_a_lock_file_that_is_not_a_regular_file_is_refused_at_once(made, lock, what):
     path = f"{made.caches[0]}/{lock}"
     os.mkdir(f"{made.caches[0]}/{QUARANTINE}", 0o700)
     put(path, what, f"{made.directory}/precious/pkgs/urls.txt")
@@ -321,7 +320,7 @@ def test_what_is_no_lock_file_is_refused_at_once(made, lock, what):
     assert (problem.path, problem.reason) == (path, LOCKS[what])
 
 
-def test_a_lock_of_ours_that_is_somebody_elses_is_refused(made):
+def test_a_private_lock_file_of_another_user_is_refused(made):
     path = write(f"{made.caches[0]}/{QUARANTINE}/lock")
     os.chmod(os.path.dirname(path), 0o700)
     give_away(path)

@@ -1,4 +1,4 @@
-"""A clean that is killed at any step: every environment works, and the next run converges."""
+"""A clean that is killed at any step: every environment works, and the next run finishes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.cleaning import plan_of
 from tests.support.faults import at_change, kill_after, kill_before
 from tests.support.forking import in_child
 from tests.support.scenarios import SCENARIOS, WITH_FEW_STEPS, Scenario, quick_directory
-from tests.support.wholeness import Expected, Outside, Things
+from tests.support.wholeness import CacheContents, Expected, Outside
 
 if TYPE_CHECKING:
     from tests.support.faults import Act
@@ -36,7 +36,7 @@ def directory(tmp_path):
 
 
 def killed(scenario: Scenario, made: SmallInstallation, number: int, act: Act) -> bool:
-    """Clean in a process that is killed at a step; tell whether there was such a step."""
+    """Clean in a process that is killed at a step; return whether there was such a step."""
     child = os.fork()
     if child == 0:
         try:
@@ -54,10 +54,12 @@ def killed(scenario: Scenario, made: SmallInstallation, number: int, act: Act) -
     ("name", "act"),
     [
         *((name, kill_before) for name in SCENARIOS),
-        *((name, kill_after) for name in WITH_FEW_STEPS),  # is before the next, but for the last
+        *(
+            (name, kill_after) for name in WITH_FEW_STEPS
+        ),  # the same as before the next step, except for the last
     ],
 )
-def test_killed_at_any_step_nothing_is_lost_and_the_next_runs_converge(directory, name, act):
+def test_after_a_kill_at_any_step_nothing_is_lost_and_the_next_runs_converge(directory, name, act):
     scenario = SCENARIOS[name]
     expected = Expected(scenario, directory)
     for number in itertools.count(1):
@@ -75,13 +77,13 @@ def test_killed_at_any_step_nothing_is_lost_and_the_next_runs_converge(directory
 
 
 @scenarios
-def test_what_an_undisturbed_run_leaves(directory, name):
+def test_an_undisturbed_run_leaves_what_the_scenario_lists(directory, name):
     scenario = SCENARIOS[name]
     made = scenario.made(directory)
     assert scenario.execute_plan(made).problems == []
-    places = Things(made).places.values()
+    contents = CacheContents(made).stages.values()
     assert scenario.leaves == {
-        f"{stage}{':' if stage else ''}{os.path.basename(home)}" for home, stage in places
+        f"{stage}{':' if stage else ''}{os.path.basename(home)}" for home, stage in contents
     }
 
 
@@ -97,7 +99,7 @@ def test_another_run_changes_nothing(directory, name):
 
 @scenarios
 def test_every_change_of_the_disk_is_a_step(directory, name):
-    """What the tests of crashes and faults rest on: no change goes by uncounted."""
+    """The tests of crashes and faults rely on this: no change is missed."""
     scenario = SCENARIOS[name]
     made = scenario.made(directory)
 

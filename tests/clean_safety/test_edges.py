@@ -1,4 +1,4 @@
-"""Whether something goes or stays, at the edges between the rules."""
+"""Whether something is removed, in the cases between the rules."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from conda_hardlink_plugin.analysis.analysis import Analysis
-from conda_hardlink_plugin.analysis.usage import Measure
 from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.clean.archives import Archives
 from conda_hardlink_plugin.clean.permissions import closed_caches
 from conda_hardlink_plugin.clean.trial_links import find_trial_links
 from conda_hardlink_plugin.metadata.leases import Lease
 from tests.support.circumstances import LATER, Circumstances, analysis_of
-from tests.support.cleaning import RECORD, aside, clean, plan_of
+from tests.support.cleaning import RECORD, clean, move_aside, plan_of
 from tests.support.oracles import NOBODY
 from tests.support.small_installation import SmallInstallation
 from tests.support.trees import symlink, write
@@ -32,25 +30,27 @@ def made(tmp_path):
     ("stage", "verdict"),
     [("moving", "unused"), ("purge", "unobtainable"), ("held-9", "unobtainable")],
 )
-def test_an_archive_on_its_way_out_brings_no_package_back(made, stage, verdict):
+def test_an_archive_that_is_being_removed_does_not_make_its_package_obtainable(
+    made, stage, verdict
+):
     path = made.package("thing-1-0", {})
     write(f"{path}/{RECORD}", b"{}")
-    aside(made, write(f"{path}.conda"), stage)
+    move_aside(made, write(f"{path}.conda"), stage)
     assert made.verdicts() == {"pkgs/thing-1-0": verdict}
 
 
-def test_an_archive_in_another_cache_brings_no_package_back(made):
-    """As a line of test_a_package_can_be_had_again_by...: there, other/ is not scanned."""
+def test_an_archive_in_another_cache_does_not_make_a_package_obtainable(made):
+    """Here the other cache is scanned, too."""
     write(f"{made.package('thing-1-0', {})}/{RECORD}", b"{}")
     made.package("other-1-0", {}, "other")
     write(f"{made.directory}/other/thing-1-0.conda")
     assert made.verdicts()["pkgs/thing-1-0"] == "unobtainable"
 
 
-def test_what_came_again_is_recorded_though_what_it_replaces_is_linked(made):
+def test_a_package_extracted_again_is_recorded_while_the_moved_one_is_linked(made):
     home = made.package("thing-1-0", {"lib/a": b"a"})
     made.install(made.environment("env"), home)
-    moved = aside(made, home, "moving")
+    moved = move_aside(made, home, "moving")
     made.package("thing-1-0", {"lib/a": b"a"})
     assert made.verdicts() == {
         "pkgs/thing-1-0": "recorded",
@@ -69,13 +69,13 @@ def test_each_environment_needs_a_conda_meta_that_can_be_listed(made):
 @pytest.mark.parametrize(
     ("dists", "verdict"), [({"thing-1-0"}, "recent"), ({"thing-1-1"}, "unused"), (None, "recent")]
 )
-def test_what_a_living_conda_is_about_to_link_is_recent_however_old_it_is(made, dists, verdict):
+def test_a_package_that_a_running_conda_may_link_is_recent(made, dists, verdict):
     made.package("thing-1-0", {})
     lease = Lease("/cache/leases/1-1", "process 1 (conda)", dists and frozenset(dists))
     assert made.verdicts(replace(LATER, leases=(lease,))) == {"pkgs/thing-1-0": verdict}
 
 
-def test_every_environment_that_records_a_package_is_asked_whether_it_is_copied(made):
+def test_copied_removes_a_package_only_if_every_record_says_that_it_is_copied(made):
     made.package("p-1-0", {})
     for name, how in (("a", "copy"), ("b", "softlink"), ("c", "copy")):
         made.record(made.environment(name), "p-1-0", {}, how)
@@ -84,10 +84,10 @@ def test_every_environment_that_records_a_package_is_asked_whether_it_is_copied(
     assert len(plan_of(made, copied=True).remove) == 1
 
 
-def test_what_cannot_go_back_is_not_taken_for_what_is_in_its_place(made):
+def test_a_package_that_cannot_move_back_is_not_the_one_at_its_path(made):
     home = made.package("p-1-0", {"f": b"f"})
-    aside(made, home, "moving")
-    write(f"{home}/info/index.json", b"{}")  # was never finished
+    move_aside(made, home, "moving")
+    write(f"{home}/info/index.json", b"{}")  # its extraction was never finished
     plan = plan_of(made, copied=True, unobtainable=True)
     assert plan.remove == ()
     assert plan.returning == (home,)
@@ -95,7 +95,7 @@ def test_what_cannot_go_back_is_not_taken_for_what_is_in_its_place(made):
 
 
 @pytest.mark.parametrize("name", ["old.c~", "p-1-0.conda"])
-def test_a_left_over_or_an_archive_that_an_environment_leads_to_stays(made, name):
+def test_a_left_over_or_an_archive_that_an_environment_links_to_is_kept(made, name):
     made.package("other-1-0", {})
     options = {"trash": True, "tarballs": True, "unobtainable": True, "name_glob": "[!o]*"}
     path = write(f"{made.caches[0]}/{name}", b"x")
@@ -107,8 +107,8 @@ def test_a_left_over_or_an_archive_that_an_environment_leads_to_stays(made, name
     assert reason == "a symbolic link in an environment leads to it"
 
 
-def test_an_environment_that_is_known_by_two_paths_is_no_new_one(made):
-    """To the checks at the last moment."""
+def test_an_environment_with_a_second_path_is_not_a_new_one(made):
+    """The check at the last moment knows both paths."""
     made.package("p-1-0", {"f": b"f"})
     env = made.environment("env")
     made.record(env, "p-1-0", {}, "copy")
@@ -120,19 +120,19 @@ def test_an_environment_that_is_known_by_two_paths_is_no_new_one(made):
 
 
 @pytest.mark.parametrize("name", ["p-1-0.conda", "p-1-0.conda.partial", "old.c~"])
-def test_an_archive_is_as_old_as_its_being_here_whatever_time_is_written_on_it(made, name):
+def test_the_age_of_an_archive_counts_from_its_ctime(made, name):
     made.package("other-1-0", {})
     path = write(f"{made.caches[0]}/{name}", b"x")
     os.utime(path, ns=(0, 0))
-    terms = Circumstances(now_ns=time.time_ns())
-    archives = Archives(analysis_of(made.scan(), made.names(), terms))
+    circumstances = Circumstances(now_ns=time.time_ns())
+    archives = Archives(analysis_of(made.scan(), made.names(), circumstances))
     assert archives.recent(path) == (Verdict.RECENT, "it changed a moment ago")
     os.unlink(path)
-    assert archives.fetched_ns(path) == terms.now_ns
+    assert archives.fetched_ns(path) == circumstances.now_ns
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator can give files away")
-def test_a_cache_is_whose_it_is_whoever_has_a_link_to_it(tmp_path):
+def test_the_owner_of_a_cache_counts_and_not_that_of_a_link_to_it(tmp_path):
     cache = f"{tmp_path}/pkgs"
     os.mkdir(cache)
     alias = symlink(cache, f"{tmp_path}/alias")
@@ -141,7 +141,7 @@ def test_a_cache_is_whose_it_is_whoever_has_a_link_to_it(tmp_path):
     assert list(closed_caches([alias], [])) == [alias]
 
 
-def test_what_the_settings_close_no_option_opens(tmp_path):
+def test_no_option_opens_a_cache_that_the_settings_close(tmp_path):
     caches = [f"{tmp_path}/a", f"{tmp_path}/b"]
     for cache in caches:
         os.mkdir(cache)
@@ -152,7 +152,7 @@ def test_what_the_settings_close_no_option_opens(tmp_path):
         assert closed_caches(caches, caches, [read_only]) == {caches[0]: reason}
 
 
-def test_a_trial_link_is_a_file_of_that_name_and_no_younger_than_the_grace(made):
+def test_a_trial_link_is_a_file_of_that_name_older_than_the_grace(made):
     env = made.environment("env")
     path = write(f"{env}/.tmp.index.json.0123abcd")
     for name in (
@@ -170,8 +170,8 @@ def test_a_trial_link_is_a_file_of_that_name_and_no_younger_than_the_grace(made)
     assert find_trial_links([env], made_ns + 99, 100) == ()
 
 
-def test_every_link_through_a_folder_passes_what_that_leads_through(made):
-    """What was found of the folder once is known for the next link, with all of its hops."""
+def test_every_link_through_a_linked_folder_passes_its_targets(made):
+    """The targets of a folder are cached for the next link, with every symbolic link on the way."""
     thing, first = made.package("thing-1-0", {"lib/f": b"f"}), made.package("first-1-0", {})
     symlink(f"{thing}/lib", f"{first}/lib")
     hop = symlink(f"{first}/lib/f", f"{made.directory}/elsewhere/f")
@@ -181,7 +181,7 @@ def test_every_link_through_a_folder_passes_what_that_leads_through(made):
     assert [len(use.environments) for use in evidence.uses.values()] == [2, 2]
 
 
-def test_as_many_hops_are_followed_as_the_system_follows(made):
+def test_as_many_symbolic_links_are_followed_as_the_system_follows(made):
     thing = made.package("thing-1-0", {"lib/f": b"f"})
     target = f"{thing}/lib/f"
     for number in range(39):
@@ -194,32 +194,31 @@ def test_as_many_hops_are_followed_as_the_system_follows(made):
     assert not os.path.exists(last)
 
 
-def test_a_package_in_which_something_is_mounted_stays(made):
+def test_a_package_with_a_mount_point_in_it_is_kept(made):
     path = made.package("p-1-0", {"lib/f": b"f"})
-    terms = {"mounted": ("/elsewhere", f"{made.caches[0]}", f"{path}/lib")}
-    analysis = analysis_of(made.scan(), made.names(), replace(LATER, **terms))
+    mounted = ("/elsewhere", made.caches[0], f"{path}/lib")
+    analysis = analysis_of(made.scan(), made.names(), replace(LATER, mounted=mounted))
     (unit,) = analysis.evidence.uses
     assert analysis.evidence.verdict(unit) is Verdict.UNVERIFIABLE
     assert (
         analysis.evidence.keep_reasons(unit)[0].reason == f"{path}/lib: something is mounted there"
     )
-    analysis = analysis_of(made.scan(), made.names(), replace(LATER, mounted=terms["mounted"][:2]))
+    analysis = analysis_of(made.scan(), made.names(), replace(LATER, mounted=mounted[:2]))
     assert analysis.evidence.verdict(unit) is not Verdict.UNVERIFIABLE
 
 
 @pytest.mark.parametrize(("ignored", "kept"), [((), True), (("/home/x",), False), (("/ho",), True)])
-def test_a_lease_in_a_folder_that_is_ignored_keeps_nothing(made, ignored, kept):
+def test_a_lease_in_an_ignored_folder_keeps_nothing(made, ignored, kept):
     made.package("p-1-0", {"lib/f": b"f"})
     lease = Lease("/home/x/.cache/conda/hardlinks/leases/1-1", "process 1", None)
-    analysis = Analysis(
-        made.scan(), made.names(), Measure.DISK, replace(LATER, leases=(lease,), ignored=ignored)
-    )
+    circumstances = replace(LATER, leases=(lease,), ignored=ignored)
+    analysis = analysis_of(made.scan(), made.names(), circumstances)
     (unit,) = analysis.evidence.uses
     assert (Verdict.RECENT in analysis.evidence.keeping_verdicts(unit)) is kept
 
 
 @pytest.mark.parametrize("suffix", [".conda", ".tar.bz2"])
-def test_of_packages_that_go_it_is_told_which_have_an_archive_that_stays(made, suffix):
+def test_removed_packages_whose_archive_is_kept_are_counted(made, suffix):
     for name in ("p-1-0", "q-1-0"):
         made.package(name, {"lib/f": b"f"})
     write(f"{made.caches[0]}/p-1-0{suffix}", b"a")

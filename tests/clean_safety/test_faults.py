@@ -1,4 +1,4 @@
-"""A clean of which a step fails: it says so, nothing is lost, and the next run converges."""
+"""A clean in which a step fails: it is reported, nothing is lost, and the next run finishes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.support.faults import at_change, fail, fail_after, interrupt_after, interrupt_before
 from tests.support.oracles import open_descriptors
 from tests.support.scenarios import SCENARIOS, WITH_FEW_STEPS, quick_directory
-from tests.support.wholeness import Expected, Outside, Things
+from tests.support.wholeness import CacheContents, Expected, Outside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.small_installation import SmallInstallation
 
 ERRORS = ("ENOSPC", "EIO", "EACCES", "EMLINK", "EXDEV", "EROFS", "EBUSY")
-# Made up of what several others have.
+# They consist of steps that other scenarios have, too.
 _LONGEST = ("deep_folders", "everything_at_once")
 
 
@@ -33,13 +33,15 @@ def directory(tmp_path):
 
 
 def moving(made: SmallInstallation) -> set[str]:
-    """Return the paths of what was moved aside, and is neither back nor given up."""
-    return {path for path, (_, stage) in Things(made).places.items() if stage == "moving"}
+    """Return the paths in the quarantine that are neither given up nor held."""
+    return {path for path, (_, stage) in CacheContents(made).stages.items() if stage == "moving"}
 
 
-def assert_said(expected: Expected, made: SmallInstallation, outcome: object, error: int) -> None:
-    """Assert that what was not done is said, and that nothing is said that was not done."""
-    # Where a mode cannot be changed, it is the next step that cannot be done.
+def assert_reported(
+    expected: Expected, made: SmallInstallation, outcome: object, error: int
+) -> None:
+    """Assert that every failure is reported, and that nothing is reported that was not done."""
+    # If a mode cannot be changed, the next step fails.
     reasons = [os.strerror(number).lower() for number in (error, errno.EACCES)]
     for removal in [*getattr(outcome, "removed", ()), *getattr(outcome, "held", ())]:
         assert not os.path.lexists(removal.path)
@@ -49,16 +51,16 @@ def assert_said(expected: Expected, made: SmallInstallation, outcome: object, er
         assert any(reason in outcome.problems[0].reason for reason in reasons)
         for problem in outcome.problems:
             assert problem.path.startswith(f"{made.directory}/")
-            assert problem.path not in made.caches, "it is not said which package"
+            assert problem.path not in made.caches, "the problem does not name the package"
 
 
 def each_step_failing(scenario: Scenario, directory: str, acts: Sequence[tuple[int, Act]]) -> int:
-    """Have each step of a clean fail in its turn; return how many there are.
+    """Let each step of a clean fail in turn; return the number of steps.
 
     Args:
-        scenario: What is cleaned.
-        directory: Where it is made.
-        acts: An errno and what fails with it; one after the other, and again from the first.
+        scenario: The installation to clean.
+        directory: Where to create it.
+        acts: Each errno with the act that fails with it, used in turn.
 
     """
     expected = Expected(scenario, directory)
@@ -74,7 +76,7 @@ def each_step_failing(scenario: Scenario, directory: str, acts: Sequence[tuple[i
         assert open_descriptors() == descriptors
         outside.assert_untouched()
         expected.assert_nothing_lost(made)
-        assert_said(expected, made, outcome, error)
+        assert_reported(expected, made, outcome, error)
         assert moving(made) <= moved_before
         assert scenario.execute_plan(made).problems == []
         expected.assert_reached(made)
@@ -83,7 +85,7 @@ def each_step_failing(scenario: Scenario, directory: str, acts: Sequence[tuple[i
 
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "everything_at_once"])
-def test_whichever_step_fails_it_is_said_and_the_next_run_converges(directory, name):
+def test_a_failed_step_is_reported_and_the_next_run_converges(directory, name):
     numbers = [getattr(errno, error) for error in ERRORS]
     acts = [(number, fail(number)) for number in numbers]
     assert each_step_failing(SCENARIOS[name], directory, acts) > 5
@@ -91,20 +93,20 @@ def test_whichever_step_fails_it_is_said_and_the_next_run_converges(directory, n
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("name", WITH_FEW_STEPS)
-def test_however_a_step_fails_it_is_said_and_the_next_run_converges(directory, name, error):
+def test_every_kind_of_failure_is_reported_and_the_next_run_converges(directory, name, error):
     number = getattr(errno, error)
     assert each_step_failing(SCENARIOS[name], directory, [(number, fail(number))]) > 5
 
 
 @pytest.mark.parametrize("name", WITH_FEW_STEPS)
-def test_a_step_that_is_done_and_fails_all_the_same_loses_nothing(directory, name):
+def test_a_step_that_is_done_and_reports_a_failure_loses_nothing(directory, name):
     acts = [(errno.EIO, fail_after(errno.EIO))]
     assert each_step_failing(SCENARIOS[name], directory, acts) > 5
 
 
 @pytest.mark.parametrize("act", [interrupt_before, interrupt_after])
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in _LONGEST])
-def test_stopped_by_ctrl_c_at_any_step_nothing_stays_moved_aside(directory, name, act):
+def test_after_ctrl_c_at_any_step_nothing_is_left_moved_aside(directory, name, act):
     scenario = SCENARIOS[name]
     expected = Expected(scenario, directory)
     descriptors = open_descriptors()
@@ -117,7 +119,7 @@ def test_stopped_by_ctrl_c_at_any_step_nothing_stays_moved_aside(directory, name
             except KeyboardInterrupt:
                 pass
             else:
-                assert not steps.reached, "Ctrl-C was not heeded"
+                assert not steps.reached, "Ctrl-C was ignored"
                 break
         assert open_descriptors() == descriptors, "a lock is still held"
         assert moving(made) <= moved_before

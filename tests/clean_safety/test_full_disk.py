@@ -17,7 +17,7 @@ from tests.support.wholeness import Outside, tree
 
 @pytest.fixture
 def disk(tmp_path):
-    """An empty ext4 without reserved blocks, in a file; skips the test where there can be none."""
+    """Mount an empty ext4 without reserved blocks, or skip the test if that is impossible."""
     if shutil.which("mkfs.ext4") is None:
         pytest.skip("there is no mkfs.ext4")
     image, point = write_sparse(f"{tmp_path}/image", 4 * 2**20), f"{tmp_path}/disk"
@@ -33,7 +33,7 @@ def disk(tmp_path):
 
 
 def fill(directory: str) -> None:
-    """Take every free block."""
+    """Use every free block."""
     path = write(f"{directory}/full/filling")
     with open(path, "wb", buffering=0) as file:
         for amount in (65_536, 1_024, 1):
@@ -45,7 +45,7 @@ def fill(directory: str) -> None:
 
 
 def make(directory: str, unused: int) -> SmallInstallation:
-    """Make an environment of one package, and packages that nobody uses."""
+    """Make an environment of one package, and unused packages."""
     made = SmallInstallation(directory)
     made.install(made.environment("work"), made.package("used-1-0", {"lib/used": b"u" * 5_000}))
     for number in range(unused):
@@ -57,7 +57,7 @@ def unused(made: SmallInstallation) -> set[str]:
     return {name for name in os.listdir(made.caches[0]) if name.startswith("unused-")}
 
 
-def test_a_full_disk_can_be_cleaned_where_the_quarantine_is(disk):
+def test_a_full_disk_can_be_cleaned_if_the_quarantine_exists(disk):
     made = make(disk, 5)
     os.mkdir(f"{made.caches[0]}/{QUARANTINE}", 0o700)
     fill(disk)
@@ -72,7 +72,7 @@ def test_a_full_disk_can_be_cleaned_where_the_quarantine_is(disk):
     outside.assert_untouched()
 
 
-def test_on_a_full_disk_a_clean_removes_as_many_as_the_quarantine_takes_and_the_next_the_rest(disk):
+def test_a_full_disk_is_cleaned_in_several_runs_if_the_quarantine_is_full(disk):
     made = make(disk, 60)
     os.mkdir(f"{made.caches[0]}/{QUARANTINE}", 0o700)
     fill(disk)
@@ -95,8 +95,8 @@ def test_a_disk_too_full_for_the_quarantine_is_refused_and_nothing_is_lost(disk)
     outcome = clean(made)
     assert [problem.path for problem in outcome.problems] == [f"{made.caches[0]}/{QUARANTINE}"]
     assert outcome.problems[0].reason == (
-        "no space left on device: packages go through this folder: free a few KiB elsewhere and run"
-        " this again"
+        "no space left on device: clean moves packages to this folder. Free a few KiB elsewhere and"
+        " run it again"
     )
     assert (outcome.removed, outcome.freed_bytes) == ([], 0)
     assert tree(made.caches[0]) == before

@@ -1,6 +1,6 @@
-"""Whatever was done to an installation, a clean removes what the oracle says and nothing breaks.
+"""After any history of an installation, a clean removes what the oracle says and breaks nothing.
 
-A few thousand steps, or as many as `MODEL_STEPS` says: `make test-long` does a hundred thousand.
+It takes a few thousand steps, or `MODEL_STEPS`: `make test-long` takes a hundred thousand.
 """
 
 from __future__ import annotations
@@ -64,10 +64,9 @@ choices = st.lists(
 
 
 class CleanMachine(RuleBasedStateMachine):
-    """An installation, and everything that people, conda and crashes do to it between cleans."""
+    """An installation, and everything that users, conda and crashes do to it between cleans."""
 
     steps: ClassVar[Counter[str]] = Counter()
-    seen: ClassVar[Counter[str]] = Counter()
 
     def __init__(self):
         super().__init__()
@@ -87,13 +86,13 @@ class CleanMachine(RuleBasedStateMachine):
         return packages[number % len(packages)] if packages else None
 
     def environment(self, number):
-        """Return an environment that is there."""
+        """Return an environment that exists."""
         prefix = self.world.environment_at(number)
         return f"{self.top}/base" if prefix in self.world.lost else prefix
 
     @initialize(dists=st.lists(st.sampled_from(DISTS), min_size=4, max_size=8), prefix=few)
     def begin(self, dists, prefix):
-        """Extract some packages, and install every second of them."""
+        """Extract some packages, and install every second one."""
         for index, dist in enumerate(dists):
             self.world.extract(dist, index // 4, 0, "")
         for package in range(0, len(dists), 2):
@@ -101,14 +100,14 @@ class CleanMachine(RuleBasedStateMachine):
 
     @rule(
         dists=st.lists(st.sampled_from(DISTS), min_size=1, max_size=4),
-        place=few,
+        folder=few,
         url=few,
         flaw=st.sampled_from(["", "", "", "unfinished", "corrupt"]),
     )
-    def extract(self, dists, place, url, flaw):
+    def extract(self, dists, folder, url, flaw):
         self.count("extract")
         for dist in dists:
-            self.world.extract(dist, place, url, flaw)
+            self.world.extract(dist, folder, url, flaw)
         self.broken_by_crash.clear()
 
     @rule(
@@ -197,11 +196,11 @@ class CleanMachine(RuleBasedStateMachine):
             self.world.leave_trash(self.package(package), kind, path)
             self.broken_by_crash.clear()
 
-    @rule(prefix=few, package=number, probe=few)
-    def leave_probe(self, prefix, package, probe):
-        self.count("leave a probe")
+    @rule(prefix=few, package=number, suffix=few)
+    def leave_trial_link(self, prefix, package, suffix):
+        self.count("leave a trial link")
         if self.package(package):
-            self.world.leave_probe(self.environment(prefix), self.package(package), probe)
+            self.world.leave_trial_link(self.environment(prefix), self.package(package), suffix)
 
     @rule(thing=number, what=st.sampled_from(["package", "package", "trash", "archive"]))
     def crash_while_moving(self, thing, what):
@@ -221,8 +220,8 @@ class CleanMachine(RuleBasedStateMachine):
     def crash_while_purging(self, thing):
         self.count("crash while purging")
         oracle = self.oracle(Choice())
-        unused = sorted(unit.place for unit in oracle.packages if oracle.verdict(unit) == "unused")
-        is_healed = all(unit.place == unit.home or unit.kind == "held" for unit in oracle.units)
+        unused = sorted(unit.path for unit in oracle.packages if oracle.verdict(unit) == "unused")
+        is_healed = all(unit.path == unit.home or unit.kind == "held" for unit in oracle.units)
         if unused and is_healed:
             path = unused[thing % len(unused)]
             self.world.interrupt(path, self.world.cache_of(path), "purge")
@@ -242,11 +241,10 @@ class CleanMachine(RuleBasedStateMachine):
         assert sorted(restored.paths) == sorted(set(homes) - taken)
         assert {problem.path for problem in restored.problems} == taken
         assert all(os.path.lexists(home) for home in homes)
-        self.seen["restored"] += len(restored.paths)
 
     @rule(choice=choices, hours=hours)
     def clean_all(self, choice, hours):
-        """Clean with no grace: the most that may go."""
+        """Clean without grace, which removes the most."""
         self.clean(choice, hours, None, 0, 0, 0, unseen=False, ignored=True)
 
     @rule()
@@ -294,28 +292,17 @@ class CleanMachine(RuleBasedStateMachine):
     def check(self, question):
         outcome = check_clean(self.world, question)
         if outcome is None:
-            self.seen["refused"] += 1
             return
-        self.note(outcome)
         for _ in range(bool(outcome.trial_links or outcome.returned)):
             check_clean(self.world, question)
         again = check_clean(self.world, question)
         if outcome.held and question.choice.max_size_bytes is not None:
-            return  # the quarantine counts as well now, and may make the cache too big
+            return  # the quarantine counts now, too, and may make the cache too big
         assert (again.removed, again.held, again.returned) == ([], [], [])
-        if all(unit.place == unit.home or unit.kind == "held" for unit in Oracle(question).units):
+        if all(unit.path == unit.home or unit.kind == "held" for unit in Oracle(question).units):
             after = contents(self.world)
-            mended, self.broken_by_crash = self.broken_by_crash, {}
-            assert {path: after.get(path) for path in mended} == mended
-
-    def note(self, outcome):
-        """Note what came of a clean, so that the test can tell that it has seen all of it."""
-        for removal in (*outcome.removed, *outcome.held):
-            done = "held" if removal in outcome.held else removal.action.value
-            what = "left-over" if removal.package is None else removal.verdict.value
-            self.seen[f"{done} {what}"] += 1
-        self.seen["probe removed"] += len(outcome.trial_links)
-        self.seen["returned"] += len(outcome.returned)
+            repaired, self.broken_by_crash = self.broken_by_crash, {}
+            assert {path: after.get(path) for path in repaired} == repaired
 
     def oracle(self, choice):
         world = self.world

@@ -1,4 +1,4 @@
-"""Something is mounted in a cache that is cleaned: nothing under it is touched."""
+"""Something is mounted in a cache during a clean: nothing under it changes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import subprocess
 import pytest
 
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
+from conda_hardlink_plugin.filesystem.paths import is_within
 from tests.support.attacked import DIST, EVERYTHING, attacked_installation, fill, look
-from tests.support.cleaning import carried_out, plan_of
+from tests.support.cleaning import executed, plan_of
 from tests.support.trees import QUARANTINE
 
 
@@ -20,8 +21,8 @@ def made(tmp_path):
 
 
 @pytest.fixture
-def mount():
-    """Mounts something, or skips the test where that is not allowed."""
+def mount(made):
+    """Mount something in the installation, or skip the test where that is not allowed."""
 
     def mount(point, *options):
         os.makedirs(point, exist_ok=True)
@@ -31,10 +32,11 @@ def mount():
         if done.returncode != 0:
             pytest.skip(f"cannot mount here: {done.stderr.strip()}")
 
-    before = read_mount_table().mounts
     yield mount
-    for mounted in reversed([m for m in read_mount_table().mounts if m not in before]):
-        subprocess.run(["umount", "--lazy", mounted.mount_point], check=True)
+    points = [mounted.mount_point for mounted in read_mount_table().mounts]
+    for point in reversed(points):
+        if is_within(point, os.path.realpath(made.directory)):  # other tests mount something, too
+            subprocess.run(["umount", "--lazy", point], check=True)
 
 
 MOUNTED = {
@@ -46,7 +48,7 @@ MOUNTED = {
 
 
 class Mounting:
-    """Mounts a precious folder, or a filesystem of its own with precious things on it."""
+    """Mounts a precious folder, or a new filesystem with precious files on it."""
 
     def __init__(self, mount, how, precious):
         self._mount = mount
@@ -55,13 +57,13 @@ class Mounting:
         self.descriptor = -1
         self.before = None
 
-    def at(self, place):
+    def at(self, path):
         if self._how == "bind":
-            self._mount(place, "--bind", self._precious)
+            self._mount(path, "--bind", self._precious)
         else:
-            self._mount(place, "-t", "tmpfs", "none")
-            fill(f"{place}/pkgs")
-        self.descriptor = os.open(place, os.O_RDONLY)
+            self._mount(path, "-t", "tmpfs", "none")
+            fill(f"{path}/pkgs")
+        self.descriptor = os.open(path, os.O_RDONLY)
         self.before = self.look()
 
     def look(self):
@@ -95,13 +97,13 @@ def test_nothing_under_a_mount_is_removed(made, mounting, where, how, when):
 
     def replan():
         if there.before is None:
-            thing, _, below = MOUNTED[where].partition("/")
-            names = os.listdir(f"{cache}/{QUARANTINE}")
-            (moved,) = [name for name in names if name.endswith(f"-{thing}")] or [f"../{thing}"]
+            name, _, below = MOUNTED[where].partition("/")
+            entries = os.listdir(f"{cache}/{QUARANTINE}")
+            (moved,) = [entry for entry in entries if entry.endswith(f"-{name}")] or [f"../{name}"]
             there.at(os.path.normpath(f"{cache}/{QUARANTINE}/{moved}/{below}"))
         return plan_of(made, **EVERYTHING)
 
-    outcome = carried_out(made, plan, replan)
+    outcome = executed(made, plan, replan)
     assert there.look() == there.before
-    thing = MOUNTED[where].partition("/")[0]
-    assert f"{cache}/{thing}" not in [removal.path for removal in outcome.removed]
+    name = MOUNTED[where].partition("/")[0]
+    assert f"{cache}/{name}" not in [removal.path for removal in outcome.removed]

@@ -1,19 +1,18 @@
 """Installs at every moment of a clean, one by one and in a tight loop.
 
-What a clean can take from an environment, and what it cannot:
+What a clean can do to an environment:
 
-- Hard links survive the removal of what they were made from, and an install that does not find a
-  file fails and takes back what it did. So no clean takes a file from a hard-linked environment.
-  What one without a second look does is to remove packages that environments have (`stripped`):
-  they cost their space once more with the next install.
-- Symbolic links do not survive. A clean without a second look breaks environments (`broken`, and
-  `missing` where the install was not over yet). With it none of those breaks that it can find: one
-  that it cannot, such as a new one outside conda's folders that conda has not registered yet, is
-  protected by the grace only.
-- A package that is moved aside and put back is away for a moment. conda takes one without
-  `info/paths.json` for an old one without files, and if it is there again when conda tries a hard
-  link, the install succeeds with nothing (`empty`). That is conda's, takes two installs of the
-  package at once, and is why a clean looks as closely as it can before it moves anything.
+- A hard link survives the removal of the package, and an install that misses a file fails and rolls
+  back. So no clean takes a file from a hard-linked environment. A clean without a second plan
+  removes packages that environments have (`stripped`): the next install uses their space again.
+- A symbolic link does not survive. A clean without a second plan breaks environments (`broken`, and
+  `missing` if the install was not finished). A clean with one breaks no environment that it can
+  find. Only the grace protects an environment that it cannot find, such as a new one outside
+  conda's folders that conda has not registered yet.
+- A package that is moved aside and put back is away for a moment. conda takes a package without
+  `info/paths.json` for an old one without files. If the package is back when conda tests for hard
+  links, the install succeeds without any files (`empty`). This is a fault of conda and needs two
+  installs of the package at once. It is why a clean checks a package before it moves it.
 """
 
 from __future__ import annotations
@@ -42,13 +41,13 @@ INSTALLS = int(os.environ.get("RACE_INSTALLS", "3000"))
 DISTS = [f"package{number}-1.0-0" for number in range(16)]
 DIST = DISTS[0]
 LOST = ("missing", "broken", "stripped", "left", "empty")
-COMES_AGAIN = "something is there again"
+TAKEN = "something else is there now"
 
 
 class NeverObjects(Checker):
-    """Takes every package for what it was when the plan was made."""
+    """Takes every package for unchanged since the plan."""
 
-    def objection(self, removal):  # noqa: ARG002  # as the other one
+    def objection(self, removal):  # noqa: ARG002  # the signature of `Checker`
         return None
 
 
@@ -77,11 +76,11 @@ class Race:
     def plan(self):
         return plan_of(self.made)
 
-    def run(self, installs, *, looks_again=True):
-        """Install and clean at once; return what came of the installs, and of the cleans."""
+    def run(self, installs, *, plans_again=True):
+        """Install and clean at the same time; return the counts of both outcomes."""
         over = mmap.mmap(-1, 1)
         with ExitStack() as stack:
-            cleaning = stack.enter_context(forked(lambda: self._clean_often(over, looks_again)))
+            cleaning = stack.enter_context(forked(lambda: self._clean_often(over, plans_again)))
             installing = [
                 stack.enter_context(
                     forked(lambda i=i, seed=seed: i.install_often(DISTS, installs // 2, seed))
@@ -92,11 +91,11 @@ class Race:
             over[0] = 1
             return installed, cleaning.result()
 
-    def _clean_often(self, over, looks_again):
+    def _clean_often(self, over, plans_again):
         seen = Counter()
         while not over[0]:
             plan = self.plan()
-            if looks_again:
+            if plans_again:
                 outcome = self.execute_plan(plan)
             else:
                 outcome = self.execute_plan(
@@ -110,7 +109,7 @@ class Race:
 
 @pytest.fixture
 def quick(tmp_path):
-    """A folder in memory, where there is one: nobody waits for a disk there."""
+    """A folder in memory if possible: no test waits for a disk there."""
     shm = "/dev/shm"
     if not os.access(shm, os.W_OK):
         yield tmp_path
@@ -119,8 +118,8 @@ def quick(tmp_path):
         yield folder
 
 
-def waiting(race):
-    """What a clean has still to finish or to put back."""
+def entries(race):
+    """Return the entries of the quarantine, to finish or to move back."""
     folder = f"{race.cache}/{QUARANTINE}"
     return [name for name in os.listdir(folder) if name != "lock"] if os.path.exists(folder) else []
 
@@ -134,7 +133,7 @@ def lost(installed):
     [({"hidden": True}, set()), ({"softlink": True}, set()), ({"trusting": True}, {"empty"})],
     ids=str,
 )
-def test_nothing_is_lost_however_installs_and_cleans_meet(quick, how, losses, record_property):
+def test_concurrent_installs_and_cleans_lose_nothing(quick, how, losses, record_property):
     race = Race(quick, **how)
     installed, cleaned = race.run(INSTALLS)
     record_property("installed", dict(installed))
@@ -142,11 +141,11 @@ def test_nothing_is_lost_however_installs_and_cleans_meet(quick, how, losses, re
     assert installed["installed"] + installed["failed"] == INSTALLS
     assert cleaned["removed"], "there was no race"
     assert set(lost(installed)) <= losses
-    told = {reason.partition(";")[0] for reason in cleaned}  # the next run says where the other is
-    assert told <= {"removed", "spared", COMES_AGAIN}
+    reported = {reason.partition(";")[0] for reason in cleaned}  # before the path of the original
+    assert reported <= {"removed", "spared", TAKEN}
     clean(race.made)
     assert set(os.listdir(race.cache)) <= {"pkgs.lock", ".cache.lock", QUARANTINE}
-    assert waiting(race) == []
+    assert entries(race) == []
 
 
 @pytest.mark.parametrize(
@@ -154,8 +153,8 @@ def test_nothing_is_lost_however_installs_and_cleans_meet(quick, how, losses, re
     [({"hidden": True}, {"stripped"}, 3000), ({"softlink": True}, {"broken", "missing"}, 800)],
     ids=["hidden", "softlink"],
 )
-def test_without_a_second_look_something_is_lost(quick, how, losses, installs, record_property):
-    installed, cleaned = Race(quick, **how).run(installs, looks_again=False)
+def test_without_a_second_plan_something_is_lost(quick, how, losses, installs, record_property):
+    installed, cleaned = Race(quick, **how).run(installs, plans_again=False)
     record_property("installed", dict(installed))
     record_property("cleaned", dict(cleaned))
     assert lost(installed)
@@ -167,7 +166,7 @@ STEPS = ("read", "probe", "verify", "link 1", "link 2", "link 5", "record")
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("how", [{}, {"hidden": True}, {"softlink": True}], ids=str)
-def test_an_install_that_meets_a_clean_does_all_or_nothing(tmp_path, how, step):
+def test_an_install_during_a_clean_does_all_or_nothing(tmp_path, how, step):
     race = Race(tmp_path, **how)
     extract(race.cache, DIST)
     outcomes = []
@@ -190,8 +189,8 @@ def test_an_install_that_meets_a_clean_does_all_or_nothing(tmp_path, how, step):
     assert clean(race.made).removed == []
 
 
-def test_a_package_that_was_away_for_a_moment_is_one_without_files_to_conda(tmp_path):
-    """No promise of ours: it is what the documentation says of conda."""
+def test_conda_installs_a_package_that_was_away_for_a_moment_without_files(tmp_path):
+    """The documentation says so of conda; this plugin does not promise it."""
     race = Race(tmp_path, trusting=True)
     extract(race.cache, DIST)
     status = os.stat(f"{race.cache}/{DIST}")
@@ -215,7 +214,7 @@ def how(request):
 
 @pytest.fixture(params=["known", "new"])
 def meeting(request, tmp_path, how):
-    """A race with one package and an install of it, in an environment that is there or not yet."""
+    """A race with one package and an install of it, in a known or a new environment."""
     race = Race(tmp_path, **how)
     extract(race.cache, DIST)
     installer = race.installers[1]
@@ -238,7 +237,7 @@ def assert_kept(race, outcome):
     assert outcome.problems == []
     assert race.installers[1].missing(DIST) == []
     assert os.listdir(race.cache).count(DIST) == 1
-    assert waiting(race) == []
+    assert entries(race) == []
 
 
 def test_an_install_after_the_plan_keeps_its_package(meeting):
@@ -264,15 +263,15 @@ def test_an_install_while_its_package_is_away_extracts_it_again(meeting):
         return meeting.plan()
 
     outcome = meeting.execute_plan(meeting.plan(), replan=replan)
-    assert {problem.reason for problem in outcome.problems} == {COMES_AGAIN}
+    assert {problem.reason for problem in outcome.problems} == {TAKEN}
     assert meeting.installers[1].missing(DIST) == []
     clean(meeting.made)
     assert meeting.installers[1].missing(DIST) == []
-    assert waiting(meeting) == []
+    assert entries(meeting) == []
 
 
-def test_what_was_moved_aside_is_not_given_up_for_what_is_there_again_in_part(tmp_path):
-    """A clean was killed, and after it a conda that extracted the package again."""
+def test_a_moved_package_is_not_given_up_for_a_partial_new_one(tmp_path):
+    """A clean was killed, and then a conda that extracted the package again."""
     race = Race(tmp_path, softlink=True)
     package = extract(race.cache, DIST)
     race.installers[0].install(DIST)
@@ -280,21 +279,21 @@ def test_what_was_moved_aside_is_not_given_up_for_what_is_there_again_in_part(tm
     os.rename(package, f"{race.cache}/{QUARANTINE}/moving-run_1-{DIST}")
     write(f"{package}/info/index.json", b"{}")
     clean(race.made)
-    if race.installers[0].missing(DIST):  # then it takes who clears the torn one away
+    if race.installers[0].missing(DIST):  # until the user removes the partial one
         shutil.rmtree(package)
         clean(race.made)
     assert race.installers[0].missing(DIST) == []
 
 
-def test_a_package_that_is_about_to_be_linked_while_it_is_looked_at_is_not_moved(tmp_path):
-    """Being away for a moment is a hazard in itself: all that can be seen is seen before."""
+def test_a_package_that_is_linked_during_its_check_is_not_moved(tmp_path):
+    """To move a package and put it back is not harmless, so the check comes first."""
     race = Race(tmp_path)
     package = extract(race.cache, DIST)
     plan = race.plan()
     moved_ns = os.stat(package).st_ctime_ns
 
     class Prefixes(list):
-        """Asking for the environments is when somebody begins to install."""
+        """When the checker asks for the environments, another process begins to install."""
 
         def __iter__(self):
             if os.path.exists(package):
@@ -304,5 +303,5 @@ def test_a_package_that_is_about_to_be_linked_while_it_is_looked_at_is_not_moved
 
     race.made.prefixes = Prefixes(race.made.prefixes)
     outcome = race.execute_plan(plan)
-    assert [spared.reason for spared in outcome.spared] == ["somebody is about to link it"]
+    assert [spared.reason for spared in outcome.spared] == ["another process is about to link it"]
     assert os.stat(package).st_ctime_ns == moved_ns

@@ -1,4 +1,4 @@
-"""A clean that cannot look at something: no error while looking makes more removable."""
+"""A clean that cannot read something: no error while reading makes more removable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cleaning import carried_out, clean, plan_of
+from tests.support.cleaning import clean, executed, plan_of
 from tests.support.faults import (
     at_change,
     at_look,
@@ -55,7 +55,7 @@ def planned(plan: Plan) -> set[str]:
 
 
 def plans(made: SmallInstallation, error: int, *, from_then_on: bool = False) -> Iterator[Plan]:
-    """Yield the plan that is made when each look fails in its turn."""
+    """Yield the plan that is made when each read in turn fails."""
     descriptors = open_descriptors()
     for number in itertools.count(1, 5 if from_then_on else 1):
         with at_look(number, fail(error), from_then_on=from_then_on) as steps:
@@ -70,7 +70,7 @@ def plans(made: SmallInstallation, error: int, *, from_then_on: bool = False) ->
 @pytest.mark.parametrize(
     ("error", "from_then_on"), [(errno.EIO, False), (errno.EIO, True), (errno.EACCES, True)]
 )
-def test_what_cannot_be_looked_at_never_makes_more_removable(directory, error, from_then_on):
+def test_an_unreadable_path_never_makes_more_removable(directory, error, from_then_on):
     made = Scenario(everything_at_once).made(directory)
     removed = planned(plan_of(made, **EVERYTHING))
     for plan in plans(made, error, from_then_on=from_then_on):
@@ -97,20 +97,20 @@ def test_a_path_that_cannot_be_resolved_never_makes_more_removable(directory, ma
 class Used:
     """An installation in which an environment begins to use packages that a plan removes.
 
-    By hard link, by symbolic links and a record, by symbolic links alone, and by copies and a
+    It uses them by a hard link, by symbolic links with and without a record, and by copies with a
     record; `unused-1-0` stays unused.
 
     Attributes:
         made: The installation.
-        plan: Made before that.
+        plan: The plan, made before that.
     """
 
     def __init__(self, directory: str) -> None:
-        """Make it anew, and plan."""
+        """Create it, and plan."""
         self.made = Scenario(self._make).made(directory)
         self.plan = plan_of(self.made)
         self._cache, self._prefix = self.made.caches[0], self.made.prefixes[0]
-        self._begun = False
+        self._is_used = False
         self._content = {dist: tree(f"{self._cache}/{dist}") for dist in USED}
         assert len(self.plan.remove) == len(USED) + 1
 
@@ -120,15 +120,15 @@ class Used:
             made.package(dist, {f"lib/{dist}": dist.encode() * 100})
 
     def begin(self) -> None:
-        """Use them from now on, wherever they are."""
-        if self._begun:
+        """Begin to use the packages, wherever they are."""
+        if self._is_used:
             return
-        self._begun = True
+        self._is_used = True
         prefix = self._prefix
-        for dist, place in self.places().items():
+        for dist, path in self.paths().items():
             file = f"lib/{dist}"
             if dist == "hard-1-0":
-                link(f"{place}/{file}", f"{prefix}/{file}")
+                link(f"{path}/{file}", f"{prefix}/{file}")
             elif dist == "copy-1-0":
                 write(f"{prefix}/{file}", self._content[dist][f"/{file}"][1])
                 self.made.record(prefix, dist, {file: {}}, "copy")
@@ -137,8 +137,8 @@ class Used:
             if dist == "soft-1-0":
                 self.made.record(prefix, dist, {file: {}}, "softlink")
 
-    def places(self) -> dict[str, str]:
-        """Return where each of them is; nowhere what was given up."""
+    def paths(self) -> dict[str, str]:
+        """Return the path of each package that was not given up."""
         found = {}
         for folder in (f"{self._cache}/{QUARANTINE}", self._cache):
             for name in os.listdir(folder) if os.path.isdir(folder) else ():
@@ -148,20 +148,20 @@ class Used:
         return found
 
     def assert_whole(self) -> None:
-        """Assert that none is lost."""
-        places = self.places()
-        assert {dist: tree(places[dist]) for dist in USED if dist in places} == self._content
+        """Assert that every package that was not given up is whole."""
+        paths = self.paths()
+        assert {dist: tree(paths[dist]) for dist in USED if dist in paths} == self._content
 
     def assert_in_place(self) -> None:
-        """Assert that all are where they belong, and work from the environment."""
+        """Assert that all are in their place and work from the environment."""
         self.assert_whole()
-        assert set(self.places().values()) == {f"{self._cache}/{dist}" for dist in USED}
-        for dist in USED if self._begun else ():
+        assert set(self.paths().values()) == {f"{self._cache}/{dist}" for dist in USED}
+        for dist in USED if self._is_used else ():
             with open(f"{self._prefix}/lib/{dist}", "rb") as file:
                 assert file.read() == dist.encode() * 100
 
     def assert_converges(self) -> None:
-        """Assert that the next runs leave what is used, and remove what is not."""
+        """Assert that the next runs keep what is used, and remove what is not."""
         self.begin()
         for _ in range(2):
             assert clean(self.made).problems == []
@@ -169,7 +169,7 @@ class Used:
         assert not os.path.lexists(f"{self._cache}/unused-1-0")
 
 
-def test_packages_used_meanwhile_stay_whatever_cannot_be_looked_at(directory):
+def test_packages_used_since_the_plan_are_kept_whatever_cannot_be_read(directory):
     descriptors = open_descriptors()
     for number in itertools.count(1):
         used = Used(directory)
@@ -177,7 +177,7 @@ def test_packages_used_meanwhile_stay_whatever_cannot_be_looked_at(directory):
         outside = Outside(used.made)
         error = (errno.EIO, errno.EACCES)[number % 2]
         with at_look(number, fail(error)) as steps:
-            outcome = carried_out(used.made, used.plan, partial(plan_of, used.made))
+            outcome = executed(used.made, used.plan, partial(plan_of, used.made))
         if not steps.reached:
             break
         assert open_descriptors() == descriptors
@@ -189,23 +189,23 @@ def test_packages_used_meanwhile_stay_whatever_cannot_be_looked_at(directory):
     assert number > 50
 
 
-def carry_out_and_use_meanwhile(used: Used, steps: Steps) -> Outcome:
-    """Carry the plan out; when everything is moved aside the environment begins to use it."""
+def execute_and_use_meanwhile(used: Used, steps: Steps) -> Outcome:
+    """Execute the plan; the environment begins to use the packages while they are moved aside."""
 
     def replan() -> Plan:
         with steps.paused():
             used.begin()
             return plan_of(used.made)
 
-    return carried_out(used.made, used.plan, replan)
+    return executed(used.made, used.plan, replan)
 
 
 @pytest.mark.parametrize("act", [fail(errno.EIO), fail(errno.ENOSPC), fail(errno.EACCES)])
-def test_packages_used_when_they_are_moved_aside_are_not_lost_whichever_step_fails(directory, act):
+def test_packages_used_while_moved_aside_are_not_lost_whichever_step_fails(directory, act):
     for number in itertools.count(1):
         used = Used(directory)
         with at_change(number, act) as steps:
-            outcome = carry_out_and_use_meanwhile(used, steps)
+            outcome = execute_and_use_meanwhile(used, steps)
         if not steps.reached:
             break
         used.assert_whole()
@@ -216,12 +216,12 @@ def test_packages_used_when_they_are_moved_aside_are_not_lost_whichever_step_fai
 
 
 @pytest.mark.parametrize("act", [interrupt_before, interrupt_after])
-def test_packages_used_when_they_are_moved_aside_are_back_after_ctrl_c(directory, act):
+def test_packages_used_while_moved_aside_are_back_after_ctrl_c(directory, act):
     for number in itertools.count(1):
         used = Used(directory)
         with at_change(number, act) as steps:
             try:
-                carry_out_and_use_meanwhile(used, steps)
+                execute_and_use_meanwhile(used, steps)
             except KeyboardInterrupt:
                 assert steps.reached
             else:
@@ -232,10 +232,10 @@ def test_packages_used_when_they_are_moved_aside_are_back_after_ctrl_c(directory
     assert number > 10
 
 
-def test_nothing_that_is_used_meanwhile_goes(directory):
+def test_packages_used_while_moved_aside_are_kept(directory):
     used = Used(directory)
     with at_change(0, kill_before) as steps:
-        outcome = carry_out_and_use_meanwhile(used, steps)
+        outcome = execute_and_use_meanwhile(used, steps)
     used.assert_in_place()
     assert [removal.name for removal in outcome.removed] == ["unused-1-0"]
     assert {spared.removal.name for spared in outcome.spared} == set(USED)

@@ -48,8 +48,8 @@ def test_an_environment_that_may_be_on_a_disk_that_is_not_mounted_blocks(changin
         file.write(f"{stale}\n{disk}/envs/one\n{disk}/envs/other\n")
     blocked = [
         f"{disk}/envs/{name} cannot be looked at (its folder cannot be reached (no such file or"
-        " directory)) and may use any package, so nothing is removed. Where that environment is"
-        f" gone for good, say --ignore-env {disk}/envs/{name}"
+        " directory)) and may use any package, so nothing is removed. If that environment was"
+        f" deleted, add --ignore-env {disk}/envs/{name}"
         for name in ("one", "other")
     ]
     text = refused(changing)
@@ -109,8 +109,8 @@ def test_a_name_that_is_not_utf_8_comes_back_from_json_as_it_is(changing):
 @pytest.mark.parametrize(
     ("mode", "user", "reason"),
     [
-        (0o757, 0, "others than root can write to it; to clean it name it with --cache"),
-        (0o755, 54321, "it belongs to user 54321; to clean it name it with --cache"),
+        (0o757, 0, "users other than root can write to it; to clean it, name it with --cache"),
+        (0o755, 54321, "it belongs to user 54321; to clean it, name it with --cache"),
     ],
 )
 def test_a_cache_that_others_can_change_is_cleaned_only_when_it_is_named(
@@ -281,7 +281,7 @@ def test_ctrl_c_while_cleaning_leaves_nothing_half_and_the_next_clean_ends_it(
         (
             "os.rename:1",
             "os.link('{package}/lib/forgotten.bin', '{made}/outside')",
-            "hard links in somebody outside these trees",
+            "hard links in a folder that was not scanned",
         ),
         (
             "os.rename:1",
@@ -291,12 +291,12 @@ def test_ctrl_c_while_cleaning_leaves_nothing_half_and_the_next_clean_ends_it(
         (
             "os.mkdir:1",
             "os.close(os.open('{made}/conda/envs/work/conda-meta/{name}.json', os.O_CREAT))",
-            "{made}/conda/envs/work has it now",
+            "it is now installed in {made}/conda/envs/work",
         ),
         (
             "os.mkdir:1",
             "os.link('{package}/info/index.json', '{made}/probe'); os.unlink('{made}/probe')",
-            "somebody is about to link it",
+            "another process is about to link it",
         ),
     ],
     ids=["hard link", "symbolic link", "record", "trial link"],

@@ -65,7 +65,7 @@ def test_the_newest_of_each_name_stay_in_conda_s_order(installation, assorted, c
     others = ["other-2.0-0"] * (count == "0")
     assert sorted(names(answer["remove"])) == [*others, *(f"ver-{end}" for end in gone)]
     if count != "0":
-        assert kept(answer, "ver-1.10-1")["reason"] == f"among the newest {count} of its name"
+        assert kept(answer, "ver-1.10-1")["reason"] == f"kept by --keep-newest {count}"
 
 
 def test_the_newest_count_in_each_cache_and_whether_used_or_not(changing, cache):
@@ -90,7 +90,7 @@ def test_what_is_no_version_is_older_than_any(installation, cache):
 def test_an_age_leaves_out_what_was_used_since(installation, assorted):
     answer = plan(installation, "--cache", assorted, "--older-than", "1w")
     assert answer["remove"] == []
-    assert kept(answer, "ver-1.9-0")["reason"] == "its last use is too short ago for --older-than"
+    assert kept(answer, "ver-1.9-0")["reason"] == "used too recently for --older-than"
     assert kept(answer, "ver-1.9-0")["verdict"] == "unused"
     assert len(going(installation, assorted, "--older-than", "0")) == 6
 
@@ -101,7 +101,7 @@ def test_a_name_is_a_shell_pattern_of_the_name_or_of_all_of_it(installation, ass
     assert len(answer["remove"]) == gone
     for row in answer["keep"]:
         if row["path"].startswith(assorted):
-            assert row["reason"] == f"not of the name {glob}"
+            assert row["reason"] == f"does not match --name {glob}"
 
 
 def test_as_many_go_as_it_takes_the_least_recently_used_first(installation, cache):
@@ -123,7 +123,10 @@ def test_as_many_go_as_it_takes_the_least_recently_used_first(installation, cach
         assert [row["path"] for row in more["remove"]] == order[: number + 1]
         assert more["too_big"] == ({} if number < 4 else {cache: 1})
     stays = kept(plans[0], "p-1-0")
-    assert (stays["verdict"], stays["reason"]) == ("unused", "its cache fits --max-size with it")
+    assert (stays["verdict"], stays["reason"]) == (
+        "unused",
+        "its cache fits --max-size without removing it",
+    )
 
 
 def test_a_cache_that_does_not_fit_even_so_says_by_how_much(installation, cache):
@@ -193,10 +196,18 @@ def test_archives_go_where_they_are_extracted_or_nobody_has_them(changing):
         (
             "library-2.0-0.conda",
             "recorded",
-            "its package is in an environment, and not extracted here",
+            "its package is in an environment and not extracted here",
         ),
-        ("unknown-1.0-0.conda", "unobtainable", "there is no http(s) URL to get it again"),
-        ("placeholder-1.0-0.conda", "unobtainable", "there is no http(s) URL to get it again"),
+        (
+            "unknown-1.0-0.conda",
+            "unobtainable",
+            "cannot be downloaded again: no http(s) URL is known",
+        ),
+        (
+            "placeholder-1.0-0.conda",
+            "unobtainable",
+            "cannot be downloaded again: no http(s) URL is known",
+        ),
     ):
         stays = kept(answer, name)
         assert (stays["verdict"], stays["reason"]) == (verdict, reason)

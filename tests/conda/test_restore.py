@@ -129,12 +129,12 @@ def test_a_place_that_is_taken_again_keeps_what_is_held(changing):
 
     assert done.returncode == 1
     assert done.stdout == (
-        f"2 items brought back.\n! {cache}/{FORGOTTEN}: something is there again.\n"
+        f"2 items brought back.\n! {cache}/{FORGOTTEN}: something else is there now.\n"
     )
     assert read_through(f"{cache}/{FORGOTTEN}", changing.prefix("again")) == taken
     answer = restore(changing, run, code=1)
     assert answer["restored"] == []
-    assert answer["errors"] == [f"{cache}/{FORGOTTEN}: something is there again"]
+    assert answer["errors"] == [f"{cache}/{FORGOTTEN}: something else is there now"]
     assert [row["homes"] for row in restore(changing)["held"]] == [[FORGOTTEN]]
     shutil.rmtree(f"{cache}/{FORGOTTEN}")
     assert restore(changing, run)["restored"] == [f"{cache}/{FORGOTTEN}"]

@@ -105,7 +105,7 @@ def test_a_folder_that_is_not_there_blocks_a_clean(changing, way):
     env = way(changing, "search", (gone,))
     refusal = (
         f"{gone} cannot be looked at (hardlinks_search lists it: no such file or directory) and"
-        " may use any package, so nothing is removed. Where that environment is gone for good, say"
+        " may use any package, so nothing is removed. If that environment was deleted, add"
         f" --ignore-env {gone}"
     )
     answer = clean(changing, *YES, env=env, code=1)

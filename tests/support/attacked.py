@@ -1,4 +1,4 @@
-"""A cache that somebody attacks, and what must not change."""
+"""A cache to attack during a clean, and a precious folder that must not change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVERYTHING = {"tarballs": True, "trash": True}
 
 @contextmanager
 def attacked_installation(directory: str) -> Iterator[SmallInstallation]:
-    """Make a cache, `pkgs`, and one that looks like it in a precious folder outside."""
+    """Make a cache, `pkgs`, and an identical one in a precious folder outside."""
     with quick_directory(directory) as quick:
         made = SmallInstallation(quick)
         made.caches.append(f"{quick}/pkgs")
@@ -31,7 +31,7 @@ def attacked_installation(directory: str) -> Iterator[SmallInstallation]:
 
 
 def fill(cache: str) -> None:
-    """Put into a cache what a clean that removes everything removes."""
+    """Fill a cache with packages, archives and left-overs that a clean removes."""
     for folder in (cache, f"{cache}/https/host"):
         package(folder, DIST, FILES)
         write(f"{folder}/{DIST}.conda", b"archive")
@@ -40,7 +40,7 @@ def fill(cache: str) -> None:
 
 
 def look(directory: str) -> dict[str, tuple[object, ...]]:
-    """Return everything below a folder, by relative path."""
+    """Return mode, owner and content of everything below a folder, by relative path."""
     found = {}
     for folder, folders, names in os.walk(directory):
         for name in (*folders, *names):

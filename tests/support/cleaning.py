@@ -1,4 +1,4 @@
-"""A clean in this process, of a small installation."""
+"""A clean of a small installation, in this process."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def plan_of(
     older_than_ns: int | None = None,
     **choice: object,
 ) -> Plan:
-    """Scan and plan; what was made a moment ago is not recent unless a grace is given."""
-    terms = Circumstances(
+    """Scan and plan; without a grace, new packages do not count as recent."""
+    circumstances = Circumstances(
         now_ns=time.time_ns() if now_ns is None else now_ns,
         grace_ns=grace_ns,
         unseen=tuple(unseen),
         ignored=tuple(ignored),
         older_than_ns=older_than_ns,
     )
-    analysis = analysis_of(made.scan(), made.names(), terms)
+    analysis = analysis_of(made.scan(), made.names(), circumstances)
     return make_plan(
         analysis,
         Choice(**choice),
@@ -60,31 +60,33 @@ def plan_of(
     )
 
 
-def carried_out(
+def executed(
     made: SmallInstallation,
     plan: Plan,
     replan: Callable[[], Plan],
     *,
     hold_until_s: int | None = None,
 ) -> Outcome:
-    """Carry a plan out; return what came of it."""
+    """Execute a plan; return its outcome."""
     outcome = Outcome(run=new_run())
     checker = Checker(made.prefixes, read_mount_table())
     execute_plan(plan, checker, replan, outcome, hold_until_s=hold_until_s)
     return outcome
 
 
-def clean(made: SmallInstallation, *, hold_until_s: int | None = None, **terms: object) -> Outcome:
-    """Scan, plan and carry out."""
+def clean(
+    made: SmallInstallation, *, hold_until_s: int | None = None, **options: object
+) -> Outcome:
+    """Scan, plan and execute the plan; return the outcome."""
 
     def plan() -> Plan:
-        return plan_of(made, hold=hold_until_s is not None, **terms)
+        return plan_of(made, hold=hold_until_s is not None, **options)
 
-    return carried_out(made, plan(), plan, hold_until_s=hold_until_s)
+    return executed(made, plan(), plan, hold_until_s=hold_until_s)
 
 
-def aside(made: SmallInstallation, path: str, stage: str) -> str:
-    """Move something of a cache to where a run had put it; return its path."""
+def move_aside(made: SmallInstallation, path: str, stage: str) -> str:
+    """Move something to the quarantine of its cache, as an earlier run did; return its new path."""
     cache = made.caches[0]
     moved = f"{cache}/{QUARANTINE}/{stage}-r1-{os.path.relpath(path, cache)}"
     os.makedirs(f"{cache}/{QUARANTINE}", 0o700, exist_ok=True)

@@ -1,7 +1,7 @@
-"""What a clean may remove, decided the slow way by the definitions, with no code of the package.
+"""An oracle that decides what a clean may remove: slow, by the definitions, without the package.
 
-Every tree is walked with `lstat`, every symbolic link is followed name by name, and every question
-is asked of the lists of all paths that come of it.
+It walks every tree with `lstat`, follows every symbolic link name by name, and answers every
+question from the lists of all paths.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_LINKS = 40  # path_resolution(7)
 
 @dataclass(frozen=True)
 class Question:
-    """What a clean is asked for. `choice` has the fields of `clean.plan.Choice`."""
+    """The input of a clean. `choice` has the fields of `clean.plan.Choice`."""
 
     caches: tuple[str, ...]
     prefixes: tuple[str, ...]
@@ -43,11 +43,11 @@ class Question:
 class Unit:
     """A package, an archive, a left-over, or an entry of a quarantine.
 
-    `place` is where it is, `home` where it belongs; both are real paths.
+    `path` is its real path, and `home` the real path that it was moved from, or the same.
     """
 
     kind: str
-    place: str
+    path: str
     home: str
     cache: str
     expires_s: int = 0
@@ -56,10 +56,10 @@ class Unit:
 
 @dataclass
 class Answer:
-    """What goes and what comes back, by the real path of its home or place.
+    """What is removed and what is moved back, by real paths.
 
-    `blocked` cannot come back: something unfinished or torn is in its place. `aside` is what of the
-    quarantine is not judged, as it goes or as it is blocked.
+    `blocked` cannot be moved back: something partial is at its home. `aside` are the entries of the
+    quarantine that are not judged, because they are removed or blocked.
     """
 
     packages: set[str]
@@ -73,7 +73,7 @@ class Answer:
 
 
 class Oracle:
-    """All paths of all trees at one moment."""
+    """All paths of all trees at one moment, and the answers from them."""
 
     def __init__(self, question: Question) -> None:
         self.question = question
@@ -145,7 +145,7 @@ class Oracle:
 
     @cached_property
     def hard_users(self) -> dict[str, set[str]]:
-        """For each package by its place, the environments with a link to it; `""` is outside."""
+        """For the path of each package, the environments with a link to it; `""` is outside."""
         found: dict[str, set[str]] = {}
         for unit in self.packages:
             users: set[str] = set()
@@ -157,23 +157,23 @@ class Oracle:
                 users |= self.environment_of.keys() & set(links)
                 if status.st_nlink > len(links):
                     users.add("")
-            found[unit.place] = {self.environment_of.get(user, "") for user in users}
+            found[unit.path] = {self.environment_of.get(user, "") for user in users}
         return found
 
     @cached_property
     def soft_users(self) -> dict[str, set[str]]:
-        """For each unit by its place, the environments with a symbolic link that leads through."""
-        unit_at = {unit.home: unit for unit in self.units if unit.place != unit.home}
-        unit_at |= {unit.place: unit for unit in self.units}
-        found: dict[str, set[str]] = {unit.place: set() for unit in self.units}
+        """For the path of each unit, the environments with a symbolic link that passes it."""
+        unit_at = {unit.home: unit for unit in self.units if unit.path != unit.home}
+        unit_at |= {unit.path: unit for unit in self.units}
+        found: dict[str, set[str]] = {unit.path: set() for unit in self.units}
         for path, environment in self.environment_of.items():
             if stat.S_ISLNK(self.status[path].st_mode):
-                for passed in places_on_the_way(path):
-                    place = passed
-                    while place != "/" and place not in unit_at:
-                        place = os.path.dirname(place)
-                    if place in unit_at:
-                        found[unit_at[place].place].add(environment)
+                for passed in paths_on_the_way(path):
+                    folder = passed
+                    while folder != "/" and folder not in unit_at:
+                        folder = os.path.dirname(folder)
+                    if folder in unit_at:
+                        found[unit_at[folder].path].add(environment)
         return found
 
     @cached_property
@@ -186,13 +186,13 @@ class Oracle:
         return found
 
     def record_users(self, unit: Unit) -> set[str]:
-        """Return the environments that record a package and link none of its name."""
+        """Return the environments that record a package and link no package of its name."""
         name = os.path.basename(unit.home)
         linking = {
             user
             for other in self.packages
             if os.path.basename(other.home) == name and self._unit_at_home_of(other) is None
-            for user in self.hard_users[other.place] | self.soft_users[other.place]
+            for user in self.hard_users[other.path] | self.soft_users[other.path]
         }
         return {
             prefix
@@ -204,58 +204,58 @@ class Oracle:
         """Return every reason to keep a package, the strongest first."""
         question = self.question
         found = []
-        if self.hard_users[unit.place]:
+        if self.hard_users[unit.path]:
             found.append("linked")
-        if self.soft_users[unit.place]:
+        if self.soft_users[unit.path]:
             found.append("softlinked")
         if self.record_users(unit):
             found.append("recorded")
-        said = self.said(unit)
-        if self.unseen or said is None:
+        metadata = self.metadata(unit)
+        if self.unseen or metadata is None:
             found.append("unverifiable")
-        if said is not None:
-            is_finished = os.path.lexists(f"{unit.place}/info/repodata_record.json")
+        if metadata is not None:
+            is_finished = os.path.lexists(f"{unit.path}/info/repodata_record.json")
             if not is_finished or question.now_ns - self.last_use_ns(unit) < question.grace_ns:
                 found.append("recent")
             names = (f"{unit.home}.conda", f"{unit.home}.tar.bz2")
             is_archived = any(
                 other.kind in ("archive", "moving") and other.home in names for other in self.units
             )
-            if not is_archived and not _is_url(said.get("url")):
+            if not is_archived and not _is_url(metadata.get("url")):
                 found.append("unobtainable")
         return found
 
     def verdict(self, unit: Unit) -> str:
         return (*self.objections(unit), "unused")[0]
 
-    def said(self, unit: Unit) -> dict[str, Any] | None:
-        """Return what a package says of itself; `None` where that makes no sense."""
-        path = f"{unit.place}/info/repodata_record.json"
+    def metadata(self, unit: Unit) -> dict[str, Any] | None:
+        """Return the metadata of a package; `None` if it cannot be parsed."""
+        path = f"{unit.path}/info/repodata_record.json"
         if not os.path.lexists(path):
-            path = f"{unit.place}/info/index.json"
+            path = f"{unit.path}/info/index.json"
         try:
             with open(path, "rb") as file:
-                said = json.load(file)
+                metadata = json.load(file)
         except ValueError:
             return None
-        return said if isinstance(said, dict) else None
+        return metadata if isinstance(metadata, dict) else None
 
     def last_use_ns(self, unit: Unit) -> int:
         names = ("index.json", "repodata_record.json")
-        paths = [f"{unit.place}/info/{name}" for name in names]
+        paths = [f"{unit.path}/info/{name}" for name in names]
         return max(self.status[path].st_ctime_ns for path in paths if path in self.status)
 
     def answer(self) -> Answer:
-        """Decide, but for `--max-size`."""
+        """Return the answer, without `--max-size`."""
         choice = self.question.choice
         here = [unit for unit in self.units if unit.cache not in self.closed]
-        finished = {unit.place for unit in here if self._is_to_finish(unit)}
+        finished = {unit.path for unit in here if self._is_to_finish(unit)}
         moved = [
             unit
             for unit in here
-            if unit.place not in finished and unit.place != unit.home and unit.kind != "held"
+            if unit.path not in finished and unit.path != unit.home and unit.kind != "held"
         ]
-        aside = {unit for unit in here if unit.place in finished or self._unit_at_home_of(unit)}
+        aside = {unit for unit in here if unit.path in finished or self._unit_at_home_of(unit)}
         wanted = [
             unit
             for unit in here
@@ -263,21 +263,21 @@ class Oracle:
         ]
         newest = self._newest([unit for unit in self.packages if unit not in aside])
         return Answer(
-            packages={unit.home for unit in wanted if unit.place not in newest},
+            packages={unit.home for unit in wanted if unit.path not in newest},
             archives={
-                unit.place
+                unit.path
                 for unit in here
                 if choice.tarballs and unit.kind == "archive" and self._archive_may_go(unit)
             },
             trash={
-                unit.place
+                unit.path
                 for unit in here
-                if choice.trash and unit.kind == "trash" and self._is_left(unit.place)
-                if not self.soft_users[unit.place]
+                if choice.trash and unit.kind == "trash" and self._is_left(unit.path)
+                if not self.soft_users[unit.path]
             },
             finished=finished,
             returned={unit.home for unit in moved if self._unit_at_home_of(unit) is None},
-            aside={unit.place for unit in aside},
+            aside={unit.path for unit in aside},
             blocked={unit.home for unit in moved if self._unit_at_home_of(unit) is not None},
             trial_links={
                 path
@@ -289,11 +289,11 @@ class Oracle:
         )
 
     def cache_bytes_without(self, cache: str, homes: set[str], others: set[str]) -> int:
-        """Return the disk usage of a cache without some packages, left-overs and what is held."""
+        """Return the disk usage of a cache without some packages, others and the held ones."""
         gone: set[str] = set()
         for unit in self.units:
             is_gone = unit.home in homes and unit.kind == "package"
-            if is_gone or unit.place in others or unit.kind == "held":
+            if is_gone or unit.path in others or unit.kind == "held":
                 gone.update(unit.paths)
         return sum(
             self.status[paths[0]].st_blocks * 512
@@ -307,20 +307,20 @@ class Oracle:
         return unit.kind == "purge" or self._came_again(unit)
 
     def _came_again(self, unit: Unit) -> bool:
-        """Tell whether what was moved aside is whole again in its place."""
+        """Return whether something whole is at the home of what was moved aside."""
         other = self._unit_at_home_of(unit)
         if other is None or other.kind != "package":
             return other is not None
-        is_finished = os.path.lexists(f"{other.place}/info/repodata_record.json")
-        return is_finished and self.said(other) is not None
+        is_finished = os.path.lexists(f"{other.path}/info/repodata_record.json")
+        return is_finished and self.metadata(other) is not None
 
     def _unit_at_home_of(self, unit: Unit) -> Unit | None:
-        """Return what is where something was before it was moved aside."""
-        return None if unit.place == unit.home else self._unit_at_place.get(unit.home)
+        """Return the unit at the path that another unit was moved from."""
+        return None if unit.path == unit.home else self._unit_at_path.get(unit.home)
 
     @cached_property
-    def _unit_at_place(self) -> dict[str, Unit]:
-        return {unit.place: unit for unit in self.units}
+    def _unit_at_path(self) -> dict[str, Unit]:
+        return {unit.path: unit for unit in self.units}
 
     def _may_go(self, unit: Unit) -> bool:
         choice = self.question.choice
@@ -331,7 +331,7 @@ class Oracle:
             return False
         if any(not self._is_copy(unit, prefix) for prefix in self.record_users(unit)):
             return False
-        names = (os.path.basename(unit.home), (self.said(unit) or {}).get("name", ""))
+        names = (os.path.basename(unit.home), (self.metadata(unit) or {}).get("name", ""))
         if choice.name_glob is not None and not any(
             fnmatchcase(name, choice.name_glob) for name in names
         ):
@@ -340,7 +340,7 @@ class Oracle:
         return choice.older_than_ns is None or age_ns >= choice.older_than_ns
 
     def _is_copy(self, unit: Unit, prefix: str) -> bool:
-        """Tell whether a record says that it has no symbolic links."""
+        """Return whether a record says that the package has no symbolic links."""
         try:
             with open(f"{prefix}/conda-meta/{os.path.basename(unit.home)}.json", "rb") as file:
                 return bool(json.load(file)["link"]["type"] != 2)
@@ -352,14 +352,14 @@ class Oracle:
             return set()
         by_name: dict[tuple[str, str], list[tuple[tuple[int, ...], str]]] = defaultdict(list)
         for unit in packages:
-            said = self.said(unit)
-            if said is not None:
-                order = (int(said["version"]), said["build_number"], self.last_use_ns(unit))
-                by_name[unit.cache, said["name"]].append((order, unit.place))
+            metadata = self.metadata(unit)
+            if metadata is not None:
+                order = (int(metadata["version"]), metadata["build_number"], self.last_use_ns(unit))
+                by_name[unit.cache, metadata["name"]].append((order, unit.path))
         return {
-            place
+            path
             for found in by_name.values()
-            for _, place in sorted(found, reverse=True)[: self.question.choice.keep_newest]
+            for _, path in sorted(found, reverse=True)[: self.question.choice.keep_newest]
         }
 
     def _is_left(self, path: str) -> bool:
@@ -369,25 +369,25 @@ class Oracle:
         return int(self.question.now_ns - self.status[path].st_ctime_ns)
 
     def _archive_may_go(self, unit: Unit) -> bool:
-        if not self._is_left(unit.place) or self.soft_users[unit.place]:
+        if not self._is_left(unit.path) or self.soft_users[unit.path]:
             return False
-        choice, age_ns = self.question.choice, self._age_ns(unit.place)
+        choice, age_ns = self.question.choice, self._age_ns(unit.path)
         if choice.older_than_ns is not None and age_ns < choice.older_than_ns:
             return False
-        dist = os.path.basename(unit.place).removesuffix(".conda").removesuffix(".tar.bz2")
+        dist = os.path.basename(unit.path).removesuffix(".conda").removesuffix(".tar.bz2")
         names = (dist, dist.split("-")[0])
         if choice.name_glob is not None and not any(
             fnmatchcase(name, choice.name_glob) for name in names
         ):
             return False
-        dist = unit.place.removesuffix(".conda").removesuffix(".tar.bz2")
+        dist = unit.path.removesuffix(".conda").removesuffix(".tar.bz2")
         extracted = [package for package in self.packages if package.home == dist]
         extracted = [each for each in extracted if self._unit_at_home_of(each) is None]
-        name = os.path.basename(unit.place)
-        said = [self.said(package) or {} for package in extracted]
-        urls = [each.get("url", "") for each in said]
+        name = os.path.basename(unit.path)
+        metadata = [self.metadata(package) or {} for package in extracted]
+        urls = [each.get("url", "") for each in metadata]
         try:
-            with open(f"{os.path.dirname(unit.place)}/urls.txt", encoding="utf-8") as file:
+            with open(f"{os.path.dirname(unit.path)}/urls.txt", encoding="utf-8") as file:
                 urls += file.read().split("\n")
         except FileNotFoundError:
             pass
@@ -397,35 +397,35 @@ class Oracle:
         record = f"{os.path.basename(dist)}.json"
         is_recorded = any(record in names for names in self.recording.values())
         if extracted:
-            return all(self.said(package) is not None for package in extracted)
+            return all(self.metadata(package) is not None for package in extracted)
         return not (self.unseen or is_recorded)
 
 
-def places_on_the_way(path: str) -> list[str]:
-    """Return every real path that the system passes when it follows a symbolic link to its end."""
+def paths_on_the_way(path: str) -> list[str]:
+    """Return every real path that the system passes when it follows a symbolic link."""
     passed = []
-    place, rest, links = os.path.dirname(path), [os.path.basename(path)], 0
+    folder, rest, links = os.path.dirname(path), [os.path.basename(path)], 0
     while rest:
         name = rest.pop(0)
         if name in ("", "."):
             continue
         if name == "..":
-            place = os.path.dirname(place)
+            folder = os.path.dirname(folder)
             continue
-        below = os.path.join(place, name)
+        below = os.path.join(folder, name)
         passed.append(below)
         try:
             text = os.readlink(below)
         except OSError:
             if rest and not os.path.isdir(below):
                 break
-            place = below
+            folder = below
             continue
         links += 1
         if links > _MAX_LINKS:
             break
         if text.startswith("/"):
-            place = "/"
+            folder = "/"
         rest = [*text.split("/"), *rest]
     return passed[1:]
 

@@ -1,4 +1,4 @@
-"""What a process asks the system for, counted call by call, and what goes wrong at the n-th."""
+"""Counts the system calls of a process, and lets the n-th one fail, or stops the process there."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _WRITES = os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class Steps:
-    """Counts calls, and acts at one of them.
+    """Counts calls, and replaces one of them by an act.
 
     Attributes:
-        names: The calls so far, by the name of the function.
+        names: The names of the functions called so far.
 
     """
 
     def __init__(self, number: int, act: Act, *, from_then_on: bool = False) -> None:
-        """Act at the call of this number, the first being 1; at none if it is 0.
+        """Choose the call to replace.
 
         Args:
-            number: Which call.
-            act: What happens instead of it; it is given the call.
-            from_then_on: Act at every call after it, too.
+            number: The number of the call, from 1; 0 for none.
+            act: Called instead, with the call as its argument.
+            from_then_on: Replace every later call, too.
 
         """
         self.names: list[str] = []
@@ -48,18 +48,18 @@ class Steps:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Count nothing for a while: somebody else is at work."""
+        """Do not count calls for a while: they are not those of the clean."""
         self._paused = True
         yield
         self._paused = False
 
     @property
     def reached(self) -> bool:
-        """Whether there was such a call."""
+        """Whether the chosen call was made."""
         return 0 < self._number <= len(self.names)
 
     def take(self, name: str, call: Call) -> Any:
-        """Do a call, or what happens instead."""
+        """Make a call, or the act instead."""
         if self._paused:
             return call()
         self.names.append(name)
@@ -70,12 +70,12 @@ class Steps:
 
 
 def kill_before(call: Call) -> None:
-    """End this process at once, as a power failure does, before the call."""
+    """Kill this process before the call, as a power failure does."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def kill_after(call: Call) -> None:
-    """End this process at once when the call is done."""
+    """Kill this process after the call."""
     try:
         call()
     finally:
@@ -88,13 +88,13 @@ def interrupt_before(call: Call) -> None:
 
 
 def interrupt_after(call: Call) -> None:
-    """Press Ctrl-C during the call: Python says so when it is done."""
-    _do_in_vain(call)
+    """Press Ctrl-C during the call: Python raises the exception after it."""
+    _lose_result_of(call)
     raise KeyboardInterrupt
 
 
 def fail(number: int) -> Act:
-    """Return what fails with this errno."""
+    """Return an act that fails with an errno instead of the call."""
 
     def failing(call: Call) -> None:
         raise OSError(number, os.strerror(number))
@@ -103,17 +103,17 @@ def fail(number: int) -> Act:
 
 
 def fail_after(number: int) -> Act:
-    """Return what does the call, and then fails all the same, as over a network."""
+    """Return an act that makes the call and then fails all the same, as over a network."""
 
     def failing(call: Call) -> None:
-        _do_in_vain(call)
+        _lose_result_of(call)
         raise OSError(number, os.strerror(number))
 
     return failing
 
 
-def _do_in_vain(call: Call) -> None:
-    """Do a call of which nobody gets to know what came of it."""
+def _lose_result_of(call: Call) -> None:
+    """Make a call whose result is lost."""
     with suppress(OSError):
         returned = call()
         if isinstance(returned, int):  # a descriptor
@@ -122,7 +122,7 @@ def _do_in_vain(call: Call) -> None:
 
 @contextmanager
 def at_change(number: int, act: Act) -> Iterator[Steps]:
-    """Act at the n-th call in this process that changes something on disk."""
+    """Replace the n-th call in this process that changes something on disk."""
     steps = Steps(number, act)
     with ExitStack() as stack:
         for name in CHANGING:
@@ -134,7 +134,7 @@ def at_change(number: int, act: Act) -> Iterator[Steps]:
 
 @contextmanager
 def at_look(number: int, act: Act, *, from_then_on: bool = False) -> Iterator[Steps]:
-    """Act at the n-th call in this process that looks at something on disk."""
+    """Replace the n-th call in this process that reads something from disk."""
     steps = Steps(number, act, from_then_on=from_then_on)
     with ExitStack() as stack:
         for name in LOOKING:
@@ -169,7 +169,7 @@ def _counted_open(steps: Steps, counts: Callable[[int], bool]) -> Callable[..., 
 
 
 def _scandir(steps: Steps, real: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a `scandir` whose entries count what is asked of them, and each step of the list."""
+    """Return a `scandir` that counts each entry read, and each status read from an entry."""
 
     @contextmanager
     def entries(directory: Any) -> Iterator[Iterator[_Entry]]:
@@ -187,7 +187,7 @@ def _scandir(steps: Steps, real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Entry:
-    """An entry of a directory; asking for its status is a step."""
+    """An entry of a directory that counts each read of its status."""
 
     def __init__(self, steps: Steps, entry: os.DirEntry[str]) -> None:
         self._steps = steps

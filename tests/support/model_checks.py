@@ -1,4 +1,4 @@
-"""What has to be true of every clean, whatever was there and whatever was asked for."""
+"""The checks that hold for every clean of any installation with any options."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from conda_hardlink_plugin.clean.trial_links import find_trial_links
 from conda_hardlink_plugin.executor.removal import Action
 from conda_hardlink_plugin.filesystem.problems import PathProblem
-from tests.support.cleaning import carried_out, plan_of
+from tests.support.cleaning import executed, plan_of
 from tests.support.cleaning_oracle import Oracle, Question
 from tests.support.oracles import du
 
@@ -30,7 +30,7 @@ def check_clean(world: World, question: Question) -> Outcome | None:
     """Clean, and check the invariants of section 5 of the design.
 
     Returns:
-        What came of it, `None` if nothing may be done.
+        The outcome; `None` if the clean must refuse to remove anything.
     """
     everything = fingerprint(world.directory)
     oracle = Oracle(question)
@@ -44,7 +44,7 @@ def check_clean(world: World, question: Question) -> Outcome | None:
     files, others = contents(world), _outside(world, trial_links)
     used_bytes = _disk_usage(world)
     hold_until_s = question.now_ns // 10**9 + HELD_S if question.choice.hold else None
-    outcome = carried_out(world, plan, lambda: _plan(world, question), hold_until_s=hold_until_s)
+    outcome = executed(world, plan, lambda: _plan(world, question), hold_until_s=hold_until_s)
     assert {_real(problem.path) for problem in outcome.problems} == answer.blocked
     assert _disk_usage(world) == used_bytes - outcome.freed_bytes
     reached = {path for path, content in files.items() if content is not None} - trial_links
@@ -53,7 +53,9 @@ def check_clean(world: World, question: Question) -> Outcome | None:
     assert _outside(world, trial_links) == others
     after = Oracle(question)
     if outcome.spared:
-        assert outcome.returned, "only what is back may lead on to what was unused without it"
+        assert outcome.returned, (
+            "only a package that was moved back may link to one that was unused before"
+        )
         spared = {_real(item.removal.path) for item in outcome.spared}
         back = [unit for unit in after.packages if unit.home in spared]
         assert [unit for unit in back if after.verdict(unit) != "softlinked"] == []
@@ -64,7 +66,7 @@ def check_clean(world: World, question: Question) -> Outcome | None:
 
 
 def contents(world: World) -> dict[str, object]:
-    """Return what every file and symbolic link of an environment leads to, `None` for nothing."""
+    """Return the content behind each file and symbolic link of the environments, or `None`."""
     found: dict[str, object] = {}
     for prefix in set(map(os.path.realpath, world.prefixes)):
         for folder, folders, names in os.walk(prefix):
@@ -82,7 +84,7 @@ def contents(world: World) -> dict[str, object]:
 
 
 def fingerprint(top: str, without: Collection[str] = ()) -> dict[str, tuple[object, ...]]:
-    """Return whatever writing would change, of all that is there."""
+    """Return everything about the files below a folder that writing would change."""
     found = {}
     for folder, folders, names in os.walk(top):
         folders[:] = [name for name in folders if f"{folder}/{name}" not in without]
@@ -113,7 +115,7 @@ def _outside(world: World, trial_links: Collection[str]) -> dict[str, tuple[int,
 
 
 def _disk_usage(world: World) -> int:
-    """Return what everything takes, less the folders that the plugin itself makes."""
+    """Return the disk usage of everything without the quarantine folders themselves."""
     ours = [path for path in world.quarantines() if os.path.isdir(path)]
     return du(world.directory)[0] - sum(os.lstat(path).st_blocks * 512 for path in ours)
 
@@ -154,30 +156,30 @@ def _check_plan(plan: Plan, oracle: Oracle, answer: Answer) -> None:
         _check_fit(plan, oracle, answer, packages)
     allowed = {"recorded"} if choice.copied else set()
     allowed |= {"unobtainable"} if choice.unobtainable else set()
-    verdicts = defaultdict(set)  # several where something came again in a closed cache
+    verdicts = defaultdict(set)  # several if a package was extracted again in a closed cache
     for kept in plan.keep:
         verdicts[_real(kept.path)].add(kept.verdict.value)
     for unit in oracle.packages:
-        if unit.place in answer.aside:
+        if unit.path in answer.aside:
             continue
         assert (unit.home in packages) != (unit.home in verdicts)
         if unit.home in verdicts:
-            assert verdicts[unit.home] & _said_of_kept(oracle, unit, allowed)
+            assert verdicts[unit.home] & _verdicts_of_kept(oracle, unit, allowed)
 
 
-def _said_of_kept(oracle: Oracle, unit: Unit, allowed: Collection[str]) -> set[str]:
-    """Return the verdicts that may be named for a package that stays."""
+def _verdicts_of_kept(oracle: Oracle, unit: Unit, allowed: Collection[str]) -> set[str]:
+    """Return the verdicts that the plan may report for a package that is kept."""
     reasons = oracle.objections(unit)
     kept_for = [reason for reason in reasons if reason not in allowed]
     return {(*kept_for, *reasons, "unused")[0]}
 
 
 def _check_fit(plan: Plan, oracle: Oracle, answer: Answer, packages: set[str]) -> None:
-    """Check that the least recently used go, as few as it takes."""
+    """Check that the least recently used packages are removed, and no more than needed."""
     assert packages <= answer.packages
     limit_bytes = oracle.question.choice.max_size_bytes
     others = answer.archives | answer.trash | answer.finished
-    judged = [unit for unit in oracle.packages if unit.place not in answer.aside]
+    judged = [unit for unit in oracle.packages if unit.path not in answer.aside]
     last_use_ns = {unit.home: oracle.last_use_ns(unit) for unit in judged}
     too_big = {os.path.realpath(cache): count for cache, count in plan.too_big.items()}
     for cache in {unit.cache for unit in oracle.packages} - oracle.closed:
@@ -199,22 +201,22 @@ def _check_fit(plan: Plan, oracle: Oracle, answer: Answer, packages: set[str]) -
 
 
 def _check_what_is_left(before: Oracle, answer: Answer, plan: Plan, after: Oracle) -> None:
-    """Check that what is planned is gone, or held, and everything else is in its place."""
+    """Check that what is planned is removed or held, and everything else is in its place."""
     gone = {_real(removal.path) for removal in plan.remove} - answer.finished
     stays = {
-        unit.home if unit.kind != "held" and unit.home in answer.returned else unit.place
+        unit.home if unit.kind != "held" and unit.home in answer.returned else unit.path
         for unit in before.units
-        if unit.place not in answer.finished
+        if unit.path not in answer.finished
     }
-    known = {unit.place for unit in before.units}
-    newly_held = [unit for unit in after.units if unit.kind == "held" and unit.place not in known]
-    assert {unit.place for unit in after.units if unit not in newly_held} == stays - gone
+    known = {unit.path for unit in before.units}
+    newly_held = [unit for unit in after.units if unit.kind == "held" and unit.path not in known]
+    assert {unit.path for unit in after.units if unit not in newly_held} == stays - gone
     assert {unit.home for unit in newly_held} == (gone if before.question.choice.hold else set())
     assert _links_only_in(after, newly_held) == plan.held_bytes
 
 
 def _links_only_in(oracle: Oracle, units: Collection[Unit]) -> int:
-    """Return the bytes of the inodes that have links in some units and nowhere else."""
+    """Return the disk usage of the inodes whose links are all in some units."""
     inside = {path for unit in units for path in unit.paths}
     figure = 0
     for paths in oracle.paths_of.values():
@@ -230,6 +232,6 @@ def _roots(world: World) -> set[str]:
 
 
 def _real(path: str) -> str:
-    """Resolve the symbolic links that lead to a path, and not the path itself."""
+    """Resolve the symbolic links in the folder of a path, but not the path itself."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name)

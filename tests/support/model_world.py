@@ -1,6 +1,6 @@
-"""The world of the model test: an installation of conda, and what people do to it.
+"""The world of the model test: an installation of conda, and what users do to it.
 
-Choices are numbers, taken modulo what is there, so that every sequence of them makes sense.
+Choices are numbers modulo the number of things, so that every sequence of them is valid.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from tests.support.trees import link, symlink, write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What each kind of package holds: files by their size, symbolic links by `->`; `@` is its name.
+# The files of each kind of package with their sizes; `->` is a symbolic link, `=` a hard link to
+# `lib/@`, and `@` the name of the package.
 FILES = {
     "alpha": {"lib/@": 5000, "lib/common": 100, "bin/@": 1, "lib/@.so": "->@", "empty": 0},
     "beta": {"lib/@": 9000, "lib/common": 100, "share/@/data": 4096, "share/@/up": "->../../lib/@"},
@@ -37,12 +38,12 @@ TRASH = ("{}.conda_trash", "{}.mamba_trash_1", "{}.c~", "{}.trash")
 
 
 class World(SmallInstallation):
-    """Two caches, base and other environments, and a folder that no conda knows.
+    """Two caches, base and other environments, and a folder that conda does not know.
 
     Attributes:
         pkgs: The cache inside base.
         more: The other cache; its packages are nested as mamba's are.
-        outside: The folder that is no root.
+        outside: The folder that is not scanned.
     """
 
     def __init__(self, top: str) -> None:
@@ -59,10 +60,10 @@ class World(SmallInstallation):
         self.numbers = count()
         self._add_environment(base)
 
-    # What is there
+    # What exists
 
     def packages(self) -> list[str]:
-        """Return the extracted packages in their places, the finished and the unfinished."""
+        """Return the extracted packages outside the quarantine, finished or not."""
         paths = [f"{folder}/{dist}" for folder in self._folders() for dist in DISTS]
         return [path for path in paths if os.path.exists(f"{path}/info/index.json")]
 
@@ -98,8 +99,8 @@ class World(SmallInstallation):
 
     # What conda does
 
-    def extract(self, dist: str, place: int, url: int, flaw: str) -> None:
-        path = f"{self._folders()[place % 2]}/{dist}"
+    def extract(self, dist: str, folder: int, url: int, flaw: str) -> None:
+        path = f"{self._folders()[folder % 2]}/{dist}"
         if os.path.lexists(path):
             return
         name, version, build = dist.split("-")
@@ -111,11 +112,11 @@ class World(SmallInstallation):
                 symlink(what[2:].replace("@", name), target)
             else:
                 write(target, f"{dist}/{relative}".encode().ljust(what, b".")[:what])
-        said = {"name": name, "version": version, "build_number": int(build)}
-        write(f"{path}/info/index.json", json.dumps(said).encode())
+        metadata = {"name": name, "version": version, "build_number": int(build)}
+        write(f"{path}/info/index.json", json.dumps(metadata).encode())
         if flaw != "unfinished":
-            said["url"] = URLS[url % len(URLS)].format(dist)
-            content = b"{" if flaw == "corrupt" else json.dumps(said).encode()
+            metadata["url"] = URLS[url % len(URLS)].format(dist)
+            content = b"{" if flaw == "corrupt" else json.dumps(metadata).encode()
             write(f"{path}/info/repodata_record.json", content)
 
     def archive(self, package: str, suffix: str, *, other: str | None, known: bool) -> None:
@@ -128,7 +129,7 @@ class World(SmallInstallation):
                 file.write(f"https://made.up/noarch/{name}\n")
 
     def environment_at(self, number: int) -> str:
-        """Return an environment, made if it is not there."""
+        """Return an environment, created if it does not exist."""
         prefix = f"{self.directory}/base/envs/{'abc'[number % 4 - 1]}"
         if number % 4 == 0:
             return f"{self.directory}/base"
@@ -137,14 +138,14 @@ class World(SmallInstallation):
         return prefix
 
     def link_package(self, prefix: str, package: str, how: str, *, corrupt: bool) -> None:
-        """Install a package in the place of any other of its name; its record is always written."""
+        """Install a package and its record; remove any other package of its name."""
         if prefix in self.lost:
             return
         dist = os.path.basename(package)
         name = dist.split("-")[0]
         for old in [old for old in self.files_of[prefix] if old.split("-")[0] == name]:
             self._unlink_package(prefix, old)
-        if how == "hardlink":  # conda tries whether it can
+        if how == "hardlink":  # conda tests for hard links
             os.unlink(link(f"{package}/info/index.json", f"{prefix}/.tmp.index.json.ffffffff"))
         relatives = _payload(package)
         for relative in relatives:
@@ -195,13 +196,13 @@ class World(SmallInstallation):
             os.unlink(f"{self.outside}/{_pick(names, number)}")
 
     def link_into(self, package: str, source: str, number: int) -> None:
-        """Give a package a hard link to a file of a package, which may be itself."""
+        """Create a hard link in a package to a file of a package, perhaps of the same one."""
         files = _payload(source)
         if files:
             link(f"{source}/{_pick(files, number)}", self._new(package))
 
     def leave_trash(self, package: str, kind: int, number: int) -> None:
-        """Leave something in a cache as conda and mamba do with what they cannot remove."""
+        """Leave something in a cache as conda and mamba do if they cannot remove it."""
         path = TRASH[kind % len(TRASH)].format(f"{os.path.dirname(package)}/{next(self.numbers)}")
         files = _payload(package)
         if path.endswith(("_trash", "_trash_1")):
@@ -211,22 +212,22 @@ class World(SmallInstallation):
         else:
             write(path, b"left")
 
-    def leave_probe(self, prefix: str, package: str, number: int) -> None:
+    def leave_trial_link(self, prefix: str, package: str, number: int) -> None:
         path = f"{prefix}/.tmp.index.json.{number:08x}"
         if not os.path.lexists(path):
             os.link(f"{package}/info/index.json", path)
 
     def chain(self, prefix: str, target: str, hops: Sequence[tuple[str, str]], other: str) -> None:
-        """Lead symbolic links to a target through one another.
+        """Create a chain of symbolic links to a target.
 
         Args:
             prefix: An environment.
             target: Absolute path; it need not exist.
-            hops: Where each link lies, the last one met first, and how its text is spelled.
-            other: Another environment or package, which holds the hops that are not outside.
+            hops: The folder of each link, from the target on, and the spelling of its text.
+            other: Another environment or package, for the hops in `other`.
         """
-        for place, spelling in hops:
-            folder = {"outside": self.outside, "other": other, "environment": prefix}[place]
+        for where, spelling in hops:
+            folder = {"outside": self.outside, "other": other, "environment": prefix}[where]
             at = self._new(folder)
             if spelling == "folder":
                 symlink(os.path.dirname(target), at)
@@ -239,7 +240,7 @@ class World(SmallInstallation):
     # What a killed run leaves
 
     def interrupt(self, path: str, cache: str, stage: str) -> None:
-        """Leave a thing of a cache as a run that was killed would; it healed what it found."""
+        """Move something to the quarantine, as a killed run does that healed the cache before."""
         os.makedirs(f"{cache}/{QUARANTINE}", mode=0o700, exist_ok=True)
         relative = quote(os.fsencode(os.path.relpath(path, cache)), safe="")
         others = os.listdir(f"{cache}/{QUARANTINE}")
@@ -296,11 +297,11 @@ class World(SmallInstallation):
 def _files(folder: str) -> list[str]:
     """Return the files and symbolic links below a folder, relative to it."""
     found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if f"{place}/{name}" != f"{folder}/pkgs"]
+    for path, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if f"{path}/{name}" != f"{folder}/pkgs"]
         folders.sort()
-        links = [name for name in folders if os.path.islink(f"{place}/{name}")]
-        found += [os.path.relpath(f"{place}/{name}", folder) for name in sorted(names + links)]
+        links = [name for name in folders if os.path.islink(f"{path}/{name}")]
+        found += [os.path.relpath(f"{path}/{name}", folder) for name in sorted(names + links)]
     return found
 
 

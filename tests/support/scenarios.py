@@ -1,4 +1,4 @@
-"""Small installations to clean, each for what may go wrong when a clean is cut short."""
+"""Small installations to clean, one for each way in which an interrupted clean may go wrong."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Scenario:
     """An installation and how it is cleaned.
 
     Attributes:
-        make: Makes it.
-        leaves: What is there in the end, by its name; after `held:` what can be brought back.
-        choice: What the user asks for.
-        hold: Whether what goes is kept for a while.
-        run: Which run is brought back, instead of cleaning.
+        make: Creates the installation.
+        leaves: The names of what is left in the end; with `held:` what can be restored.
+        choice: The options of the clean.
+        hold: Hold what is removed.
+        run: The run to restore, instead of a clean.
     """
 
     make: Make
@@ -46,14 +46,14 @@ class Scenario:
     run: str = ""
 
     def made(self, directory: str) -> SmallInstallation:
-        """Make it anew in a directory, in place of what is there."""
+        """Create the installation in a directory, and replace what is there."""
         wipe(directory)
         made = SmallInstallation(directory)
         self.make(made)
         return made
 
     def execute_plan(self, made: SmallInstallation) -> Outcome | Restored:
-        """Clean it, or bring back what is held."""
+        """Clean the installation, or restore what is held."""
         if not self.run:
             trial_links = (
                 find_trial_links(made.prefixes, time.time_ns(), 0) if "trash" in self.choice else ()
@@ -68,7 +68,7 @@ class Scenario:
 
 @contextmanager
 def quick_directory(directory: str) -> Iterator[str]:
-    """Give a directory to make scenarios in again and again: in memory, where there is a place."""
+    """Yield a directory to create scenarios in: in memory, if possible."""
     memory = "/dev/shm"
     if not os.access(memory, os.W_OK):
         yield f"{directory}/i"
@@ -78,7 +78,7 @@ def quick_directory(directory: str) -> Iterator[str]:
 
 
 def wipe(directory: str) -> None:
-    """Remove a directory and everything below it, if it is there."""
+    """Remove a directory and everything below it, if it exists."""
     for folder, _, _ in os.walk(directory):
         os.chmod(folder, 0o700)
     shutil.rmtree(directory, ignore_errors=True)
@@ -90,22 +90,22 @@ SCENARIOS: dict[str, Scenario] = {}
 def scenario(
     leaves: str, *, hold: bool = False, run: str = "", **choice: object
 ) -> Callable[[Make], Make]:
-    """Take a function that makes an installation for a scenario of its name.
+    """Register a function that creates an installation as the scenario of its name.
 
     Args:
-        leaves: As of a scenario, in a sentence; of `work` what `_work` makes.
-        hold: As of a scenario.
-        run: The same.
-        **choice: The same.
+        leaves: The names for `Scenario.leaves`, separated by spaces; `work` for those of `_work`.
+        hold: As in `Scenario`.
+        run: As in `Scenario`.
+        **choice: As in `Scenario`.
 
     """
     names = frozenset(leaves.replace("work", "used-1-0 copied-1-0").split())
 
-    def taken(make: Make) -> Make:
+    def register(make: Make) -> Make:
         SCENARIOS[make.__name__] = Scenario(make, names, choice, hold, run)
         return make
 
-    return taken
+    return register
 
 
 def _files(*names: str) -> dict[str, bytes]:
@@ -123,7 +123,7 @@ def _work(made: SmallInstallation, cache: str = "pkgs") -> str:
 
 
 def _aside(made: SmallInstallation, dist: str, stage: str, *, cache: str = "pkgs") -> str:
-    """Make a package, or move the one that is there, to where a run had put it; return its path."""
+    """Move a package, created if missing, to the quarantine; return its path there."""
     path = f"{made.directory}/{cache}/{dist}"
     if not os.path.isdir(path):
         made.package(dist, _files("lib/aside", "lib/deep/aside"), cache)
@@ -298,7 +298,7 @@ def everything_at_once(made: SmallInstallation) -> None:
     cache, prefix = f"{made.directory}/pkgs", made.prefixes[0]
     made.package("one-1-0", _files("lib/a"), cache="more/pkgs")
     made.install(prefix, made.package("other-1-0", _files("lib/other"), cache="more/pkgs"))
-    _one_of_every_doubt(made)
+    _one_of_every_reason_to_keep(made)
     inner = {
         "share/old.c~": b"c",
         "share/inner-1-0.conda": b"i",
@@ -318,7 +318,7 @@ def everything_at_once(made: SmallInstallation) -> None:
     _aside(made, "torn-2-0", "purge")
 
 
-def _one_of_every_doubt(made: SmallInstallation) -> None:
+def _one_of_every_reason_to_keep(made: SmallInstallation) -> None:
     outside = made.package("outside-1-0", _files("lib/out"))
     link(f"{outside}/lib/out", f"{made.directory}/kept-outside")
     os.unlink(f"{made.package('unfinished-1-0', {})}/info/repodata_record.json")
@@ -328,7 +328,7 @@ def _one_of_every_doubt(made: SmallInstallation) -> None:
     made.record(made.prefixes[0], "torn-1-0", {}, "copy")
 
 
-# Those in which nothing is done often: still, every kind of step is among theirs.
+# Each has few steps; together they have every kind of step.
 WITH_FEW_STEPS = (
     *("linked_to_itself", "kept_for_a_while", "kept_no_longer", "tarballs", "trash"),
     "brought_back",

@@ -1,4 +1,4 @@
-"""What must hold at any moment of a clean, by walking the disk and without asking the package."""
+"""The checks that hold at every moment of a clean, by walking the disk without the package."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def below(directory: str) -> Iterator[str]:
 
 
 def entry(path: str) -> tuple[object, ...]:
-    """Return what there is at a path itself."""
+    """Return mode and content of what is at a path; a symbolic link is not followed."""
     status = os.lstat(path)
     if stat.S_ISLNK(status.st_mode):
         return status.st_mode, os.readlink(path)
@@ -49,9 +49,9 @@ def tree(directory: str) -> Tree:
 
 
 def result(made: SmallInstallation) -> Tree:
-    """Return everything there is, with link counts, in whichever run it was made.
+    """Return everything in an installation with link counts, and without the names of runs.
 
-    Lock files are left out, and a quarantine in which nothing waits.
+    Lock files are left out, and a quarantine without entries.
     """
     found = {}
     for path in below(made.directory):
@@ -64,7 +64,7 @@ def result(made: SmallInstallation) -> Tree:
 
 
 def difference(found: Tree, expected: Tree) -> str:
-    """Say in what two trees differ."""
+    """Return the differences of two trees as text."""
     names = sorted(found.keys() | expected.keys())
     return "\n".join(
         f"{name}: {found.get(name)} and not {expected.get(name)}"
@@ -84,105 +84,105 @@ def _is_idle_quarantine(path: str) -> bool:
     return os.path.basename(path) == QUARANTINE and set(os.listdir(path)) <= {"lock"}
 
 
-class Things:
+class CacheContents:
     """The packages, archives and left-overs in the caches of an installation.
 
     Attributes:
-        places: Path of each to where it belongs and its stage, `""` in its place.
+        stages: Path of each to its home and its stage; `""` outside the quarantine.
 
     """
 
     def __init__(self, made: SmallInstallation) -> None:
         """Find them."""
-        self.places: dict[str, tuple[str, str]] = {}
+        self.stages: dict[str, tuple[str, str]] = {}
         for cache in made.caches:
             for folder, folders, names in os.walk(cache):
                 if folder == f"{cache}/{QUARANTINE}":
                     self._add_moved(cache, folder, [*folders, *names])
                     folders.clear()
-                for name in [name for name in folders if _is_thing(f"{folder}/{name}")]:
-                    self.places[f"{folder}/{name}"] = (f"{folder}/{name}", "")
+                for name in [name for name in folders if _is_item(f"{folder}/{name}")]:
+                    self.stages[f"{folder}/{name}"] = (f"{folder}/{name}", "")
                     folders.remove(name)
                 if os.path.basename(folder) != QUARANTINE:
                     for name in [name for name in names if name.endswith(_FILES)]:
-                        self.places[f"{folder}/{name}"] = (f"{folder}/{name}", "")
+                        self.stages[f"{folder}/{name}"] = (f"{folder}/{name}", "")
 
     def _add_moved(self, cache: str, folder: str, names: list[str]) -> None:
         for name in names:
             match = _STAGES.fullmatch(name)
             if match:
                 home = f"{cache}/{unquote(match[3])}"
-                self.places[f"{folder}/{name}"] = (home, match[1].partition("-")[0])
+                self.stages[f"{folder}/{name}"] = (home, match[1].partition("-")[0])
 
     def whole(self) -> Iterator[str]:
-        """Yield the paths of those that were not given up."""
-        return (path for path, (_, stage) in self.places.items() if stage != "purge")
+        """Yield the paths of everything that was not given up."""
+        return (path for path, (_, stage) in self.stages.items() if stage != "purge")
 
 
-def _is_thing(path: str) -> bool:
+def _is_item(path: str) -> bool:
     return path.endswith(_TRASH) or os.path.isdir(f"{path}/info")
 
 
 class Expected:
-    """What a clean of a scenario comes to, and what is never to be lost on the way.
+    """The result of a clean of a scenario, and what must not be lost in between.
 
     Attributes:
-        result: What an undisturbed run leaves.
+        result: The tree that an undisturbed run leaves.
 
     """
 
     def __init__(self, scenario: Scenario, directory: str) -> None:
-        """Make the scenario and let a run come to its end."""
+        """Create the scenario and run the clean without a disturbance."""
         made = scenario.made(directory)
-        before = Things(made)
+        before = CacheContents(made)
         self._copies: dict[str, list[Tree]] = {}
         for path in before.whole():
-            self._copies.setdefault(before.places[path][0], []).append(tree(path))
+            self._copies.setdefault(before.stages[path][0], []).append(tree(path))
         scenario.execute_plan(made)
         self.result = result(made)
-        after = Things(made)
-        self._lasting = {after.places[path][0] for path in after.whole()}
-        self._unmoved = {path: tree(path) for path in before.places.keys() & after.places.keys()}
+        after = CacheContents(made)
+        self._lasting = {after.stages[path][0] for path in after.whole()}
+        self._unmoved = {path: tree(path) for path in before.stages.keys() & after.stages.keys()}
 
     def assert_nothing_lost(self, made: SmallInstallation) -> None:
         """Assert that each package is whole in its place or the quarantine, or was given up."""
-        things = Things(made)
-        for path in things.whole():
-            home, _ = things.places[path]
-            assert tree(path) in self._copies[home], f"{path} is torn"
-        homes = {things.places[path][0] for path in things.whole()}
-        assert self._lasting <= homes, "something is gone that stays"
+        contents = CacheContents(made)
+        for path in contents.whole():
+            home, _ = contents.stages[path]
+            assert tree(path) in self._copies[home], f"{path} is partial"
+        homes = {contents.stages[path][0] for path in contents.whole()}
+        assert self._lasting <= homes, "something to keep is gone"
         for path, content in self._unmoved.items():
-            assert tree(path) == content, f"{path} does not go and was touched"
+            assert tree(path) == content, f"{path} is kept and was changed"
 
     def is_reached(self, made: SmallInstallation) -> bool:
-        """Tell whether there is now what an undisturbed run leaves."""
+        """Return whether the installation is as an undisturbed run leaves it."""
         return result(made) == self.result
 
     def assert_reached(self, made: SmallInstallation) -> None:
-        """Assert that there is now what an undisturbed run leaves."""
+        """Assert that the installation is as an undisturbed run leaves it."""
         assert result(made) == self.result, difference(result(made), self.result)
 
 
 class Outside:
-    """Everything outside the caches: what no clean changes, and what works through links."""
+    """Everything outside the caches: no clean changes it, and its links keep working."""
 
     def __init__(self, made: SmallInstallation) -> None:
-        """Look at it."""
+        """Take a snapshot."""
         self._made = made
-        self._probed = {
+        self._with_trial_links = {
             folder
             for folder in made.prefixes
             if any(_TRIAL_LINK in name for name in os.listdir(folder))
         }
-        self._state = self._look()
+        self._state = self._snapshot()
 
     def assert_untouched(self) -> None:
-        """Assert that every byte, mode and time is as it was, and leads where it did.
+        """Assert that every byte, mode, time and link target is unchanged.
 
-        What led nowhere may lead somewhere now.
+        A symbolic link that was broken may work now.
         """
-        found = self._look()
+        found = self._snapshot()
         expected = {
             path: seen if seen[-1] is not None else (*seen[:-1], found[path][-1])
             for path, seen in self._state.items()
@@ -190,7 +190,7 @@ class Outside:
         }
         assert found == expected, difference(found, expected)
 
-    def _look(self) -> Tree:
+    def _snapshot(self) -> Tree:
         above = {os.path.dirname(cache) for cache in self._made.caches}
         return {
             path: self._seen(path)
@@ -202,13 +202,13 @@ class Outside:
 
     def _seen(self, path: str) -> tuple[object, ...]:
         status = os.lstat(path)
-        time_ns = 0 if path in self._probed else status.st_mtime_ns
+        time_ns = 0 if path in self._with_trial_links else status.st_mtime_ns
         real = os.path.realpath(path) if stat.S_ISLNK(status.st_mode) else ""
-        return (*entry(path), time_ns, status.st_ino, real, _led_to(path))
+        return (*entry(path), time_ns, status.st_ino, real, _content_behind(path))
 
 
-def _led_to(path: str) -> object:
-    """Return what is found at a path through symbolic links, `None` if nothing is."""
+def _content_behind(path: str) -> object:
+    """Return the content at a path through symbolic links; `None` if there is none."""
     if os.path.isdir(path):
         return os.path.islink(path) and sorted(os.listdir(path))
     if not os.path.exists(path):

@@ -1,4 +1,4 @@
-"""Which archives and left-overs may go: whether they can be had again, and what is made of them."""
+"""Which archives may be removed: whether they can be downloaded again, and who needs them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.support.trees import write
 
 LATER_NS = 2**62
 URL = "https://made.up/noarch"
-LOST = (Verdict.UNOBTAINABLE, "there is no http(s) URL to get it again")
-NOT_EXTRACTED = (Verdict.RECORDED, "its package is in an environment, and not extracted here")
+LOST = (Verdict.UNOBTAINABLE, "cannot be downloaded again: no http(s) URL is known")
+NOT_EXTRACTED = (Verdict.RECORDED, "its package is in an environment and not extracted here")
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def urls(cache, *lines):
 
 
 def judged(made, path, *, allowed=(), now_ns=LATER_NS, grace_ns=0, unseen=()):
-    terms = Circumstances(now_ns=now_ns, grace_ns=grace_ns, unseen=unseen)
-    analysis = analysis_of(made.scan(), made.names(), terms)
+    circumstances = Circumstances(now_ns=now_ns, grace_ns=grace_ns, unseen=unseen)
+    analysis = analysis_of(made.scan(), made.names(), circumstances)
     return Archives(analysis).objection(path, allowed)
 
 
@@ -62,7 +62,7 @@ def judged(made, path, *, allowed=(), now_ns=LATER_NS, grace_ns=0, unseen=()):
         ([], LOST),
     ],
 )
-def test_where_an_archive_is_from_is_what_urls_txt_said_last(made, cache, lines, objection):
+def test_the_last_line_for_an_archive_in_urls_txt_is_its_url(made, cache, lines, objection):
     path = archive(cache)
     text = "".join(f"{line}\n" for line in lines)
     write(f"{cache}/urls.txt", text.encode(errors="surrogateescape"))
@@ -74,27 +74,27 @@ def test_where_an_archive_is_from_is_what_urls_txt_said_last(made, cache, lines,
     ("url", "objection"),
     [
         (f"{URL}/p-1-0.conda", None),
-        (f"{URL}/p-1-0.tar.bz2", LOST),  # that is the other archive of it
+        (f"{URL}/p-1-0.tar.bz2", LOST),  # the URL of its other archive
         (f"{URL}/xp-1-0.conda", LOST),
         ("file:///made/up/p-1-0.conda", LOST),
         ("", LOST),
     ],
 )
-def test_the_package_extracted_from_it_says_where_it_is_from(made, cache, url, objection):
+def test_the_extracted_package_names_the_url_of_its_archive(made, cache, url, objection):
     path = archive(cache)
     package = made.package("p-1-0", {})
     write(f"{package}/info/repodata_record.json", json.dumps({"url": url}).encode())
     assert judged(made, path) == objection
 
 
-def test_both_archives_of_a_package_are_judged_each_by_its_own_url(made, cache):
+def test_each_archive_of_a_package_is_judged_by_its_own_url(made, cache):
     conda, bz2 = archive(cache), archive(cache, "p-1-0.tar.bz2")
     urls(cache, f"{URL}/p-1-0.tar.bz2")
     assert judged(made, conda) == LOST
     assert judged(made, bz2) is None
 
 
-def test_urls_txt_is_the_one_beside_the_archive(made, cache):
+def test_urls_txt_is_read_from_the_folder_of_the_archive(made, cache):
     nested = archive(f"{cache}/https/made.up/noarch")
     urls(cache, f"{URL}/p-1-0.conda")
     assert judged(made, nested) == LOST
@@ -102,17 +102,17 @@ def test_urls_txt_is_the_one_beside_the_archive(made, cache):
     assert judged(made, nested) is None
 
 
-def test_a_urls_txt_that_cannot_be_read_says_nothing(made, cache):
+def test_a_urls_txt_that_cannot_be_read_counts_as_empty(made, cache):
     path = archive(cache)
     os.mkfifo(f"{cache}/urls.txt")
     assert judged(made, path) == LOST
 
 
 @pytest.mark.parametrize("name", ["p-1-0.conda", "p-1-0.tar.bz2"])
-def test_what_is_recorded_needs_its_archive_unless_it_is_extracted(made, cache, name):
+def test_a_recorded_package_needs_its_archive_unless_it_is_extracted(made, cache, name):
     path = archive(cache, name)
     urls(cache, f"{URL}/{name}")
-    assert judged(made, path) is None  # nobody has it
+    assert judged(made, path) is None  # no environment has it
     made.record(made.environment("env"), "p-1-0", {})
     assert judged(made, path) == NOT_EXTRACTED
     assert judged(made, path, allowed={Verdict.UNOBTAINABLE, Verdict.RECORDED}) == NOT_EXTRACTED
@@ -122,7 +122,7 @@ def test_what_is_recorded_needs_its_archive_unless_it_is_extracted(made, cache, 
     assert judged(made, path) == NOT_EXTRACTED
 
 
-def test_where_an_environment_is_unseen_only_what_is_extracted_goes(made, cache):
+def test_if_an_environment_is_unreadable_only_archives_of_extracted_packages_go(made, cache):
     path = archive(cache)
     urls(cache, f"{URL}/p-1-0.conda")
     unseen = (PathProblem("/disk/env", "it is not mounted"), PathProblem("/disk/b", "nor this"))
@@ -132,7 +132,7 @@ def test_where_an_environment_is_unseen_only_what_is_extracted_goes(made, cache)
     assert judged(made, path, unseen=unseen) is None
 
 
-def test_a_package_that_is_there_in_part_does_not_stand_for_its_archive(made, cache):
+def test_a_partial_package_does_not_replace_its_archive(made, cache):
     path = archive(cache)
     urls(cache, f"{URL}/p-1-0.conda")
     package = made.package("p-1-0", {})
@@ -142,7 +142,7 @@ def test_a_package_that_is_there_in_part_does_not_stand_for_its_archive(made, ca
     assert reason.startswith(f"{package}/info/repodata_record.json: not valid JSON")
 
 
-def test_an_archive_is_young_to_the_nanosecond(made, cache):
+def test_the_grace_of_an_archive_is_exact_to_the_nanosecond(made, cache):
     path = archive(cache)
     urls(cache, f"{URL}/p-1-0.conda")
     changed_ns = os.lstat(path).st_ctime_ns
@@ -150,11 +150,11 @@ def test_an_archive_is_young_to_the_nanosecond(made, cache):
     assert judged(made, path, now_ns=changed_ns + 99, grace_ns=100) == young
     assert judged(made, path, now_ns=changed_ns + 100, grace_ns=100) is None
     assert judged(made, path, now_ns=changed_ns, grace_ns=0) is None
-    # A clock that was set back makes nothing older.
+    # A clock that is set back makes nothing older.
     assert judged(made, path, now_ns=changed_ns - 1, grace_ns=1) == young
 
 
-def test_what_is_gone_or_cannot_be_looked_at_stays(made, cache):
+def test_an_archive_that_cannot_be_read_is_kept(made, cache):
     path = archive(cache)
     os.unlink(path)
     assert judged(made, path) == (Verdict.UNVERIFIABLE, "no such file or directory")

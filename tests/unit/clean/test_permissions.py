@@ -1,4 +1,4 @@
-"""Caches that are not touched: read-only ones, and without --cache those of or open to others."""
+"""Closed caches: read-only ones, and without --cache those that other users own or can change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from conda_hardlink_plugin.clean.permissions import closed_caches, is_named
 from tests.conda.test_honest import as_ordinary_user
-from tests.support.cleaning import carried_out, plan_of
+from tests.support.cleaning import executed, plan_of
 from tests.support.disk import snapshot
 from tests.support.forking import in_child
 from tests.support.oracles import NOBODY
@@ -20,7 +20,7 @@ from tests.support.small_installation import SmallInstallation
 from tests.support.trees import QUARANTINE
 
 READ_ONLY = "it is read-only for you"
-OPEN_TO_OTHERS = "others than root can write to it; to clean it name it with --cache"
+OPEN_TO_OTHERS = "users other than root can write to it; to clean it, name it with --cache"
 NOT_NAMED = "it is not named with --cache"
 NO_SUCH_USER = 54321
 CLEAN = ("clean", "--yes", "--grace", "0", "--unobtainable")
@@ -28,13 +28,13 @@ CLEAN = ("clean", "--yes", "--grace", "0", "--unobtainable")
 for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator can give files away")
 
 
-def somebody_elses(name):
-    return f"it belongs to {name}; to clean it name it with --cache"
+def owned_by(name):
+    return f"it belongs to {name}; to clean it, name it with --cache"
 
 
 @pytest.fixture
 def caches():
-    """Two caches of this user's where any user may go."""
+    """Two caches of this user, in a folder that any user may enter."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         paths = [f"{directory}/mine", f"{directory}/other"]
@@ -44,14 +44,14 @@ def caches():
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o750])
-def test_a_cache_of_ones_own_is_open(caches, mode):
+def test_a_cache_of_the_user_is_open(caches, mode):
     os.chmod(caches[0], mode)
     assert closed_caches(caches, []) == {}
 
 
 @for_root
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o777, 0o770, 0o1777])
-def test_the_administrator_leaves_alone_where_others_can_write(caches, mode):
+def test_root_does_not_clean_a_cache_that_others_can_write_to(caches, mode):
     os.chmod(caches[0], mode)
     assert closed_caches(caches, []) == {caches[0]: OPEN_TO_OTHERS}
     assert closed_caches(caches, caches) == {}
@@ -70,18 +70,18 @@ def test_an_ordinary_user_may_share_a_cache(caches, mode):
     ("owner", "name"),
     [(NOBODY, pwd.getpwuid(NOBODY).pw_name), (NO_SUCH_USER, f"user {NO_SUCH_USER}")],
 )
-def test_a_cache_of_somebody_else_is_closed_until_it_is_named(caches, owner, name):
+def test_a_cache_of_another_user_is_closed_unless_it_is_named(caches, owner, name):
     os.chown(caches[0], owner, owner)
-    assert closed_caches(caches, []) == {caches[0]: somebody_elses(name)}
+    assert closed_caches(caches, []) == {caches[0]: owned_by(name)}
     assert closed_caches(caches, caches[:1]) == {caches[1]: NOT_NAMED}
 
 
 @for_root
 @pytest.mark.parametrize("mode", [0o777, 0o1777])
-def test_an_ordinary_user_leaves_a_writable_cache_of_somebody_else_alone(caches, mode):
+def test_an_ordinary_user_does_not_clean_a_writable_cache_of_another_user(caches, mode):
     os.chmod(caches[0], mode)
     assert in_child(lambda: closed_caches(caches[:1], []), user=NOBODY) == {
-        caches[0]: somebody_elses("root")
+        caches[0]: owned_by("root")
     }
     assert in_child(lambda: closed_caches(caches[:1], caches), user=NOBODY) == {}
 
@@ -95,7 +95,7 @@ def test_a_cache_that_cannot_be_written_is_closed_even_if_it_is_named(caches, mo
         assert closed == {caches[0]: READ_ONLY}
 
 
-def test_only_what_is_named_is_cleaned(caches):
+def test_if_a_cache_is_named_all_others_are_closed(caches):
     assert closed_caches(caches, caches[1:]) == {caches[0]: NOT_NAMED}
 
 
@@ -123,7 +123,7 @@ def test_in_a_closed_cache_nothing_is_removed_healed_or_made(tmp_path):
         return plan_of(made, closed=closed, trash=True, tarballs=True)
 
     before = snapshot(f"{tmp_path}/closed")
-    outcome = carried_out(made, plan(), plan)
+    outcome = executed(made, plan(), plan)
     assert outcome.problems == []
     assert snapshot(f"{tmp_path}/closed") == before
     assert {removal.cache for removal in outcome.removed} == {f"{tmp_path}/open"}
@@ -134,7 +134,7 @@ def test_in_a_closed_cache_nothing_is_removed_healed_or_made(tmp_path):
 
 @pytest.fixture
 def writable_again():
-    """Takes the write permission from folders; gives it back, so that they can be removed."""
+    """Take the write permission from folders; give it back at the end, so that they can go."""
     modes = {}
 
     def forbid(path):
@@ -157,12 +157,12 @@ def open_to_others(installation):
 
 def given_away(installation):
     os.chown(installation.pkgs_dir, NOBODY, NOBODY)
-    return somebody_elses(pwd.getpwuid(NOBODY).pw_name)
+    return owned_by(pwd.getpwuid(NOBODY).pw_name)
 
 
 @for_root
 @pytest.mark.parametrize("change", [open_to_others, given_away], ids=lambda how: how.__name__)
-def test_the_command_names_what_it_leaves_alone_and_cleans_it_when_told(changing, change):
+def test_the_command_cleans_a_closed_cache_only_if_it_is_named(changing, change):
     reason = change(changing)
     before = snapshot(changing.pkgs_dir)
     done = changing.hardlinks(*CLEAN, "--json")
@@ -193,7 +193,7 @@ def test_the_command_refuses_to_clean_a_read_only_cache(changing, writable_again
 
 
 @pytest.mark.parametrize("option", ["", "--json"])
-def test_the_command_fails_where_its_quarantine_is_none(changing, option):
+def test_the_command_fails_if_its_quarantine_is_a_symbolic_link(changing, option):
     quarantine = f"{changing.pkgs_dir}/{QUARANTINE}"
     os.symlink(changing.envs_dir, quarantine)
     before = snapshot(changing.envs_dir)

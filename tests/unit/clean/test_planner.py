@@ -1,4 +1,4 @@
-"""What a clean is to do, from packages made for it: each option at its edge."""
+"""The plan of a clean, for packages made for it: each option at its limits."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def made(tmp_path):
     return SmallInstallation(str(tmp_path))
 
 
-def versioned(made, dist, *, cache="pkgs", build_number=0, size=10, **said):
-    """Extract a package that says of itself what its folder is called."""
+def versioned(made, dist, *, cache="pkgs", build_number=0, size=10, **metadata):
+    """Extract a package whose metadata agrees with the name of its folder."""
     path = made.package(dist, {"lib/f": b"f" * size}, cache)
     name, version, _ = dist.rsplit("-", 2)
     content = {"name": name, "version": version, "build_number": build_number}
-    content |= {"url": f"https://made.up/{dist}.conda", **said}
+    content |= {"url": f"https://made.up/{dist}.conda", **metadata}
     write(f"{path}/info/repodata_record.json", json.dumps(content).encode())
     return path
 
@@ -40,7 +40,7 @@ def last_use_ns(path):
 
 
 def use(path, *, after=None):
-    """Make a package the last used of two, as conda does when it tries a hard link."""
+    """Make a package the last used of two, as conda does when it tests for hard links."""
     before = last_use_ns(after or path)
     while last_use_ns(path) <= before:  # clocks of filesystems are coarse
         link(f"{path}/info/index.json", f"{path}/../probe")
@@ -55,7 +55,7 @@ def reasons(plan):
     return {kept.name: kept.reason for kept in plan.keep}
 
 
-def test_nothing_is_to_be_done_where_nothing_is(made):
+def test_without_unused_packages_there_is_nothing_to_do(made):
     made.package("used-1-0", {"f": b"f"})
     made.install(made.environment("env"), f"{made.caches[0]}/used-1-0")
     plan = plan_of(made, tarballs=True, trash=True)
@@ -64,7 +64,7 @@ def test_nothing_is_to_be_done_where_nothing_is(made):
     assert [kept.name for kept in plan.keep] == ["used-1-0"]
 
 
-def test_a_package_that_goes_has_with_it_all_that_is_asked_again(made):
+def test_a_removal_has_everything_that_is_checked_again(made):
     path = versioned(made, "p-1-0")
     other = versioned(made, "q-1-0", cache="other")
     env = made.environment("env")
@@ -82,7 +82,7 @@ def test_a_package_that_goes_has_with_it_all_that_is_asked_again(made):
     assert removal.recorded_by == {env}
 
 
-def test_what_stays_has_its_users_and_the_strongest_reason(made):
+def test_a_kept_package_has_its_users_and_the_strongest_reason(made):
     path = versioned(made, "p-1-0")
     hard, soft, record = map(made.environment, ("hard", "soft", "record"))
     made.install(hard, path)
@@ -91,15 +91,15 @@ def test_what_stays_has_its_users_and_the_strongest_reason(made):
     link(f"{path}/lib/f", f"{made.directory}/outside")
     (kept,) = plan_of(made, copied=True, unobtainable=True).keep
     assert (kept.verdict, kept.size_bytes) == (Verdict.LINKED, du(path)[0])
-    assert kept.reason == "hard links in hard, somebody outside these trees"
-    assert kept.witnesses == (
+    assert kept.reason == "hard links in hard, a folder that was not scanned"
+    assert kept.environments == (
         PackageUser("hard", hard, "hardlink"),
         PackageUser("soft", soft, "softlink"),
         PackageUser("record", record, "record"),
     )
 
 
-def test_an_age_is_reached_to_the_nanosecond(made):
+def test_older_than_is_exact_to_the_nanosecond(made):
     path = versioned(made, "p-1-0")
     then = last_use_ns(path)
     for older_than_ns, age_ns, goes in (
@@ -110,11 +110,11 @@ def test_an_age_is_reached_to_the_nanosecond(made):
         plan = plan_of(made, now_ns=then + age_ns, older_than_ns=older_than_ns)
         assert bool(plan.remove) is goes
     assert reasons(plan_of(made, older_than_ns=DAY_NS)) == {
-        "p-1-0": "its last use is too short ago for --older-than"
+        "p-1-0": "used too recently for --older-than"
     }
 
 
-def test_an_age_is_that_of_the_last_trial_link_and_no_other_file_s(made):
+def test_the_age_of_a_package_is_that_of_its_last_trial_link(made):
     path = versioned(made, "p-1-0")
     os.utime(f"{path}/info/repodata_record.json", (0, 0))
     then = last_use_ns(path)
@@ -134,14 +134,14 @@ def test_an_age_is_that_of_the_last_trial_link_and_no_other_file_s(made):
         (None, ["p-1.10-0", "p-1.10-1", "p-1.9-0", "q-1-0"]),
     ],
 )
-def test_the_newest_are_told_by_version_then_by_build(made, newest, gone):
+def test_the_newest_are_sorted_by_version_then_by_build(made, newest, gone):
     versioned(made, "p-1.10-1", build_number=1)
     versioned(made, "p-1.10-0")
     versioned(made, "p-1.9-0", build_number=7)
     versioned(made, "q-1-0")
     plan = plan_of(made, keep_newest=newest)
     assert going(plan) == gone
-    assert set(reasons(plan).values()) <= {f"among the newest {newest} of its name"}
+    assert set(reasons(plan).values()) <= {f"kept by --keep-newest {newest}"}
 
 
 def test_of_two_builds_of_one_version_the_last_used_is_newer(made):
@@ -152,7 +152,7 @@ def test_of_two_builds_of_one_version_the_last_used_is_newer(made):
     assert going(plan_of(made, keep_newest=1)) == ["p-1-a"]
 
 
-def test_the_newest_are_those_of_each_cache_in_use_or_not(made):
+def test_the_newest_are_kept_in_each_cache_whether_used_or_not(made):
     for cache, newest in (("pkgs", 3), ("other", 2)):
         for version in range(1, newest + 1):
             versioned(made, f"p-{version}-0", cache=cache)
@@ -177,15 +177,15 @@ def test_the_newest_are_those_of_each_cache_in_use_or_not(made):
         ("numpy-1", []),
     ],
 )
-def test_a_pattern_is_of_the_whole_name_or_of_all_three_parts(made, glob, gone):
+def test_a_pattern_matches_the_whole_name_or_all_three_parts(made, glob, gone):
     versioned(made, "numpy-1-0")
     versioned(made, "numpy-base-1-0")
     plan = plan_of(made, name_glob=glob)
     assert going(plan) == gone
-    assert set(reasons(plan).values()) <= {f"not of the name {glob}"}
+    assert set(reasons(plan).values()) <= {f"does not match --name {glob}"}
 
 
-def test_as_many_go_as_make_the_cache_fit_and_the_last_used_stay(made):
+def test_the_least_recently_used_packages_go_until_the_cache_fits(made):
     paths = [versioned(made, f"p-{number}-0", size=9_000) for number in range(3)]
     for earlier, later in itertools.pairwise(paths):
         use(later, after=earlier)
@@ -197,13 +197,13 @@ def test_as_many_go_as_make_the_cache_fit_and_the_last_used_stay(made):
         assert [removal.path for removal in plan.remove] == paths[:number]
         assert plan.planned_bytes == sum(sizes[:number])
         assert plan.too_big == {}
-        assert set(reasons(plan).values()) <= {"its cache fits --max-size with it"}
+        assert set(reasons(plan).values()) <= {"its cache fits --max-size without removing it"}
         more = plan_of(made, max_size_bytes=limit - 1)
         assert [removal.path for removal in more.remove] == paths[: number + 1]
         assert more.too_big == ({} if number < 3 else {cache: 1})
 
 
-def test_what_two_packages_share_counts_until_both_go(made):
+def test_a_file_that_two_packages_share_counts_until_both_go(made):
     one, two = (versioned(made, f"{name}-1-0", size=9_000) for name in ("one", "two"))
     os.unlink(f"{two}/lib/f")
     link(f"{one}/lib/f", f"{two}/lib/f")
@@ -217,20 +217,20 @@ def test_what_two_packages_share_counts_until_both_go(made):
     assert plan_of(made).planned_bytes == sum(du(one, two))
 
 
-def test_a_cache_without_packages_can_be_too_big_and_a_closed_one_is_not_told(made):
+def test_a_cache_without_packages_can_be_too_big_but_not_a_closed_one(made):
     for cache in ("pkgs", "closed", "empty"):
         versioned(made, "p-1-0", cache=cache)
         write(f"{made.directory}/{cache}/a-1-0.conda", b"a" * 9_000)
     empty = f"{made.directory}/empty"
     os.rename(f"{empty}/p-1-0", f"{made.directory}/p")
-    plan = plan_of(made, max_size_bytes=10, closed={f"{made.directory}/closed": "it is shut"})
+    plan = plan_of(made, max_size_bytes=10, closed={f"{made.directory}/closed": "it is closed"})
     assert plan.too_big == {
         f"{made.directory}/pkgs": du(f"{made.directory}/pkgs")[0] - plan.planned_bytes - 10,
         empty: du(empty)[0] - 10,
     }
 
 
-def test_what_is_recorded_goes_unless_its_record_says_that_it_is_linked_or_says_nothing(made):
+def test_a_recorded_package_goes_only_if_its_record_says_that_it_is_copied(made):
     env = made.environment("env")
     for dist in ("copied-1-0", "soft-1-0", "torn-1-0"):
         versioned(made, dist)
@@ -247,17 +247,17 @@ def test_what_is_recorded_goes_unless_its_record_says_that_it_is_linked_or_says_
     assert {kept.verdict for kept in plan.keep} == {Verdict.RECORDED}
 
 
-def test_a_closed_cache_is_left_alone_with_all_that_is_in_it(made):
+def test_nothing_in_a_closed_cache_is_removed_or_moved(made):
     cache = f"{made.directory}/pkgs"
     versioned(made, "p-1-0")
     for name in ("p-1-0.conda", "a.c~", f"{QUARANTINE}/purge-r1-x-1-0/f"):
         write(f"{cache}/{name}")
     os.rename(versioned(made, "m-1-0"), f"{cache}/{QUARANTINE}/moving-r1-m-1-0")
     options = {"tarballs": True, "trash": True, "unobtainable": True}
-    plan = plan_of(made, closed={cache: "it is shut"}, **options)
+    plan = plan_of(made, closed={cache: "it is closed"}, **options)
     assert not plan.does_something
     assert (plan.remove, plan.returning, plan.caches_to_heal) == ((), (), ())
-    reason = "its cache is not touched: it is shut"
+    reason = "its cache is not touched: it is closed"
     assert reasons(plan) == {"p-1-0": reason, "m-1-0": reason}
     assert going(plan_of(made, **options)) == [
         "a.c~",
@@ -268,7 +268,7 @@ def test_a_closed_cache_is_left_alone_with_all_that_is_in_it(made):
     ]
 
 
-def test_what_earlier_runs_left_is_finished_held_or_put_back(made):
+def test_entries_of_earlier_runs_are_finished_held_or_moved_back(made):
     cache = f"{made.directory}/pkgs"
     quarantine = f"{cache}/{QUARANTINE}"
     came = versioned(made, "came-again-1-0")
@@ -296,7 +296,7 @@ def test_what_earlier_runs_left_is_finished_held_or_put_back(made):
     ]
 
 
-def test_what_is_to_be_held_frees_nothing_yet_but_what_was_given_up_does(made):
+def test_held_packages_free_nothing_yet_and_given_up_ones_do(made):
     cache = f"{made.directory}/pkgs"
     path = versioned(made, "p-1-0", size=9_000)
     given_up = f"{cache}/{QUARANTINE}/purge-r1-x-1-0"
@@ -307,7 +307,7 @@ def test_what_is_to_be_held_frees_nothing_yet_but_what_was_given_up_does(made):
     assert (plan.planned_bytes, plan.held_bytes) == (sum(du(given_up, path)), 0)
 
 
-def test_a_trial_link_frees_its_inode_only_where_it_is_the_last(made):
+def test_a_trial_link_frees_its_inode_only_if_it_is_the_last_link(made):
     path, env = versioned(made, "p-1-0"), made.environment("env")
     pinning = link(f"{path}/info/index.json", f"{env}/.tmp.index.json.00000000")
     one = write(f"{env}/.tmp.index.json.00000001", b"1" * 5_000)
@@ -324,7 +324,7 @@ def test_a_trial_link_frees_its_inode_only_where_it_is_the_last(made):
     ) == ((), ())
 
 
-def test_a_place_that_nobody_could_look_at_keeps_all_and_is_named_until_it_is_ignored(made):
+def test_an_unreadable_environment_keeps_every_package_until_it_is_ignored(made):
     versioned(made, "p-1-0")
     unseen = [PathProblem("/disk/env", "it is not mounted")]
     plan = plan_of(made, unseen=unseen)
@@ -336,7 +336,7 @@ def test_a_place_that_nobody_could_look_at_keeps_all_and_is_named_until_it_is_ig
     assert plan_of(made, unseen=unseen, ignored=["/disk/other"]).remove == ()
 
 
-def test_left_overs_and_archives_are_told_apart_from_packages_by_how_they_go(made):
+def test_packages_and_left_overs_are_moved_and_archives_are_unlinked(made):
     cache = f"{made.directory}/pkgs"
     path = versioned(made, "p-1-0")
     archive = write(f"{cache}/p-1-0.conda", b"a")
@@ -352,7 +352,7 @@ def test_left_overs_and_archives_are_told_apart_from_packages_by_how_they_go(mad
     assert going(plan_of(made)) == ["p-1-0"]
 
 
-def test_archives_are_chosen_by_name_and_age_as_packages_are(made):
+def test_archives_are_chosen_by_name_and_age_like_packages(made):
     cache = f"{made.directory}/pkgs"
     made.package("used-1-0", {"f": b"f"})
     made.install(made.environment("env"), f"{cache}/used-1-0")
@@ -366,13 +366,13 @@ def test_archives_are_chosen_by_name_and_age_as_packages_are(made):
     plan = plan_of(made, **options, name_glob="a-b-1-0", older_than_ns=DAY_NS)
     assert plan.remove == ()
     assert {kept.verdict for kept in plan.keep[:-1]} == {Verdict.UNUSED}
-    assert reasons(plan)["ab-1-0.conda"] == "not of the name a-b-1-0"
-    assert reasons(plan)["a-b-1-0.conda"] == "its last use is too short ago for --older-than"
+    assert reasons(plan)["ab-1-0.conda"] == "does not match --name a-b-1-0"
+    assert reasons(plan)["a-b-1-0.conda"] == "used too recently for --older-than"
     later_ns = max(os.lstat(f"{cache}/{name}").st_ctime_ns for name in os.listdir(cache)) + DAY_NS
     assert len(going(plan_of(made, **options, older_than_ns=DAY_NS, now_ns=later_ns))) == 5
 
 
-def test_a_package_that_an_environment_leads_to_stays_whatever_is_asked_for(made):
+def test_a_softlinked_package_is_kept_with_every_option(made):
     path, env = versioned(made, "p-1-0"), made.environment("env")
     symlink(f"{path}/lib", f"{env}/lib")
     plan = plan_of(made, copied=True, unobtainable=True, older_than_ns=0, max_size_bytes=0)
@@ -382,7 +382,7 @@ def test_a_package_that_an_environment_leads_to_stays_whatever_is_asked_for(made
 
 @pytest.mark.parametrize("kind", ["package", "left-over", "quarantine"])
 @pytest.mark.parametrize("nested", ["environment", "cache"])
-def test_nothing_goes_that_an_environment_or_a_cache_lies_in(made, kind, nested):
+def test_nothing_that_contains_an_environment_or_a_cache_goes(made, kind, nested):
     cache = f"{made.directory}/pkgs"
     outer = versioned(made, "p-1-0")
     if kind != "package":
@@ -406,8 +406,8 @@ def test_nothing_goes_that_an_environment_or_a_cache_lies_in(made, kind, nested)
     assert kept == [held] * (kind != "quarantine")
 
 
-def test_what_shares_with_what_was_moved_aside_is_counted_with_all_of_its_cache(made):
-    """Whatever is at the place of that now has other links."""
+def test_a_partner_that_was_moved_aside_is_counted_as_its_whole_cache(made):
+    """The package at its path now is another one, with other links."""
     path, cache = versioned(made, "p-1-0"), f"{made.directory}/pkgs"
     aside = f"{cache}/{QUARANTINE}/moving-r1-q-1-0"
     os.makedirs(f"{cache}/{QUARANTINE}")

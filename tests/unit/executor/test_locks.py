@@ -1,4 +1,4 @@
-"""The locks on a cache: whoever holds one is waited for and named, and waits for us."""
+"""The locks on a cache: a clean waits for their holders and names them, and they wait for it."""
 
 from __future__ import annotations
 
@@ -14,31 +14,32 @@ from dataclasses import replace
 import pytest
 
 from conda_hardlink_plugin.clean.execution import execute_plan
+from conda_hardlink_plugin.executor.errors import RefusedError
 from conda_hardlink_plugin.executor.locks import RATTLER_LOCK, lock_files, locked, locked_quarantine
-from conda_hardlink_plugin.executor.outcome import Outcome, RefusedError, new_run
+from conda_hardlink_plugin.executor.outcome import Outcome, new_run
 from conda_hardlink_plugin.executor.quarantine import opened
 from conda_hardlink_plugin.executor.recheck import Checker
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
-from tests.support.cleaning import carried_out, plan_of
+from tests.support.cleaning import executed, plan_of
 from tests.support.forking import forked, in_child
 from tests.support.oracles import du
 from tests.support.small_installation import SmallInstallation
 from tests.support.trees import QUARANTINE, write
 
 MAMBA_BYTE = 21
-PATIENCE_S = 20  # so long that only a lock that is never given back takes it
+PATIENCE_S = 20  # only a lock that is never released takes that long
 _OPEN = os.O_RDWR | os.O_CREAT
 
 
 def lock_as_mamba(cache):
-    """As libmamba and conda do: `F_SETLK`."""
+    """Lock as libmamba and conda do: `F_SETLK`."""
     descriptor = os.open(f"{cache}/{os.path.basename(cache)}.lock", _OPEN)
     fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, MAMBA_BYTE)
     return descriptor
 
 
 def lock_as_mamba_by_descriptor(cache):
-    """The same lock of an open file instead of a process: `F_OFD_SETLK`."""
+    """Take the same lock, owned by an open file instead of a process: `F_OFD_SETLK`."""
     descriptor = os.open(f"{cache}/{os.path.basename(cache)}.lock", _OPEN)
     wanted = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, MAMBA_BYTE, 1, 0)
     fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, wanted)
@@ -52,7 +53,7 @@ def lock_as_rattler(cache):
 
 
 def lock_to_read(cache):
-    """A lock that several may have at once."""
+    """Take a lock that several processes may hold at once."""
     descriptor = os.open(f"{cache}/{RATTLER_LOCK}", _OPEN)
     fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     return descriptor
@@ -76,47 +77,47 @@ each_way = pytest.mark.parametrize("take", NAMES, ids=lambda take: take.__name__
 
 
 class Holder:
-    """Another process that holds a lock until it is told otherwise."""
+    """Another process that holds a lock until it receives a command."""
 
     def __init__(self, process, go_on):
         self.process = process
         self._go_on = go_on
 
     def release(self):
-        """Have it close its descriptor; it has when this returns."""
-        self._tell(b"c")
+        """Have it close its descriptor, and wait until it has."""
+        self._send(b"c")
 
     def remove_and_release(self):
         """Have it remove the file and close its descriptor."""
-        self._tell(b"r")
+        self._send(b"r")
 
-    def _tell(self, word):
+    def _send(self, command):
         if self.process.pid:
-            os.write(self._go_on, word)
+            os.write(self._go_on, command)
             self.process.result()
 
 
 @contextmanager
 def held(take, cache, remove=None):
-    """Have another process take a lock; it removes the lock file when it is told to."""
-    has_it, tell = os.pipe()
-    told, go_on = os.pipe()
+    """Have another process hold a lock; on command it removes the lock file."""
+    is_held, report = os.pipe()
+    commands, go_on = os.pipe()
 
     def hold():
         descriptor = take(cache)
-        os.write(tell, b".")
-        if os.read(told, 1) == b"r":
+        os.write(report, b".")
+        if os.read(commands, 1) == b"r":
             remove() if remove else os.unlink(f"{cache}/{NAMES[take]}")
         os.close(descriptor)
 
     with forked(hold) as process:
-        os.close(tell)
-        os.close(told)
+        os.close(report)
+        os.close(commands)
         try:
-            assert os.read(has_it, 1) == b"."
+            assert os.read(is_held, 1) == b"."
             yield Holder(process, go_on)
         finally:
-            os.close(has_it)
+            os.close(is_held)
             os.close(go_on)
 
 
@@ -129,9 +130,9 @@ def cache(tmp_path):
 
 @contextmanager
 def all_locked(cache, wait_s=0.0, when_refused=None):
-    """Take all locks of a cache; call a function each time that one cannot be had."""
+    """Take all locks of a cache; call a function each time that one cannot be taken."""
 
-    def said(file):
+    def reporting(file):
         def lock(descriptor):
             try:
                 file.lock(descriptor)
@@ -143,7 +144,7 @@ def all_locked(cache, wait_s=0.0, when_refused=None):
         return replace(file, lock=lock)
 
     with opened(cache) as quarantine:
-        files = [said(file) for file in lock_files(cache, quarantine)]
+        files = [reporting(file) for file in lock_files(cache, quarantine)]
         with locked(files, wait_s):
             yield
 
@@ -160,22 +161,23 @@ def can_lock(take, cache):
 
 
 @each_way
-def test_whoever_holds_a_lock_is_named(cache, take):
+def test_the_holder_of_a_lock_is_named(cache, take):
     with held(take, cache) as holder:
         with open(f"/proc/{holder.process.pid}/comm", encoding="utf-8") as file:
             who = f"process {holder.process.pid} ({file.read().strip()})"
         if take is lock_as_mamba_by_descriptor:
-            who = "another process"  # the system does not say whose it is
+            who = "another process"  # the system does not report its owner
         with pytest.raises(RefusedError) as refused, all_locked(cache):
             pass
     assert refused.value.problem.path == f"{cache}/{NAMES[take]}"
     assert refused.value.problem.reason == (
-        f"it is locked by {who}: wait until that is finished, or stop it, and run this again"
+        f"it is locked by {who}: wait until that process finishes, or stop it, and run this"
+        " command again"
     )
 
 
 @each_way
-def test_a_lock_that_is_given_back_is_waited_for(cache, take):
+def test_a_clean_waits_until_a_lock_is_released(cache, take):
     waited = []
     with held(take, cache) as holder:
 
@@ -189,14 +191,14 @@ def test_a_lock_that_is_given_back_is_waited_for(cache, take):
 
 
 @each_way
-def test_a_lock_file_that_its_holder_removes_is_made_and_locked_anew(cache, take):
-    """As mamba does when it made the file."""
+def test_a_lock_file_that_its_holder_removes_is_created_and_locked_again(cache, take):
+    """As mamba does if it created the file."""
     with held(take, cache) as holder, all_locked(cache, PATIENCE_S, holder.remove_and_release):
         assert not any(can_lock(way, cache) for way in NAMES)
 
 
-def test_a_lock_on_a_file_that_is_no_longer_there_is_none(cache):
-    """The file was opened while it was there, and locked after its holder had removed it."""
+def test_a_lock_on_a_deleted_file_does_not_count(cache):
+    """It was opened while it existed, and locked after its holder had removed it."""
     with held(lock_as_mamba, cache) as holder, opened(cache) as quarantine:
         (file,) = (
             file for file in lock_files(cache, quarantine) if file.path.endswith("pkgs.lock")
@@ -215,14 +217,14 @@ def test_a_lock_on_a_file_that_is_no_longer_there_is_none(cache):
 
 
 @each_way
-def test_while_we_hold_them_nobody_else_gets_one(cache, take):
+def test_no_other_process_gets_a_lock_that_a_clean_holds(cache, take):
     assert can_lock(take, cache)
     with all_locked(cache):
         assert not can_lock(take, cache)
     assert can_lock(take, cache)
 
 
-def test_the_lock_of_a_rattler_in_a_folder_of_the_cache_is_held_too(cache):
+def test_a_rattler_lock_in_a_folder_of_the_cache_is_held_too(cache):
     folder = f"{cache}/rattler/pkgs"
     os.makedirs(folder)
     with locked_quarantine(cache, ["rattler/pkgs"]):
@@ -234,14 +236,14 @@ def test_the_lock_of_a_rattler_in_a_folder_of_the_cache_is_held_too(cache):
 
 
 @each_way
-def test_the_lock_of_a_process_that_was_killed_is_free(cache, take):
+def test_the_lock_of_a_killed_process_is_free(cache, take):
     with held(take, cache) as holder:
         holder.process.kill()
         with all_locked(cache):
             pass
 
 
-def test_the_locks_of_a_clean_that_was_killed_are_free(cache):
+def test_the_locks_of_a_killed_clean_are_free(cache):
     stack = ExitStack()
 
     def take(cache):
@@ -255,12 +257,12 @@ def test_the_locks_of_a_clean_that_was_killed_are_free(cache):
             pass
 
 
-def test_a_quarantine_that_its_holder_removes_is_made_and_locked_anew(cache):
-    """As a clean does when it has finished while another one waits for its lock."""
+def test_a_quarantine_that_its_holder_removes_is_created_and_locked_again(cache):
+    """As a clean does that finishes while another one waits for its lock."""
     stack = ExitStack()
     removed = []
-    waits, tell = os.pipe()
-    told, go_on = os.pipe()
+    is_waiting, report = os.pipe()
+    commands, go_on = os.pipe()
 
     def take(cache):
         removed.append(stack.enter_context(locked_quarantine(cache)).remove_if_empty)
@@ -276,15 +278,15 @@ def test_a_quarantine_that_its_holder_removes_is_made_and_locked_anew(cache):
         def when_about_to_lock(event, _):
             if event == "fcntl.flock" and first:
                 first.clear()
-                os.write(tell, b".")
-                os.read(told, 1)
+                os.write(report, b".")
+                os.read(commands, 1)
 
         sys.addaudithook(when_about_to_lock)
         with locked_quarantine(cache) as quarantine:
             return quarantine.is_in_place(), any(can_lock(way, cache) for way in NAMES)
 
     with held(take, cache, remove) as holder, forked(wait_for_it) as waiting:
-        assert os.read(waits, 1) == b"."
+        assert os.read(is_waiting, 1) == b"."
         assert os.path.exists(f"{cache}/{QUARANTINE}/lock")
         holder.remove_and_release()
         assert not os.path.exists(f"{cache}/{QUARANTINE}")
@@ -292,8 +294,8 @@ def test_a_quarantine_that_its_holder_removes_is_made_and_locked_anew(cache):
         assert waiting.result() == (True, False)
 
 
-def test_a_quarantine_that_is_removed_between_finding_and_opening_it_is_made_again(cache):
-    """By another clean, which has just finished."""
+def test_a_quarantine_that_is_removed_before_it_is_opened_is_created_again(cache):
+    """Another clean, which has just finished, removes it."""
     os.mkdir(f"{cache}/{QUARANTINE}", mode=0o700)
 
     def open_it():
@@ -323,7 +325,7 @@ def made(tmp_path):
 
 
 @pytest.mark.parametrize("round_", range(5))
-def test_cleans_at_once_remove_each_package_once_and_all_succeed(made, round_):
+def test_concurrent_cleans_remove_each_package_once_and_all_succeed(made, round_):
     plan = plan_of(made)
     before = sum(du(*made.caches))
     begun, begin = os.pipe()
@@ -332,7 +334,7 @@ def test_cleans_at_once_remove_each_package_once_and_all_succeed(made, round_):
         def clean():
             os.close(begin)
             os.read(begun, 1)
-            return carried_out(made, plan, lambda: plan_of(made))
+            return executed(made, plan, lambda: plan_of(made))
 
         processes = [stack.enter_context(forked(clean)) for _ in range(3)]
         os.close(begin)
@@ -347,8 +349,8 @@ def test_cleans_at_once_remove_each_package_once_and_all_succeed(made, round_):
     assert freed <= before - sum(du(*made.caches)) + 2 * 4096 * len(made.caches)
 
 
-def test_everybody_locks_several_caches_in_the_same_order(made):
-    """Two cleans that lock them in different orders would wait for each other."""
+def test_every_clean_locks_several_caches_in_the_same_order(made):
+    """In different orders, two cleans would wait for each other."""
     plan = plan_of(made)
     order = []
 
@@ -365,7 +367,7 @@ def test_everybody_locks_several_caches_in_the_same_order(made):
     assert list(dict.fromkeys(order)) == sorted(made.caches)
 
 
-def test_two_commands_at_once_both_succeed(changing):
+def test_two_concurrent_commands_both_succeed(changing):
     conda = os.path.join(changing.root_prefix, "bin", "conda")
     changing.remove("sharing")
     command = (conda, "hardlinks", "clean", "--yes", "--json", "--grace", "0", "--unobtainable")
