@@ -59,11 +59,11 @@ def test_tiles_fill_the_canvas_in_proportion_and_each_area_is_in_one(drawn):
     for tile in tiles:
         assert tile.amount_bytes == sum(area.amount_bytes for area in tile.areas)
         assert {area.kind for area in tile.areas} == {tile.kind}
-        area = tile.place.width * tile.place.height
+        area = tile.rectangle.width * tile.rectangle.height
         assert area == pytest.approx(tile.amount_bytes * scale, rel=1e-7, abs=SLACK)
-    assert_fills([block.place for block in blocks], blocks[0].place.__class__(0, 0, 1000, 500))
+    assert_fills([block.rectangle for block in blocks], blocks[0].rectangle.__class__(0, 0, 1000, 500))
     for block in blocks:
-        assert_fills([tile.place for tile in block.tiles], block.place)
+        assert_fills([tile.rectangle for tile in block.tiles], block.rectangle)
 
 
 def test_what_is_too_small_to_be_seen_is_gathered():
@@ -111,12 +111,12 @@ def test_thousands_of_packages_are_some_hundred_rectangles(canvas):
     tiles = [tile for block in blocks for tile in block.tiles]
     assert sum(tile.amount_bytes for tile in tiles) == report.totals.on_disk_bytes
     assert 50 < len(blocks[0].tiles) <= MOST_TILES_OF_A_HOLDER + len(AreaKind)
-    alone = [tile.place for tile in blocks[0].tiles if len(tile.areas) == 1]
+    alone = [tile.rectangle for tile in blocks[0].tiles if len(tile.areas) == 1]
     assert sum(place.width * place.height >= SMALLEST_TILE for place in alone) >= len(alone) - 1
     for block in blocks:
-        assert len(block_title(block)) * 8 <= max(block.place.width, 40)
+        assert len(block_title(block)) * 8 <= max(block.rectangle.width, 40)
         for tile in block.tiles:
-            assert len(tile_label(tile, block, report)) * 6.7 <= max(tile.place.width, 40)
+            assert len(tile_label(tile, block, report)) * 6.7 <= max(tile.rectangle.width, 40)
 
 
 def test_equal_packages_are_no_more_rectangles_than_may_be():
