@@ -87,8 +87,8 @@ def test_vanished_and_repeated_paths_have_warnings_of_their_own(made):
     assert unreadable_trees(inventory) == []
     assert warnings_of(made, inventory) == [
         (
-            "1 path vanished during the scan: something is changing these trees. Run the report again"
-            " when it has finished."
+            "1 path vanished during the scan: something is changing these trees. Run the report"
+            " again when it has finished."
         ),
         "2 paths can be reached in two ways, through a mount, but counted only once (/envs/again).",
     ]
@@ -195,8 +195,8 @@ def test_unknown_filesystems_may_share_blocks(made):
     made.environment("env")
     assert warnings_of(made, filesystems=["", ""]) == [
         (
-            "The types of these filesystems are unknown. Where files share blocks through reflinks, as"
-            " on APFS, removing them may free less."
+            "The types of these filesystems are unknown. Where files share blocks through reflinks,"
+            " as on APFS, removing them may free less."
         )
     ]
 
@@ -225,8 +225,8 @@ def test_many_environments_are_not_all_named(made):
         made.install(made.environment(name), package, "softlink")
     assert warnings_of(made) == [
         (
-            "a, b, c, d and 2 more: softlinked into a package cache. `conda clean --packages` may not"
-            " notice that and break the environment."
+            "a, b, c, d and 2 more: softlinked into a package cache. `conda clean --packages` may"
+            " not notice that and break the environment."
         )
     ]
 
@@ -247,11 +247,12 @@ def test_filesystems_on_which_figures_are_bounds_are_named(made):
         made.environment(f"env{number}")
     assert warnings_of(made, filesystems=["overlay", "btrfs", "xfs", "btrfs"]) == [
         (
-            "overlay: removing a file of a lower layer, such as a container image, frees nothing, and"
-            " hard-linking it copies it to the upper layer. EXCLUSIVE and WITH CLEAN are upper bounds."
+            "overlay: removing a file of a lower layer, such as a container image, frees nothing,"
+            " and hard-linking it copies it to the upper layer. EXCLUSIVE and WITH CLEAN are upper"
+            " bounds."
         ),
         (
-            "btrfs, xfs: blocks that files share through reflinks count once for each file, so removing"
-            " files may free less."
+            "btrfs, xfs: blocks that files share through reflinks count once for each file, so"
+            " removing files may free less."
         ),
     ]
