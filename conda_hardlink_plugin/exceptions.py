@@ -1,4 +1,4 @@
-"""What can go wrong in a way that the user can mend: what is wrong, where, and what to do."""
+"""Errors that the user can fix. Each message names the problem, its place and the remedy."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _REFUSALS_SHOWN = 4
 
 
 class HardlinksError(Exception):
-    """Something that the user can mend.
+    """An error that the user can fix.
 
     Attributes:
-        exit_code: What a command that ends with it returns.
+        exit_code: The exit code of a command that ends with this error.
 
     """
 
@@ -21,19 +21,19 @@ class HardlinksError(Exception):
 
 
 class NotFoundError(HardlinksError):
-    """There is no environment, folder, package or run of the name that was given."""
+    """No environment, folder, package or run matches the given name."""
 
 
 class CleanRefusedError(HardlinksError):
-    """Nothing may be removed in the present state.
+    """A clean must not remove anything in the current state.
 
     Attributes:
-        refusals: Each reason, as a sentence without its full stop.
+        refusals: The reasons, each a sentence without its full stop.
 
     """
 
     def __init__(self, refusals: list[str]) -> None:
-        """Take the reasons; the message has the first few, a line each."""
+        """Store the reasons; the message shows the first few, one per line."""
         self.refusals = refusals
         more = len(refusals) - _REFUSALS_SHOWN
         lines = [printable(f"{refusal}.") for refusal in refusals[:_REFUSALS_SHOWN]]

@@ -1,20 +1,16 @@
-"""Figures and names as people read and write them."""
+"""Format and parse sizes, durations, counts, times and names for people."""
 
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NS_OF_UNIT = {
-    "s": 1_000_000_000,
-    "m": 60 * 1_000_000_000,
-    "h": 3600 * 1_000_000_000,
-    "d": 24 * 3600 * 1_000_000_000,
-    "w": 7 * 24 * 3600 * 1_000_000_000,
-}
+_S = 1_000_000_000
+_NS_OF_UNIT = {"s": _S, "m": 60 * _S, "h": 3600 * _S, "d": 24 * 3600 * _S, "w": 7 * 24 * 3600 * _S}
 _BYTES_OF_UNIT = {
     "": 1,
     **{unit: 1024**power for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB"))},
@@ -25,10 +21,11 @@ _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)")
 _STEP = 1024
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _THREE_DIGITS = 100
+_SURROGATE_ESCAPES = range(0xDC80, 0xDD00)
 
 
 def size(amount_bytes: int) -> str:
-    """Return bytes in the largest unit that leaves at least 1 of it: `1.9 GiB`, `512 B`."""
+    """Return bytes in the largest unit that shows at least 1: `1.9 GiB`, `512 B`."""
     amount = float(amount_bytes)
     for unit in _UNITS:
         if round(abs(amount)) < _STEP or unit == _UNITS[-1]:
@@ -38,26 +35,33 @@ def size(amount_bytes: int) -> str:
     return f"{amount:.0f} {unit}" if whole else f"{amount:.1f} {unit}"
 
 
+def exact_size(amount_bytes: int) -> str:
+    """Return bytes in the largest unit and to the byte: `1.5 KiB (1,536 bytes)`."""
+    return f"{size(amount_bytes)} ({amount_bytes:,} bytes)"
+
+
 def count(number: int, noun: str) -> str:
-    """Return `1 file`, `2,000 files`."""
+    """Return a number with its noun: `1 file`, `2,000 files`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def percent(part: int, whole: int) -> str:
-    """Return the share of a whole, `0 %` of nothing."""
+    """Return a part of a whole in percent; `0 %` if the whole is 0."""
     return f"{100 * part / whole:.0f} %" if whole else "0 %"
 
 
-_SURROGATE_ESCAPES = range(0xDC80, 0xDD00)
+def timestamp(seconds: float) -> str:
+    """Return a time, given in seconds since the epoch, as `2026-09-21 14:13` in local time."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def listed(names: Sequence[str], most: int, conjunction: str = ", ") -> str:
-    """Return `a, b and 3 more`: the first names, and how many more there are.
+    """Return the first names and the number of the others: `a, b and 3 more`.
 
     Args:
-        names: What to list.
-        most: How many of them to name.
-        conjunction: What stands between the names where all are named.
+        names: The names to list.
+        most: The largest number of names to show.
+        conjunction: The separator if all names are shown.
 
     """
     if len(names) <= most:
@@ -66,10 +70,10 @@ def listed(names: Sequence[str], most: int, conjunction: str = ", ") -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return the text with everything that is not printable written as an escape.
+    r"""Return the text with every unprintable character escaped.
 
-    A byte that was not UTF-8 becomes `\xNN`, a control, format or line character `\n`, `\x1b` or
-    `\u202e`. Text that is printable comes back as it is.
+    A byte that is not valid UTF-8 becomes `\xNN`. A control, format or line character becomes an
+    escape such as `\n`, `\x1b` or `\u202e`. Printable text is returned unchanged.
     """
     if text.isprintable():
         return text
@@ -86,10 +90,10 @@ def _escape(character: str) -> str:
 
 
 def parse_duration(text: str) -> int:
-    """Return the nanoseconds of `90s`, `15m`, `12h`, `30d`, `2w` or `0`.
+    """Return a duration such as `90s`, `15m`, `12h`, `30d`, `2w` or `0` in nanoseconds.
 
     Raises:
-        ValueError: It is not a duration.
+        ValueError: The text is not a duration.
 
     """
     match = _DURATION.fullmatch(text)
@@ -99,10 +103,10 @@ def parse_duration(text: str) -> int:
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes of `20GiB`, `1.5 GB`, `4096`.
+    """Return a size such as `20GiB`, `1.5 GB` or `4096` in bytes.
 
     Raises:
-        ValueError: It is not a size.
+        ValueError: The text is not a size.
 
     """
     match = _SIZE.fullmatch(text)

@@ -1,1 +1,1 @@
-"""One file a format: pure functions from results to text."""
+"""Render results as text, HTML, JSON and other formats, one format per file."""

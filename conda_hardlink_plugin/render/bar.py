@@ -1,47 +1,37 @@
-"""The bar beside an environment: how its files got there."""
+"""The bar in the row of an environment: the shares of hard-linked, private and softlinked bytes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..report.model import EnvironmentFigures
 
 CELLS = 10
+# The characters for hard-linked, private and softlinked bytes differ in shape, not in colour.
+BLOCKS = "█▒░"
+LETTERS = "#=-"
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """The characters of a bar; they differ in shape, not in colour."""
-
-    hardlinked: str
-    private: str
-    softlinked: str
-
-    def draw(self, environment: EnvironmentFigures) -> str:
-        """Draw the shares of an environment; whatever is there gets at least one cell."""
-        shares = [
-            (self.hardlinked, environment.shared_bytes),
-            (self.private, environment.exclusive_bytes),
-            (self.softlinked, environment.softlinked_bytes),
-        ]
-        present = [(cell, amount) for cell, amount in shares if amount]
-        total = sum(amount for _, amount in present)
-        spare = CELLS - len(present)
-        bar, before = "", 0
-        for cell, amount in present:
-            after = before + amount
-            bar += cell * (1 + round(after * spare / total) - round(before * spare / total))
-            before = after
-        return bar
-
-    def legend(self) -> str:
-        """Say what the characters mean."""
-        return (
-            f"{self.hardlinked} hard-linked  {self.private} private  {self.softlinked} softlinked"
-        )
+def draw_bar(characters: str, environment: EnvironmentFigures) -> str:
+    """Return the bar of an environment; each share that is not 0 has at least one cell."""
+    amounts = (
+        environment.shared_bytes,
+        environment.exclusive_bytes,
+        environment.softlinked_bytes,
+    )
+    present = [pair for pair in zip(characters, amounts, strict=True) if pair[1]]
+    spare = CELLS - len(present)
+    bar, before = "", 0
+    for character, amount in present:
+        after = before + amount
+        cells = round(after * spare / sum(amounts)) - round(before * spare / sum(amounts))
+        bar += character * (1 + cells)
+        before = after
+    return bar
 
 
-BLOCKS = Bar("█", "▒", "░")
-LETTERS = Bar("#", "=", "-")
+def legend(characters: str) -> str:
+    """Return the legend of a bar."""
+    meanings = zip(characters, ("hard-linked", "private", "softlinked"), strict=True)
+    return "  ".join(f"{character} {meaning}" for character, meaning in meanings)

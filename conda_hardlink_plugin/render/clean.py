@@ -1,4 +1,4 @@
-"""What a clean is to do and what came of it, for a person."""
+"""Print the plan of a clean and its outcome."""
 
 from __future__ import annotations
 
@@ -7,176 +7,148 @@ from typing import TYPE_CHECKING
 
 from ..analysis.verdicts import Verdict
 from ..executor.removal import Action
-from ..formatting import count, size
+from ..formatting import count, exact_size, size
 from ..metadata.quarantine_names import Stage, entry_of
 from ..scan.inventory import TARBALL_SUFFIXES
-from .output import Column
+from .output import Column, text_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..clean.plan import Kept, Plan
     from ..executor.outcome import Outcome
     from ..executor.removal import Removal
-    from .terminal import Terminal
+    from .output import Output
 
 _ROWS = 20
 _NS = 1_000_000_000
 _HINTS = {
     Verdict.LINKED: "linked",
-    Verdict.SOFTLINKED: "linked by symbolic links",
-    Verdict.RECORDED: "only recorded in an environment (--copied removes those that are copies)",
-    Verdict.UNVERIFIABLE: "where something cannot be read",
-    Verdict.RECENT: "recent (--grace says for how long), or of a conda that runs now",
-    Verdict.UNOBTAINABLE: "not to be had again (--unobtainable removes them)",
-    Verdict.UNUSED: "unused and kept all the same",
+    Verdict.SOFTLINKED: "softlinked",
+    Verdict.RECORDED: "recorded in an environment without links (remove copies with --copied)",
+    Verdict.UNVERIFIABLE: "not verifiable",
+    Verdict.RECENT: "recent (see --grace) or in use by a running conda",
+    Verdict.UNOBTAINABLE: "cannot be downloaded again (remove with --unobtainable)",
+    Verdict.UNUSED: "unused but kept",
 }
 
 
-def print_plan(plan: Plan, terminal: Terminal, *, verbose: bool, refused: bool = False) -> None:
-    """Print what goes and what stays.
+def print_plan(plan: Plan, output: Output, *, verbose: bool, refused: bool = False) -> None:
+    """Print what a clean removes and what it keeps.
 
     Args:
-        plan: What to print.
-        terminal: Where to.
-        verbose: Everything, one by one.
-        refused: It will not be done: no figure is promised.
+        plan: The plan to print.
+        output: The output to print to.
+        verbose: Whether to list every item.
+        refused: Whether the plan will not be executed; then the freed bytes are not printed.
 
     """
     parts: list[Callable[[], None]] = []
     if plan.remove or plan.trial_links or plan.returning:
-        parts.append(lambda: _print_what_goes(plan, terminal, verbose=verbose))
+        parts.append(lambda: _print_changes(plan, output, verbose=verbose))
     if plan.keep and verbose:
-        parts.append(lambda: _print_keep(plan, terminal))
+        columns = [*text_columns("KEPT ITEM"), Column("SIZE"), *text_columns("REASON")]
+        rows = [[kept.name, size(kept.size_bytes), kept.reason] for kept in plan.keep]
+        parts.append(lambda: output.table(columns, rows))
     if plan.archived:
-        parts.append(lambda: _print_archived(plan, terminal))
+        have = "has its archive" if plan.archived == 1 else "have their archives"
+        parts.append(
+            lambda: output.warn(
+                f"{plan.archived:,} of these packages {have} in the cache, and conda extracts"
+                " every archive there when it next installs a package. To remove archives, too,"
+                " add --tarballs."
+            )
+        )
     if plan.keep or plan.too_big:
-        parts.append(lambda: _print_kept(plan, terminal, verbose=verbose))
+        parts.append(lambda: _print_kept(plan, output, verbose=verbose))
     if not refused:
-        parts.append(lambda: terminal.say(_conclusion(plan), style="bold"))
-    for number, part in enumerate(parts):
-        if number:
-            terminal.say()
-        part()
+        parts.append(lambda: output.say(_conclusion(plan), style="bold"))
+    output.parts(parts)
 
 
-def print_outcome(outcome: Outcome, terminal: Terminal) -> None:
-    """Print what came of a plan."""
+def print_outcome(outcome: Outcome, output: Output) -> None:
+    """Print the outcome of a plan."""
     for spared in outcome.spared:
-        terminal.say(f"Kept after all: {spared.removal.name}: {spared.reason}.", indent="  ")
+        output.say(f"Kept after all: {spared.removal.name}: {spared.reason}.", indent="  ")
     if outcome.returned:
-        terminal.say(f"Put back: {count(len(outcome.returned), 'package')}.")
+        output.say(f"Put back: {count(len(outcome.returned), 'package')}.")
     if outcome.held:
-        terminal.say(
-            f"Moved aside: {count(len(outcome.held), 'item')}. To bring them back:"
-            f" conda hardlinks restore {outcome.run}",
+        output.say(
+            f"Moved aside: {count(len(outcome.held), 'item')}. To restore them: conda hardlinks"
+            f" restore {outcome.run}",
             indent="  ",
         )
-    terminal.say(
-        f"Freed {size(outcome.freed_bytes)} ({outcome.freed_bytes:,} bytes).", style="bold"
-    )
-    for problem in outcome.problems:
-        terminal.say(f"! {problem.path}: {problem.reason}.", style="yellow", indent="  ")
+    output.say(f"Freed {exact_size(outcome.freed_bytes)}.", style="bold")
+    output.warn_of(outcome.problems)
     if outcome.problems:
-        terminal.say("What could not be done is tried again by the next clean.")
+        output.say("The next clean tries these again.")
 
 
-def _print_what_goes(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
+def _print_changes(plan: Plan, output: Output, *, verbose: bool) -> None:
     if plan.remove:
-        _print_removals(plan, terminal, verbose=verbose)
-    for probe in plan.trial_links:
-        terminal.say(f"{probe}: a trial link that conda left, will be removed.")
+        _print_removals(plan.remove, output, verbose=verbose)
+    for path in plan.trial_links:
+        output.say(f"{path}: a trial link that conda left will be removed.")
     if plan.returning:
-        terminal.say(
+        output.say(
             f"{count(len(plan.returning), 'package')} that an interrupted run moved aside will be"
             " put back first."
         )
 
 
-def _print_keep(plan: Plan, terminal: Terminal) -> None:
-    columns = [Column("KEEP", figures=False), Column("SIZE"), Column("WHY", figures=False)]
-    rows = [[kept.name, size(kept.size_bytes), kept.reason] for kept in plan.keep]
-    terminal.table(columns, rows)
-
-
-def _print_archived(plan: Plan, terminal: Terminal) -> None:
-    have = "has its archive" if plan.archived == 1 else "have their archives"
-    terminal.say(
-        f"! {plan.archived:,} of them {have} in the cache, and conda unpacks every archive there"
-        " when it next installs something: --tarballs removes those, too.",
-        style="yellow",
-        indent="  ",
-    )
-
-
-def _print_kept(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
+def _print_kept(plan: Plan, output: Output, *, verbose: bool) -> None:
     if plan.keep:
-        said = "; ".join(_kept(list(plan.keep)))
-        more = "" if verbose else " -v names each, `conda hardlinks explain PACKAGE` says more."
-        terminal.say(f"Kept: {said}.{more}", indent="  ")
-    for cache, bytes_too_many in plan.too_big.items():
-        terminal.say(f"! {cache} is still {size(bytes_too_many)} bigger than --max-size.")
+        hint = "" if verbose else " -v lists them; see also `conda hardlinks explain PACKAGE`."
+        output.say(f"Kept: {'; '.join(_kept_by_verdict(plan.keep))}.{hint}", indent="  ")
+    for cache, excess_bytes in plan.too_big.items():
+        output.say(f"! {cache} is still {size(excess_bytes)} larger than --max-size.")
 
 
-def _print_removals(plan: Plan, terminal: Terminal, *, verbose: bool) -> None:
-    largest_first = sorted(plan.remove, key=lambda removal: (-removal.size_bytes, removal.path))
+def _print_removals(removals: Sequence[Removal], output: Output, *, verbose: bool) -> None:
+    largest_first = sorted(removals, key=lambda removal: (-removal.size_bytes, removal.path))
     shown = largest_first if verbose else largest_first[:_ROWS]
-    caches = {removal.cache for removal in plan.remove}
-    terminal.table(
-        [
-            Column("REMOVE", figures=False),
-            Column("SIZE"),
-            Column("LAST USED", figures=False),
-            Column("WHY", figures=False),
-            *([Column("IN", figures=False)] if len(caches) > 1 else []),
-        ],
-        [
-            [
-                removal.name,
-                size(removal.size_bytes),
-                _last_used(removal),
-                _why(removal),
-                *([removal.cache] if len(caches) > 1 else []),
-            ]
-            for removal in shown
-        ],
-    )
+    columns = [*text_columns("REMOVAL"), Column("SIZE"), *text_columns("LAST USE", "REASON")]
+    rows = [
+        [removal.name, size(removal.size_bytes), _last_use(removal), _reason(removal)]
+        for removal in shown
+    ]
+    if len({removal.cache for removal in removals}) > 1:
+        columns += text_columns("CACHE")
+        rows = [[*row, removal.cache] for row, removal in zip(rows, shown, strict=True)]
+    output.table(columns, rows)
     more = len(largest_first) - len(shown)
     if more:
-        terminal.say(f"... and {more:,} smaller: -v shows all.")
+        output.say(f"... and {more:,} smaller: -v shows all.")
 
 
-def _last_used(removal: Removal) -> str:
+def _last_use(removal: Removal) -> str:
     if removal.package is None:
         return ""
     return time.strftime("%Y-%m-%d", time.localtime(removal.package.last_use_ns / _NS))
 
 
-def _why(removal: Removal) -> str:
+def _reason(removal: Removal) -> str:
     if removal.action is Action.FINISH:
         entry = entry_of(removal.path)
         is_held = entry is not None and entry.stage is Stage.HELD
-        return "held long enough" if is_held else "given up before"
+        return "hold expired" if is_held else "interrupted removal"
     if removal.package is not None:
         return removal.verdict.value
     return "archive" if removal.path.endswith(TARBALL_SUFFIXES) else "left-over"
 
 
-def _kept(keep: list[Kept]) -> Iterator[str]:
+def _kept_by_verdict(keep: Sequence[Kept]) -> Iterator[str]:
     for verdict, hint in _HINTS.items():
-        alike = [kept for kept in keep if kept.verdict is verdict]
-        if alike:
-            reasons = {kept.reason for kept in alike}
-            plain = verdict in (Verdict.UNUSED, Verdict.UNVERIFIABLE) and len(reasons) == 1
-            yield f"{len(alike):,} {hint}" + (f" ({reasons.pop()})" if plain else "")
+        reasons = [kept.reason for kept in keep if kept.verdict is verdict]
+        if reasons:
+            is_shown = verdict in (Verdict.UNUSED, Verdict.UNVERIFIABLE) and len(set(reasons)) == 1
+            yield f"{len(reasons):,} {hint}" + (f" ({reasons[0]})" if is_shown else "")
 
 
 def _conclusion(plan: Plan) -> str:
     if not plan.does_something:
         return "There is nothing to remove."
     if plan.held_bytes:
-        return (
-            f"This moves {size(plan.held_bytes)} ({plan.held_bytes:,} bytes) aside and frees"
-            f" {size(plan.planned_bytes)} now."
-        )
-    return f"This frees {size(plan.planned_bytes)} ({plan.planned_bytes:,} bytes)."
+        freed_now = size(plan.planned_bytes)
+        return f"This moves {exact_size(plan.held_bytes)} aside and frees {freed_now} now."
+    return f"This frees {exact_size(plan.planned_bytes)}."

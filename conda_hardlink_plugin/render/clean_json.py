@@ -1,9 +1,9 @@
-"""A clean as one JSON object, as `docs/reference/clean.schema.json` describes it."""
+"""Render a clean as one JSON object, which `docs/reference/clean.schema.json` describes."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .json import json_text
 
@@ -12,27 +12,26 @@ if TYPE_CHECKING:
 
     from ..clean.plan import Plan
     from ..executor.outcome import Outcome
-    from ..executor.removal import Removal
 
 
 def render_clean(plan: Plan, outcome: Outcome, *, errors: Sequence[str], dry_run: bool) -> str:
-    """Return a plan and what came of it as JSON text that ends with a newline."""
+    """Return a plan and its outcome as JSON text that ends with a newline."""
     failures = [f"{problem.path}: {problem.reason}" for problem in outcome.problems]
     content = {
         "dry_run": dry_run,
         "run": outcome.run,
-        "remove": [_removal(removal) for removal in plan.remove],
-        "keep": [
+        "remove": [
             {
-                "name": kept.name,
-                "path": kept.path,
-                "size_bytes": kept.size_bytes,
-                "verdict": kept.verdict.value,
-                "reason": kept.reason,
-                "environments": [asdict(user) for user in kept.environments],
+                "name": removal.name,
+                "path": removal.path,
+                "size_bytes": removal.size_bytes,
+                "verdict": removal.verdict.value,
+                "action": removal.action.value,
+                "last_use_ns": None if removal.package is None else removal.package.last_use_ns,
             }
-            for kept in plan.keep
+            for removal in plan.remove
         ],
+        "keep": [asdict(kept) | {"verdict": kept.verdict.value} for kept in plan.keep],
         "trial_links": list(plan.trial_links),
         "planned_bytes": plan.planned_bytes,
         "held_bytes": plan.held_bytes,
@@ -49,14 +48,3 @@ def render_clean(plan: Plan, outcome: Outcome, *, errors: Sequence[str], dry_run
         "errors": [*errors, *failures],
     }
     return json_text(content, success=not errors and not failures)
-
-
-def _removal(removal: Removal) -> dict[str, Any]:
-    return {
-        "name": removal.name,
-        "path": removal.path,
-        "size_bytes": removal.size_bytes,
-        "verdict": removal.verdict.value,
-        "action": removal.action.value,
-        "last_use_ns": None if removal.package is None else removal.package.last_use_ns,
-    }

@@ -1,61 +1,54 @@
-"""What `conda hardlinks` alone prints: this machine in a line, and the commands to begin with."""
+"""Print what `conda hardlinks` alone shows: the last report in one line, and the first commands."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from ..formatting import count, percent, size
-from .output import Column
+from ..formatting import count, percent, size, timestamp
+from .output import text_columns
 
 if TYPE_CHECKING:
     from ..scan.index.trailer import Totals
     from .output import Output
 
-_BEGIN_WITH = (
-    ("conda hardlinks report", "what each environment costs and would free"),
-    ("conda hardlinks report -n NAME", "where the bytes of one come from"),
-    ("conda hardlinks clean --dry-run", "what can be freed without harm"),
-    ("conda hardlinks explain PACKAGE", "who uses it, and why it stays"),
+_COMMANDS = (
+    ("conda hardlinks report", "the cost of each environment, and what it frees"),
+    ("conda hardlinks report -n NAME", "why one environment takes space of its own"),
+    ("conda hardlinks clean --dry-run", "which packages can be removed safely"),
+    ("conda hardlinks explain PACKAGE", "which environments use a package"),
 )
 _MORE = (
     "All commands: conda hardlinks --help. Options and examples: conda hardlinks COMMAND --help."
 )
 
 
-def print_guide(found: tuple[Totals, float, bool] | None, output: Output) -> None:
-    """Print what the last report has found, where there is one, and where to begin.
+def print_guide(last: tuple[Totals, float, bool] | None, output: Output) -> None:
+    """Print the result of the last report, and the first commands to run.
 
     Args:
-        found: Its totals and when it was made, in seconds since the epoch.
-        output: Where to print.
-        elsewhere: That report was on other package caches than those of this conda.
+        last: The totals of the last report, its time in seconds since the epoch, and whether it
+            covered the package caches of this conda; `None` if no report has been made.
+        output: The output to print to.
 
     """
-    output.say(_summary(found), style="bold")
+    output.say(_summary(last), style="bold")
     output.say()
-    output.table(
-        [Column("BEGIN WITH", figures=False), Column("IT TELLS", figures=False)],
-        [list(row) for row in _BEGIN_WITH],
-    )
+    output.table(text_columns("COMMAND", "SHOWS"), _COMMANDS)
     output.say()
     output.say(_MORE, style="dim")
 
 
-def _summary(found: tuple[Totals, float, bool] | None) -> str:
-    if found is None:
-        return "No report was made yet, or it left no index: `conda hardlinks report` makes one."
-    totals, taken_s, is_of_these_caches = found
+def _summary(last: tuple[Totals, float, bool] | None) -> str:
+    if last is None:
+        return "There is no report index yet: run `conda hardlinks report` to create it."
+    totals, taken_s, is_of_these_caches = last
     if not is_of_these_caches:
-        return (
-            "The last report was on other package caches: `conda hardlinks report` makes another."
-        )
-    taken = time.strftime("%Y-%m-%d %H:%M", time.localtime(taken_s))
+        return "The last report covered other package caches: run `conda hardlinks report` again."
     least = "at least " if totals.incomplete else ""
     saved_bytes = totals.as_copies_bytes - totals.on_disk_bytes
     return (
         f"The last report found {count(totals.environments, 'environment')} and"
         f" {count(totals.caches, 'package cache')}, {least}{size(totals.on_disk_bytes)} on disk,"
-        f" on {taken}: hard links saved {size(saved_bytes)}"
+        f" on {timestamp(taken_s)}: hard links saved {size(saved_bytes)}"
         f" ({percent(saved_bytes, totals.as_copies_bytes)})."
     )

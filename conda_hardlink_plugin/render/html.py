@@ -1,25 +1,31 @@
-"""A report as one page: a map of the disk, tables to sort and to search, nothing from elsewhere.
+"""Render a report as one HTML page: a disk map, and tables to sort and search.
 
-The template gets the report and what is computed here; every text that it prints is made printable
-and escaped, whoever wrote it. Style and script are constants, and the page allows those two only.
+The page loads nothing. Every text in it is made printable and escaped. Its style and script are
+constants, and its Content-Security-Policy allows only these two.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import time
-from dataclasses import dataclass
 from importlib.resources import files
 from math import isqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..formatting import count, percent, printable, size
+from ..formatting import count, percent, printable, size, timestamp
 from ..report.disk_map import AreaKind
-from .labels import CAUSE_HEADINGS, mark_of, notes_of, parts_of_caches, totals_sentence, users_of
+from .labels import (
+    CAUSE_HEADINGS,
+    NO_PACKAGES,
+    mark_of,
+    notes_of,
+    parts_of_caches,
+    totals_sentence,
+    users_of,
+)
 from .map_labels import (
     HEADING_CHARACTER,
     KIND_LABELS,
@@ -32,52 +38,23 @@ from .map_labels import (
 from .treemap import Canvas, lay_out
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..report.disk_map import DiskMap
     from ..report.model import Report
-    from .treemap import Block
 
 CANVASES = (Canvas("wide", 1160, 560), Canvas("middle", 720, 520), Canvas("narrow", 360, 560))
 _HEAT_LEVELS = 8
 _USERS_SHOWN = 4
 
 
-@dataclass(frozen=True, slots=True)
-class KindFigures:
-    """All areas of one kind.
-
-    Attributes:
-        kind: Which kind.
-        label: What it is called.
-        amount_bytes: All of them.
-        packages: How many packages; `None` where they are no packages.
-
-    """
-
-    kind: str
-    label: str
-    amount_bytes: int
-    packages: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class MapFigures:
-    """The map of the disk for screens of some width."""
-
-    canvas: Canvas
-    blocks: Sequence[Block]
-
-
 def render_html(report: Report, written_s: float) -> str:
     """Return the page.
 
     Args:
-        report: What to show; its `disk_map` was asked for.
-        written_s: When, in seconds since the epoch.
+        report: The report; it must have a `disk_map`.
+        written_s: The time to show, in seconds since the epoch.
 
     Raises:
-        ValueError: The report has no disk_map.
+        ValueError: The report has no `disk_map`.
 
     """
     disk_map = report.disk_map
@@ -91,19 +68,25 @@ def render_html(report: Report, written_s: float) -> str:
         style=style,
         script=script,
         policy=_policy(style, script),
-        written=time.strftime("%Y-%m-%d %H:%M", time.localtime(written_s)),
+        written=timestamp(written_s),
         totals_sentence=totals_sentence(report),
         notes=notes_of(report, verbose=True),
         kinds=_kinds(disk_map),
-        maps=[MapFigures(canvas, lay_out(disk_map.holders, canvas)) for canvas in CANVASES],
-        kind_of_package=_kinds_of_packages(disk_map),
-        place_of_prefix={row.prefix: place for place, row in enumerate(report.environments)},
+        maps=[(canvas, lay_out(disk_map.holders, canvas)) for canvas in CANVASES],
+        kind_of_package={
+            area.package: area.kind.value
+            for holder in disk_map.holders
+            for area in holder.areas
+            if area.package is not None
+        },
+        number_of_prefix={row.prefix: number for number, row in enumerate(report.environments)},
         environments=sorted(
             enumerate(report.environments), key=lambda item: (-item[1].size_bytes, item[1].name)
         ),
         packages=sorted(
             enumerate(disk_map.packages), key=lambda item: (-item[1].size_bytes, item[1].path)
         ),
+        no_packages=NO_PACKAGES,
         longest_bar_bytes=max(
             (row.size_bytes + row.softlinked_bytes for row in report.environments), default=0
         ),
@@ -131,35 +114,26 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {
-        "block_title": block_title,
-        "count": count,
-        "heading_character": HEADING_CHARACTER,
-        "heat": _heat,
-        "mark_of": mark_of,
-        "percent": percent,
-        "tile_label": tile_label,
-        "tile_name": tile_name,
-        "tile_title": tile_title,
-        "users_of": users_of,
-    }
+    functions = (block_title, count, mark_of, percent, tile_label, tile_name, tile_title, users_of)
+    environment.globals |= {function.__name__: function for function in functions}
+    environment.globals |= {"heading_character": HEADING_CHARACTER, "heat": _heat}
     environment.filters["size"] = size
     return environment
 
 
 def _printable(value: object) -> object:
-    """Make a text that a template prints printable, but for our own style and script."""
+    """Escape unprintable characters of a text, except in the style and the script."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _inlined(name: str) -> Markup:
-    """Return a file that is part of the page as it stands."""
+    """Return the content of a template file, to be inserted without escaping."""
     file = files("conda_hardlink_plugin.render") / "templates" / name
     return Markup(file.read_text("utf-8"))  # noqa: S704  # a file of this package
 
 
 def _policy(style: str, script: str) -> str:
-    """Return the Content-Security-Policy that allows this style and this script, and nothing."""
+    """Return the Content-Security-Policy that allows only this style and this script."""
     style_hash, script_hash = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         for text in (style, script)
@@ -170,36 +144,21 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _kinds(disk_map: DiskMap) -> list[KindFigures]:
-    """Return what each kind of area adds up to, where there is any."""
-    amounts = dict.fromkeys(AreaKind, 0)
-    packages = dict.fromkeys(AreaKind, 0)
-    for holder in disk_map.holders:
-        for area in holder.areas:
-            amounts[area.kind] += area.amount_bytes
-            packages[area.kind] += area.package is not None
-    return [
-        KindFigures(
-            kind.value,
-            KIND_LABELS[kind],
-            amount,
-            packages[kind] if kind in PACKAGE_KINDS else None,
-        )
-        for kind, amount in amounts.items()
-        if amount
-    ]
-
-
-def _kinds_of_packages(disk_map: DiskMap) -> dict[int, str]:
-    """Return the kind of the area of each package that has one."""
-    return {
-        area.package: area.kind.value
-        for holder in disk_map.holders
-        for area in holder.areas
-        if area.package is not None
-    }
+def _kinds(disk_map: DiskMap) -> list[dict[str, Any]]:
+    """Return the legend: each kind of area that is not empty, with its bytes and packages."""
+    areas = [area for holder in disk_map.holders for area in holder.areas]
+    entries = (
+        {
+            "kind": kind.value,
+            "label": KIND_LABELS[kind],
+            "amount_bytes": sum(area.amount_bytes for area in areas if area.kind is kind),
+            "packages": sum(area.kind is kind for area in areas) if kind in PACKAGE_KINDS else None,
+        }
+        for kind in AreaKind
+    )
+    return [entry for entry in entries if entry["amount_bytes"]]
 
 
 def _heat(amount: int, most: int) -> int:
-    """Return how strongly a figure is shaded, from 0 for nothing to 8: by its square root."""
+    """Return the shade of a figure, from 0 for nothing to 8: the square root of its share."""
     return 1 + isqrt((_HEAT_LEVELS - 1) ** 2 * amount // most) if amount else 0

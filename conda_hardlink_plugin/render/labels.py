@@ -1,15 +1,14 @@
-"""What every format says alike: the words for causes, users, marks, totals and notes."""
+"""Words that several formats share: causes, users, marks, totals and notes."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from ..formatting import count, percent, size
+from ..formatting import count, percent, size, timestamp
 from ..scan.inventory import ReadingMode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from ..report.model import CacheFigures, EnvironmentFigures, Report
     from ..report.packages import PackageFigures
@@ -26,8 +25,9 @@ CAUSE_HEADINGS = {
     "unowned": "UNOWNED",
     "directories": "DIRECTORIES",
 }
+NO_PACKAGES = "No extracted packages were found."
 _MARKS = ("softlinked", "incomplete")
-_PARTS_OF_CACHES = {
+_CACHE_COLUMNS = {
     "SIZE": "size_bytes",
     "USED": "used_bytes",
     "KEPT": "kept_bytes",
@@ -36,45 +36,43 @@ _PARTS_OF_CACHES = {
     "QUARANTINE": "quarantine_bytes",
     "OTHER": "other_bytes",
 }
-_PARTS_OF_FEW = ("KEPT", "QUARANTINE")  # shown where a cache has any
-_NOTES_OF_A_KIND = 2
+_OPTIONAL_COLUMNS = ("KEPT", "QUARANTINE")  # left out if they are 0 in every cache
+_UNREACHABLE_SHOWN = 2
 
 
 def mark_of(row: EnvironmentFigures | CacheFigures) -> str:
-    """Return what stands behind the name of an environment or cache, with a space before it."""
+    """Return the mark after the name of an environment or cache, with a space in front."""
     marks = [mark for mark in _MARKS if getattr(row, mark, False)]
     return f" ({', '.join(marks)})" if marks else ""
 
 
 def parts_of_caches(report: Report) -> Mapping[str, str]:
-    """Return the columns of the package caches: the heading and the field."""
+    """Return the columns of the cache table: the field of each heading."""
     return {
         heading: field
-        for heading, field in _PARTS_OF_CACHES.items()
-        if heading not in _PARTS_OF_FEW or any(getattr(cache, field) for cache in report.caches)
+        for heading, field in _CACHE_COLUMNS.items()
+        if heading not in _OPTIONAL_COLUMNS or any(getattr(cache, field) for cache in report.caches)
     }
 
 
 def users_of(package: PackageFigures) -> list[str]:
-    """Name the users of a package; how they use it where that is not by hard links.
+    """Return the users of a package, with the kind of use if that is not hard links.
 
-    Where there are none, the one entry says what becomes of it.
+    For a package without users, the only entry is `unused` or the reason to keep it.
     """
     if package.unused:
         return ["unused"]
     if not package.environments and not package.used_outside:
-        return [f"nobody, kept: {package.verdict}"]
+        return [f"kept: {package.verdict}"]
     users = [
         user.name if user.use == "hardlink" else f"{user.name} ({user.use})"
         for user in package.environments
     ]
-    if package.used_outside:
-        users.append("somebody outside")
-    return users
+    return [*users, "outside links"] if package.used_outside else users
 
 
 def totals_sentence(report: Report) -> str:
-    """Return the totals; they are a lower bound where something could not be read."""
+    """Return the totals as a sentence; they are lower bounds if something could not be read."""
     totals = report.totals
     least = "at least " if report.incomplete else ""
     kind = "on disk" if report.measure.value == "disk" else "apparent size"
@@ -87,27 +85,35 @@ def totals_sentence(report: Report) -> str:
 
 
 def notes_of(report: Report, *, verbose: bool) -> list[str]:
-    """Return what to know beside the figures, a sentence each.
+    """Return the notes on the figures, one sentence each.
 
     Args:
-        report: What it is about.
-        verbose: Name every place, also where there are many of a kind.
+        report: The report.
+        verbose: Whether to name every path.
 
     """
-    notes = [*_about_quick(report), *report.warnings]
+    notes = list(report.warnings)
+    if report.reading.mode is ReadingMode.QUICK:
+        since = timestamp(report.reading.taken_s or 0)
+        notes.insert(
+            0,
+            "Quick: only directories were checked. Files that have grown, and links that were made"
+            f" elsewhere, since {since} are missing.",
+        )
     unreachable = [
-        f"{problem.path}: not looked at, {problem.reason}." for problem in report.unreachable
+        f"{problem.path}: not scanned, {problem.reason}." for problem in report.unreachable
     ]
-    if len(unreachable) > _NOTES_OF_A_KIND and not verbose:
-        more = count(len(unreachable) - 1, "more place")
-        unreachable = [unreachable[0], f"{more} not looked at: -v names them."]
+    if len(unreachable) > _UNREACHABLE_SHOWN and not verbose:
+        unreachable[1:] = [f"{len(unreachable) - 1:,} more paths were not scanned: -v lists them."]
     notes += unreachable
-    if report.stale:
-        names = report.stale[0] if len(report.stale) == 1 else count(len(report.stale), "place")
-        notes.append(f"{names} in environments.txt: no environment any more, and counted nowhere.")
+    if len(report.stale) == 1:
+        notes.append(f"{report.stale[0]} is in environments.txt but no longer an environment.")
+    elif report.stale:
+        notes.append(f"{len(report.stale):,} paths in environments.txt are no longer environments.")
     if verbose:
         notes += [
-            f"{problem.path}: {_begin_small(problem.reason)}." for problem in report.unreadable
+            f"{problem.path}: {problem.reason[:1].lower()}{problem.reason[1:]}."
+            for problem in report.unreadable
         ]
     prefixes = {row.prefix for row in report.environments}
     notes += [
@@ -116,16 +122,3 @@ def notes_of(report: Report, *, verbose: bool) -> list[str]:
         if verbose or same in prefixes
     ]
     return notes
-
-
-def _about_quick(report: Report) -> Iterator[str]:
-    if report.reading.mode is ReadingMode.QUICK:
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.reading.taken_s))
-        yield (
-            "Quick: only folders were looked at again. Files that have grown, and links that were"
-            f" made elsewhere, since {since} are not in these figures."
-        )
-
-
-def _begin_small(phrase: str) -> str:
-    return phrase[:1].lower() + phrase[1:]

@@ -1,46 +1,40 @@
-"""What was found, as a file that `ncdu -f` opens: folders, and in them inodes that lie together.
+"""Render an inventory as a file for `ncdu -f`: folders, and groups of inodes with the same holders.
 
-The format is the one of https://dev.yorhel.nl/ncdu/jsonfmt, version 1.2. It has an entry for the
-inodes of a package that lie in the same environments, not one for each file. All entries for the
-same inodes bear the same number and are marked as hard links, so that ncdu counts them once in
-every folder that holds several: its totals are the unique usage that a report has.
+The format is version 1.2 of https://dev.yorhel.nl/ncdu/jsonfmt. The inodes of a package that the
+same environments hold are one entry rather than one entry for each file. All entries for the same
+inodes have the same inode number and are marked as hard links, so that ncdu counts them once in a
+folder that holds several of them: its totals are the unique usage in a report.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..formatting import count
-from ..scan.inventory import (
-    GroupSums,
-    InodeGroup,
-    Inventory,
-    PrivateSums,
-    ProblemKind,
-    RootKind,
-    UnitKind,
-)
+from ..scan.inventory import ProblemKind, RootKind, UnitKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from ..scan.inventory import GroupSums, InodeGroup, Inventory, PrivateSums
 
 _PROGRAM = "conda-hardlink-plugin"
 
 
 @dataclass(slots=True)
 class _Folder:
-    """A folder: its own size, what is in it, and the folders in it by name."""
+    """A folder: its own fields, its entries, and its subfolders by name."""
 
     own: dict[str, Any] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
     folders: dict[str, _Folder] = field(default_factory=dict)
 
     def at(self, path: str) -> _Folder:
-        """Return the folder at a path below it, made where there is none."""
+        """Return the folder at a relative path; create it if it does not exist."""
         folder = self
         for name in path.split("/"):
             if name not in ("", "."):
@@ -48,24 +42,24 @@ class _Folder:
         return folder
 
     def content(self, name: str) -> list[Any]:
-        """Return it as ncdu takes it."""
+        """Return the folder in the format of ncdu."""
         inner = (folder.content(inside) for inside, folder in self.folders.items())
-        return [{"name": name, **self.own}, *_named_apart(self.entries), *inner]
+        return [{"name": name, **self.own}, *_with_unique_names(self.entries), *inner]
 
 
 def render_ncdu(
     inventory: Inventory, names: Mapping[str, str], *, version: str, taken_s: int
 ) -> str:
-    r"""Return an inventory as the text that ncdu reads.
+    r"""Return an inventory as text for ncdu.
 
-    A byte of a name that was not UTF-8 is a lone surrogate in it, as `os.fsdecode` gives it: it is
-    to be written by `os.fsencode`. ncdu knows no escape but `\u00NN`.
+    A byte of a name that is not valid UTF-8 is a lone surrogate, as from `os.fsdecode`: encode the
+    text with `os.fsencode`. The only escape that ncdu reads is `\u00NN`.
 
     Args:
-        inventory: What the scan found.
-        names: Prefix to the name of the environment.
+        inventory: The result of a scan.
+        names: The name of each environment, by prefix.
         version: The version of this program.
-        taken_s: When it was found, in seconds since the epoch.
+        taken_s: The time of the scan, in seconds since the epoch.
 
     """
     top = os.path.commonpath([root.path for root in inventory.roots])
@@ -75,34 +69,31 @@ def render_ncdu(
 
 
 class _Tree:
+    """The folders of all units of an inventory, below their common path."""
+
     def __init__(self, inventory: Inventory, names: Mapping[str, str], top: str) -> None:
         self.inventory = inventory
         self.names = names
         self.whole = _Folder()
-        self.top = top
-        unit_of_root = {}
-        for number, unit in enumerate(inventory.units):
+        self.folders: list[_Folder] = []  # of each unit; of an archive, the folder that holds it
+        self.folder_of_root: dict[int, _Folder] = {}
+        for unit in inventory.units:
+            path = os.path.dirname(unit.path) if unit.kind is UnitKind.TARBALL else unit.path
+            folder = self.whole.at(os.path.relpath(path, top))
+            self.folders.append(folder)
             if unit.kind in {UnitKind.ENVIRONMENT, UnitKind.OTHER}:
-                unit_of_root[unit.root] = number
-        self.folders = [self.folder_of(number) for number in range(len(inventory.units))]
-        self.folder_of_root = {root: self.folders[unit] for root, unit in unit_of_root.items()}
-        for (number, device), sums in inventory.private.items():
-            self.add_private(number, inventory.devices[device], sums)
-        for inode, (group, group_sums) in enumerate(inventory.groups.items(), start=1):
-            self.add_group(inode, group, group_sums)
+                self.folder_of_root[unit.root] = folder
+        for (index, device), private in inventory.private.items():
+            self.add_private(index, inventory.devices[device], private)
+        for inode, (group, sums) in enumerate(inventory.groups.items(), start=1):
+            self.add_group(inode, group, sums)
         for problem in inventory.problems:
             if problem.kind is ProblemKind.UNREADABLE and problem.root in self.folder_of_root:
                 self.folder_of_root[problem.root].own["read_error"] = True
 
-    def folder_of(self, number: int) -> _Folder:
-        """Return the folder of a unit; of one that is a file, the one that holds it."""
-        unit = self.inventory.units[number]
-        path = os.path.dirname(unit.path) if unit.kind is UnitKind.TARBALL else unit.path
-        return self.whole.at(os.path.relpath(path, self.top))
-
-    def add_private(self, number: int, device: int, sums: PrivateSums) -> None:
-        """Add the inodes with a single link of a unit; a folder has those of its folders itself."""
-        unit, folder = self.inventory.units[number], self.folders[number]
+    def add_private(self, index: int, device: int, sums: PrivateSums) -> None:
+        """Add the inodes of a unit that have one link; directories count for the folder itself."""
+        unit, folder = self.inventory.units[index], self.folders[index]
         own = {"asize": sums.directory_apparent_bytes, "dsize": sums.directory_disk_bytes}
         files = {
             "asize": sums.apparent_bytes - own["asize"],
@@ -112,54 +103,51 @@ class _Tree:
         if unit.kind is UnitKind.TARBALL:
             folder.entries.append({"name": os.path.basename(unit.path), **files})
             return
-        for size, amount in own.items():
-            folder.own[size] = folder.own.get(size, 0) + amount
+        for key, amount in own.items():
+            folder.own[key] = folder.own.get(key, 0) + amount
         folder.own.setdefault("dev", device)
         if files["asize"] or files["dsize"]:
             folder.entries.append({"name": "files with a single link", **files})
 
     def add_group(self, inode: int, group: InodeGroup, sums: GroupSums) -> None:
-        """Add inodes with several links to each place they lie in."""
-        places = list(self.places_of(group))
+        """Add a group of inodes with several links to each folder that holds them."""
+        holders = list(self.holders_of(group))
         entry = {
             "asize": sums.apparent_bytes,
             "dsize": sums.disk_bytes,
             "dev": self.inventory.devices[group.device],
             "ino": inode,
             "hlnkc": True,
-            "nlink": max(len(places) + (not group.complete), 2),
+            "nlink": max(len(holders) + (not group.complete), 2),
         }
-        for folder, name in places:
+        for folder, name in holders:
             folder.entries.append({"name": f"{name}: {count(sums.inodes, 'inode')}", **entry})
 
-    def places_of(self, group: InodeGroup) -> Iterator[tuple[_Folder, str]]:
-        """Yield in which folders inodes lie, and what they are to be called there."""
-        inventory = self.inventory
-        environments = [
-            root for root in group.roots if inventory.roots[root].kind is RootKind.ENVIRONMENT
-        ]
-        users = self.users(environments) + ("" if group.complete else " and outside")
-        packages = sorted(inventory.units[number].dist for number in group.cache_units)
-        package = ", ".join(packages[:1]) + (f" and {len(packages) - 1} more" * (len(packages) > 1))
-        for number in sorted(group.cache_units):
-            unit = inventory.units[number]
-            is_file = unit.kind is UnitKind.TARBALL
-            yield self.folders[number], os.path.basename(unit.path) if is_file else f"in {users}"
-        for root in environments:
-            yield self.folder_of_root[root], package or f"in {users}"
-
-    def users(self, environments: list[int]) -> str:
-        """Name the one environment that inodes lie in, or say in how many they lie."""
+    def holders_of(self, group: InodeGroup) -> Iterator[tuple[_Folder, str]]:
+        """Yield each folder that holds a group of inodes, and the name of the group there."""
+        roots, units = self.inventory.roots, self.inventory.units
+        environments = [root for root in group.roots if roots[root].kind is RootKind.ENVIRONMENT]
+        users = count(len(environments), "environment")
         if len(environments) == 1:
-            path = self.inventory.roots[environments[0]].path
-            return os.path.basename(self.names.get(path, path))
-        return count(len(environments), "environment")
+            path = roots[environments[0]].path
+            users = os.path.basename(self.names.get(path, path))
+        users += "" if group.complete else " and outside"
+        package, *others = sorted(units[index].dist for index in group.cache_units) or [
+            f"in {users}"
+        ]
+        package += f" and {len(others)} more" if others else ""
+        for index in sorted(group.cache_units):
+            is_file = units[index].kind is UnitKind.TARBALL
+            name = os.path.basename(units[index].path) if is_file else f"in {users}"
+            yield self.folders[index], name
+        for root in environments:
+            yield self.folder_of_root[root], package
 
 
-def _named_apart(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield entries of one folder, each under a name of its own."""
-    met: defaultdict[str, int] = defaultdict(int)
+def _with_unique_names(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a folder; a name that repeats gets a number."""
+    times: Counter[str] = Counter()
     for entry in entries:
-        met[entry["name"]] += 1
-        again = met[entry["name"]]
-        yield entry if again == 1 else {**entry, "name": f"{entry['name']} ({again})"}
+        name = entry["name"]
+        times[name] += 1
+        yield entry if times[name] == 1 else {**entry, "name": f"{name} ({times[name]})"}

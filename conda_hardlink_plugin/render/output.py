@@ -1,12 +1,15 @@
-"""What a report is printed on, whatever that is."""
+"""The output that a result is printed to: a terminal, a page of Markdown or a notebook cell."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ..filesystem.problems import PathProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +17,8 @@ class Column:
     """A column of a table.
 
     Attributes:
-        heading: What stands above it.
-        figures: Whether it holds figures, which are set to the right.
+        heading: The heading of the column.
+        figures: Whether the column contains figures, which are aligned right.
 
     """
 
@@ -23,22 +26,48 @@ class Column:
     figures: bool = True
 
 
-class Output(Protocol):
-    """A terminal, a pipe or a page."""
+def text_columns(*headings: str) -> list[Column]:
+    """Return columns of text, which is aligned left."""
+    return [Column(heading, figures=False) for heading in headings]
+
+
+class Output(ABC):
+    """An output of unlimited length that has block characters."""
 
     @property
     def lines(self) -> int | None:
-        """How many lines are seen at once; `None` where there is no limit."""
+        """The number of lines that are visible at once; `None` if there is no limit."""
+        return None
 
     @property
     def draws_blocks(self) -> bool:
-        """Whether it has block characters."""
+        """Whether the output has block characters."""
+        return True
 
+    def lines_of(self, printing: Callable[[], None]) -> int:  # noqa: ARG002  # without a limit it does not matter
+        """Return the number of lines that a function prints, without printing them."""
+        return 0
+
+    @abstractmethod
     def say(self, sentence: str = "", *, style: str = "", indent: str = "") -> None:
-        """Print a sentence; the lines after its first are indented, where it is folded."""
+        """Print a sentence; if it is folded, its later lines are indented."""
 
-    def lines_of(self, printing: Callable[[], None]) -> int:
-        """Return how many lines something prints, without printing it."""
-
+    @abstractmethod
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         """Print a table."""
+
+    def warn(self, sentence: str) -> None:
+        """Print a sentence as a warning."""
+        self.say(f"! {sentence}", style="yellow", indent="  ")
+
+    def warn_of(self, problems: Iterable[PathProblem]) -> None:
+        """Print a warning for each problem."""
+        for problem in problems:
+            self.warn(f"{problem.path}: {problem.reason}.")
+
+    def parts(self, parts: Iterable[Callable[[], object]]) -> None:
+        """Print parts with an empty line between them."""
+        for number, part in enumerate(parts):
+            if number:
+                self.say()
+            part()

@@ -1,4 +1,4 @@
-"""A report as metrics in the text format of Prometheus, for node-exporter's textfile collector."""
+"""Render a report as Prometheus metrics, for the textfile collector of node-exporter."""
 
 from __future__ import annotations
 
@@ -11,115 +11,103 @@ from ..formatting import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..report.model import EnvironmentFigures, Report
+    from ..report.model import Report
 
-_INCOMPLETE = "1 if something in it could not be read: its figures are at least so much."
+    Sample = tuple[tuple[str, ...], float]  # the values of the labels, and the value
+
+_INCOMPLETE = "1 if something in it could not be read: its figures are lower bounds."
 _OF_ENVIRONMENTS = {
-    "size_bytes": "Unique usage of the environment alone, as du -s has it.",
-    "shared_bytes": "Inodes that also have a link elsewhere: they stay when it is removed.",
+    "size_bytes": "Unique usage of the environment, as from du -s.",
+    "shared_bytes": "Inodes that also have a link elsewhere: removing the environment keeps them.",
     "exclusive_bytes": "What removing the environment frees.",
-    "with_clean_bytes": "What removing it and then the cached packages only it used frees.",
-    "softlinked_bytes": "Files in package caches that its symbolic links lead to.",
+    "with_clean_bytes": "What removing it and the cached packages that only it uses frees.",
+    "softlinked_bytes": "Files in package caches that its symbolic links resolve to.",
     "inodes": "Inodes with a link in the environment.",
     "links": "Directory entries in the environment.",
     "incomplete": _INCOMPLETE,
 }
 _OF_CACHES = {
-    "size_bytes": "Unique usage of the package cache alone, as du -s has it.",
-    "used_bytes": "Extracted packages that an environment, or somebody unseen, uses.",
+    "size_bytes": "Unique usage of the package cache, as from du -s.",
+    "used_bytes": "Extracted packages with a user, in the scanned trees or outside.",
     "kept_bytes": "Extracted packages without a known user that are kept for another reason.",
     "unused_bytes": "Extracted packages that conda hardlinks clean removes.",
     "tarball_bytes": "Archives of packages.",
-    "quarantine_bytes": "What conda hardlinks clean has moved aside.",
+    "quarantine_bytes": "Packages that conda hardlinks clean has moved aside.",
     "other_bytes": "Everything else in the cache.",
-    "packages": "Extracted packages in the cache.",
-    "unused_packages": "Extracted packages that conda hardlinks clean removes.",
+    "packages": "Number of extracted packages in the cache.",
+    "unused_packages": "Number of extracted packages that conda hardlinks clean removes.",
     "incomplete": _INCOMPLETE,
 }
 _OF_ALL = {
     "on_disk_bytes": "All caches and environments together, each inode once.",
-    "as_copies_bytes": "Each of them alone, added up: what they would take without hard links.",
-    "saved_bytes": "What hard links save.",
-    "saved_inodes": "How many inodes hard links save.",
+    "as_copies_bytes": "The sum of the sizes of all: their disk usage without hard links.",
+    "saved_bytes": "Bytes that hard links save.",
+    "saved_inodes": "Inodes that hard links save.",
 }
+_REPORT_INCOMPLETE = "1 if something in the trees could not be read: sizes are lower bounds."
+_UNREACHABLE = "Number of listed environments and caches that could not be scanned."
 
 
 def render_prometheus(report: Report, *, version: str, taken_s: float) -> str:
     """Return the report as metrics.
 
-    All are gauges whose names begin with `conda_hardlinks_`. Those of caches and environments must
-    not be added up: what two of them share is in both. A name is written as the table shows it.
+    All metrics are gauges whose names start with `conda_hardlinks_`. Do not add up those of caches
+    and environments: bytes that two of them share are part of both. Names are escaped as in the
+    table.
 
     Args:
-        report: What to write.
+        report: The report to render.
         version: The version of this program.
-        taken_s: When the report was made, in seconds since the epoch.
+        taken_s: The time of the report, in seconds since the epoch.
 
     """
-    metrics = _Metrics()
-    by_environment: dict[tuple[str, ...], object] = {
-        (row.name, row.prefix): row for row in report.environments
-    }
-    by_cache: dict[tuple[str, ...], object] = {(row.path,): row for row in report.caches}
-    metrics.add("environment", ("environment", "prefix"), _OF_ENVIRONMENTS, by_environment)
-    metrics.add("cache", ("cache",), _OF_CACHES, by_cache)
-    metrics.add("", (), _OF_ALL, {(): report.totals})
-    metrics.add_causes(report.environments)
-    metrics.set("environments", "Environments that were looked at.", len(report.environments))
-    metrics.set(
-        "unreachable",
-        "Environments and caches that are listed and could not be looked at.",
-        len(report.unreachable),
-    )
-    metrics.set("warnings", "What the report warns of.", len(report.warnings))
-    metrics.set(
-        "report_incomplete",
-        "1 if something below the trees could not be read: sizes are at least so much.",
-        report.incomplete,
-    )
-    metrics.set("report_timestamp_seconds", "When the report was made.", taken_s)
-    metrics.gauge(
-        "build_info", "The program that wrote this.", ("version", "measure", "reading")
-    ).labels(version, report.measure.value, report.reading.mode.value).set(1)
-    return generate_latest(metrics.registry).decode()
+    registry = CollectorRegistry()
 
+    def add(name: str, help_text: str, labels: tuple[str, ...], samples: Iterable[Sample]) -> None:
+        gauge = Gauge(f"conda_hardlinks_{name}", help_text, labels, registry=registry)
+        for values, value in samples:
+            (gauge.labels(*values) if labels else gauge).set(value)
 
-class _Metrics:
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-
-    def gauge(self, name: str, meaning: str, labels: tuple[str, ...] = ()) -> Gauge:
-        return Gauge(f"conda_hardlinks_{name}", meaning, labels, registry=self.registry)
-
-    def set(self, name: str, meaning: str, value: float) -> None:
-        self.gauge(name, meaning).set(value)
-
-    def add(
-        self,
-        of: str,
+    def add_fields(
+        prefix: str,
         labels: tuple[str, ...],
-        meanings: Mapping[str, str],
+        help_texts: Mapping[str, str],
         rows: Mapping[tuple[str, ...], object],
     ) -> None:
-        """Add a metric for each field of some rows; each row has its values of the labels."""
-        for field, meaning in meanings.items():
-            gauge = self.gauge(f"{of}_{field}" if of else field, meaning, labels)
-            for values, row in rows.items():
-                labelled = gauge.labels(*map(_label, values)) if labels else gauge
-                labelled.set(getattr(row, field))
+        for field, help_text in help_texts.items():
+            samples = [(values, getattr(row, field)) for values, row in rows.items()]
+            add(f"{prefix}{field}", help_text, labels, samples)
 
-    def add_causes(self, environments: Iterable[EnvironmentFigures]) -> None:
-        """Add the causes of private bytes, where they were asked for."""
-        rows = [row for row in environments if row.private is not None]
-        if not rows:
-            return
+    environments: dict[tuple[str, ...], object] = {
+        (_label(row.name), _label(row.prefix)): row for row in report.environments
+    }
+    caches: dict[tuple[str, ...], object] = {(_label(row.path),): row for row in report.caches}
+    add_fields("environment_", ("environment", "prefix"), _OF_ENVIRONMENTS, environments)
+    add_fields("cache_", ("cache",), _OF_CACHES, caches)
+    add_fields("", (), _OF_ALL, {(): report.totals})
+    causes = [
+        ((_label(row.name), _label(row.prefix), cause), amount)
+        for row in report.environments
+        for cause, amount in (row.private or {}).items()
+    ]
+    if causes:
         labels = ("environment", "prefix", "cause")
-        gauge = self.gauge("environment_private_bytes", "Private bytes by their cause.", labels)
-        for row in rows:
-            for cause, amount in (row.private or {}).items():
-                gauge.labels(_label(row.name), _label(row.prefix), cause).set(amount)
+        add("environment_private_bytes", "Private bytes by cause.", labels, causes)
+    of_report = {
+        "environments": ("Number of scanned environments.", len(report.environments)),
+        "unreachable": (_UNREACHABLE, len(report.unreachable)),
+        "warnings": ("Number of warnings in the report.", len(report.warnings)),
+        "report_incomplete": (_REPORT_INCOMPLETE, report.incomplete),
+        "report_timestamp_seconds": ("Time of the report.", taken_s),
+    }
+    for name, (help_text, value) in of_report.items():
+        add(name, help_text, (), [((), value)])
+    build = (version, report.measure.value, report.reading.mode.value)
+    labels = ("version", "measure", "reading")
+    add("build_info", "The program that wrote these metrics.", labels, [(build, 1)])
+    return generate_latest(registry).decode()
 
 
 def _label(name: str) -> str:
-    """Return a name as the table shows it, but that no two names are shown alike."""
+    """Return a name escaped as in the table, and unique: a backslash is escaped, too."""
     return printable(name.replace("\\", "\\\\"))

@@ -1,4 +1,4 @@
-"""The parts of a report that are shown when asked for, one function each."""
+"""Print the parts of a report that were requested, one function for each part."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from ..analysis.usage import Measure
-from ..formatting import count, percent, size
-from .labels import CAUSE_HEADINGS, users_of
-from .output import Column
+from ..formatting import count, exact_size, percent, size
+from .labels import CAUSE_HEADINGS, NO_PACKAGES, users_of
+from .output import Column, text_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from ..report.environment_detail import EnvironmentDetail
     from ..report.model import DuRow, EnvironmentFigures, IfRemoved, Report
@@ -20,174 +20,140 @@ if TYPE_CHECKING:
 
 USE_LEGEND = {
     "softlink": "softlink: by symbolic links",
-    "record": "record: installed, but nothing is linked",
+    "record": "record: only recorded, without links",
 }
 _ROWS_IN_DETAIL = 10
 
 
-def print_views(
-    report: Report, environments: Sequence[EnvironmentFigures], terminal: Output
-) -> bool:
-    """Print every part that was asked for; tell whether there was any."""
-    parts = 0
-    if report.detail is not None:
-        _print_detail(report.detail, environments, terminal)
-        parts += 1
+def print_views(report: Report, environments: Sequence[EnvironmentFigures], output: Output) -> bool:
+    """Print every requested part; return whether there was one."""
+    parts: list[Callable[[], None]] = []
+    if (detail := report.detail) is not None:
+        parts.append(lambda: _print_detail(detail, environments, output))
     if any(row.private is not None for row in environments):
-        terminal.say() if parts else None
-        _print_causes(environments, terminal)
-        parts += 1
-    if report.packages is not None:
-        terminal.say() if parts else None
-        _print_packages(report.packages, terminal)
-        parts += 1
-    if report.if_removed is not None:
-        terminal.say() if parts else None
-        _print_if_removed(report.if_removed, terminal)
-        parts += 1
-    if report.du is not None:
-        terminal.say() if parts else None
-        _print_du(report.du, report.measure, terminal)
-        parts += 1
-    return parts > 0
+        parts.append(lambda: _print_causes(environments, output))
+    if (packages := report.packages) is not None:
+        parts.append(lambda: _print_packages(packages, output))
+    if (if_removed := report.if_removed) is not None:
+        parts.append(lambda: _print_if_removed(if_removed, output))
+    if (du := report.du) is not None:
+        parts.append(lambda: _print_du(du, report.measure, output))
+    output.parts(parts)
+    return bool(parts)
 
 
 def _print_detail(
-    detail: EnvironmentDetail, environments: Sequence[EnvironmentFigures], terminal: Output
+    detail: EnvironmentDetail, environments: Sequence[EnvironmentFigures], output: Output
 ) -> None:
     figures = next(row for row in environments if row.prefix == detail.prefix)
-    terminal.say(figures.name, style="bold")
-    terminal.say(
-        f"{'At least ' if figures.incomplete else ''}{size(figures.size_bytes)}, of which"
-        f" {size(figures.shared_bytes)} shared and"
-        f" {size(figures.exclusive_bytes)} exclusive. Removing it frees"
-        f" {size(figures.exclusive_bytes)}; cleaning the cache of what only it used brings that to"
-        f" {size(figures.with_clean_bytes)}."
+    output.say(figures.name, style="bold")
+    output.say(
+        f"{'At least ' if figures.incomplete else ''}{size(figures.size_bytes)}:"
+        f" {size(figures.shared_bytes)} shared and {size(figures.exclusive_bytes)} exclusive."
+        f" Removing it frees {size(figures.exclusive_bytes)}; removing it and the cached packages"
+        f" that only it uses frees {size(figures.with_clean_bytes)}."
     )
     if figures.softlinked:
-        terminal.say(
-            f"It reaches {size(figures.softlinked_bytes)} in package caches by"
+        output.say(
+            f"It uses {size(figures.softlinked_bytes)} in package caches through"
             f" {count(figures.softlinks, 'symbolic link')}."
         )
-    terminal.say()
-    terminal.table(
-        [Column("PRIVATE BECAUSE", figures=False), Column("SIZE"), Column("RATIO")],
+    output.say()
+    largest_first = sorted(detail.private.items(), key=lambda item: -item[1])
+    output.table(
+        [*text_columns("CAUSE OF PRIVATE BYTES"), Column("SIZE"), Column("RATIO")],
         [
             [CAUSE_HEADINGS[cause].lower(), size(amount), percent(amount, figures.exclusive_bytes)]
-            for cause, amount in _present(detail.private)
+            for cause, amount in largest_first
+            if amount
         ],
     )
-    _print_packages_of(detail, terminal)
-    terminal.say()
+    _print_packages_of(detail, output)
+    output.say()
     if not detail.shares_with:
-        terminal.say("It has no file in common with another environment.")
+        output.say("It shares no files with other environments.")
         return
-    terminal.table(
-        [Column("SHARES WITH", figures=False), Column("SHARED")],
+    output.table(
+        [*text_columns("OTHER ENVIRONMENT"), Column("SHARED")],
         [[other.name, size(other.shared_bytes)] for other in detail.shares_with[:_ROWS_IN_DETAIL]],
     )
     more = len(detail.shares_with) - _ROWS_IN_DETAIL
     if more > 0:
-        terminal.say(f"... and {count(more, 'more environment')}.")
+        output.say(f"... and {count(more, 'more environment')}.")
 
 
-def _print_packages_of(detail: EnvironmentDetail, terminal: Output) -> None:
+def _print_packages_of(detail: EnvironmentDetail, output: Output) -> None:
     if not detail.packages:
         return
-    terminal.say()
+    output.say()
     shown = [package for package in detail.packages if package.exclusive_bytes][:_ROWS_IN_DETAIL]
     if shown:
-        terminal.table(
-            [Column("PACKAGE", figures=False), Column("EXCLUSIVE")],
+        output.table(
+            [*text_columns("PACKAGE"), Column("EXCLUSIVE")],
             [[package.name, size(package.exclusive_bytes)] for package in shown],
         )
     rest = detail.packages[len(shown) :]
     if rest:
         amount = sum(package.exclusive_bytes for package in rest)
         packages = count(len(rest), "more package" if shown else "package")
-        terminal.say(f"{'... and ' if shown else ''}{packages} with {size(amount)} in all.")
+        output.say(f"{'... and ' if shown else ''}{packages} with {size(amount)} in total.")
     if detail.copied_packages:
-        terminal.say(
-            f"conda says hard link; these are copies, at least in part: "
-            f"{', '.join(detail.copied_packages)}."
+        output.say(
+            "conda records hard links, but these packages are copies, at least in part:"
+            f" {', '.join(detail.copied_packages)}."
         )
 
 
-def _print_causes(environments: Sequence[EnvironmentFigures], terminal: Output) -> None:
-    """Print a row for each environment and a column for each cause that any of them has."""
-    causes = [
-        cause
-        for cause in CAUSE_HEADINGS
-        if any(row.private is not None and row.private[cause] for row in environments)
-    ]
-    terminal.table(
+def _print_causes(environments: Sequence[EnvironmentFigures], output: Output) -> None:
+    """Print a row for each environment, and a column for each cause that is not 0 everywhere."""
+    rows = [(row, row.private) for row in environments if row.private is not None]
+    causes = [cause for cause in CAUSE_HEADINGS if any(private[cause] for _, private in rows)]
+    headings = ["PRIVATE", *(CAUSE_HEADINGS[cause] for cause in causes)]
+    output.table(
+        [*text_columns("ENVIRONMENT"), *map(Column, headings)],
         [
-            Column("ENVIRONMENT", figures=False),
-            Column("PRIVATE"),
-            *(Column(CAUSE_HEADINGS[cause]) for cause in causes),
-        ],
-        [
-            [row.name, size(row.exclusive_bytes), *(size(row.private[cause]) for cause in causes)]
-            for row in environments
-            if row.private is not None
+            [row.name, size(row.exclusive_bytes), *(size(private[cause]) for cause in causes)]
+            for row, private in rows
         ],
     )
 
 
-def _print_packages(packages: Sequence[PackageFigures], terminal: Output) -> None:
+def _print_packages(packages: Sequence[PackageFigures], output: Output) -> None:
     if not packages:
-        terminal.say("There is no extracted package in any cache.")
+        output.say(NO_PACKAGES)
         return
     ordered = sorted(packages, key=lambda package: (-package.size_bytes, package.path))
-    caches = {os.path.dirname(package.path) for package in packages}
-    terminal.table(
-        [
-            Column("PACKAGE", figures=False),
-            Column("SIZE"),
-            Column("USED BY", figures=False),
-            *([Column("CACHE", figures=False)] if len(caches) > 1 else []),
-        ],
-        [
-            [
-                package.name,
-                size(package.size_bytes),
-                ", ".join(users_of(package)),
-                *([os.path.dirname(package.path)] if len(caches) > 1 else []),
-            ]
-            for package in ordered
-        ],
-    )
+    columns = [*text_columns("PACKAGE"), Column("SIZE"), *text_columns("USED BY")]
+    rows = [
+        [package.name, size(package.size_bytes), ", ".join(users_of(package))]
+        for package in ordered
+    ]
+    caches = [os.path.dirname(package.path) for package in ordered]
+    if len(set(caches)) > 1:
+        columns += text_columns("CACHE")
+        rows = [[*row, cache] for row, cache in zip(rows, caches, strict=True)]
+    output.table(columns, rows)
     uses = {user.use for package in packages for user in package.environments}
-    if uses & USE_LEGEND.keys():
-        legend = [text for use, text in USE_LEGEND.items() if use in uses]
-        terminal.say("; ".join([*legend, "else by hard links."]), style="dim")
+    legend = [text for use, text in USE_LEGEND.items() if use in uses]
+    if legend:
+        output.say("; ".join([*legend, "others: by hard links."]), style="dim")
     unused = sum(package.unused for package in packages)
-    terminal.say(f"{count(len(packages), 'package')}, {unused:,} unused.")
+    output.say(f"{count(len(packages), 'package')}, {unused:,} unused.")
 
 
-def _print_if_removed(if_removed: IfRemoved, terminal: Output) -> None:
-    users = "it" if len(if_removed.environments) == 1 else "they"
-    inside = f", with {', '.join(if_removed.inside)} inside," if if_removed.inside else ""
-    terminal.say(
+def _print_if_removed(if_removed: IfRemoved, output: Output) -> None:
+    uses = "it uses" if len(if_removed.environments) == 1 else "they use"
+    inside = f", including {', '.join(if_removed.inside)}," if if_removed.inside else ""
+    output.say(
         f"Removing {', '.join(if_removed.environments)}{inside} would free"
-        f" {size(if_removed.freed_bytes)} ({if_removed.freed_bytes:,} bytes); with the cache"
-        f" cleaned of what only {users} used, {size(if_removed.freed_with_clean_bytes)}"
-        f" ({if_removed.freed_with_clean_bytes:,} bytes)."
+        f" {exact_size(if_removed.freed_bytes)}; also removing the cached packages that only"
+        f" {uses} would free {exact_size(if_removed.freed_with_clean_bytes)}."
     )
 
 
-def _print_du(rows: Sequence[DuRow], measure: Measure, terminal: Output) -> None:
+def _print_du(rows: Sequence[DuRow], measure: Measure, output: Output) -> None:
     option = " --apparent-size" if measure is Measure.APPARENT else ""
-    printed = f"WHAT `du -B1 -s{option}` PRINTS"
-    terminal.table(
-        [Column("ALONE"), Column("ADDED"), Column(printed, figures=False)],
+    output.table(
+        [Column("ALONE"), Column("ADDED"), *text_columns(f"PATH IN `du -B1 -s{option}`")],
         [[str(row.alone_bytes), str(row.added_bytes), row.path] for row in rows],
-    )
-
-
-def _present(private: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Return the causes that there are, most bytes first."""
-    return sorted(
-        ((cause, amount) for cause, amount in private.items() if amount),
-        key=lambda item: -item[1],
     )

@@ -1,4 +1,4 @@
-"""A report for a person: tables, totals, and what to know beside them."""
+"""Print a report for a person: tables, totals and notes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..formatting import size
 from ..scan.inventory import ReadingMode
-from .bar import BLOCKS, LETTERS
+from .bar import BLOCKS, LETTERS, draw_bar, legend
 from .labels import mark_of, notes_of, parts_of_caches, totals_sentence
-from .output import Column
+from .output import Column, text_columns
 from .sections import print_views
 
 if TYPE_CHECKING:
@@ -24,22 +24,20 @@ SORT_KEYS: dict[str, Callable[[EnvironmentFigures], tuple[int, str]]] = {
     "with-clean": lambda row: (-row.with_clean_bytes, row.name),
     "name": lambda row: (0, row.name),
 }
-_LINES_OF_HEADING = 2  # the headings, and how many more there are
+_LINES_OF_HEADING = 2  # the headings, and the number of rows left out
 _LINES_OF_LEGEND = 1
-_LINES_OF_PROMPT = 2  # the command above and the next one below
+_LINES_OF_PROMPT = 2  # the command above and the next prompt below
 _FEWEST_ENVIRONMENTS = 5
 _NEXT_STEPS = (
-    "Next: conda hardlinks report -n NAME (one environment), --packages (who uses what),"
-    " --why (private bytes by cause), --if-removed ENV... (what that would free)"
+    "Next: conda hardlinks report -n NAME (one environment), --packages (users of packages),"
+    " --why (private bytes by cause), --if-removed ENV... (what removing them frees)"
 )
-
-
-_EXACT = "Exact: every folder and inode was looked at again, and read again where it had changed."
+_EXACT = "Exact: every directory and inode was checked; whatever had changed was read again."
 
 
 def print_report(
     report: Report,
-    terminal: Output,
+    output: Output,
     *,
     sort: str = "size",
     quiet: bool = False,
@@ -48,49 +46,48 @@ def print_report(
     """Print a report.
 
     Args:
-        report: What to print. Parts that were asked for take the place of the tables.
-        terminal: Where to.
+        report: The report to print. Requested parts replace the tables.
+        output: The output to print to.
         sort: A key of `SORT_KEYS`.
-        quiet: Leave out where to go next.
-        verbose: Every environment, also where they do not fit on the screen, and more figures.
+        quiet: Whether to leave out the next steps.
+        verbose: Whether to print every environment, even beyond the screen, and more figures.
 
     """
     environments = sorted(report.environments, key=SORT_KEYS[sort])
-    if print_views(report, environments, terminal):
-        _print_notes(report, terminal, verbose=verbose)
+    if print_views(report, environments, output):
+        _print_notes(report, output, verbose=verbose)
         return
 
-    def print_the_rest() -> None:
-        _print_caches(report, terminal)
-        _print_totals(report, terminal)
+    def print_rest() -> None:
+        output.say()
+        _print_caches(report, output)
+        output.say()
+        output.say(totals_sentence(report), style="bold")
         if not quiet:
             if report.reading.mode is ReadingMode.EXACT:
-                terminal.say(_EXACT, style="dim")
-            terminal.say()
-            terminal.say(_NEXT_STEPS, indent="  ")
-        _print_notes(report, terminal, verbose=verbose)
+                output.say(_EXACT, style="dim")
+            output.say()
+            output.say(_NEXT_STEPS, indent="  ")
+        _print_notes(report, output, verbose=verbose)
 
     lines = None
-    if terminal.lines is not None and not verbose:
-        lines = terminal.lines - terminal.lines_of(print_the_rest) - _LINES_OF_PROMPT
-    _print_environments(environments, terminal, lines, verbose=verbose)
-    print_the_rest()
+    if output.lines is not None and not verbose:
+        lines = output.lines - output.lines_of(print_rest) - _LINES_OF_PROMPT
+    _print_environments(environments, output, lines, verbose=verbose)
+    print_rest()
 
 
 def _print_environments(
-    environments: list[EnvironmentFigures], terminal: Output, lines: int | None, *, verbose: bool
+    environments: list[EnvironmentFigures], output: Output, lines: int | None, *, verbose: bool
 ) -> None:
-    """Print as many environments as fit in so many lines, all where there is no limit."""
+    """Print the environments that fit into some lines, or all if there is no limit."""
     if not environments:
-        terminal.say("No environments were found.")
+        output.say("No environments were found.")
         return
-    bar = BLOCKS if terminal.draws_blocks else LETTERS
-    columns = [
-        Column("ENVIRONMENT", figures=False),
-        *(Column(heading) for heading in ("SIZE", "SHARED", "EXCLUSIVE", "WITH CLEAN")),
-        *(Column(heading) for heading in ("INODES", "LINKS") if verbose),
-        Column("", figures=False),
-    ]
+    characters = BLOCKS if output.draws_blocks else LETTERS
+    headings = ["SIZE", "SHARED", "EXCLUSIVE", "WITH CLEAN"]
+    headings += ["INODES", "LINKS"] if verbose else []
+    columns = [*text_columns("ENVIRONMENT"), *map(Column, headings), *text_columns("")]
     rows = [
         [
             row.name + mark_of(row),
@@ -99,51 +96,44 @@ def _print_environments(
             size(row.exclusive_bytes),
             size(row.with_clean_bytes),
             *([f"{row.inodes:,}", f"{row.links:,}"] if verbose else []),
-            bar.draw(row),
+            draw_bar(characters, row),
         ]
         for row in environments
     ]
-    shown = rows[: _rows_that_fit(columns, rows, terminal, lines)]
-    terminal.table(columns, shown)
+    shown = rows[: _rows_that_fit(columns, rows, output, lines)]
+    output.table(columns, shown)
     if len(shown) < len(rows):
-        terminal.say(f"... and {len(rows) - len(shown)} more: -v shows all.")
-    terminal.say(bar.legend(), style="dim")
+        output.say(f"... and {len(rows) - len(shown)} more: -v shows all.")
+    output.say(legend(characters), style="dim")
 
 
 def _rows_that_fit(
-    columns: list[Column], rows: list[list[str]], terminal: Output, lines: int | None
+    columns: list[Column], rows: list[list[str]], output: Output, lines: int | None
 ) -> int:
     if lines is None:
         return len(rows)
-    needed = terminal.lines_of(lambda: terminal.table(columns, rows))
+    needed = output.lines_of(lambda: output.table(columns, rows))
     if needed + _LINES_OF_LEGEND <= lines:
         return len(rows)
     fit = (lines - _LINES_OF_LEGEND - _LINES_OF_HEADING) * len(rows) // needed
     return max(fit, min(_FEWEST_ENVIRONMENTS, len(rows)))
 
 
-def _print_caches(report: Report, terminal: Output) -> None:
-    terminal.say()
+def _print_caches(report: Report, output: Output) -> None:
     if not report.caches:
-        terminal.say("No package caches were found.")
+        output.say("No package caches were found.")
         return
     parts = parts_of_caches(report)
-    columns = [Column("PACKAGE CACHE", figures=False), *map(Column, parts)]
     rows = [
         [cache.path + mark_of(cache), *(size(getattr(cache, field)) for field in parts.values())]
         for cache in report.caches
     ]
-    terminal.table(columns, rows)
+    output.table([*text_columns("PACKAGE CACHE"), *map(Column, parts)], rows)
 
 
-def _print_totals(report: Report, terminal: Output) -> None:
-    terminal.say()
-    terminal.say(totals_sentence(report), style="bold")
-
-
-def _print_notes(report: Report, terminal: Output, *, verbose: bool) -> None:
+def _print_notes(report: Report, output: Output, *, verbose: bool) -> None:
     notes = notes_of(report, verbose=verbose)
     if notes:
-        terminal.say()
+        output.say()
     for note in notes:
-        terminal.say(f"! {note}", style="yellow", indent="  ")
+        output.warn(note)

@@ -1,9 +1,8 @@
-"""Areas of the disk to rectangles: squarified, exactly in proportion, each byte drawn once.
+"""Lay out the areas of the disk as a squarified treemap in which each byte is drawn once.
 
-The canvas is divided among the holders and each part among the areas of its holder, with nothing
-set aside for margins or headings: a rectangle is to the canvas as its bytes are to the disk, to
-within a billionth.
-What is of one kind lies together.
+The canvas is divided among the holders, and the block of each holder among its areas, without room
+for margins or headings: the share of a rectangle in the canvas is the share of its bytes in the
+disk, to within a billionth. Areas of one kind are next to each other.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ import squarify
 from ..report.disk_map import Area, AreaKind, Holder, HolderKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import TypeVar
 
     Part = TypeVar("Part")
 
-SMALLEST_HOLDER = 400.0  # of an environment that gets a place of its own, in square units
+SMALLEST_HOLDER = 400.0  # area in square units of the smallest environment with its own block
 SMALLEST_TILE = 30.0
 MOST_TILES_OF_A_HOLDER = 300
-FINEST = 1e9  # the smallest part of a place is one in so many: squarify takes less for nothing
+FINEST = 1e9  # the smallest part is 1/FINEST of the whole: squarify treats less as 0
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """How large a map is, in the units of its coordinates."""
+    """The size of a map, in the units of its coordinates."""
 
     name: str
     width: float
@@ -38,7 +37,7 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True)
 class Rectangle:
-    """A place on a canvas."""
+    """A rectangle on a canvas."""
 
     x: float
     y: float
@@ -48,38 +47,38 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A rectangle for one area, or for several of one kind that are too small to be seen.
+    """A rectangle for one area, or for several areas of one kind that are too small to draw.
 
     Attributes:
-        place: Where it is.
-        areas: What it stands for, at least one.
-        amount_bytes: All of them.
+        rectangle: The rectangle.
+        areas: The areas, at least one.
+        amount_bytes: The bytes of all of them.
 
     """
 
-    place: Rectangle
+    rectangle: Rectangle
     areas: tuple[Area, ...]
     amount_bytes: int
 
     @property
     def kind(self) -> AreaKind:
-        """What the areas are there for."""
+        """The kind of the areas."""
         return self.areas[0].kind
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The part of a canvas that a holder takes, or several that are too small to be seen.
+    """The rectangle of one holder, or of several environments that are too small to draw.
 
     Attributes:
-        place: Where it is.
-        holders: What it stands for, at least one.
-        amount_bytes: All of them.
-        tiles: What is in it, the largest first.
+        rectangle: The rectangle.
+        holders: The holders, at least one.
+        amount_bytes: The bytes of all of them.
+        tiles: The tiles in it, the largest first.
 
     """
 
-    place: Rectangle
+    rectangle: Rectangle
     holders: tuple[Holder, ...]
     amount_bytes: int
     tiles: tuple[Tile, ...]
@@ -89,75 +88,74 @@ def lay_out(holders: Sequence[Holder], canvas: Canvas) -> list[Block]:
     """Divide a canvas among the areas of some holders.
 
     Args:
-        holders: What to draw, none of it empty.
-        canvas: Where.
+        holders: The holders to draw, none of them empty.
+        canvas: The canvas.
 
     Returns:
-        The blocks, the largest first. The bytes of all tiles are those of all areas, and the tiles
-        fill the canvas.
+        The blocks, the largest first. The tiles have the bytes of all areas and fill the canvas.
 
     """
     total_bytes = sum(holder.amount_bytes for holder in holders)
     if not total_bytes:
         return []
     smallest_bytes = SMALLEST_HOLDER * total_bytes / (canvas.width * canvas.height)
-    groups: list[tuple[Holder, ...]] = []
-    small: tuple[Holder, ...] = ()
-    for holder in holders:
-        if holder.kind is HolderKind.ENVIRONMENT and holder.amount_bytes < smallest_bytes:
-            small += (holder,)
-        else:
-            groups.append((holder,))
-    groups += [small] if small else []
+
+    def is_small(holder: Holder) -> bool:
+        return holder.kind is HolderKind.ENVIRONMENT and holder.amount_bytes < smallest_bytes
+
+    groups: list[tuple[Holder, ...]] = [(holder,) for holder in holders if not is_small(holder)]
+    if small := tuple(filter(is_small, holders)):
+        groups.append(small)
     whole = Rectangle(0, 0, canvas.width, canvas.height)
     return [
-        Block(place, group, amount, tuple(_tiles(group, place, amount)))
-        for group, place, amount in _divide([(group, _bytes_of(group)) for group in groups], whole)
+        Block(rectangle, group, amount, tuple(_tiles(group, rectangle, amount)))
+        for group, rectangle, amount in _divide(
+            [(group, _bytes_of(group)) for group in groups], whole
+        )
     ]
 
 
-def _tiles(holders: Sequence[Holder], place: Rectangle, total_bytes: int) -> list[Tile]:
-    """Divide the place of some holders among the kinds of their areas, and then the areas.
+def _tiles(holders: Sequence[Holder], rectangle: Rectangle, total_bytes: int) -> list[Tile]:
+    """Divide the rectangle of a block among the kinds of areas, and then among the areas.
 
-    Of several holders, all that one of them has of a kind is drawn as one.
+    For several holders, all areas of one kind of one holder are drawn as one.
     """
-    wholes = _wholes(holders)
+    groups = _groups(holders)
     smallest_bytes = max(
-        SMALLEST_TILE * total_bytes / (place.width * place.height),
-        _bytes_of(wholes[:MOST_TILES_OF_A_HOLDER][-1]),
+        SMALLEST_TILE * total_bytes / (rectangle.width * rectangle.height),
+        _bytes_of(groups[:MOST_TILES_OF_A_HOLDER][-1]),
     )
-    kinds = [[whole for whole in wholes if whole[0].kind is kind] for kind in AreaKind]
+    kinds = [[group for group in groups if group[0].kind is kind] for kind in AreaKind]
     parts = [(of_kind, sum(map(_bytes_of, of_kind))) for of_kind in kinds if of_kind]
     return [
-        Tile(where, areas, amount)
-        for of_kind, part, _ in _divide(parts, place)
-        for areas, where, amount in _divide(_gathered(of_kind, smallest_bytes), part)
+        Tile(rectangle_of_tile, areas, amount)
+        for of_kind, part, _ in _divide(parts, rectangle)
+        for areas, rectangle_of_tile, amount in _divide(_merged(of_kind, smallest_bytes), part)
     ]
 
 
-def _wholes(holders: Sequence[Holder]) -> list[tuple[Area, ...]]:
-    """Return what is drawn as one if it is large enough, the largest first."""
-    wholes: list[tuple[Area, ...]]
+def _groups(holders: Sequence[Holder]) -> list[tuple[Area, ...]]:
+    """Return the groups of areas that are drawn as one rectangle, the largest first."""
+    groups: Iterable[tuple[Area, ...]]
     if len(holders) == 1:
-        wholes = [(area,) for area in holders[0].areas]
+        groups = [(area,) for area in holders[0].areas]
     else:
-        of_kinds = (
+        groups = (
             tuple(area for area in holder.areas if area.kind is kind)
             for holder in holders
             for kind in AreaKind
         )
-        wholes = [areas for areas in of_kinds if areas]
-    return sorted(wholes, key=_bytes_of, reverse=True)
+    return sorted(filter(None, groups), key=_bytes_of, reverse=True)
 
 
-def _gathered(
-    wholes: Sequence[tuple[Area, ...]], smallest_bytes: float
+def _merged(
+    groups: Sequence[tuple[Area, ...]], smallest_bytes: float
 ) -> list[tuple[tuple[Area, ...], int]]:
-    """Return what is drawn of one kind, with its bytes; what is too small is gathered."""
-    large = [whole for whole in wholes if _bytes_of(whole) >= smallest_bytes]
+    """Return the groups of one kind with their bytes, the small groups merged into one."""
+    large = [group for group in groups if _bytes_of(group) >= smallest_bytes]
     large = large[:MOST_TILES_OF_A_HOLDER]
-    small = tuple(area for whole in wholes[len(large) :] for area in whole)
-    return [(whole, _bytes_of(whole)) for whole in [*large, *([small] if small else [])]]
+    small = tuple(area for group in groups[len(large) :] for area in group)
+    return [(group, _bytes_of(group)) for group in [*large, *([small] if small else [])]]
 
 
 def _bytes_of(parts: Sequence[Area] | Sequence[Holder]) -> int:
@@ -165,15 +163,17 @@ def _bytes_of(parts: Sequence[Area] | Sequence[Holder]) -> int:
 
 
 def _divide(
-    parts: Sequence[tuple[Part, int]], place: Rectangle
+    parts: Sequence[tuple[Part, int]], rectangle: Rectangle
 ) -> list[tuple[Part, Rectangle, int]]:
-    """Divide a place among parts by their bytes, the largest first."""
+    """Divide a rectangle among parts by their bytes, the largest first."""
     ordered = sorted(parts, key=lambda part: -part[1])
     least = sum(amount for _, amount in ordered) / FINEST
     sizes = [max(amount, least) for _, amount in ordered]
-    scaled = squarify.normalize_sizes(sizes, place.width, place.height)
-    found = squarify.squarify(scaled, place.x, place.y, place.width, place.height)
+    scaled = squarify.normalize_sizes(sizes, rectangle.width, rectangle.height)
+    rectangles = squarify.squarify(
+        scaled, rectangle.x, rectangle.y, rectangle.width, rectangle.height
+    )
     return [
-        (part, Rectangle(where["x"], where["y"], where["dx"], where["dy"]), amount)
-        for (part, amount), where in zip(ordered, found, strict=True)
+        (part, Rectangle(each["x"], each["y"], each["dx"], each["dy"]), amount)
+        for (part, amount), each in zip(ordered, rectangles, strict=True)
     ]

@@ -1,1 +1,1 @@
-"""Results, named and with their units."""
+"""Named results with units: reports, explanations and summaries."""

@@ -1,4 +1,4 @@
-"""What a page draws: every byte of the disk once, and what each two environments share."""
+"""The disk map of a page: every byte of the disk once, and what each two environments share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..analysis.usage import CachePart
 from ..scan.inventory import RootKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..analysis.analysis import Analysis
     from .environment_detail import Breakdown
@@ -20,19 +20,20 @@ MOST_IN_MATRIX = 60
 
 
 class AreaKind(Enum):
-    """What an area of the disk is there for.
+    """The use of an area of the disk.
 
     Attributes:
-        SEVERAL: A package with hard links that has several users.
-        ONE: A package with hard links that one environment uses.
-        UNLINKED: A package that is used, and not by hard links: by symbolic links, or as copies.
-        KEPT: A package that nobody is known to use and that `conda hardlinks clean` keeps.
-        UNUSED: A package that nothing keeps.
+        SEVERAL: A hard-linked package with several users.
+        ONE: A hard-linked package that one environment uses.
+        UNLINKED: A package that is used through symbolic links or as copies only.
+        KEPT: A package without a known user that `conda hardlinks clean` keeps.
+        UNUSED: A package that `conda hardlinks clean` removes.
         ARCHIVES: `.conda` and `.tar.bz2` files.
-        REST: What else is in a cache, quarantine and left-overs included.
-        BETWEEN: Inodes that several environments hold and no cache.
-        OUTSIDE: What no environment holds alone because somebody who was not scanned has a link.
-        OWN: What an environment alone holds.
+        REST: Everything else in a cache, including the quarantine and left-overs.
+        BETWEEN: Inodes that several environments hold, but no cache.
+        OUTSIDE: Inodes of one environment that also have a link outside the scanned trees, or a
+            package that is used only from there.
+        OWN: Inodes that only one environment holds.
 
     """
 
@@ -49,7 +50,7 @@ class AreaKind(Enum):
 
 
 class HolderKind(Enum):
-    """What an area lies in."""
+    """The kind of a holder of areas."""
 
     CACHE = "cache"
     BETWEEN = "between"
@@ -58,14 +59,14 @@ class HolderKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Some bytes of the disk that are drawn as one; no other area has them.
+    """Bytes of the disk that are drawn as one rectangle. Areas do not overlap.
 
     Attributes:
-        kind: What they are there for.
-        amount_bytes: How many.
-        package: Index into `Picture.packages`, if they are a package's.
-        environments: Indexes into `Report.environments`: who holds or uses them.
-        cause: Value of `causes.Cause`, where it is known why an environment has them alone.
+        kind: The use of the bytes.
+        amount_bytes: The number of bytes.
+        package: Index into `DiskMap.packages`, if the bytes belong to a package.
+        environments: Indexes into `Report.environments`: the environments that hold or use them.
+        cause: Value of `causes.Cause`, if it is known why the bytes are private.
 
     """
 
@@ -78,11 +79,11 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A cache, an environment, or all environments for what they share and no cache has.
+    """A cache, an environment, or the group of inodes that only environments share.
 
     Attributes:
-        kind: Which of them.
-        name: Path of the cache, or name of the environment; empty for what lies between.
+        kind: The kind of the holder.
+        name: Path of the cache, or name of the environment; empty for `BETWEEN`.
         areas: Its areas, none of them empty.
 
     """
@@ -93,18 +94,19 @@ class Holder:
 
     @property
     def amount_bytes(self) -> int:
-        """All of its areas."""
+        """The bytes of all its areas."""
         return sum(area.amount_bytes for area in self.areas)
 
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """What environments share, two by two.
+    """The bytes that each two environments share.
 
     Attributes:
-        environments: Indexes into `Report.environments`, those that share much side by side.
-        shared_bytes: For two such indexes, the smaller first, the inodes that both hold; pairs that
-            have nothing in common are left out.
+        environments: Indexes into `Report.environments`, ordered so that environments that share
+            many bytes are neighbours.
+        shared_bytes: The bytes of the inodes that two environments hold, for two such indexes, the
+            smaller first; pairs that share nothing are left out.
 
     """
 
@@ -112,20 +114,20 @@ class Sharing:
     shared_bytes: Mapping[tuple[int, int], int]
 
     def between(self, one: int, other: int) -> int:
-        """Return the bytes of the inodes that two environments hold."""
+        """Return the bytes of the inodes that both environments hold."""
         return self.shared_bytes.get((min(one, other), max(one, other)), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class DiskMap:
-    """What a page draws besides the tables of a report.
+    """The parts of a page besides the tables of a report.
 
     Attributes:
-        holders: Everything on the disk; all areas together are `Totals.on_disk_bytes`.
+        holders: Everything on the disk; all areas add up to `Totals.on_disk_bytes`.
         packages: Every extracted package.
-        private: For each of `Report.environments` its exclusive bytes by cause; `None` where it
-            could not be looked into.
-        sharing: What the environments that share most have in common.
+        private: The exclusive bytes by cause of each of `Report.environments`; `None` if it could
+            not be read.
+        sharing: The bytes shared among the environments that share most.
 
     """
 
@@ -138,31 +140,39 @@ class DiskMap:
 def build_disk_map(
     analysis: Analysis, breakdowns: Mapping[int, Breakdown], packages: Sequence[PackageFigures]
 ) -> DiskMap:
-    """Compute what a page draws.
+    """Return the disk map of an analysis.
 
-    Each inode is in one area. One with links in caches is in the cache: in the package or part that
-    it is counted for there, the first in the order of `usage.CachePart`. One that only one
-    environment holds, with all of its links, is that environment's. What is left is held by several
-    environments, or by one and by somebody who was not scanned.
+    Each inode belongs to one area. An inode with links in caches belongs to a cache: to the package
+    or part that counts it there, the first in the order of `usage.CachePart`. An inode whose links
+    are all in one environment belongs to that environment. Any other inode is shared by several
+    environments, or by one environment and something outside the scanned trees.
 
     Args:
-        analysis: What a report is computed from.
-        breakdowns: For each environment (root index) its private bytes by cause.
-        packages: The figures of `Facts.packages`, in that order.
+        analysis: The analysis to draw.
+        breakdowns: The private bytes by cause of each environment (root index).
+        packages: The figures of `analysis.packages`, in that order.
 
     """
     used, unused = analysis.evidence.used(), analysis.evidence.unused()
     parts = analysis.usage.parts_of_units(used, unused)
-    by_unit, between = analysis.usage.each_inode_once({u: part.value for u, part in parts.items()})
-    place_of = {root: place for place, root in enumerate(analysis.roots_of_environments)}
-    places_between = {
-        (tuple(place_of[root] for root in roots), complete): amount
-        for (roots, complete), amount in between.items()
-    }
+    by_unit, by_roots = analysis.usage.each_inode_once({u: part.value for u, part in parts.items()})
+    number_of = {root: number for number, root in enumerate(analysis.roots_of_environments)}
+    between: dict[tuple[int, ...], int] = {}
+    outside: dict[int, int] = {}
+    for (roots, is_complete), amount in by_roots.items():
+        environments = tuple(number_of[root] for root in roots)
+        if len(environments) > 1:
+            between[environments] = between.get(environments, 0) + amount
+        elif not is_complete:
+            outside[environments[0]] = amount
+    areas_between = [
+        Area(AreaKind.BETWEEN, amount, environments=environments)
+        for environments, amount in between.items()
+    ]
     holders = [
-        *_caches(analysis, parts, by_unit, packages),
-        *_between(places_between),
-        *_environments(analysis, breakdowns, by_unit, places_between),
+        *_caches(analysis, parts, by_unit, packages, number_of),
+        _holder(HolderKind.BETWEEN, "", areas_between),
+        *_environments(analysis, breakdowns, by_unit, outside),
     ]
     return DiskMap(
         holders=tuple(holder for holder in holders if holder.areas),
@@ -171,8 +181,13 @@ def build_disk_map(
             breakdowns[root].by_cause if root in breakdowns else None
             for root in analysis.roots_of_environments
         ),
-        sharing=_sharing(analysis),
+        sharing=_sharing(analysis, number_of),
     )
+
+
+def _holder(kind: HolderKind, name: str, areas: Iterable[Area]) -> Holder:
+    """Return a holder without the areas that are empty."""
+    return Holder(kind, name, tuple(area for area in areas if area.amount_bytes))
 
 
 def _caches(
@@ -180,89 +195,70 @@ def _caches(
     parts: Mapping[int, CachePart],
     by_unit: Sequence[int],
     packages: Sequence[PackageFigures],
+    number_of: Mapping[int, int],
 ) -> Iterator[Holder]:
     index_of = {unit: index for index, unit in enumerate(analysis.packages)}
-    root_of = {root.path: root_index for root_index, root in enumerate(analysis.inventory.roots)}
-    place_of = {root: place for place, root in enumerate(analysis.roots_of_environments)}
     for root, cache in enumerate(analysis.inventory.roots):
         if cache.kind is not RootKind.CACHE:
             continue
         areas, archives_bytes, rest_bytes = [], 0, 0
         for unit in analysis.usage.units_of_root[root]:
             if unit in index_of:
-                package = packages[index_of[unit]]
-                users = sorted(place_of[root_of[user.prefix]] for user in package.environments)
-                areas.append(Area(_kind_of(package), by_unit[unit], index_of[unit], tuple(users)))
+                index, users = index_of[unit], sorted(analysis.evidence.uses[unit].environments)
+                environments = tuple(number_of[user] for user in users)
+                kind = _kind_of(packages[index])
+                areas.append(Area(kind, by_unit[unit], index, environments))
             elif parts[unit] is CachePart.TARBALLS:
                 archives_bytes += by_unit[unit]
             else:
                 rest_bytes += by_unit[unit]
         areas.append(Area(AreaKind.ARCHIVES, archives_bytes))
         areas.append(Area(AreaKind.REST, rest_bytes))
-        yield Holder(HolderKind.CACHE, cache.path, _but_empty(areas))
+        yield _holder(HolderKind.CACHE, cache.path, areas)
 
 
 def _kind_of(package: PackageFigures) -> AreaKind:
-    linked = package.used_outside or any(user.use == "hardlink" for user in package.environments)
-    if linked and len(package.environments) + package.used_outside > 1:
-        return AreaKind.SEVERAL
-    if linked:
+    if package.used_outside or any(user.use == "hardlink" for user in package.environments):
+        if len(package.environments) + package.used_outside > 1:
+            return AreaKind.SEVERAL
         return AreaKind.ONE if package.environments else AreaKind.OUTSIDE
     if package.environments:
         return AreaKind.UNLINKED
     return AreaKind.UNUSED if package.unused else AreaKind.KEPT
 
 
-def _between(places: Mapping[tuple[tuple[int, ...], bool], int]) -> Iterator[Holder]:
-    amounts: dict[tuple[int, ...], int] = {}
-    for (environments, _), amount in places.items():
-        if len(environments) > 1:
-            amounts[environments] = amounts.get(environments, 0) + amount
-    areas = [
-        Area(AreaKind.BETWEEN, amount, environments=environments)
-        for environments, amount in amounts.items()
-    ]
-    yield Holder(HolderKind.BETWEEN, "", _but_empty(areas))
-
-
 def _environments(
     analysis: Analysis,
     breakdowns: Mapping[int, Breakdown],
     by_unit: Sequence[int],
-    places: Mapping[tuple[tuple[int, ...], bool], int],
+    outside: Mapping[int, int],
 ) -> Iterator[Holder]:
-    for place, root in enumerate(analysis.roots_of_environments):
-        prefix, here = analysis.inventory.roots[root].path, (place,)
+    for number, root in enumerate(analysis.roots_of_environments):
+        own: Iterable[tuple[str | None, int]]
         if root in breakdowns:
-            areas = [
-                Area(AreaKind.OWN, amount, environments=here, cause=cause)
-                for cause, amount in breakdowns[root].by_cause.items()
-            ]
+            own = breakdowns[root].by_cause.items()
         else:
-            own_bytes = sum(by_unit[unit] for unit in analysis.usage.units_of_root[root])
-            areas = [Area(AreaKind.OWN, own_bytes, environments=here)]
-        areas.append(Area(AreaKind.OUTSIDE, places.get((here, False), 0), environments=here))
-        name = analysis.name_of(prefix)
-        yield Holder(HolderKind.ENVIRONMENT, name, _but_empty(areas))
+            own = [(None, sum(by_unit[unit] for unit in analysis.usage.units_of_root[root]))]
+        areas = [
+            Area(AreaKind.OWN, amount, environments=(number,), cause=cause) for cause, amount in own
+        ]
+        areas.append(Area(AreaKind.OUTSIDE, outside.get(number, 0), environments=(number,)))
+        name = analysis.name_of(analysis.inventory.roots[root].path)
+        yield _holder(HolderKind.ENVIRONMENT, name, areas)
 
 
-def _sharing(analysis: Analysis) -> Sharing:
-    """Choose the environments that share most, and put beside each the one it shares most with."""
+def _sharing(analysis: Analysis, number_of: Mapping[int, int]) -> Sharing:
+    """Choose the environments that share most, each next to the one with which it shares most."""
     usage, roots = analysis.usage, analysis.roots_of_environments
     shared = {root: usage.unique_by_root[root] - usage.exclusive_by_root[root] for root in roots}
     chosen = sorted(roots, key=lambda root: (-shared[root], root))[:MOST_IN_MATRIX]
-    place_of = {root: place for place, root in enumerate(roots)}
     pairs = {
-        (place_of[one], place_of[other]): amount
+        (number_of[one], number_of[other]): amount
         for (one, other), amount in usage.shared_by_pair(frozenset(chosen)).items()
     }
-    sharing = Sharing(tuple(place_of[root] for root in chosen), pairs)
-    left = list(sharing.environments)
+    left = [number_of[root] for root in chosen]
+    sharing = Sharing(tuple(left), pairs)
     chain = left[:1]
-    while left := [place for place in left if place != chain[-1]]:
-        chain.append(max(left, key=lambda place: sharing.between(chain[-1], place)))
+    while left := [number for number in left if number != chain[-1]]:
+        chain.append(max(left, key=lambda number: sharing.between(chain[-1], number)))
     return Sharing(tuple(chain), pairs)
-
-
-def _but_empty(areas: Sequence[Area]) -> tuple[Area, ...]:
-    return tuple(area for area in areas if area.amount_bytes)

@@ -1,4 +1,4 @@
-"""One environment from close by: why it has bytes of its own, and whom it shares with."""
+"""The details of one environment: its private bytes by cause, and its sharing with others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..analysis.causes import PrivateBytes, split_private_bytes
+from ..analysis.causes import split_private_bytes
 from ..filesystem.problems import PathProblem
 from ..metadata.conda_meta import Record, read_record
 from ..metadata.pip_record import read_pip_files
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """The private bytes of one environment, split up.
+    """The private bytes of one environment by cause and by package.
 
     Attributes:
-        by_cause: Name of the cause to bytes; they add up to the exclusive usage.
-        by_package: `NAME-VERSION-BUILD` of every installed conda package to the exclusive bytes
-            of its files.
-        copied_packages: Packages recorded as hard-linked of which some files are copies.
-        unreadable: Records that could not be made sense of; their files count as unowned.
+        by_cause: The bytes of each cause; they add up to the exclusive usage.
+        by_package: The exclusive bytes of the files of each installed conda package, by
+            `NAME-VERSION-BUILD`.
+        copied_packages: Packages recorded as hard-linked that have files which are copies.
+        unreadable: Records that could not be read or parsed; their files count as unowned.
 
     """
 
@@ -39,7 +39,7 @@ class Breakdown:
 
 @dataclass(frozen=True, slots=True)
 class PackagePrivate:
-    """The bytes of one installed package that are the environment's own."""
+    """The bytes of one installed package that only its environment holds."""
 
     name: str
     exclusive_bytes: int
@@ -47,7 +47,7 @@ class PackagePrivate:
 
 @dataclass(frozen=True, slots=True)
 class SharedWith:
-    """How many bytes an environment has in common with another one."""
+    """The bytes that an environment shares with another one."""
 
     name: str
     prefix: str
@@ -56,14 +56,14 @@ class SharedWith:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentDetail:
-    """One environment from close by.
+    """The details of one environment.
 
     Attributes:
         prefix: Absolute path.
-        private: The causes of its private bytes.
+        private: Its private bytes by cause.
         packages: Its conda packages, most exclusive bytes first.
-        shares_with: The other environments with which it has inodes in common, most bytes first.
-        copied_packages: Packages that conda recorded as hard-linked and that are copies.
+        shares_with: The other environments with which it shares inodes, most bytes first.
+        copied_packages: Packages recorded as hard-linked that have files which are copies.
 
     """
 
@@ -75,12 +75,12 @@ class EnvironmentDetail:
 
 
 def break_down(usage: Usage, root: int, cached: Collection[str]) -> Breakdown:
-    """Split the private bytes of an environment that was scanned in detail.
+    """Return the private bytes of an environment that was scanned in detail, split up.
 
     Args:
-        usage: The arithmetic of the scan.
-        root: Index of the environment.
-        cached: `NAME-VERSION-BUILD` of the packages that are in a cache.
+        usage: The usage figures of the scan.
+        root: Root index of the environment.
+        cached: `NAME-VERSION-BUILD` of the packages in the caches.
 
     """
     inventory = usage.inventory
@@ -94,7 +94,7 @@ def break_down(usage: Usage, root: int, cached: Collection[str]) -> Breakdown:
             case PathProblem() as problem:
                 unreadable.append(problem)
     pip_files, pip_problems = read_pip_files(prefix)
-    private: PrivateBytes = split_private_bytes(
+    private = split_private_bytes(
         inventory.own_files[root],
         directory_bytes=usage.directories_by_root[root],
         measure=usage.measure,
@@ -117,13 +117,13 @@ def break_down(usage: Usage, root: int, cached: Collection[str]) -> Breakdown:
 def detail_of(
     usage: Usage, names: Mapping[str, str], root: int, breakdown: Breakdown
 ) -> EnvironmentDetail:
-    """Return one environment from close by.
+    """Return the details of one environment.
 
     Args:
-        usage: The arithmetic of the scan.
-        names: Prefix to the name of the environment.
-        root: Index of the environment.
-        breakdown: What `break_down` returned for it.
+        usage: The usage figures of the scan.
+        names: The name of each environment, by prefix.
+        root: Root index of the environment.
+        breakdown: The result of `break_down` for it.
 
     """
     roots = usage.inventory.roots

@@ -1,4 +1,4 @@
-"""Everything about one cached package or one file: who uses it, and what removing it would do."""
+"""Explain one cached package or one file: its users, and the effects of removing it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from ..analysis.analysis import Analysis
-
-Identity = tuple[int, int]
+    from ..filesystem.protocol import Identity
 
 
 @dataclass(frozen=True, slots=True)
 class FileWitness:
-    """A file of an environment that shows that a package is used.
+    """A file of an environment that proves that the environment uses a package.
 
     Attributes:
         name: Name of the environment.
-        prefix: Its path.
-        use: `hardlink`, `softlink`, or `record` for a file of `conda-meta`.
+        prefix: Absolute path of the environment.
+        use: `hardlink`, `softlink`, or `record` for a file in `conda-meta`.
         path: Absolute path of the file.
 
     """
@@ -43,21 +42,22 @@ class FileWitness:
 
 @dataclass(frozen=True, slots=True)
 class PackageExplanation:
-    """Everything about one extracted package.
+    """The explanation of one extracted package.
 
     Attributes:
         name: The name of its directory.
         path: Absolute path.
-        verdict: Value of `evidence.Verdict`.
-        reasons: What keeps it besides its users, as phrases.
-        size_bytes: Unique usage of it alone.
-        freed_bytes: What removing it, and nothing else, frees.
-        last_use_ns: When it was last extracted or about to be hard-linked; `None` if unknown.
-        url: Where it was fetched from; empty if unknown.
-        witnesses: The files of environments that show that it is used.
-        linked_outside: Files of it with links that lie in none of the trees.
-        would_break: Names of the environments whose symbolic links lead to it, or may by what a
-            record says.
+        verdict: Value of `verdicts.Verdict`.
+        reasons: The reasons to keep it besides its users, as phrases.
+        size_bytes: Its unique usage.
+        freed_bytes: What removing only this package frees.
+        last_use_ns: When it was last extracted or prepared for hard-linking, in nanoseconds since
+            the epoch; `None` if unknown.
+        url: The URL that it was downloaded from; empty if unknown.
+        witnesses: The files of environments that prove that it is used.
+        linked_outside: Its files that also have links outside the scanned trees.
+        would_break: Names of the environments whose symbolic links lead into it, or may lead into
+            it according to a record.
 
     """
 
@@ -76,18 +76,19 @@ class PackageExplanation:
 
 @dataclass(frozen=True, slots=True)
 class FileExplanation:
-    """Everything about one file.
+    """The explanation of one file.
 
     Attributes:
         path: Absolute path.
         size_bytes: Disk usage of its inode.
-        freed_bytes: What removing this one link frees.
-        link_count: How many links its inode has.
-        links: Absolute paths of those that lie in the trees.
-        leads_to: Absolute path where it ends, if it is a symbolic link; else `None`.
-        packages: Absolute paths of the cached packages that hold a link, or that it leads into.
-        archive_of: Absolute path of the package that it is the archive of, extracted or not; `None`
-            if it is no archive in a cache.
+        freed_bytes: What removing only this link frees.
+        link_count: The link count of its inode.
+        links: Absolute paths of the links in the scanned trees.
+        leads_to: Absolute path that a symbolic link resolves to; `None` for any other file.
+        packages: Absolute paths of the cached packages that hold a link or the target of the
+            symbolic link.
+        archive_of: For an archive in a cache, the absolute path of its extracted package, whether
+            that exists or not; `None` for any other file.
 
     """
 
@@ -102,29 +103,28 @@ class FileExplanation:
 
 
 def find_packages(analysis: Analysis, wanted: str) -> list[int]:
-    """Return the packages that a name means: of this NAME-VERSION-BUILD, else of this name."""
-    units = analysis.inventory.units
+    """Return the packages with this NAME-VERSION-BUILD; if there are none, those with this name."""
+    units, evidence = analysis.inventory.units, analysis.evidence
     by_dist = [
         unit
-        for unit in analysis.evidence.uses
+        for unit in evidence.uses
         if wanted in (units[unit].dist, os.path.basename(units[unit].home))
     ]
     return by_dist or [
         unit
-        for unit in analysis.evidence.uses
-        if isinstance(package := analysis.evidence.package(unit), CachedPackage)
-        and package.name == wanted
+        for unit in evidence.uses
+        if isinstance(package := evidence.package(unit), CachedPackage) and package.name == wanted
     ]
 
 
 def find_archives(analysis: Analysis, name: str) -> list[str]:
-    """Return the paths of the archives of this name."""
+    """Return the paths of the archives with this file name."""
     units = [unit for unit in analysis.inventory.units if unit.kind is UnitKind.TARBALL]
     return [unit.path for unit in units if os.path.basename(unit.path) == name]
 
 
 def runs_holding(analysis: Analysis, wanted: str) -> list[str]:
-    """Return the runs of `clean` that hold a package of this name or path."""
+    """Return the runs of `clean` that hold a package with this name or path."""
     return [
         unit.entry.run
         for unit in analysis.inventory.units
@@ -134,75 +134,80 @@ def runs_holding(analysis: Analysis, wanted: str) -> list[str]:
 
 
 def package_at(analysis: Analysis, path: str) -> int | None:
-    """Return the package that a path lies in, by whatever name; else the one it leads into."""
+    """Return the package that contains a path, else the package that contains its target.
+
+    The path may reach the package through symbolic links or another spelling of its cache.
+    """
     folder, name = os.path.split(path)
     inventory = analysis.inventory
     roots = [(root.path, os.path.realpath(root.path)) for root in inventory.roots]
     for real in (os.path.join(os.path.realpath(folder), name), os.path.realpath(path)):
-        for unit in analysis.evidence.uses:
-            place = inventory.units[unit]
-            as_scanned, real_root = roots[place.root]
-            if is_within(real, real_root + place.path[len(as_scanned) :]):
-                return unit
+        for index in analysis.evidence.uses:
+            unit = inventory.units[index]
+            as_scanned, real_root = roots[unit.root]
+            if is_within(real, real_root + unit.path[len(as_scanned) :]):
+                return index
     return None
 
 
-def explain_package(analysis: Analysis, unit: int) -> PackageExplanation:
-    """Gather everything about a package; this looks through the environments that use it."""
-    place = analysis.inventory.units[unit]
-    path = place.path
-    package = analysis.evidence.package(unit)
-    counts = {identity: count for _, identity, count in _links_below(path) if count > 1}
-    links = _find_links(analysis.usage.roots_sharing_with(unit), analysis, counts)
-    linked_outside = [
-        paths[0] for identity, paths in links.items() if len(paths) < counts[identity]
+def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
+    """Return the explanation of a package; this walks the environments that share its inodes."""
+    inventory, evidence = analysis.inventory, analysis.evidence
+    unit, package, verdict = (
+        inventory.units[index],
+        evidence.package(index),
+        evidence.verdict(index),
+    )
+    counts = {identity: count for _, identity, count in _links_below(unit.path) if count > 1}
+    links = _find_links(analysis.usage.roots_sharing_with(index), analysis, counts)
+    softlinks = [
+        FileWitness(analysis.name_of(prefix), prefix, "softlink", symlink.path)
+        for symlink in sorted(symlinks_through(inventory, index), key=lambda symlink: symlink.path)
+        for prefix in [inventory.roots[symlink.root].path]
     ]
-    softlinks = sorted(symlinks_through(analysis.inventory, unit), key=lambda symlink: symlink.path)
-    soft = [analysis.inventory.roots[symlink.root].path for symlink in softlinks]
+    against = evidence.against_copies(index) if verdict is Verdict.RECORDED else []
+    broken = [witness.prefix for witness in softlinks]
+    broken += [os.path.dirname(os.path.dirname(record.path)) for record in against]
     known = package if isinstance(package, CachedPackage) else None
-    verdict = analysis.evidence.verdict(unit)
-    against = analysis.evidence.against_copies(unit) if verdict is Verdict.RECORDED else []
-    broken = [*soft, *(os.path.dirname(os.path.dirname(record.path)) for record in against)]
     return PackageExplanation(
-        name=os.path.basename(place.home),
-        path=path,
+        name=os.path.basename(unit.home),
+        path=unit.path,
         verdict=verdict.value,
         reasons=(
             *(f"{record.path}: {record.reason}" for record in against),
-            *(doubt.reason for doubt in analysis.evidence.keep_reasons(unit)),
+            *(keep_reason.reason for keep_reason in evidence.keep_reasons(index)),
         ),
-        size_bytes=analysis.usage.unique_by_unit[unit],
-        freed_bytes=analysis.usage.exclusive([unit]),
+        size_bytes=analysis.usage.unique_by_unit[index],
+        freed_bytes=analysis.usage.exclusive([index]),
         last_use_ns=known.last_use_ns if known else None,
         url=known.url if known else "",
         witnesses=(
             *_hard_links(analysis, [path for paths in links.values() for path in paths]),
-            *(
-                FileWitness(analysis.name_of(prefix), prefix, "softlink", symlink.path)
-                for prefix, symlink in zip(soft, softlinks, strict=True)
-            ),
-            *_records(analysis, unit),
+            *softlinks,
+            *_records(analysis, f"{unit.dist}.json"),
         ),
-        linked_outside=tuple(linked_outside),
+        linked_outside=tuple(
+            paths[0] for identity, paths in links.items() if len(paths) < counts[identity]
+        ),
         would_break=tuple(dict.fromkeys(analysis.name_of(prefix) for prefix in broken)),
     )
 
 
 def explain_file(analysis: Analysis, path: str) -> FileExplanation:
-    """Gather everything about one file; this looks through every tree.
+    """Return the explanation of a file; this walks every tree.
 
     Raises:
-        OSError: There is no such file, or it cannot be looked at.
+        OSError: The file does not exist or its status cannot be read.
 
     """
     status = fs.status(path)
-    identity = status.identity
+    identity, disk_bytes = status.identity, status.disk_bytes
     every_root = range(len(analysis.inventory.roots))
     links = _find_links(every_root, analysis, {identity}).get(identity, [])
     leads_to = os.path.realpath(path) if status.is_symlink else None
-    places = links if leads_to is None else [*links, leads_to]
-    found = dict.fromkeys(package_at(analysis, place) for place in places)
-    disk_bytes = status.disk_bytes
+    packages = dict.fromkeys(
+        package_at(analysis, each) for each in (links if leads_to is None else [*links, leads_to])
+    )
     return FileExplanation(
         path=path,
         size_bytes=disk_bytes,
@@ -210,7 +215,9 @@ def explain_file(analysis: Analysis, path: str) -> FileExplanation:
         link_count=status.link_count,
         links=tuple(sorted(links)),
         leads_to=leads_to,
-        packages=tuple(analysis.inventory.units[unit].path for unit in found if unit is not None),
+        packages=tuple(
+            analysis.inventory.units[index].path for index in packages if index is not None
+        ),
         archive_of=_package_of_archive(analysis, identity),
     )
 
@@ -224,68 +231,62 @@ def _package_of_archive(analysis: Analysis, identity: Identity) -> str | None:
 
 
 def _hard_links(analysis: Analysis, paths: Iterable[str]) -> Iterator[FileWitness]:
-    """Name the environment of each path that lies in one."""
-    prefixes = [_path(analysis, root) for root in analysis.roots_of_environments]
+    """Yield a witness for each path in an environment, the innermost environment for each."""
+    roots = analysis.inventory.roots
+    prefixes = [roots[root].path for root in analysis.roots_of_environments]
     innermost_first = sorted(prefixes, key=len, reverse=True)
-    caches = [root.path for root in analysis.inventory.roots if root.kind is RootKind.CACHE]
+    caches = [root.path for root in roots if root.kind is RootKind.CACHE]
     for path in sorted(paths):
-        if any(is_within(path, cache) for cache in caches):
-            continue
-        prefix = next(prefix for prefix in innermost_first if is_within(path, prefix))
-        yield FileWitness(analysis.name_of(prefix), prefix, "hardlink", path)
+        if not any(is_within(path, cache) for cache in caches):
+            prefix = next(prefix for prefix in innermost_first if is_within(path, prefix))
+            yield FileWitness(analysis.name_of(prefix), prefix, "hardlink", path)
 
 
-def _records(analysis: Analysis, unit: int) -> Iterator[FileWitness]:
-    record = f"{analysis.inventory.units[unit].dist}.json"
+def _records(analysis: Analysis, record: str) -> Iterator[FileWitness]:
+    """Yield a witness for each environment with a record of this file name."""
     for root, names in analysis.inventory.records.items():
         if record in names:
-            prefix = _path(analysis, root)
+            prefix = analysis.inventory.roots[root].path
             path = os.path.join(prefix, "conda-meta", record)
             yield FileWitness(analysis.name_of(prefix), prefix, "record", path)
-
-
-def _path(analysis: Analysis, root: int) -> str:
-    return analysis.inventory.roots[root].path
 
 
 def _find_links(
     roots: Iterable[int], analysis: Analysis, wanted: Collection[Identity]
 ) -> dict[Identity, list[str]]:
-    """Return the paths at which some inodes are found below some roots, each once."""
+    """Return the paths below some roots of each wanted inode, each path once."""
     found: dict[Identity, dict[str, None]] = {}
-    numbers, special_inodes = {number for _, number in wanted}, analysis.inventory.identities()
+    inodes, excluded = {inode for _, inode in wanted}, analysis.inventory.identities()
     for root in roots:
-        for path, identity, _ in _links_below(_path(analysis, root), numbers, special_inodes):
+        path_of_root = analysis.inventory.roots[root].path
+        for path, identity, _ in _links_below(path_of_root, inodes, excluded):
             if identity in wanted:
                 found.setdefault(identity, {})[path] = None
     return {identity: list(paths) for identity, paths in found.items()}
 
 
 def _links_below(
-    directory: str,
-    inodes: Collection[int] | None = None,
-    special_inodes: Collection[Identity] = (),
+    directory: str, inodes: Collection[int] | None = None, excluded: Collection[Identity] = ()
 ) -> Iterator[tuple[str, Identity, int]]:
     """Yield path, identity and link count of each file below a directory.
 
     Args:
         directory: Absolute path.
-        inodes: The numbers of the inodes that matter; all where not given.
-        special_inodes: Directories that are not entered.
+        inodes: The inode numbers to yield; `None` for all.
+        excluded: Directories that are not entered.
 
     """
     waiting = [directory]
     while waiting:
         try:
             with os.scandir(waiting.pop()) as entries:
-                listed = list(entries)
-        except OSError:  # the scan has said so
+                listing = list(entries)
+        except OSError:  # the scan has reported it
             continue
-        for entry in listed:
+        for entry in listing:
             if entry.is_dir(follow_symlinks=False):
-                waiting += (
-                    [] if special_inodes and is_one_of(entry.path, special_inodes) else [entry.path]
-                )
+                if not (excluded and is_one_of(entry.path, excluded)):
+                    waiting.append(entry.path)
             elif inodes is None or entry.inode() in inodes:
                 with contextlib.suppress(OSError):
                     status = fs.status(entry.path)

@@ -1,6 +1,6 @@
-"""What each root costs: the figures of environments, caches and filesystems, and the totals.
+"""The figures of environments, caches and filesystems, and their totals.
 
-Bytes are disk usage, or apparent size where that was asked for.
+Bytes are disk usage, or apparent size if the user asked for it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from ..analysis.analysis import Analysis, is_on_other_filesystem
 from ..analysis.symlinks import EnvironmentSymlinks
-from ..analysis.usage import CachePart, Usage
+from ..analysis.usage import CachePart
 from ..scan.inventory import RootKind
 from .model import CacheFigures, DeviceFigures, EnvironmentFigures, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from ..scan.inventory import Inventory
     from .environment_detail import Breakdown
 
 
@@ -26,8 +25,8 @@ def environment_figures(
     """Yield the figures of every environment.
 
     Args:
-        analysis: What they are computed from.
-        breakdowns: For each environment (root index) whose causes are wanted, its private bytes.
+        analysis: The analysis to report on.
+        breakdowns: The private bytes of each environment (root index) whose causes to show.
 
     """
     inventory, usage = analysis.inventory, analysis.usage
@@ -62,14 +61,14 @@ def cache_figures(analysis: Analysis) -> Iterator[CacheFigures]:
     """Yield the figures of every package cache."""
     inventory, usage = analysis.inventory, analysis.usage
     used, unused = analysis.evidence.used(), analysis.evidence.unused()
-    for root, place in enumerate(inventory.roots):
-        if place.kind is not RootKind.CACHE:
+    for index, root in enumerate(inventory.roots):
+        if root.kind is not RootKind.CACHE:
             continue
-        parts = usage.cache_parts(root, used, unused)
-        packages = {unit for unit in usage.units_of_root[root] if unit in analysis.evidence.uses}
+        parts = usage.cache_parts(index, used, unused)
+        packages = analysis.evidence.uses.keys() & usage.units_of_root[index]
         yield CacheFigures(
-            path=place.path,
-            size_bytes=usage.unique_by_root[root],
+            path=root.path,
+            size_bytes=usage.unique_by_root[index],
             used_bytes=parts[CachePart.USED],
             kept_bytes=parts[CachePart.KEPT],
             unused_bytes=parts[CachePart.UNUSED],
@@ -79,37 +78,35 @@ def cache_figures(analysis: Analysis) -> Iterator[CacheFigures]:
             packages=len(packages),
             kept_packages=len(packages - used - unused),
             unused_packages=len(packages & unused),
-            inodes=usage.inodes_by_root[root],
-            links=inventory.links[root],
-            incomplete=root in analysis.incomplete_roots,
+            inodes=usage.inodes_by_root[index],
+            links=inventory.links[index],
+            incomplete=index in analysis.incomplete_roots,
         )
 
 
-def totals_of(usage: Usage, inventory: Inventory) -> Totals:
+def totals_of(analysis: Analysis) -> Totals:
     """Return the figures of all roots together."""
+    usage = analysis.usage
     return Totals(
         on_disk_bytes=usage.on_disk,
         as_copies_bytes=usage.as_copies,
         saved_bytes=usage.as_copies - usage.on_disk,
         inodes=usage.inodes_on_disk,
         saved_inodes=usage.inodes_as_copies - usage.inodes_on_disk,
-        links=sum(inventory.links),
+        links=sum(analysis.inventory.links),
         outside_links=usage.outside_links,
         outside_linked_inodes=usage.outside_inodes,
     )
 
 
-def device_figures(
-    usage: Usage, inventory: Inventory, filesystems: Sequence[str]
-) -> Iterator[DeviceFigures]:
-    """Yield the figures of every filesystem; its type is known from the roots on it."""
-    for index, (device, on_disk_bytes) in enumerate(
-        zip(inventory.devices, usage.on_disk_by_device, strict=True)
-    ):
-        roots = [root for root, place in enumerate(inventory.root_devices) if place == index]
+def device_figures(analysis: Analysis) -> Iterator[DeviceFigures]:
+    """Yield the figures of every filesystem; its type is that of the first root on it."""
+    inventory = analysis.inventory
+    for index, device in enumerate(inventory.devices):
+        roots = [root for root, other in enumerate(inventory.root_devices) if other == index]
         yield DeviceFigures(
             device=device,
-            filesystem=filesystems[roots[0]] if roots else "",
-            on_disk_bytes=on_disk_bytes,
+            filesystem=analysis.filesystems[roots[0]] if roots else "",
+            on_disk_bytes=analysis.usage.on_disk_by_device[index],
             roots=tuple(inventory.roots[root].path for root in roots),
         )

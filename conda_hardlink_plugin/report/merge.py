@@ -1,4 +1,4 @@
-"""Reports of several machines, added up: what each says in all, and what they say together."""
+"""Add up the reports of several machines."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import HardlinksError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _SCHEMA_VERSION = 1  # of the reports, as `render.json` writes it
-_MOST = 2**63  # bytes and inodes of a filesystem are fewer
-_MEASURES = ("disk", "apparent")
-_HINT = "give what `conda hardlinks report --json` prints"
+_LIMIT = 2**63  # more than the bytes and inodes of any filesystem
+_HINT = "give the output of `conda hardlinks report --json`"
 
 
 @dataclass(frozen=True, slots=True)
 class MachineFigures:
-    """What one report says in all, or several together.
+    """The totals of one report, or of several reports added up.
 
     Attributes:
-        name: The name of its file without `.json`; `""` for several together.
-        environments: How many environments it has.
-        caches: How many package caches.
+        name: The name of its file without `.json`; `""` for the sum of several reports.
+        environments: The number of environments.
+        caches: The number of package caches.
         on_disk_bytes: Unique usage of all of them.
-        as_copies_bytes: Each alone, added up.
-        saved_bytes: What hard links save.
-        unused_bytes: Extracted packages that `conda hardlinks clean` would remove.
+        as_copies_bytes: The sum of their unique usages.
+        saved_bytes: The bytes that hard links save.
+        unused_bytes: Extracted packages that `conda hardlinks clean` removes.
         tarball_bytes: Archives of packages.
-        incomplete: Something could not be read or reached: the sizes are at least so much.
+        incomplete: Whether something could not be read or reached; then sizes are lower bounds.
 
     """
 
@@ -49,11 +48,11 @@ class MachineFigures:
 
 @dataclass(frozen=True, slots=True)
 class SeenAgain:
-    """A tree that several reports have under the same path, with the same figures.
+    """A tree that several reports list with the same path and the same figures.
 
     Attributes:
-        path: Where it is.
-        size_bytes: Its size in each of them.
+        path: Absolute path of the tree.
+        size_bytes: Its size in each report.
         machines: Names of the reports.
 
     """
@@ -65,14 +64,14 @@ class SeenAgain:
 
 @dataclass(frozen=True, slots=True)
 class MergedReport:
-    """Several reports.
+    """The sum of several reports.
 
     Attributes:
-        measure: What their bytes are: `disk` or `apparent`.
-        machines: What each says, in the order in which they were given.
-        together: What they say together: each figure is the sum of theirs.
-        seen_again: Trees that may be one, on a filesystem that several machines have mounted: it
-            was counted for each of them.
+        measure: What the bytes are: `disk` or `apparent`.
+        machines: The totals of each report, in the given order.
+        together: The sums of these totals.
+        seen_again: Trees that may be one tree, on a filesystem that several machines mount. The
+            sums count it once for each machine.
 
     """
 
@@ -84,12 +83,12 @@ class MergedReport:
 
 @dataclass(frozen=True, slots=True)
 class MachineReport:
-    """What is needed of one report.
+    """The parts of one report that are added up.
 
     Attributes:
-        measure: What its bytes are: `disk` or `apparent`.
-        figures: What it says in all; without a name.
-        trees: Path, size and number of links of each cache and environment.
+        measure: What the bytes are: `disk` or `apparent`.
+        figures: The totals, without a name.
+        trees: Path, size in bytes and number of links of each cache and environment.
 
     """
 
@@ -99,14 +98,14 @@ class MachineReport:
 
 
 def read_report(name: str, text: str) -> MachineReport:
-    """Return the report that `conda hardlinks report --json` has printed.
+    """Parse the output of `conda hardlinks report --json`.
 
     Args:
-        name: What it is called in messages, such as its file.
+        name: The name of the report in messages, such as its file.
         text: The report.
 
     Raises:
-        HardlinksError: It is not a report.
+        HardlinksError: The text is not a report that this version can read.
 
     """
     try:
@@ -117,119 +116,110 @@ def read_report(name: str, text: str) -> MachineReport:
         raise HardlinksError(f"{name} is not a report: {_HINT}.")
     if report["schema_version"] != _SCHEMA_VERSION:
         raise HardlinksError(
-            f"{name} is a report of version {report['schema_version']!r}, and this program knows"
-            f" version {_SCHEMA_VERSION}: use the same version everywhere."
+            f"{name} has report version {report['schema_version']!r}, but this program reads"
+            f" version {_SCHEMA_VERSION}: use the same plugin version on every machine."
         )
     try:
-        return _machine(report)
+        return _machine_report(report)
     except (KeyError, TypeError, ValueError) as error:
         raise HardlinksError(f"{name} is not a complete report: {_HINT}.") from error
 
 
 def add_up(reports: Mapping[str, MachineReport]) -> MergedReport:
-    """Add up reports.
+    """Return the sum of some reports.
 
     Args:
-        reports: The path of the file of each, and the report.
+        reports: The reports, by the path of their files.
 
     Raises:
-        HardlinksError: Not all of them count the same.
+        HardlinksError: The reports do not have the same measure.
 
     """
     measures = {report.measure for report in reports.values()}
     if len(measures) > 1:
         raise HardlinksError(
-            "Some of these reports were made with --apparent-size and some without: they cannot be"
-            " added up."
+            "Some of these reports were made with --apparent-size and some without: make all of"
+            " them in the same way."
         )
     names = _names_of(list(reports))
     machines = [
         replace(report.figures, name=name)
         for name, report in zip(names, reports.values(), strict=True)
     ]
+    holders: defaultdict[tuple[str, int, int], list[str]] = defaultdict(list)
+    for name, report in zip(names, reports.values(), strict=True):
+        for tree in report.trees:
+            holders[tree].append(name)
     return MergedReport(
         measure=measures.pop(),
         machines=tuple(machines),
-        together=_together(machines),
-        seen_again=tuple(_seen_again(dict(zip(names, reports.values(), strict=True)))),
+        together=_sum_of(machines),
+        seen_again=tuple(
+            SeenAgain(path, size_bytes, tuple(machine_names))
+            for (path, size_bytes, _), machine_names in holders.items()
+            if len(machine_names) > 1
+        ),
     )
 
 
 def _names_of(paths: Sequence[str]) -> list[str]:
-    """Return what reports are called: by their files; by their paths those of the same name."""
+    """Return the names of the files, or the paths of files that have the same name."""
     names = [os.path.basename(path).removesuffix(".json") for path in paths]
-    met = Counter(names)
-    return [name if met[name] == 1 else path for name, path in zip(names, paths, strict=True)]
+    times = Counter(names)
+    return [name if times[name] == 1 else path for name, path in zip(names, paths, strict=True)]
 
 
-def _machine(report: Mapping[str, Any]) -> MachineReport:
-    """Return what is needed of a report.
+def _machine_report(report: Mapping[str, Any]) -> MachineReport:
+    """Return the parts of a report that are added up.
 
     Raises:
-        KeyError: Something is missing.
-        TypeError: Something is of another type.
-        ValueError: Something has a value that no report has.
+        KeyError: A field is missing.
+        TypeError: A field has the wrong type.
+        ValueError: A field has a value that no report has.
 
     """
     totals, caches, environments = report["totals"], report["caches"], report["environments"]
     if not all(isinstance(part, list) for part in (caches, environments, report["unreachable"])):
-        raise TypeError("a list is none")
-    if report["measure"] not in _MEASURES or not isinstance(report["incomplete"], bool):
-        raise ValueError("a word is another")
-    figures = MachineFigures(
-        name="",
-        environments=len(environments),
-        caches=len(caches),
-        on_disk_bytes=_amount(totals["on_disk_bytes"]),
-        as_copies_bytes=_amount(totals["as_copies_bytes"]),
-        saved_bytes=_amount(totals["saved_bytes"]),
-        unused_bytes=sum(_amount(cache["unused_bytes"]) for cache in caches),
-        tarball_bytes=sum(_amount(cache["tarball_bytes"]) for cache in caches),
-        incomplete=report["incomplete"] or len(report["unreachable"]) > 0,
-    )
+        raise TypeError("a field is not a list")
+    if report["measure"] not in ("disk", "apparent") or not isinstance(report["incomplete"], bool):
+        raise ValueError("a field has an unknown value")
     trees = [
         *((cache["path"], cache) for cache in caches),
         *((environment["prefix"], environment) for environment in environments),
     ]
+    if not all(isinstance(path, str) for path, _ in trees):
+        raise TypeError("a path is not a string")
     return MachineReport(
         measure=report["measure"],
-        figures=figures,
+        figures=MachineFigures(
+            name="",
+            environments=len(environments),
+            caches=len(caches),
+            on_disk_bytes=_amount(totals["on_disk_bytes"]),
+            as_copies_bytes=_amount(totals["as_copies_bytes"]),
+            saved_bytes=_amount(totals["saved_bytes"]),
+            unused_bytes=sum(_amount(cache["unused_bytes"]) for cache in caches),
+            tarball_bytes=sum(_amount(cache["tarball_bytes"]) for cache in caches),
+            incomplete=report["incomplete"] or len(report["unreachable"]) > 0,
+        ),
         trees=tuple(
-            (_path(path), _amount(tree["size_bytes"]), _amount(tree["links"]))
-            for path, tree in trees
+            (path, _amount(tree["size_bytes"]), _amount(tree["links"])) for path, tree in trees
         ),
     )
 
 
 def _amount(value: object) -> int:
-    """Return a figure of a report: JSON knows others, too."""
-    if type(value) is not int or not 0 <= value < _MOST:
-        raise ValueError(f"{value!r} is no figure")
+    """Return a figure of a report; JSON allows other numbers, too."""
+    if type(value) is not int or not 0 <= value < _LIMIT:
+        raise ValueError(f"{value!r} is not a figure")
     return value
 
 
-def _path(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no path")
-    return value
-
-
-def _together(machines: Sequence[MachineFigures]) -> MachineFigures:
+def _sum_of(machines: Sequence[MachineFigures]) -> MachineFigures:
     sums = {
         field.name: sum(getattr(machine, field.name) for machine in machines)
         for field in fields(MachineFigures)
         if field.name not in {"name", "incomplete"}
     }
-    return MachineFigures(
-        name="", incomplete=any(machine.incomplete for machine in machines), **sums
-    )
-
-
-def _seen_again(reports: Mapping[str, MachineReport]) -> Iterator[SeenAgain]:
-    holders: defaultdict[tuple[str, int, int], list[str]] = defaultdict(list)
-    for name, report in reports.items():
-        for tree in report.trees:
-            holders[tree].append(name)
-    for (path, size_bytes, _), names in holders.items():
-        if len(names) > 1:
-            yield SeenAgain(path, size_bytes, tuple(names))
+    incomplete = any(machine.incomplete for machine in machines)
+    return MachineFigures(name="", incomplete=incomplete, **sums)

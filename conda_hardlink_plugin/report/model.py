@@ -1,4 +1,7 @@
-"""Every figure of a report, named and with its unit."""
+"""The figures of a report: the dataclasses behind every output format.
+
+The field names are the names in `--json`.
+"""
 
 from __future__ import annotations
 
@@ -15,37 +18,32 @@ if TYPE_CHECKING:
     from .environment_detail import EnvironmentDetail
     from .packages import PackageFigures
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentFigures:
-    """What one environment costs.
+    """The disk usage of one environment.
 
     Attributes:
-        name: Its name; its path where conda knows it by no name.
+        name: Its name; its path if conda knows no name for it.
         prefix: Absolute path.
-        size_bytes: Unique usage of it alone: what `du -s` prints, less the other environments and
-            caches that lie inside it. `shared_bytes + exclusive_bytes`.
-        shared_bytes: Inodes that also have a link elsewhere; they stay when it is removed.
-        exclusive_bytes: Inodes all of whose links are in it: what removing it frees.
-        with_clean_bytes: What removing it and then the cached packages that only it used frees.
-        softlinked: It has symbolic links that resolve into a package cache.
-        softlinked_bytes: The files in caches that these links lead to, each once. They are not
+        size_bytes: Its unique usage: what `du -s` prints, less the other environments and caches
+            inside it. Equals `shared_bytes + exclusive_bytes`.
+        shared_bytes: Inodes that also have a link elsewhere; removing the environment keeps them.
+        exclusive_bytes: Inodes whose links are all in it: what removing it frees.
+        with_clean_bytes: What removing it and the cached packages that only it uses frees.
+        softlinked: Whether it has symbolic links that resolve into a package cache.
+        softlinked_bytes: The files in caches that these links resolve to, each once. They are not
             part of `size_bytes`.
-        softlinks: How many such links.
-        broken_softlinks: How many of them lead into a cache where nothing is.
+        softlinks: The number of these links.
+        broken_softlinks: The number of these links whose target does not exist.
         inodes: Inodes with a link in it.
         links: Directory entries in it.
-        outside_linked_inodes: Inodes of it with links that lie in none of the trees.
-        incomplete: Something in it could not be read: its figures are at least so much.
-        on_other_filesystem: No package cache is on its filesystem, so nothing in it can be
-            hard-linked.
-        private_bytes: Equal to `exclusive_bytes`; only when causes were asked for.
-        private: The causes of the private bytes; they add up to `private_bytes`.
+        outside_linked_inodes: Its inodes that also have links outside the scanned trees.
+        incomplete: Whether something in it could not be read; then its figures are lower bounds.
+        on_other_filesystem: Whether no package cache is on its filesystem, so that nothing in it
+            can be hard-linked.
+        private_bytes: Equals `exclusive_bytes`; set only if the causes were requested.
+        private: The private bytes by cause; they add up to `private_bytes`.
 
     """
 
@@ -70,24 +68,24 @@ class EnvironmentFigures:
 
 @dataclass(frozen=True, slots=True)
 class CacheFigures:
-    """What one package cache holds.
+    """The disk usage of one package cache.
 
     Attributes:
         path: Absolute path.
-        size_bytes: Unique usage of it alone; the six parts below add up to it.
-        used_bytes: Extracted packages that an environment, or somebody unseen, uses.
-        kept_bytes: Those that nobody is known to use and that `conda hardlinks clean` keeps: they
-            are recent, cannot be had again, or something could not be read.
-        unused_bytes: Those that nothing keeps: what `conda hardlinks clean` removes.
+        size_bytes: Its unique usage; the six parts below add up to it.
+        used_bytes: Extracted packages with a user, in the scanned trees or outside.
+        kept_bytes: Extracted packages without a known user that `conda hardlinks clean` keeps:
+            they are recent, cannot be downloaded again, or cannot be verified.
+        unused_bytes: The other extracted packages, which `conda hardlinks clean` removes.
         tarball_bytes: `.conda` and `.tar.bz2` files.
-        quarantine_bytes: What `conda hardlinks clean` has moved aside.
+        quarantine_bytes: Packages that `conda hardlinks clean` has moved aside.
         other_bytes: Everything else.
-        packages: How many extracted packages.
-        kept_packages: How many of them are kept without a known user.
-        unused_packages: How many of them nothing keeps.
+        packages: The number of extracted packages.
+        kept_packages: The number of packages in `kept_bytes`.
+        unused_packages: The number of packages in `unused_bytes`.
         inodes: Inodes with a link in it.
         links: Directory entries in it.
-        incomplete: Something in it could not be read: its figures are at least so much.
+        incomplete: Whether something in it could not be read; then its figures are lower bounds.
 
     """
 
@@ -112,13 +110,13 @@ class Totals:
     """All caches and environments together.
 
     Attributes:
-        on_disk_bytes: Unique usage of all of them: what `du -s` of all together prints.
-        as_copies_bytes: Each alone, added up: what they would take without hard links.
+        on_disk_bytes: Unique usage of all of them: what one `du -s` of all of them prints in total.
+        as_copies_bytes: The sum of their unique usages: their disk usage without hard links.
         saved_bytes: `as_copies_bytes - on_disk_bytes`.
         inodes: Inodes with a link in any of them.
-        saved_inodes: Each alone, added up, less `inodes`.
+        saved_inodes: The sum of the inodes of each of them, less `inodes`.
         links: Directory entries.
-        outside_links: Links to their inodes that lie in none of them.
+        outside_links: Links to their inodes from outside all of them.
         outside_linked_inodes: Inodes that have such links.
 
     """
@@ -135,11 +133,11 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFigures:
-    """A filesystem that holds some of the trees.
+    """A filesystem that holds some of the scanned trees.
 
     Attributes:
-        device: Its number.
-        filesystem: Its type, `""` where unknown.
+        device: Its device number.
+        filesystem: Its type; `""` if unknown.
         on_disk_bytes: Unique usage of all trees on it.
         roots: The caches and prefixes on it.
 
@@ -153,7 +151,10 @@ class DeviceFigures:
 
 @dataclass(frozen=True, slots=True)
 class DuRow:
-    """What `du -s` prints for a root: alone, with those inside it, and after those before it."""
+    """What `du -s` prints for a root, alone and in one call after the roots before it.
+
+    `alone_bytes` includes the roots inside this one.
+    """
 
     path: str
     alone_bytes: int
@@ -162,13 +163,13 @@ class DuRow:
 
 @dataclass(frozen=True, slots=True)
 class IfRemoved:
-    """What removing some environments together would free.
+    """What removing some environments together frees.
 
     Attributes:
         environments: Their names.
-        inside: Paths of the environments and caches that lie inside them, and go with them.
+        inside: Paths of the environments and caches inside them, which are removed with them.
         freed_bytes: What removing their folders frees.
-        freed_with_clean_bytes: And then the cached packages that only they used.
+        freed_with_clean_bytes: What also removing the cached packages that only they use frees.
 
     """
 
@@ -180,10 +181,28 @@ class IfRemoved:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a report says. Parts that were not asked for are `None`.
+    """A report. Parts that were not requested are `None`.
 
-    `incomplete` says that something below the roots could not be read: sizes are at least so much.
-    `reading` says how it was found out what there is.
+    Attributes:
+        measure: What the bytes are: disk usage or apparent size.
+        environments: The figures of each environment.
+        caches: The figures of each package cache.
+        totals: The figures of all of them together.
+        devices: The figures of each filesystem.
+        unreachable: Listed environments and caches that could not be scanned.
+        unreadable: Paths in the trees and searched folders that could not be read.
+        stale: Paths in `environments.txt` that are no longer environments.
+        aliases: Other paths of scanned roots, to the path that was scanned.
+        incomplete: Whether something below the roots could not be read; then sizes are lower
+            bounds.
+        warnings: Sentences about the figures.
+        reading: How the scan read the trees: in full, or with the index.
+        packages: The figures of each extracted package.
+        du: What `du` prints for each root.
+        if_removed: What removing some environments frees.
+        detail: The details of one environment.
+        disk_map: What a page draws.
+
     """
 
     measure: Measure
@@ -207,7 +226,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a report is to say beyond its tables; environments are given by prefix."""
+    """The optional parts of a report; environments are given by prefix."""
 
     packages: bool = False
     causes: bool = False

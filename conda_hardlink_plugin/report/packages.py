@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..analysis.verdicts import PackageUser, Verdict
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
 
     from ..analysis.analysis import Analysis
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 
 @dataclass(frozen=True, slots=True)
 class PackageFigures:
@@ -23,11 +21,11 @@ class PackageFigures:
     Attributes:
         name: The name of its directory, `NAME-VERSION-BUILD`.
         path: Absolute path.
-        size_bytes: Unique usage of it alone.
-        environments: Who uses it, and how.
-        used_outside: It has links that lie in none of the trees.
-        verdict: Value of `evidence.Verdict`: what keeps it, or `unused`.
-        unused: Nothing keeps it: `conda hardlinks clean` removes it.
+        size_bytes: Unique usage of this package alone.
+        environments: The environments that use it, and how each uses it.
+        used_outside: Whether some of its inodes have links outside the scanned trees.
+        verdict: Value of `verdicts.Verdict`: the reason to keep it, or `unused`.
+        unused: Whether `conda hardlinks clean` removes it.
 
     """
 
@@ -41,18 +39,15 @@ class PackageFigures:
 
 
 def package_figures(analysis: Analysis) -> Iterator[PackageFigures]:
-    """Yield the figures of every extracted package, by path."""
-    sizes = analysis.usage.unique_by_unit
-    units = analysis.inventory.units
-    uses = analysis.evidence.uses
-    for unit in analysis.packages:
-        use, verdict = uses[unit], analysis.evidence.verdict(unit)
+    """Yield the figures of every extracted package, sorted by path."""
+    for index in analysis.packages:
+        home, verdict = analysis.inventory.units[index].home, analysis.evidence.verdict(index)
         yield PackageFigures(
-            name=os.path.basename(units[unit].home),
-            path=units[unit].home,
-            size_bytes=sizes[unit],
-            environments=analysis.users_of(unit),
-            used_outside=use.outside,
+            name=os.path.basename(home),
+            path=home,
+            size_bytes=analysis.usage.unique_by_unit[index],
+            environments=analysis.users_of(index),
+            used_outside=analysis.evidence.uses[index].outside,
             verdict=verdict.value,
             unused=verdict is Verdict.UNUSED,
         )

@@ -1,4 +1,4 @@
-"""What a name or path means that is to be explained: a cached package, or a file."""
+"""Find the package or file that a name or path means, and explain it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything about a package, a file, or a file and the package that holds it.
+    """The explanation of a package, of a file, or of a file and the package that contains it.
 
     Attributes:
-        package: The package; `None` of a file that no cached package holds.
-        file: The file; `None` of a package.
+        package: The package; `None` for a file outside every cached package.
+        file: The file; `None` for a package.
 
     """
 
@@ -37,61 +37,51 @@ class Explanation:
 
 
 def explain(analysis: Analysis, subject: str) -> Explanation:
-    """Gather everything about what a name or a path means.
+    """Return the explanation of a package or file.
 
     Args:
-        analysis: What it is computed from.
+        analysis: The analysis to explain from.
         subject: `NAME`, `NAME-VERSION-BUILD` or path of a package, or the path of a file.
 
     Raises:
-        NotFoundError: There is no such package or file, or there are several.
+        NotFoundError: No package or file matches, or several do.
 
     """
-    path = _path_of(subject)
+    path = check_subject(subject)
     archives = find_archives(analysis, subject) if path is None else []
     path = archives[0] if len(archives) == 1 else path
-    file = None if path is None or os.path.isdir(path) else explain_file(analysis, path)
-    unit = _package(analysis, subject, path, file)
+    unit: int | None
+    file: FileExplanation | None = None
+    if path is None:
+        unit = _package_named(analysis, subject)
+    else:
+        unit = package_at(analysis, path)
+        if not os.path.isdir(path):
+            file = explain_file(analysis, path)
+        if unit is None and file is None:
+            _refuse_held(analysis, path)
+            raise NotFoundError(
+                f"{path} is not a cached package: give the path of one, or of a file."
+            )
+        if unit is None and file is not None and file.packages:
+            unit = package_at(analysis, file.packages[0])
     package = None if unit is None else explain_package(analysis, unit)
     return Explanation(package, file)
 
 
-def check_subject(subject: str) -> None:
-    """Check that a subject can mean something, before anything is read for it.
+def check_subject(subject: str) -> str | None:
+    """Check a subject before a scan, and return its absolute path; `None` for a package name.
 
     Raises:
-        NotFoundError: It is a path at which nothing is.
+        NotFoundError: The subject is a path that does not exist.
 
     """
-    _path_of(subject)
-
-
-def _path_of(subject: str) -> str | None:
-    """Return the absolute path that the subject is; `None` where it is the name of a package."""
     if os.sep not in subject and subject not in (".", ".."):
         return None
     path = expand(subject)
     if not os.path.lexists(path):
-        raise NotFoundError(f"There is nothing at {path}: give a path that exists.")
+        raise NotFoundError(f"{path} does not exist: give the path of a package or of a file.")
     return path
-
-
-def _package(
-    analysis: Analysis, subject: str, path: str | None, file: FileExplanation | None
-) -> int | None:
-    """Return the package that is meant, or that holds the file; `None` of another file."""
-    if path is None:
-        return _package_named(analysis, subject)
-    unit = package_at(analysis, path)
-    if unit is None and file is not None and file.packages:
-        return package_at(analysis, file.packages[0])
-    if unit is None and file is None:
-        for run in runs_holding(analysis, path):
-            raise NotFoundError(
-                f"{path} is held by a clean: `conda hardlinks restore {run}` brings it back."
-            )
-        raise NotFoundError(f"{path} is not a cached package: give the path of one, or of a file.")
-    return unit
 
 
 def _package_named(analysis: Analysis, name: str) -> int:
@@ -100,13 +90,17 @@ def _package_named(analysis: Analysis, name: str) -> int:
         return found[0]
     if found:
         paths = ", ".join(sorted(analysis.inventory.units[unit].path for unit in found))
-        raise NotFoundError(f"{name} means several packages: give one of {paths}")
-    for run in runs_holding(analysis, name):
-        raise NotFoundError(
-            f"{name} was moved aside by a clean and is held: `conda hardlinks restore {run}`"
-            " brings it back."
-        )
+        raise NotFoundError(f"{name} matches several packages: give one of {paths}")
+    _refuse_held(analysis, name)
     raise NotFoundError(
-        f"No package cache has {name}: `conda hardlinks report --packages` lists the packages,"
+        f"No package cache contains {name}: `conda hardlinks report --packages` lists the packages,"
         " --cache DIR includes another cache."
     )
+
+
+def _refuse_held(analysis: Analysis, wanted: str) -> None:
+    """Raise an error that names the run of `clean` that holds a package, if there is one."""
+    for run in runs_holding(analysis, wanted):
+        raise NotFoundError(
+            f"{wanted} was moved aside by a clean: `conda hardlinks restore {run}` restores it."
+        )

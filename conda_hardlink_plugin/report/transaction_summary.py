@@ -1,4 +1,4 @@
-"""What the transactions of a command linked and unlinked."""
+"""The packages that the transactions of one conda command linked and unlinked."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class TransactionSummary:
-    """What the transactions of a command linked and unlinked.
+    """The packages that the transactions of one conda command linked and unlinked.
 
     Attributes:
-        linked: What was linked.
-        added_bytes: What new environments add to the disk; `None` if none is new.
-        totals: What the last report found in all, if that was not long ago.
-        totals_taken_s: When that was, in seconds since the epoch.
-        unlinked_packages: How many packages were unlinked.
-        unlinked_bytes: What they took, with folders that are gone; `None` if it was not measured.
-        freed_bytes: What of that the disk has again; the same.
-        left_bytes: What of them is in the cache and has no hard link outside; the same.
-        why_copied: Why packages were copied although hard links were asked for.
-        over_budget: Measuring was stopped.
-        warned: The user was told before of what would go otherwise than expected.
+        linked: The linked packages.
+        added_bytes: The disk usage that new environments add; `None` if no environment is new.
+        totals: The totals of the last report, if it is recent.
+        totals_taken_s: The time of that report, in seconds since the epoch.
+        unlinked_packages: The number of unlinked packages.
+        unlinked_bytes: The disk usage of the unlinked files and of the folders that were removed;
+            `None` if it was not measured, as for the next two fields.
+        freed_bytes: The part of `unlinked_bytes` that is free again.
+        left_bytes: The bytes of these packages that the cache still holds and that no other tree
+            hard-links.
+        why_copied: Why packages were copied although conda asked for hard links.
+        over_budget: Whether measuring was stopped because it took too long.
+        warned: Whether the user was warned about copies or symbolic links before the transaction.
 
     """
 

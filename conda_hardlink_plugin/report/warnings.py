@@ -1,9 +1,8 @@
-"""What a report has to say beside its figures: where they are bounds, and what was not seen."""
+"""The warnings of a report: which figures are bounds, and what the scan could not see."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..analysis.analysis import Analysis, is_on_other_filesystem
@@ -15,189 +14,177 @@ from ..metadata.quarantine_names import Stage
 from ..scan.inventory import ProblemKind, UnitKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from ..analysis.symlinks import EnvironmentSymlinks
-    from ..analysis.usage import Usage
-    from ..analysis.verdicts import Evidence, PackageUse
+    from ..analysis.verdicts import Evidence
     from ..scan.inventory import Inventory
 
 _NAMES_IN_A_SENTENCE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Warnings:
-    """What makes figures bounds, or needs a word beside them.
-
-    Attributes:
-        unreadable: What below the roots could not be read; it is not in the figures.
-        warnings: Whole sentences.
-
-    """
-
-    unreadable: tuple[PathProblem, ...]
-    warnings: tuple[str, ...]
+def unreadable_trees(inventory: Inventory) -> list[PathProblem]:
+    """Return the paths below the roots that could not be read; the figures lack them."""
+    return _problems(inventory, ProblemKind.UNREADABLE)
 
 
-def find_warnings(analysis: Analysis) -> Warnings:
-    """Say what makes the figures bounds, and what was found that needs a word."""
+def find_warnings(analysis: Analysis) -> Iterator[str]:
+    """Yield a sentence for each reason that makes figures bounds, and for each odd finding."""
     inventory, observations = analysis.inventory, analysis.observations
-    by_kind: dict[ProblemKind, list[PathProblem]] = {kind: [] for kind in ProblemKind}
-    for problem in inventory.problems:
-        by_kind[problem.kind].append(PathProblem(problem.path, problem.reason))
-    unreadable = by_kind[ProblemKind.UNREADABLE]
-    hidden = bool(unreadable or observations.unreachable or observations.unreachable_caches)
-    warnings = [
-        *_incomplete(unreadable, by_kind[ProblemKind.VANISHED], by_kind[ProblemKind.REPEATED]),
-        *_unsearched(observations.unsearched),
-        *_changed(analysis.usage),
-        *_outside(analysis.usage, hidden=hidden),
-        *_uncertain(analysis.evidence),
-        *_quarantined(inventory),
-        *_copies(inventory, analysis.evidence.uses, analysis.names),
-        *_softlinked(inventory, analysis.softlinks, analysis.names),
-        *_filesystems(analysis.filesystems),
-    ]
-    return Warnings(tuple(unreadable), tuple(warnings))
+    yield from _incomplete(inventory)
+    if observations.unsearched:
+        first = observations.unsearched[0]
+        yield (
+            f"{count(len(observations.unsearched), 'folder')} could not be searched for"
+            " environments. Environments in there count as outside these trees"
+            f" ({first.path}: {first.reason})."
+        )
+    if analysis.usage.surplus_inodes:
+        yield (
+            "Links were added during the scan: something is changing these trees. Run the report"
+            " again when it has finished."
+        )
+    yield from _outside(analysis)
+    yield from _uncertain(analysis.evidence)
+    yield from _quarantined(inventory)
+    yield from _copies(analysis)
+    yield from _softlinked(analysis)
+    yield from _filesystems(analysis.filesystems)
 
 
-def _incomplete(
-    unreadable: Sequence[PathProblem],
-    vanished: Sequence[PathProblem],
-    repeated: Sequence[PathProblem],
-) -> Iterator[str]:
+def unreadable_records_warning(unreadable: Sequence[PathProblem]) -> Iterator[str]:
+    """Yield a warning if some records of installed packages could not be read."""
     if unreadable:
         yield (
-            f"{count(len(unreadable), 'path')} could not be read: all sizes are at least so much,"
-            f" and lack what is in there ({unreadable[0].path}:"
-            f" {unreadable[0].reason.lower()})."
-        )
-    if vanished:
-        yield (
-            f"{count(len(vanished), 'path')} vanished while they were read: something is changing"
-            " these trees, so run the report again when it has finished."
-        )
-    if repeated:
-        yield (
-            f"{count(len(repeated), 'path')} can be reached in two ways, by a mount, and"
-            f" counted where met first ({repeated[0].path})."
+            f"The files of {count(len(unreadable), 'unreadable package record')} count as unowned"
+            f" ({unreadable[0].path}: {unreadable[0].reason})."
         )
 
 
-def _unsearched(folders: Sequence[PathProblem]) -> Iterator[str]:
-    if folders:
+def _problems(inventory: Inventory, kind: ProblemKind) -> list[PathProblem]:
+    return [
+        PathProblem(problem.path, problem.reason)
+        for problem in inventory.problems
+        if problem.kind is kind
+    ]
+
+
+def _incomplete(inventory: Inventory) -> Iterator[str]:
+    if unreadable := unreadable_trees(inventory):
         yield (
-            f"{count(len(folders), 'folder')} could not be looked through for environments, which"
-            f" count as outside these trees ({folders[0].path}: {folders[0].reason})."
+            f"{count(len(unreadable), 'path')} could not be read, so sizes are lower bounds"
+            f" ({unreadable[0].path}: {unreadable[0].reason.lower()})."
+        )
+    if vanished := _problems(inventory, ProblemKind.VANISHED):
+        yield (
+            f"{count(len(vanished), 'path')} vanished during the scan: something is changing these"
+            " trees. Run the report again when it has finished."
+        )
+    if repeated := _problems(inventory, ProblemKind.REPEATED):
+        yield (
+            f"{count(len(repeated), 'path')} can be reached in two ways, through a mount, but"
+            f" counted only once ({repeated[0].path})."
         )
 
 
-def _changed(usage: Usage) -> Iterator[str]:
-    if usage.surplus_inodes:
-        yield (
-            "Links were added while the trees were read: run the report again when whatever"
-            " changes them has finished."
+def _outside(analysis: Analysis) -> Iterator[str]:
+    files = analysis.usage.outside_inodes
+    if files:
+        observations = analysis.observations
+        hidden = (
+            unreadable_trees(analysis.inventory)
+            or observations.unreachable
+            or observations.unreachable_caches
         )
-
-
-def _outside(usage: Usage, *, hidden: bool) -> Iterator[str]:
-    if usage.outside_inodes:
-        verb = "is" if usage.outside_inodes == 1 else "are"
-        holder = "what could not be read, or " if hidden else ""
         yield (
-            f"{count(usage.outside_inodes, 'file')} {verb} also linked from outside these trees:"
-            f" {holder}an environment or a cache that conda does not list holds them"
-            " (--search DIR and --cache DIR take it in)."
+            f"{count(files, 'file')} {'is' if files == 1 else 'are'} also linked from outside"
+            f" these trees: from {'an unreadable path, or from ' if hidden else ''}an environment"
+            " or a cache that conda does not list. Include it with --search DIR or --cache DIR."
         )
 
 
 def _uncertain(evidence: Evidence) -> Iterator[str]:
-    """Name what might hide who uses a package by copies or symbolic links."""
+    """Name what may hide an environment that uses packages as copies or by symbolic links."""
     if evidence.unseen:
         more = len(evidence.unseen) - 1
-        others = f", and {count(more, 'more place')}" if more else ""
+        others = f" (and {count(more, 'more path')})" if more else ""
         yield (
-            f"{evidence.unseen[0].path}: {evidence.unseen[0].reason}{others}. What cannot be looked"
-            " at may use any package, so nothing counts as UNUSED or for WITH CLEAN; of an"
-            " environment that is gone for good say so with --ignore-env PATH."
+            f"{evidence.unseen[0].path}: {evidence.unseen[0].reason}{others}. An environment that"
+            " cannot be read may use any package, so no package counts as UNUSED or toward WITH"
+            " CLEAN. If it is gone for good, pass --ignore-env PATH."
         )
 
 
 def _quarantined(inventory: Inventory) -> Iterator[str]:
-    """Say that an earlier run of clean was interrupted."""
-    entries = [
-        unit.entry
+    """Report the packages that an interrupted clean left in the quarantine."""
+    waiting = sum(
+        unit.kind in (UnitKind.PACKAGE, UnitKind.QUARANTINED)
+        and unit.entry is not None
+        and unit.entry.stage is not Stage.HELD
         for unit in inventory.units
-        if unit.kind in (UnitKind.PACKAGE, UnitKind.QUARANTINED) and unit.entry is not None
-    ]
-    waiting = sum(entry.stage is not Stage.HELD for entry in entries)
+    )
     if waiting:
         yield (
-            f"{count(waiting, 'package')} of an interrupted `conda hardlinks clean` wait in the"
-            " quarantine: the next clean puts them back or finishes them."
+            f"The quarantine contains {count(waiting, 'package')} from an interrupted `conda"
+            " hardlinks clean`: the next clean restores or deletes each of them."
         )
 
 
-def _copies(
-    inventory: Inventory, uses: Mapping[int, PackageUse], names: Mapping[str, str]
-) -> Iterator[str]:
-    """Name the environments with packages from another filesystem, and what conda says of them."""
-    claimed: list[str] = []
+def _copies(analysis: Analysis) -> Iterator[str]:
+    """Name the environments with packages from another filesystem, and what conda records."""
+    recorded_as_links: list[str] = []
     others: list[str] = []
-    for root, place in enumerate(inventory.roots):
-        dists = _from_other_filesystem(inventory, uses, root)
+    for index, root in enumerate(analysis.inventory.roots):
+        dists = _from_other_filesystem(analysis.inventory, analysis.evidence.uses, index)
         if dists:
-            asked_for = any(_claims_hard_links(place.path, dist) for dist in sorted(dists))
-            (claimed if asked_for else others).append(names.get(place.path, place.path))
-    if claimed:
+            asked_for = any(_records_hard_links(root.path, dist) for dist in sorted(dists))
+            (recorded_as_links if asked_for else others).append(analysis.name_of(root.path))
+    if recorded_as_links:
         yield (
-            f"{listed(claimed, _NAMES_IN_A_SENTENCE)}: packages of a cache on another filesystem."
-            " conda says hard link; these are copies."
+            f"{listed(recorded_as_links, _NAMES_IN_A_SENTENCE)}: conda records hard links, but"
+            " some packages are copies, because their cache is on another filesystem."
         )
     if others:
         yield (
-            f"{listed(others, _NAMES_IN_A_SENTENCE)}: packages of a cache on another filesystem,"
-            " from where nothing can be hard-linked."
+            f"{listed(others, _NAMES_IN_A_SENTENCE)}: some packages cannot be hard-linked, because"
+            " their cache is on another filesystem."
         )
 
 
-def _from_other_filesystem(
-    inventory: Inventory, uses: Mapping[int, PackageUse], root: int
-) -> set[str]:
-    """Return the packages recorded in an environment that no cache on its filesystem has."""
-    device = inventory.root_devices[root]
+def _from_other_filesystem(inventory: Inventory, packages: Iterable[int], root: int) -> set[str]:
+    """Return the packages recorded in an environment that no cache on its filesystem holds."""
+    recorded = {name.removesuffix(".json") for name in inventory.records.get(root, ())}
+    if is_on_other_filesystem(inventory, root):
+        return recorded
     here: set[str] = set()
     elsewhere: set[str] = set()
-    for index in uses:
+    for index in packages:
         unit = inventory.units[index]
-        cache_device = inventory.root_devices[unit.root]
-        (here if cache_device == device else elsewhere).add(unit.dist)
-    recorded = {name.removesuffix(".json") for name in inventory.records.get(root, ())}
-    special_inodes = is_on_other_filesystem(inventory, root)
-    return recorded if special_inodes else recorded & (elsewhere - here)
+        is_here = inventory.root_devices[unit.root] == inventory.root_devices[root]
+        (here if is_here else elsewhere).add(unit.dist)
+    return recorded & (elsewhere - here)
 
 
-def _claims_hard_links(prefix: str, dist: str) -> bool:
+def _records_hard_links(prefix: str, dist: str) -> bool:
     record = read_record(os.path.join(prefix, "conda-meta", f"{dist}.json"))
     return isinstance(record, Record) and bool(record.files) and record.hard_link_asked_for
 
 
-def _softlinked(
-    inventory: Inventory, softlinks: Mapping[int, EnvironmentSymlinks], names: Mapping[str, str]
-) -> Iterator[str]:
-    paths = [inventory.roots[root].path for root, found in softlinks.items() if found.links]
-    if paths:
-        shown = listed([names.get(path, path) for path in paths], _NAMES_IN_A_SENTENCE)
+def _softlinked(analysis: Analysis) -> Iterator[str]:
+    environments = [
+        (analysis.name_of(analysis.inventory.roots[root].path), symlinks)
+        for root, symlinks in analysis.softlinks.items()
+    ]
+    softlinked = [name for name, symlinks in environments if symlinks.links]
+    if softlinked:
         yield (
-            f"{shown}: softlinked into a package cache. `conda clean --packages` may not see that"
-            " and would break it."
+            f"{listed(softlinked, _NAMES_IN_A_SENTENCE)}: softlinked into a package cache. `conda"
+            " clean --packages` may not notice that and break the environment."
         )
-    for root, links in softlinks.items():
-        if links.broken:
-            path = inventory.roots[root].path
+    for name, symlinks in environments:
+        if symlinks.broken:
             yield (
-                f"{names.get(path, path)}: {count(len(links.broken), 'symbolic link')} into a"
-                f" package cache where nothing is ({links.broken[0]})."
+                f"{name}: {count(len(symlinks.broken), 'broken symbolic link')} into a package"
+                f" cache ({symlinks.broken[0]})."
             )
 
 
@@ -206,18 +193,18 @@ def _filesystems(filesystems: Sequence[str]) -> Iterator[str]:
     overlays = sorted(of_roots & OVERLAYS)
     if overlays:
         yield (
-            f"{overlays[0]}: files of a lower layer, such as those of a container's image, are not"
-            " freed by removing them, and linking copies them up: EXCLUSIVE and WITH CLEAN are at"
-            " most so much."
+            f"{overlays[0]}: removing a file of a lower layer, such as a container image, frees"
+            " nothing, and hard-linking it copies it to the upper layer. EXCLUSIVE and WITH CLEAN"
+            " are upper bounds."
         )
-    if filesystems and not any(filesystems):
+    if filesystems and not of_roots:
         yield (
-            "This system does not say which filesystems these are: where files share blocks by"
-            " reflink, as on APFS, what is freed may be less."
+            "The types of these filesystems are unknown. Where files share blocks through"
+            " reflinks, as on APFS, removing them may free less."
         )
     reflinks = sorted(of_roots & REFLINK_FILESYSTEMS)
     if reflinks:
         yield (
-            f"{', '.join(reflinks)}: blocks that files share by reflink are not visible here and"
-            " are counted for each of them: what is freed may be less."
+            f"{', '.join(reflinks)}: blocks that files share through reflinks count once for each"
+            " file, so removing files may free less."
         )

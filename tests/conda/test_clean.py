@@ -30,16 +30,16 @@ FORGOTTEN = "forgotten-1.0-0"
 WIDEST = ("--copied", "--unobtainable", "--tarballs", "--trash")
 CONDA = ("conda", "hardlinks", "clean", *NOW)
 KEPT = """\
-Kept: 7 linked; 1 linked by symbolic links; 2 only recorded in an environment (--copied removes \
-those that are copies)."""
+Kept: 7 linked; 1 softlinked; 2 recorded in an environment without links (remove copies with \
+--copied)."""
 PLAN = f"""\
-REMOVE           SIZE  LAST USED   WHY
+REMOVAL          SIZE  LAST USE    REASON
 forgotten-1.0-0  {{size}}  {{day}}  unused
 
-! 1 of them has its archive in the cache, and conda unpacks every archive there when it next \
-installs something: --tarballs removes those, too.
+! 1 of these packages has its archive in the cache, and conda extracts every archive there when \
+it next installs a package. To remove archives, too, add --tarballs.
 
-{KEPT} -v names each, `conda hardlinks explain PACKAGE` says more.
+{KEPT} -v lists them; see also `conda hardlinks explain PACKAGE`.
 
 This frees {{size}} ({{bytes:,}} bytes).
 """
@@ -81,7 +81,7 @@ def test_the_unused_package_goes_and_everything_else_stays_as_it_was(changing):
     assert not os.path.lexists(f"{changing.pkgs_dir}/.conda-hardlinks")
 
     again = changing.hardlinks("clean", *YES)
-    says = f"{KEPT} -v names each, `conda hardlinks explain PACKAGE` says more."
+    says = f"{KEPT} -v lists them; see also `conda hardlinks explain PACKAGE`."
     assert again.stdout == f"{says}\n\nThere is nothing to remove.\n"
 
 
@@ -159,10 +159,10 @@ def test_the_object_says_what_goes_what_stays_and_who_keeps_it(installation):
 def test_verbose_names_all_that_stays_and_why(installation):
     text = installation.hardlinks("clean", "--dry-run", "-v", *NOW).stdout
     rows = [line.split() for line in text.split("\n\n")[1].splitlines()]
-    assert rows[0] == ["KEEP", "SIZE", "WHY"]
+    assert rows[0] == ["KEPT", "ITEM", "SIZE", "REASON"]
     reasons = {row[0]: " ".join(row[3:]) for row in rows[1:]}
     assert reasons == {row["name"]: row["reason"] for row in plan(installation)["keep"]}
-    assert "-v names each" not in text
+    assert "-v lists them" not in text
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_what_an_interrupted_run_left_is_put_back_or_finished_first(changing):
     os.rename(f"{cache}/{FORGOTTEN}", f"{quarantine}/purge-r1-{FORGOTTEN}")
     text = changing.hardlinks("clean", "--dry-run", *NOW).stdout
     assert "1 package that an interrupted run moved aside will be put back first." in text
-    assert "given up before" in text
+    assert "interrupted removal" in text
     planned = plan(changing)
     before = whole(changing)
 

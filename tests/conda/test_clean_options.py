@@ -137,7 +137,7 @@ def test_a_cache_that_does_not_fit_even_so_says_by_how_much(installation, cache)
     versions(cache, "p", "1")
     done = installation.hardlinks("clean", *YES, *options)
     assert packages_in(cache) == []
-    assert f"! {cache} is still 66.2 KiB bigger than --max-size." in done.stdout
+    assert f"! {cache} is still 66.2 KiB larger than --max-size." in done.stdout
     assert plan(installation, *options)["too_big"] == {cache: du(cache)[0] - 10_000}
 
 

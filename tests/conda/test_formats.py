@@ -306,7 +306,7 @@ class TestMerge:
         (tmp_path / "latin.json").write_bytes(b'"\xff"')
         (tmp_path / "link.json").symlink_to("node1.json")
         for bad, why in (
-            (str(tmp_path / "text.json"), "it is no JSON"),
+            (str(tmp_path / "text.json"), "is not valid JSON"),
             (str(tmp_path / "latin.json"), "it is no text in UTF-8"),
             (str(tmp_path / "gone.json"), "cannot be read: No such file or directory"),
             (reports[0], "is given twice"),

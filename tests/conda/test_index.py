@@ -57,8 +57,8 @@ def test_a_quick_one_says_since_when_it_knows_nothing(settled):
     assert report["reading"]["taken_s"] <= before
     assert figures(report) == figures(report_of(settled, "--no-index"))
     printed = settled.hardlinks("report", "--quick").stdout
-    assert "Quick: only folders were looked at again." in printed
-    assert "Exact: every folder and inode was looked at" in settled.hardlinks("report").stdout
+    assert "Quick: only directories were checked." in printed
+    assert "Exact: every directory and inode was checked" in settled.hardlinks("report").stdout
     assert "Exact" not in settled.hardlinks("report", "--no-index").stdout
 
 
@@ -109,7 +109,7 @@ def test_the_index_is_told_of_and_removed(settled):
     assert path in settled.hardlinks("index").stdout
     assert "removed" in settled.hardlinks("index", "--clear").stdout
     assert not os.path.exists(path)
-    assert "There is no index" in settled.hardlinks("index").stdout
+    assert "There is no report index at " in settled.hardlinks("index").stdout
     told = json.loads(settled.hardlinks("index", "--clear", "--json").stdout)
     assert (told["cleared"], told["index"]["size_bytes"]) == (False, None)
 

@@ -109,7 +109,7 @@ class TestAlone:
 
     def test_it_says_where_to_begin(self, changing):
         done = changing.hardlinks()
-        assert done.stdout.startswith("No report was made yet")
+        assert done.stdout.startswith("There is no report index yet")
         assert "conda hardlinks clean --dry-run" in done.stdout
         assert done.stderr == ""
         assert indexes_of(changing) == []
@@ -124,7 +124,7 @@ class TestAlone:
     def test_a_report_on_other_caches_is_not_this_machine(self, changing):
         changing.hardlinks("report")
         done = changing.hardlinks(env={"CONDA_PKGS_DIRS": f"{changing.directory}/other"})
-        assert done.stdout.startswith("The last report was on other package caches: ")
+        assert done.stdout.startswith("The last report covered other package caches: ")
 
     def test_closed_output_is_said(self, installation):
         conda = f"{installation.root_prefix}/bin/conda"

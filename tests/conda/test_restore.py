@@ -81,16 +81,16 @@ def test_a_person_is_told_what_is_held_until_when_and_how_to_get_it_back(changin
     text = changing.hardlinks("restore").stdout
 
     heading, first, second, hint = text.splitlines()
-    assert heading.split() == ["ID", "SIZE", "UNTIL", "HOLDS", "OF"]
+    assert heading.split() == ["ID", "SIZE", "EXPIRY", "CONTENTS", "CACHE"]
     expires = restore(changing)["held"][0]["expires_s"]
     until = time.strftime("%Y-%m-%d %H:%M", time.localtime(expires))
     assert first.split("  ")[0] == run.split()[-1]
     assert f"  {until}  p-1-0, p-2-0, p-3-0  {changing.pkgs_dir}" in first
     assert f"  {FORGOTTEN}  " in second
-    assert hint == "conda hardlinks restore ID brings the packages of a run back."
+    assert hint == "To restore a run: conda hardlinks restore ID"
 
     done = changing.run(*run.split())
-    assert done.stdout == "3 items brought back.\n"
+    assert done.stdout == "3 items restored.\n"
     assert [name for name in packages_in(changing.pkgs_dir) if name[:2] == "p-"] == [
         "p-1-0",
         "p-2-0",
@@ -129,7 +129,9 @@ def test_a_place_that_is_taken_again_keeps_what_is_held(changing):
 
     assert done.returncode == 1
     assert done.stdout == (
-        f"2 items brought back.\n! {cache}/{FORGOTTEN}: something else is there now.\n"
+        f"2 items restored.
+! {cache}/{FORGOTTEN}: something else is there now.
+"
     )
     assert read_through(f"{cache}/{FORGOTTEN}", changing.prefix("again")) == taken
     answer = restore(changing, run, code=1)
@@ -179,7 +181,8 @@ def test_what_is_not_held_is_one_sentence_and_exit_code_1(installation):
     assert (done.returncode, done.stderr) == (1, "")
     assert json.loads(done.stdout)["exception_name"] == "NotHeldError"
     text = installation.hardlinks("restore").stdout
-    assert text == "Nothing is held: `conda hardlinks clean --keep 7d` holds what it removes.\n"
+    hint = "To hold what a clean removes: conda hardlinks clean --keep 7d"
+    assert text == f"Nothing is held. {hint}\n"
 
 
 def test_what_an_interrupted_run_left_is_nothing_to_restore(changing):

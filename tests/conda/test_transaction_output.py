@@ -164,7 +164,7 @@ def test_another_filesystem_is_warned_of_once(empty, elsewhere, how):
     figures = [linked_line(empty, prefix, "library"), added_line(empty, prefix)]
     different = "are on different filesystems"
     after = (
-        "warning: library-1.0-0 was copied although hard links were asked for:"
+        "warning: library-1.0-0 was copied instead of hard-linked:"
         f" {prefix} and {package} {different}"
     )
     source = empty.pkgs_dir if how == "clone" else package
@@ -187,10 +187,7 @@ def test_links_that_are_refused_are_warned_of_once(empty, refused, subject):
     assert said(done) == [
         linked_line(empty, prefix, "library", "placeholder"),
         added_line(empty, prefix),
-        (
-            f"warning: {subject} copied although hard links were asked for: the filesystem refused"
-            " to link them"
-        ),
+        f"warning: {subject} copied instead of hard-linked: the filesystem refused to link them",
     ]
     assert ", copies " in done.stderr
 

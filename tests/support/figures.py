@@ -1,4 +1,4 @@
-"""Reports made by hand, for what is drawn from them."""
+"""Hand-made reports for tests of the formats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIB = 1024 * KIB
 
 
 def environment(name: str = "env", size: int = 0, exclusive: int = 0, **more) -> EnvironmentFigures:
-    """Return the figures of an environment; a name and sizes are what most tests care for."""
+    """Return the figures of an environment; most tests need only a name and sizes."""
     figures = {
         "name": name,
         "prefix": f"/conda/envs/{name}",
@@ -40,7 +40,7 @@ def environment(name: str = "env", size: int = 0, exclusive: int = 0, **more) ->
 
 
 def report(*environments: EnvironmentFigures, **more) -> Report:
-    """Return a report without notes or caches, but for what is given."""
+    """Return a report without notes and caches, with the given parts."""
     parts = {
         "measure": Measure.DISK,
         "environments": environments,
@@ -59,7 +59,7 @@ def report(*environments: EnvironmentFigures, **more) -> Report:
 
 
 def small_report(**more) -> Report:
-    """Return a report of two environments and a cache, with something of every kind of note."""
+    """Return a report with two environments, a cache and a note of each kind."""
     parts = {
         "caches": (
             CacheFigures(

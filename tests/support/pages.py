@@ -1,4 +1,4 @@
-"""A report with a picture, made by hand: as large as a page may have to show."""
+"""Hand-made reports with a disk map, up to the largest that a page has to show."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ PACKAGES = ("boost", "cudatoolkit", "icu", "libllvm", "mkl", "numpy", "openssl",
 
 
 def page_report(environments: int = 12, packages: int = 300, **more) -> Report:
-    """Return a report on so many environments and packages, with a picture that fits to it."""
+    """Return a report with a number of environments and packages, and its disk map."""
     source = random.Random(f"{environments} {packages}")
     names = [f"{NAMES[index % len(NAMES)]}-{index}" for index in range(environments)]
     sizes = [int(source.lognormvariate(12, 2)) // 4096 * 4096 + 8192 for _ in range(packages)]
     users = [_users_of(source, environments) for _ in range(packages)]
     private = [_private(source) for _ in range(environments)]
-    made = [
+    figures = [
         _package(index, size, [names[user] for user in used])
         for index, (size, used) in enumerate(zip(sizes, users, strict=True))
     ]
-    holders = _holders(names, made, sizes, users, private)
+    holders = _holders(names, figures, sizes, users, private)
     shared = [
-        sum(size for size, used in zip(sizes, users, strict=True) if place in used)
-        for place in range(environments)
+        sum(size for size, used in zip(sizes, users, strict=True) if number in used)
+        for number in range(environments)
     ]
     rows = [
         environment(
-            name, shared[place] + sum(private[place].values()), sum(private[place].values())
+            name, shared[number] + sum(private[number].values()), sum(private[number].values())
         )
-        for place, name in enumerate(names)
+        for number, name in enumerate(names)
     ]
     on_disk_bytes = sum(holder.amount_bytes for holder in holders)
     copies_bytes = sum(row.size_bytes for row in rows) + holders[0].amount_bytes
@@ -52,7 +52,7 @@ def page_report(environments: int = 12, packages: int = 300, **more) -> Report:
         "totals": Totals(on_disk_bytes, copies_bytes, copies_bytes - on_disk_bytes, 0, 0, 0, 0, 0),
         "disk_map": DiskMap(
             tuple(holders),
-            tuple(made),
+            tuple(figures),
             tuple(private),
             _sharing(environments, sizes, users),
         ),
@@ -87,9 +87,9 @@ def _package(index: int, size: int, users: list[str]) -> PackageFigures:
     )
 
 
-def _holders(names, made, sizes, users, private) -> list[Holder]:
+def _holders(names, figures, sizes, users, private) -> list[Holder]:
     areas = []
-    for index, (package, size, used) in enumerate(zip(made, sizes, users, strict=True)):
+    for index, (package, size, used) in enumerate(zip(figures, sizes, users, strict=True)):
         if used:
             kind = AreaKind.SEVERAL if len(used) > 1 else AreaKind.ONE
         else:
@@ -106,12 +106,12 @@ def _holders(names, made, sizes, users, private) -> list[Holder]:
                 HolderKind.ENVIRONMENT,
                 name,
                 tuple(
-                    Area(AreaKind.OWN, amount, environments=(place,), cause=cause)
-                    for cause, amount in private[place].items()
+                    Area(AreaKind.OWN, amount, environments=(number,), cause=cause)
+                    for cause, amount in private[number].items()
                     if amount
                 ),
             )
-            for place, name in enumerate(names)
+            for number, name in enumerate(names)
         ),
     ]
 

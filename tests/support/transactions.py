@@ -22,7 +22,7 @@ from tests.support.repository import TOP
 
 WITHOUT = {"CONDA_NO_PLUGINS": "true"}
 SOFT = {"CONDA_ALWAYS_SOFTLINK": "1"}
-OVER = "measuring took too long; `conda hardlinks report` has the figures"
+OVER = "measuring took too long; `conda hardlinks report` shows the figures"
 
 _PACKAGE = "conda_hardlink_plugin"
 FAULTY = (
@@ -99,8 +99,8 @@ def removed_line(packages, unlinked, freed, left=0):
     line = f"removed {count(packages, 'package')}, {size(unlinked)}: freed {size(freed)}"
     if left:
         line += (
-            f"; the cache still has {size(left)} of them that no environment hardlinks:"
-            " `conda hardlinks clean` removes what none uses"
+            f"; {size(left)} of them are left in the cache without hard links from an environment:"
+            " `conda hardlinks clean` removes unused packages"
         )
     return line
 
@@ -108,7 +108,7 @@ def removed_line(packages, unlinked, freed, left=0):
 def unmeasured_line(packages):
     """What is to be said of packages that were unlinked and not measured."""
     said_of_all = count(packages, "package")
-    return f"removed {said_of_all}; `conda hardlinks report` says what is left in the cache"
+    return f"removed {said_of_all}; `conda hardlinks report` shows what is left in the cache"
 
 
 def held_by(prefix, *packages):

@@ -1,15 +1,25 @@
-"""Figures as people read them."""
+"""Sizes, counts, times and names as people read them."""
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conda_hardlink_plugin.formatting import count, percent, size
+from conda_hardlink_plugin.formatting import (
+    count,
+    exact_size,
+    listed,
+    percent,
+    printable,
+    size,
+    timestamp,
+)
 
+any_text = st.text(st.characters(codec=None, exclude_categories=()))
 UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
 
 
@@ -34,12 +44,12 @@ UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
         (-2048, "-2.0 KiB"),
     ],
 )
-def test_bytes_are_shown_in_the_largest_unit_that_leaves_one_of_it(amount, text):
+def test_a_size_is_in_the_largest_unit_that_shows_at_least_one(amount, text):
     assert size(amount) == text
 
 
 @given(st.integers(0, 2**63))
-def test_rounding_never_shows_1024_of_a_unit_and_never_less_than_one(amount):
+def test_rounding_never_shows_1024_of_a_unit_or_less_than_one(amount):
     figure, unit = re.fullmatch(r"(\d+(?:\.\d)?) (\w+)", size(amount)).groups()
     assert float(figure) < 1024
     assert float(figure) >= 1 or unit == "B"
@@ -60,7 +70,7 @@ def test_more_bytes_never_look_like_fewer(one, other):
 @pytest.mark.parametrize(
     ("number", "text"), [(0, "0 files"), (1, "1 file"), (2, "2 files"), (12345, "12,345 files")]
 )
-def test_a_count_names_what_is_counted(number, text):
+def test_a_count_has_its_noun(number, text):
     assert count(number, "file") == text
 
 
@@ -68,5 +78,58 @@ def test_a_count_names_what_is_counted(number, text):
     ("part", "whole", "text"),
     [(0, 0, "0 %"), (0, 5, "0 %"), (1, 3, "33 %"), (2, 3, "67 %"), (5, 5, "100 %")],
 )
-def test_a_share_is_in_percent_also_of_nothing(part, whole, text):
+def test_a_part_of_nothing_is_0_percent(part, whole, text):
     assert percent(part, whole) == text
+
+
+def test_an_exact_size_ends_with_its_bytes():
+    assert exact_size(1536) == "1.5 KiB (1,536 bytes)"
+
+
+@pytest.mark.usefixtures("utc")
+def test_a_timestamp_shows_minutes():
+    assert timestamp(1_790_000_000.9) == "2026-09-21 14:13"
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [([], ""), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and 1 more")],
+)
+def test_a_long_list_is_cut(names, text):
+    assert listed(names, 2, " and ") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("plain, ünïcödé, 日本 \\x1b", "plain, ünïcödé, 日本 \\x1b"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("new\nline\ttab\rreturn", "new\\nline\\ttab\\rreturn"),
+        ("\x00\x7f\x9b", "\\x00\\x7f\\x9b"),
+        ("\u202eright to left", "\\u202eright to left"),
+        ("zero\u200bwidth\u2028line", "zero\\u200bwidth\\u2028line"),
+        ("\U000e0041", "\\U000e0041"),
+        (os.fsdecode(b"latin-\xe9\xff"), "latin-\\xe9\\xff"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_unprintable_characters_are_escaped(text, shown):
+    assert printable(text) == shown
+
+
+@given(any_text)
+def test_any_text_becomes_printable(text):
+    shown = printable(text)
+    assert shown.isprintable()
+    assert shown.encode() is not None
+
+
+@given(any_text.filter(str.isprintable))
+def test_printable_text_is_unchanged(text):
+    assert printable(text) == text
+
+
+@given(st.binary())
+def test_any_file_name_becomes_printable(name):
+    assert printable(os.fsdecode(name)).isprintable()

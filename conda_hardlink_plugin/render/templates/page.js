@@ -7,8 +7,8 @@
   const numbers = new Intl.NumberFormat("en");
   const numbersOf = (text) => (text ? text.split(" ").map(Number) : []);
 
-  // What is searched and sorted is read once; of many rows only the first are in the page, so that
-  // neither takes long.
+  // To keep searching and sorting fast, the texts are read once, and a long table shows only its
+  // first rows.
   const FEW = 200;
   const tables = [...document.querySelectorAll("table.sortable")].map((table) => {
     const body = table.tBodies[0];
@@ -44,7 +44,7 @@
   }
   const packageRows = tables.flatMap((table) => table.rows).filter((item) => item.package !== null);
 
-  // Sorting.
+  // Sort.
   const compare = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
   const sortBy = (sorted, column) => {
     const { table, rows } = sorted;
@@ -66,7 +66,7 @@
     });
   }
 
-  // Searching, and showing what was chosen on the map or in the legend.
+  // Search, and filter by a choice on the map or in the legend.
   let choice = null;
   const isChosen = (item) => {
     if (choice === null) return true;
@@ -88,15 +88,15 @@
       }
       show(searched);
     }
-    const said = (noun, [some, all]) => `${numbers.format(some)} of ${numbers.format(all)} ${noun}`;
+    const matching = (noun, [some, all]) => `${numbers.format(some)} of ${numbers.format(all)} ${noun}`;
     matches.textContent = words.length || choice
-      ? `${said("environments", shown.environment)}, ${said("packages", shown.package)}` : "";
+      ? `${matching("environments", shown.environment)}, ${matching("packages", shown.package)}` : "";
   };
   const choose = (next) => {
     choice = next;
     chosen.hidden = next === null;
     chosen.textContent = next === null ? "" : `${next.label} \u2715`;
-    chosen.setAttribute("aria-label", next === null ? "" : `Show everything again, not only ${next.label}`);
+    chosen.setAttribute("aria-label", next === null ? "" : `Show everything, not only ${next.label}`);
     for (const button of document.querySelectorAll("[data-kind]")) {
       button.setAttribute("aria-pressed", String(next !== null && next.kind === button.dataset.kind));
     }
@@ -123,7 +123,7 @@
       choosePackages((item) => wanted.has(item.package), { label, tile });
     } else if (environments !== undefined) {
       const wanted = new Set(numbersOf(environments));
-      choosePackages((item) => [...wanted].some((place) => item.users.has(place)), { label, tile, environments: wanted });
+      choosePackages((item) => [...wanted].some((number) => item.users.has(number)), { label, tile, environments: wanted });
     }
   };
   for (const button of document.querySelectorAll("[data-kind]")) {
@@ -150,26 +150,26 @@
     }
   });
 
-  // Moving with the arrow keys, from one place to the nearest in that direction.
+  // Move with the arrow keys from one tile to the nearest in that direction.
   const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const nearest = (places, from, [right, down]) => {
+  const nearest = (tiles, from, [right, down]) => {
     let best = null;
     let least = Infinity;
-    for (const place of places) {
-      const along = (place.x - from.x) * right + (place.y - from.y) * down;
-      const aside = Math.abs((place.x - from.x) * down) + Math.abs((place.y - from.y) * right);
+    for (const to of tiles) {
+      const along = (to.x - from.x) * right + (to.y - from.y) * down;
+      const aside = Math.abs((to.x - from.x) * down) + Math.abs((to.y - from.y) * right);
       if (along > 0.5 && along + 2 * aside < least) {
         least = along + 2 * aside;
-        best = place;
+        best = to;
       }
     }
     return best;
   };
-  const HINT = "Point at an area, or go there with Tab and the arrow keys. Enter shows in the tables what it stands for; Escape shows everything again.";
+  const HINT = "Point at an area, or move to it with Tab and the arrow keys. Enter filters the tables to that area; Escape shows everything again.";
   const readout = document.getElementById("readout");
   readout.textContent = HINT;
   for (const map of document.querySelectorAll(".map")) {
-    const places = [...map.querySelectorAll(".tile")].map((tile) => {
+    const centers = [...map.querySelectorAll(".tile")].map((tile) => {
       const { x, y, width, height } = tile.querySelector("rect");
       return {
         tile,
@@ -177,7 +177,7 @@
         y: y.baseVal.value + height.baseVal.value / 2,
       };
     });
-    // Drawn last, so that no neighbour covers it.
+    // The ring is drawn last, so that no neighbour covers it.
     const ring = document.createElementNS(map.namespaceURI, "rect");
     ring.setAttribute("class", "ring");
     map.append(ring);
@@ -187,24 +187,24 @@
         ring.setAttribute(name, around ? around.getAttribute(name) : "0");
       }
     };
-    const placeOf = new Map(places.map((place) => [place.tile, place]));
-    const tell = (tile) => { readout.textContent = tile.querySelector("title").textContent; };
+    const centerOf = new Map(centers.map((center) => [center.tile, center]));
+    const describe = (tile) => { readout.textContent = tile.querySelector("title").textContent; };
     map.setAttribute("role", "group");
-    for (const { tile } of places) {
+    for (const { tile } of centers) {
       tile.setAttribute("tabindex", "-1");
       tile.setAttribute("role", tile.dataset.label === undefined ? "img" : "button");
     }
-    places[0]?.tile.setAttribute("tabindex", "0");
+    centers[0]?.tile.setAttribute("tabindex", "0");
     map.addEventListener("pointerover", (event) => {
       const tile = event.target.closest(".tile");
-      if (tile) tell(tile);
+      if (tile) describe(tile);
     });
     map.addEventListener("pointerleave", () => { readout.textContent = HINT; });
     map.addEventListener("focusin", (event) => {
       const tile = event.target.closest(".tile");
       if (!tile) return;
-      for (const { tile: other } of places) other.setAttribute("tabindex", other === tile ? "0" : "-1");
-      tell(tile);
+      for (const { tile: other } of centers) other.setAttribute("tabindex", other === tile ? "0" : "-1");
+      describe(tile);
       frame(tile);
     });
     map.addEventListener("focusout", () => frame(null));
@@ -216,7 +216,7 @@
       const tile = event.target.closest(".tile");
       if (tile && event.key in STEPS) {
         event.preventDefault();
-        nearest(places, placeOf.get(tile), STEPS[event.key])?.tile.focus();
+        nearest(centers, centerOf.get(tile), STEPS[event.key])?.tile.focus();
       } else if (tile && (event.key === "Enter" || event.key === " ")) {
         event.preventDefault();
         chooseTile(tile);
@@ -226,18 +226,18 @@
 
   const matrix = document.getElementById("matrix");
   if (matrix) {
-    const told = document.getElementById("matrix-readout");
-    const hint = "Point at a pair, or go there with Tab and the arrow keys.";
+    const matrixReadout = document.getElementById("matrix-readout");
+    const hint = "Point at a pair, or move to it with Tab and the arrow keys.";
     const cells = [...matrix.tBodies[0].rows].map((row) => [...row.cells].slice(1));
-    told.textContent = hint;
+    matrixReadout.textContent = hint;
     for (const cell of cells.flat()) cell.tabIndex = -1;
     cells[0][1].tabIndex = 0;
     matrix.addEventListener("pointerover", (event) => {
-      told.textContent = event.target.closest("td")?.title || hint;
+      matrixReadout.textContent = event.target.closest("td")?.title || hint;
     });
     matrix.addEventListener("focusin", (event) => {
       for (const cell of cells.flat()) cell.tabIndex = cell === event.target ? 0 : -1;
-      told.textContent = event.target.title || hint;
+      matrixReadout.textContent = event.target.title || hint;
     });
     matrix.addEventListener("keydown", (event) => {
       if (!(event.key in STEPS) || event.target.tagName !== "TD") return;

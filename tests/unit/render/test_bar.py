@@ -1,4 +1,4 @@
-"""The bar beside an environment."""
+"""The bar in the row of an environment."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conda_hardlink_plugin.render.bar import BLOCKS, CELLS, LETTERS, Bar
+from conda_hardlink_plugin.render.bar import BLOCKS, CELLS, LETTERS, draw_bar, legend
 from tests.support.figures import environment
 
 amounts = st.one_of(st.just(0), st.integers(1, 20), st.integers(1, 2**50))
 
 
-def draw(shared, exclusive, softlinked, bar=LETTERS):
-    return bar.draw(
-        environment(size=shared + exclusive, exclusive=exclusive, softlinked_bytes=softlinked)
+def draw(shared, exclusive, softlinked, characters=LETTERS):
+    return draw_bar(
+        characters,
+        environment(size=shared + exclusive, exclusive=exclusive, softlinked_bytes=softlinked),
     )
 
 
@@ -35,12 +36,12 @@ def test_a_bar_shows_the_shares(shared, exclusive, softlinked, drawn):
     assert draw(shared, exclusive, softlinked) == drawn
 
 
-def test_blocks_are_drawn_where_they_can_be():
+def test_a_bar_of_blocks():
     assert draw(500, 300, 200, BLOCKS) == "█████▒▒▒░░"
 
 
 @given(amounts, amounts, amounts)
-def test_a_bar_is_full_and_whatever_is_there_has_a_cell(shared, exclusive, softlinked):
+def test_a_bar_is_full_and_every_share_has_a_cell(shared, exclusive, softlinked):
     shares = (shared, exclusive, softlinked)
     drawn = draw(*shares)
     assert len(drawn) == (CELLS if any(shares) else 0)
@@ -59,13 +60,12 @@ def test_a_larger_share_never_has_fewer_cells_than_one_half_its_size(shared, exc
                 assert drawn.count(cell) >= drawn.count(other) - 1
 
 
-@pytest.mark.parametrize("bar", [BLOCKS, LETTERS])
-def test_the_characters_differ_in_shape_and_are_explained(bar: Bar):
-    cells = {bar.hardlinked, bar.private, bar.softlinked}
-    assert len(cells) == 3
-    assert all(cell in bar.legend() for cell in cells)
+@pytest.mark.parametrize("characters", [BLOCKS, LETTERS])
+def test_the_characters_differ_in_shape_and_are_explained(characters):
+    assert len(set(characters)) == 3
+    assert all(character in legend(characters) for character in characters)
 
 
 def test_the_letters_are_ascii():
-    assert LETTERS.legend() == "# hard-linked  = private  - softlinked"
-    assert LETTERS.legend().isascii()
+    assert legend(LETTERS) == "# hard-linked  = private  - softlinked"
+    assert legend(LETTERS).isascii()

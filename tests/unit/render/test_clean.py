@@ -1,4 +1,4 @@
-"""Plans and what came of them: as a person sees them, and as JSON."""
+"""Plans and outcomes of a clean, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("utc")
 
 @pytest.fixture
 def plan(tmp_path):
-    """Makes a plan in which only what is given is to be done."""
+    """A function that makes a plan with only the given changes."""
     nothing = plan_of(SmallInstallation(str(tmp_path)))
 
     def make(*remove, **fields):
@@ -42,16 +42,16 @@ def plan(tmp_path):
 
 
 def package(name, size, cache="/conda/pkgs", verdict=Verdict.UNUSED, used_ns=NOON_NS):
-    said = CachedPackage(name, "1", 0, "https://made.up", used_ns, used_ns)
-    return Removal(Action.MOVE, name, f"{cache}/{name}", cache, size, verdict, said)
+    cached = CachedPackage(name, "1", 0, "https://made.up", used_ns, used_ns)
+    return Removal(Action.MOVE, name, f"{cache}/{name}", cache, size, verdict, cached)
 
 
 def other(action, name, size=0, cache="/conda/pkgs"):
     return Removal(action, name, f"{cache}/{name}", cache, size)
 
 
-def kept(name, verdict, reason, size=0, *witnesses):
-    return Kept(name, f"/conda/pkgs/{name}", size, verdict, reason, witnesses)
+def kept(name, verdict, reason, size=0, *users):
+    return Kept(name, f"/conda/pkgs/{name}", size, verdict, reason, users)
 
 
 def of_plan(shown, columns=None, *, verbose=False):
@@ -75,41 +75,41 @@ def small(plan, **fields):
         other(Action.FINISH, "old-1-0", KIB),
         keep=(
             kept("a-1-0", Verdict.LINKED, "hard links in one, two", MIB),
-            kept("b-1-0", Verdict.UNUSED, "not of the name x", 10),
+            kept("b-1-0", Verdict.UNUSED, "does not match --name x", 10),
         ),
         planned_bytes=2 * MIB + 301 * KIB + 5,
         **fields,
     )
 
 
-def test_a_plan_names_what_goes_the_largest_first_and_sums_up_what_stays(plan):
+def test_a_plan_lists_removals_largest_first_and_counts_what_it_keeps(plan):
     assert of_plan(small(plan)) == (
         """\
-REMOVE               SIZE  LAST USED   WHY
+REMOVAL              SIZE  LAST USE    REASON
 zlib-1-0          2.0 MiB  1970-01-01  recorded
 numpy-1-0         300 KiB  2020-09-13  unused
-old-1-0           1.0 KiB              given up before
+old-1-0           1.0 KiB              interrupted removal
 zlib-1-0.tar.bz2      5 B              archive
 x.conda_trash         0 B              left-over
 
-Kept: 1 linked; 1 unused and kept all the same (not of the name x). -v names each, `conda \
-hardlinks explain PACKAGE` says more.
+Kept: 1 linked; 1 unused but kept (does not match --name x). -v lists them; see also `conda \
+hardlinks explain PACKAGE`.
 
 This frees 2.3 MiB (2,405,381 bytes).
 """
     )
 
 
-def test_verbose_names_what_stays_too(plan):
+def test_verbose_lists_what_is_kept(plan):
     text = of_plan(small(plan), verbose=True)
     assert text.partition("left-over\n")[2] == (
         """\
 
-KEEP      SIZE  WHY
-a-1-0  1.0 MiB  hard links in one, two
-b-1-0     10 B  not of the name x
+KEPT ITEM     SIZE  REASON
+a-1-0      1.0 MiB  hard links in one, two
+b-1-0         10 B  does not match --name x
 
-Kept: 1 linked; 1 unused and kept all the same (not of the name x).
+Kept: 1 linked; 1 unused but kept (does not match --name x).
 
 This frees 2.3 MiB (2,405,381 bytes).
 """
@@ -127,17 +127,18 @@ def test_a_narrow_terminal_gets_blocks_and_folded_sentences(plan):
     )
     assert [line.rstrip() for line in text.splitlines()] == [
         "numpy-1.26.4-py312h02b7e37_0",
-        "  SIZE 300 KiB  LAST USED 2020-09-13",
-        "  WHY unused",
+        "  SIZE 300 KiB  LAST USE 2020-09-13",
+        "  REASON unused",
         "",
-        "Kept: 1 linked. -v names each, `conda",
-        "  hardlinks explain PACKAGE` says more.",
+        "Kept: 1 linked. -v lists them; see",
+        "  also `conda hardlinks explain",
+        "  PACKAGE`.",
         "",
         "This frees 300 KiB (307,200 bytes).",
     ]
 
 
-def test_of_a_long_plan_the_largest_twenty_are_named(plan):
+def test_a_long_plan_lists_the_largest_twenty(plan):
     shown = plan(*(package(f"p{number:02}-1-0", number * KIB) for number in range(23)))
     text = of_plan(shown)
     assert text.count("-1-0 ") == 20
@@ -147,13 +148,13 @@ def test_of_a_long_plan_the_largest_twenty_are_named(plan):
     assert "smaller" not in everything
 
 
-def test_where_there_are_several_caches_each_is_named(plan):
+def test_several_caches_are_named_in_a_column(plan):
     text = of_plan(plan(package("a-1-0", 1), package("b-1-0", 2, cache="/other")))
     assert text.startswith(
         """\
-REMOVE  SIZE  LAST USED   WHY     IN
-b-1-0    2 B  2020-09-13  unused  /other
-a-1-0    1 B  2020-09-13  unused  /conda/pkgs
+REMOVAL  SIZE  LAST USE    REASON  CACHE
+b-1-0     2 B  2020-09-13  unused  /other
+a-1-0     1 B  2020-09-13  unused  /conda/pkgs
 """
     )
 
@@ -163,19 +164,19 @@ def test_nothing_to_do_is_one_sentence(plan):
     keep = (kept("a-1-0", Verdict.RECENT, "extracted a moment ago"),)
     assert of_plan(plan(keep=keep), verbose=True) == (
         """\
-KEEP   SIZE  WHY
-a-1-0   0 B  extracted a moment ago
+KEPT ITEM  SIZE  REASON
+a-1-0       0 B  extracted a moment ago
 
-Kept: 1 recent (--grace says for how long), or of a conda that runs now.
+Kept: 1 recent (see --grace) or in use by a running conda.
 
 There is nothing to remove.
 """
     )
 
 
-def test_what_stays_is_counted_by_what_keeps_it_the_strongest_first(plan):
+def test_kept_items_are_counted_by_verdict_the_strongest_first(plan):
     reasons = {
-        Verdict.UNUSED: ("not of the name x", "among the newest 2 of its name"),
+        Verdict.UNUSED: ("does not match --name x", "among the newest 2 of its name"),
         Verdict.UNOBTAINABLE: ("there is no archive",),
         Verdict.RECENT: ("it changed a moment ago", "it changed a moment ago"),
         Verdict.UNVERIFIABLE: ("/disk: it is not mounted", "/disk: it is not mounted"),
@@ -184,19 +185,19 @@ def test_what_stays_is_counted_by_what_keeps_it_the_strongest_first(plan):
         Verdict.LINKED: ("hard links in env",) * 1_200,
     }
     keep = [kept("p", verdict, reason) for verdict in reasons for reason in reasons[verdict]]
-    assert of_plan(plan(keep=tuple(keep))).partition(" -v names")[0] == (
-        "Kept: 1,200 linked; 1 linked by symbolic links; 1 only recorded in an environment"
-        " (--copied removes those that are copies); 2 where something cannot be read (/disk: it is"
-        " not mounted); 2 recent (--grace says for how long), or of a conda that runs now; 1 not to"
-        " be had again (--unobtainable removes them); 2 unused and kept all the same."
+    assert of_plan(plan(keep=tuple(keep))).partition(" -v lists")[0] == (
+        "Kept: 1,200 linked; 1 softlinked; 1 recorded in an environment without links (remove"
+        " copies with --copied); 2 not verifiable (/disk: it is not mounted); 2 recent (see"
+        " --grace) or in use by a running conda; 1 cannot be downloaded again (remove with"
+        " --unobtainable); 2 unused but kept."
     )
 
 
-def test_trial_links_and_what_comes_back_are_told_also_alone(plan):
+def test_a_plan_may_have_only_trial_links_and_returning_packages(plan):
     shown = plan(trial_links=("/e/.tmp.index.json.0",), returning=("/c/a", "/c/b"), planned_bytes=0)
     assert of_plan(shown) == (
         """\
-/e/.tmp.index.json.0: a trial link that conda left, will be removed.
+/e/.tmp.index.json.0: a trial link that conda left will be removed.
 2 packages that an interrupted run moved aside will be put back first.
 
 This frees 0 B (0 bytes).
@@ -205,7 +206,7 @@ This frees 0 B (0 bytes).
     assert "1 package that an interrupted run" in of_plan(plan(returning=("/c/a",)))
 
 
-def test_what_is_held_and_what_does_not_fit_is_said(plan):
+def test_a_plan_shows_held_bytes_and_caches_that_stay_too_large(plan):
     shown = plan(
         package("a-1-0", 2 * KIB),
         planned_bytes=KIB,
@@ -215,8 +216,8 @@ def test_what_is_held_and_what_does_not_fit_is_said(plan):
     assert of_plan(shown).partition("unused\n")[2] == (
         """\
 
-! /conda/pkgs is still 3.0 KiB bigger than --max-size.
-! /other is still 1 B bigger than --max-size.
+! /conda/pkgs is still 3.0 KiB larger than --max-size.
+! /other is still 1 B larger than --max-size.
 
 This moves 2.0 KiB (2,048 bytes) aside and frees 1.0 KiB now.
 """
@@ -224,7 +225,7 @@ This moves 2.0 KiB (2,048 bytes) aside and frees 1.0 KiB now.
 
 
 @pytest.mark.parametrize("columns", [None, 40])
-def test_names_of_strangers_are_escaped_in_a_plan(plan, columns):
+def test_hostile_names_in_a_plan_are_escaped(plan, columns):
     cache = f"/{ODD}"
     shown = plan(
         package(ODD, 1, cache=cache),
@@ -238,7 +239,7 @@ def test_names_of_strangers_are_escaped_in_a_plan(plan, columns):
     assert "".join(text.split()).count("".join(SHOWN.split())) == 7
 
 
-def test_an_outcome_says_what_was_freed_and_all_that_went_otherwise():
+def test_an_outcome_shows_freed_bytes_and_deviations_from_the_plan():
     assert of_outcome() == "Freed 0 B (0 bytes).\n"
     text = of_outcome(
         removed=[package("a", 1)],
@@ -252,15 +253,15 @@ def test_an_outcome_says_what_was_freed_and_all_that_went_otherwise():
         """\
 Kept after all: d-1-0: hard links in env.
 Put back: 1 package.
-Moved aside: 2 items. To bring them back: conda hardlinks restore r1
+Moved aside: 2 items. To restore them: conda hardlinks restore r1
 Freed 5.0 MiB (5,242,880 bytes).
 ! /conda/pkgs/f: operation not permitted.
-What could not be done is tried again by the next clean.
+The next clean tries these again.
 """
     )
 
 
-def test_names_of_strangers_are_escaped_in_an_outcome():
+def test_hostile_names_in_an_outcome_are_escaped():
     text = of_outcome(
         spared=[Spared(package(ODD, 1), f"hard links in {ODD}")],
         problems=[PathProblem(f"/{ODD}", "operation not permitted")],
@@ -269,12 +270,12 @@ def test_names_of_strangers_are_escaped_in_an_outcome():
     assert all(line.isprintable() for line in text.splitlines())
 
 
-def test_json_has_every_field_and_names_as_they_are(plan):
-    witness = PackageUser(ODD, f"/envs/{ODD}", "hardlink")
+def test_json_has_every_field_and_unescaped_names(plan):
+    user = PackageUser(ODD, f"/envs/{ODD}", "hardlink")
     shown = plan(
         package(ODD, 7),
         other(Action.UNLINK, "a.conda", 5),
-        keep=(kept("b-1-0", Verdict.LINKED, "hard links in one", 3, witness),),
+        keep=(kept("b-1-0", Verdict.LINKED, "hard links in one", 3, user),),
         trial_links=("/e/.tmp.index.json.0",),
         planned_bytes=12,
         held_bytes=1,
@@ -301,7 +302,7 @@ def test_json_has_every_field_and_names_as_they_are(plan):
             {
                 "name": ODD,
                 "path": f"/conda/pkgs/{ODD}",
-                "bytes": 7,
+                "size_bytes": 7,
                 "verdict": "unused",
                 "action": "move",
                 "last_use_ns": NOON_NS,
@@ -309,7 +310,7 @@ def test_json_has_every_field_and_names_as_they_are(plan):
             {
                 "name": "a.conda",
                 "path": "/conda/pkgs/a.conda",
-                "bytes": 5,
+                "size_bytes": 5,
                 "verdict": "unused",
                 "action": "unlink",
                 "last_use_ns": None,
@@ -319,10 +320,10 @@ def test_json_has_every_field_and_names_as_they_are(plan):
             {
                 "name": "b-1-0",
                 "path": "/conda/pkgs/b-1-0",
-                "bytes": 3,
+                "size_bytes": 3,
                 "verdict": "linked",
                 "reason": "hard links in one",
-                "witnesses": [{"name": ODD, "prefix": f"/envs/{ODD}", "use": "hardlink"}],
+                "environments": [{"name": ODD, "prefix": f"/envs/{ODD}", "use": "hardlink"}],
             }
         ],
         "trial_links": ["/e/.tmp.index.json.0"],
@@ -345,16 +346,14 @@ def test_json_has_every_field_and_names_as_they_are(plan):
     ("errors", "problems", "success"),
     [([], [], True), (["refused"], [], False), ([], [PathProblem("/p", "it failed")], False)],
 )
-def test_json_is_a_success_where_nothing_was_refused_and_nothing_failed(
-    plan, errors, problems, success
-):
+def test_json_reports_success_if_nothing_was_refused_or_failed(plan, errors, problems, success):
     for dry_run in (True, False):
         text = render_clean(plan(), Outcome(problems=problems), errors=errors, dry_run=dry_run)
         answer = json.loads(text)
         assert (answer["success"], answer["dry_run"]) == (success, dry_run)
 
 
-def test_of_what_is_refused_nothing_is_concluded(plan):
+def test_a_refused_plan_has_no_conclusion(plan):
     stream = io.StringIO()
     print_plan(plan(), Terminal(stream), verbose=False, refused=True)
     assert stream.getvalue() == ""

@@ -17,7 +17,7 @@ def rows_of(made):
     return list(csv.DictReader(io.StringIO(render_csv(made, made.environments))))
 
 
-def test_environments_caches_and_the_total_have_a_row_each():
+def test_environments_caches_and_the_total_have_rows():
     soft, work, cache, total = rows_of(small_report(incomplete=True))
     assert {name: value for name, value in work.items() if value} == {
         "kind": "environment",
@@ -56,24 +56,22 @@ def test_environments_caches_and_the_total_have_a_row_each():
     }
 
 
-def test_the_environments_come_in_the_order_asked_for():
+def test_environments_keep_their_order():
     made = report(environment("b"), environment("a"))
     lines = render_csv(made, sorted(made.environments, key=lambda row: row.name)).splitlines()
     assert [line.split(",")[1] for line in lines] == ["name", "a", "b", ""]
 
 
-def test_causes_are_columns_where_they_were_asked_for():
+def test_requested_causes_are_columns():
     private = {"pip": 70, "bytecode": 30}
     made = report(environment("e", 300, 100, private=private, private_bytes=100))
     (row, _total) = rows_of(made)
     assert (row["private_pip_bytes"], row["private_bytecode_bytes"]) == ("70", "30")
 
 
-def test_packages_take_the_place_of_the_tables():
+def test_packages_replace_the_tables():
     users = (PackageUser("a", "/envs/a", "hardlink"), PackageUser("b", "/envs/b", "record"))
-    package = PackageFigures(
-        "x-1-0", "/pkgs/x-1-0", 4096, users, True, "used", False
-    )  # as it is made
+    package = PackageFigures("x-1-0", "/pkgs/x-1-0", 4096, users, True, "used", False)
     assert rows_of(small_report(packages=(package,))) == [
         {
             "package": "x-1-0",
@@ -98,7 +96,7 @@ def test_packages_take_the_place_of_the_tables():
         ("not-utf8-\udcff", "not-utf8-\\xff"),
     ],
 )
-def test_a_name_is_no_formula_and_no_second_line(name, written):
+def test_a_hostile_name_is_neither_a_formula_nor_a_second_line(name, written):
     made = report(environment(name))
     assert rows_of(made)[0]["name"] == written
     assert len(render_csv(made, made.environments).splitlines()) == 3

@@ -1,4 +1,4 @@
-"""What is said of a package or of a file: to a person, and as JSON."""
+"""Explanations of packages and files, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def witness(use, path, name="work"):
 
 
 def package(verdict="unused", **more):
-    said = {
+    fields = {
         "reasons": (),
         "size_bytes": 2 * MIB,
         "freed_bytes": 512 * KIB,
@@ -36,11 +36,11 @@ def package(verdict="unused", **more):
         "linked_outside": (),
         "would_break": (),
     }
-    return PackageExplanation("p-1-0", "/pkgs/p-1-0", verdict, **{**said, **more})
+    return PackageExplanation("p-1-0", "/pkgs/p-1-0", verdict, **{**fields, **more})
 
 
 def file(**more):
-    said = {
+    fields = {
         "path": "/envs/work/lib/f",
         "size_bytes": 3 * KIB,
         "freed_bytes": 0,
@@ -50,7 +50,7 @@ def file(**more):
         "packages": ("/pkgs/p-1-0",),
         "archive_of": None,
     }
-    return FileExplanation(**{**said, **more})
+    return FileExplanation(**{**fields, **more})
 
 
 def of_package(explanation, columns=None, *, verbose=False):
@@ -69,11 +69,11 @@ def test_an_unused_package_is_explained_in_a_few_lines():
     assert of_package(package()) == (
         """\
 p-1-0: unused
-Nobody uses it: `conda hardlinks clean` removes it.
+No environment uses it: `conda hardlinks clean` removes it.
 /pkgs/p-1-0
 It takes 2.0 MiB (2,097,152 bytes); removing it frees 512 KiB (524,288 bytes).
-Last extracted or about to be linked: 2020-09-13 12:26.
-From https://made.up/p-1-0.conda.
+Last extracted or prepared for linking: 2020-09-13 12:26.
+Source: https://made.up/p-1-0.conda
 Removing it would break nothing.
 """
     )
@@ -96,11 +96,11 @@ def test_a_used_package_names_the_files_of_each_environment():
     assert of_package(explanation) == (
         """\
 p-1-0: linked
-It is in use: files of it have hard links elsewhere.
+It is in use: some of its files have hard links elsewhere.
 /pkgs/p-1-0
 It takes 2.0 MiB (2,097,152 bytes); removing it frees 512 KiB (524,288 bytes).
-Last extracted or about to be linked: 2020-09-13 12:26.
-From https://made.up/p-1-0.conda.
+Last extracted or prepared for linking: 2020-09-13 12:26.
+Source: https://made.up/p-1-0.conda
 Hard links in work:
   /envs/work/lib/a
   /envs/work/lib/b
@@ -112,69 +112,69 @@ Recorded in work:
   /envs/work/conda-meta/p-1-0.json
 Linked from outside these trees:
   /pkgs/p-1-0/lib/a
-Removing it would break soft, /envs/nameless: symbolic links there would lead nowhere.
+Removing it would break soft, /envs/nameless: symbolic links there would dangle.
 """
     )
 
 
 @pytest.mark.parametrize("verdict", [verdict.value for verdict in Verdict])
-def test_every_verdict_has_a_sentence_and_doubts_are_told_where_nobody_uses_it(verdict):
-    text = of_package(package(verdict, reasons=("one doubt", "another")))
+def test_every_verdict_has_a_sentence_and_unused_packages_list_reasons(verdict):
+    text = of_package(package(verdict, reasons=("one reason", "another")))
     heading, sentence = text.splitlines()[:2]
     assert heading == f"p-1-0: {verdict}"
     assert sentence.endswith(".")
     in_use = verdict in ("linked", "softlinked")
     assert sentence.startswith("It is in use") is in_use
-    assert ("! one doubt\n! another\n" in text) is not in_use
+    assert ("! one reason\n! another\n" in text) is not in_use
 
 
-def test_what_is_not_known_is_said():
+def test_an_unknown_source_is_shown():
     text = of_package(package("unverifiable", last_use_ns=None, url="", reasons=("p: no JSON",)))
     assert "Last extracted" not in text
-    assert "From an unknown place." in text
+    assert "\nSource: unknown\n" in text
     assert "! p: no JSON\n" in text
 
 
 @pytest.mark.parametrize("witnesses", [(witness("record", "r"),), (witness("hardlink", "f"),)])
-def test_copies_and_hard_links_survive_their_package(witnesses):
+def test_removing_a_package_keeps_copies_and_hard_links(witnesses):
     text = of_package(package("recorded", witnesses=witnesses))
     assert text.endswith(
-        "Removing it would break nothing: whoever has hard links or copies keeps the files.\n"
+        "Removing it would break nothing: hard links and copies keep their files.\n"
     )
 
 
-def test_of_many_files_the_first_are_named_unless_all_are_wanted():
+def test_a_long_list_of_files_is_cut_unless_verbose():
     many = tuple(witness("hardlink", f"f{number}") for number in range(7))
     one = tuple(witness("hardlink", f"f{number}", "other") for number in range(6))
     outside = tuple(f"/pkgs/p-1-0/{number}" for number in range(1_005))
     explanation = package("linked", witnesses=(*many, *one), linked_outside=outside)
     text = of_package(explanation)
-    assert "  /envs/work/f4\n  and 2 more: -v names all.\nHard links in other:\n" in text
-    assert "  /envs/other/f4\n  and 1 more: -v names all.\n" in text
-    assert "  /pkgs/p-1-0/4\n  and 1,000 more: -v names all.\n" in text
+    assert "  /envs/work/f4\n  and 2 more: -v lists all.\nHard links in other:\n" in text
+    assert "  /envs/other/f4\n  and 1 more: -v lists all.\n" in text
+    assert "  /pkgs/p-1-0/4\n  and 1,000 more: -v lists all.\n" in text
     everything = of_package(explanation, verbose=True)
     assert everything.count("\n  /") == 7 + 6 + 1_005
     assert "more" not in everything
 
 
-def test_a_narrow_terminal_gets_folded_sentences_with_the_next_lines_set_in():
+def test_a_narrow_terminal_gets_folded_and_indented_sentences():
     explanation = package("recorded", reasons=("a reason that is longer than a line",))
     assert of_package(explanation, 40).splitlines() == [
         "p-1-0: recorded",
-        "An environment records it and has no",
-        "  link into it: its files are copies",
-        "  there, or it has none. `conda",
-        "  hardlinks clean` keeps it unless",
-        "  --copied is given and every record",
-        "  says that they are no symbolic links.",
+        "An environment records it but has no",
+        "  link into it: either its files are",
+        "  copies there, or it has no files.",
+        "  `conda hardlinks clean` keeps it",
+        "  unless you add --copied and every",
+        "  record rules out symbolic links.",
         "! a reason that is longer than a line",
         "/pkgs/p-1-0",
         "It takes 2.0 MiB (2,097,152 bytes);",
         "removing it frees 512 KiB (524,288",
         "bytes).",
-        "Last extracted or about to be linked:",
+        "Last extracted or prepared for linking:",
         "2020-09-13 12:26.",
-        "From https://made.up/p-1-0.conda.",
+        "Source: https://made.up/p-1-0.conda",
         "Removing it would break nothing.",
     ]
 
@@ -183,7 +183,7 @@ def test_a_file_has_its_links_its_inode_and_its_packages():
     assert of_file(file(link_count=4)) == (
         """\
 /envs/work/lib/f
-Its inode takes 3.0 KiB (3,072 bytes) and has 4 links; removing this one frees nothing.
+Its inode takes 3.0 KiB (3,072 bytes) and has 4 links; removing this link frees nothing.
 Links in these trees:
   /envs/work/lib/f
   /pkgs/p-1-0/lib/f
@@ -193,25 +193,25 @@ Links in these trees:
     )
 
 
-def test_a_file_of_nobody_is_said_to_be_in_no_package():
+def test_a_file_outside_every_package():
     explanation = file(freed_bytes=3 * KIB, link_count=1, links=(), packages=())
     assert of_file(explanation) == (
         """\
 /envs/work/lib/f
-Its inode takes 3.0 KiB (3,072 bytes) and has 1 link; removing this one frees 3.0 KiB.
+Its inode takes 3.0 KiB (3,072 bytes) and has 1 link; removing this link frees 3.0 KiB.
 1 link outside these trees.
-No cached package holds it.
+No cached package contains it.
 """
     )
 
 
-def test_a_symbolic_link_says_where_it_leads():
+def test_a_symbolic_link_shows_its_target():
     explanation = file(size_bytes=0, link_count=1, links=("/envs/work/lib/f",), leads_to="/pkgs/p")
     assert of_file(explanation) == (
         """\
 /envs/work/lib/f
-Its inode takes 0 B (0 bytes) and has 1 link; removing this one frees nothing.
-It is a symbolic link that leads to /pkgs/p
+Its inode takes 0 B (0 bytes) and has 1 link; removing this link frees nothing.
+It is a symbolic link to /pkgs/p
 Links in these trees:
   /envs/work/lib/f
 
@@ -220,7 +220,7 @@ Links in these trees:
 
 
 @pytest.mark.parametrize("columns", [None, 40])
-def test_names_of_strangers_are_escaped(columns):
+def test_hostile_names_are_escaped(columns):
     explanation = package(
         "unverifiable",
         reasons=(f"/{ODD}: permission denied",),
@@ -237,7 +237,7 @@ def test_names_of_strangers_are_escaped(columns):
     assert "".join(text.split()).count(SHOWN) == 3
 
 
-def test_json_is_of_the_package_the_file_or_both():
+def test_json_has_the_package_the_file_or_both():
     explanation = package("softlinked", witnesses=(witness("softlink", ODD),), last_use_ns=None)
     fields = {
         "name": "p-1-0",
@@ -284,11 +284,11 @@ def test_json_is_of_the_package_the_file_or_both():
 
 
 @pytest.mark.parametrize("extracted", [True, False])
-def test_an_archive_is_said_to_be_one(tmp_path, extracted):
+def test_an_archive_names_its_package(tmp_path, extracted):
     package = tmp_path / "p-1-0"
     if extracted:
         package.mkdir()
-    said = of_file(file(packages=(), archive_of=str(package)))
+    text = of_file(file(packages=(), archive_of=str(package)))
     state = "extracted" if extracted else "not extracted"
-    assert f"It is the archive of p-1-0, which is {state} beside it: `conda hardlinks clean" in said
-    assert "No cached package" not in said
+    assert f"It is the archive of p-1-0, which is {state} beside it. `conda hardlinks clean" in text
+    assert "No cached package" not in text

@@ -1,4 +1,4 @@
-"""What `conda hardlinks` alone prints."""
+"""The output of `conda hardlinks` without a command."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def test_the_last_report_is_one_line():
     )
 
 
-def test_what_was_not_all_read_is_a_bound():
+def test_the_size_of_an_incomplete_report_is_a_bound():
     assert "at least 4.0 MiB on disk" in printed((TOTALS._replace(incomplete=1), 0, True))
 
 
 def test_without_a_report_it_says_how_to_make_one():
     first, *rest = printed(None).splitlines()
-    assert first.startswith("No report was made yet, or it left no index: ")
+    assert first.startswith("There is no report index yet: ")
     assert rest == printed((TOTALS, 0, True)).splitlines()[1:]
 
 
-def test_a_report_on_other_caches_is_none_on_this_conda():
+def test_a_report_on_other_caches_does_not_count():
     text = printed((TOTALS, 0, False))
-    assert text.startswith("The last report was on other package caches: ")
+    assert text.startswith("The last report covered other package caches: ")
 
 
 @pytest.mark.parametrize("columns", [60, 80])
 def test_it_fits_any_terminal(columns):
     lines = printed((TOTALS, 0, True), columns).splitlines()
     assert max(map(len, lines)) <= columns
-    assert any(line.startswith("BEGIN WITH") for line in lines) == (columns == 80)
+    assert any(line.startswith("COMMAND ") for line in lines) == (columns == 80)

@@ -1,4 +1,4 @@
-"""The page: one file with everything in it, and nothing in it that a name could do."""
+"""The page: one self-contained file in which names are inert."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SURFACE = {"light": "#ffffff", "dark": "#14171b"}
 
 
 class Page(HTMLParser):
-    """What is in a page: its elements with their attributes, and its texts."""
+    """The elements of a page with their attributes, and its texts."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
@@ -87,7 +87,7 @@ def text(report):
 
 
 def with_names(report, names):
-    """The report with these names for its environments and packages, as often as they last."""
+    """Return the report with these names for its first environments and packages."""
     disk_map = report.disk_map
     rows = [
         replace(row, name=name, prefix=f"/envs/{name}")
@@ -139,13 +139,13 @@ def test_the_policy_allows_the_style_and_the_script_of_the_page_and_nothing_else
         "base-uri": "'none'",
         "form-action": "'none'",
     }
-    # Nothing that shows is before the policy.
+    # The policy is in front of everything visible.
     assert (
         text.index("Content-Security-Policy") < text.index("<style>") < text.index("<title>") + 500
     )
 
 
-def test_nothing_comes_from_elsewhere(text):
+def test_a_page_loads_nothing(text):
     page = Page(text)
     assert page.all("link") == [{"rel": "icon", "href": "data:,"}]
     for tag, attributes in page.elements:
@@ -155,7 +155,7 @@ def test_nothing_comes_from_elsewhere(text):
     assert not re.search(r"url\(|@import|https?://", text)
 
 
-def test_names_are_shown_as_they_are_and_do_nothing(report):
+def test_hostile_names_are_shown_and_inert(report):
     shown = with_names(page_report(len(HOSTILE), len(HOSTILE)), HOSTILE)
     text = render_html(shown, 0)
     page, plain = Page(text), Page(render_html(page_report(len(HOSTILE), len(HOSTILE)), 0))
@@ -166,21 +166,21 @@ def test_names_are_shown_as_they_are_and_do_nothing(report):
         assert not [name for name in attributes if name.startswith("on")]
     text.encode()  # there is no lone surrogate in it
     assert all(line.isprintable() for line in text.split("\n"))
-    said = "".join(page.texts)
+    shown_texts = "".join(page.texts)
     for name in (*HOSTILE[:6], "esc\\x1b[31mred", "new\\nline\\ttab", "\\u202egnp.exe"):
-        assert name in said
-    assert "not-utf8-\\xff" in said
+        assert name in shown_texts
+    assert "not-utf8-\\xff" in shown_texts
 
 
 def test_figures_are_those_of_the_table(report, text):
     page = Page(text)
     cells = [attributes["data-v"] for attributes in page.all("td") if "data-v" in attributes]
-    said = page.texts
-    assert any(totals_sentence(report) in part for part in said)
+    texts = page.texts
+    assert any(totals_sentence(report) in part for part in texts)
     for row in report.environments:
         for amount in (row.size_bytes, row.shared_bytes, row.exclusive_bytes):
             assert str(amount) in cells
-            assert size(amount) in said
+            assert size(amount) in texts
     for place, private in enumerate(report.disk_map.private):
         assert sum(private.values()) == report.environments[place].exclusive_bytes
         assert {str(amount) for amount in private.values()} <= set(cells)
@@ -227,7 +227,7 @@ def test_each_map_has_every_byte_and_a_title_for_each_rectangle(report, text):
             assert area_of[kind] == pytest.approx(amount * scale, abs=2)
 
 
-def test_what_to_know_beside_the_figures_is_all_there(report):
+def test_a_page_has_every_note(report):
     notes = small_report(
         disk_map=report.disk_map,
         environments=report.environments,
@@ -235,30 +235,30 @@ def test_what_to_know_beside_the_figures_is_all_there(report):
         unreachable=tuple(PathProblem(f"/disk/{n}", "why") for n in range(9)),
         incomplete=True,
     )
-    said = Page(render_html(notes, 0)).texts
+    texts = Page(render_html(notes, 0)).texts
     assert len(notes_of(notes, verbose=True)) >= 12
     for note in notes_of(notes, verbose=True):
-        assert note in said
-    assert f"at least {size(notes.totals.on_disk_bytes)}" in said
-    assert f"at least {size(notes.totals.as_copies_bytes)}" in said
+        assert note in texts
+    assert f"at least {size(notes.totals.on_disk_bytes)}" in texts
+    assert f"at least {size(notes.totals.as_copies_bytes)}" in texts
 
 
-def test_marks_stand_behind_the_names(report):
+def test_marks_follow_the_names(report):
     first, *others = report.environments
     marked = replace(first, softlinked=True, incomplete=True)
     cache = replace(report.caches[0], incomplete=True)
     marked_report = replace(report, environments=(marked, *others), caches=(cache,))
-    said = Page(render_html(marked_report, 0)).texts
-    assert " (softlinked, incomplete)" in said
-    assert " (incomplete)" in said
+    texts = Page(render_html(marked_report, 0)).texts
+    assert " (softlinked, incomplete)" in texts
+    assert " (incomplete)" in texts
 
 
 def test_an_empty_report_is_a_page():
     nothing = page_report(0, 0, caches=())
     empty = replace(nothing, disk_map=replace(nothing.disk_map, holders=()))
-    said = " ".join(Page(render_html(empty, 0)).texts)
-    assert "No environments were found." in said
-    assert "There is no extracted package in any cache." in said
+    text = " ".join(Page(render_html(empty, 0)).texts)
+    assert "No environments were found." in text
+    assert "No extracted packages were found." in text
 
 
 def test_environments_that_share_nothing_have_no_matrix():
@@ -266,14 +266,14 @@ def test_environments_that_share_nothing_have_no_matrix():
     assert 'id="matrix"' not in render_html(alone, 0)
 
 
-def test_with_several_caches_a_package_tells_which_is_its(report):
+def test_packages_of_several_caches_name_theirs(report):
     cache = report.caches[0]
     several = replace(report, caches=(cache, replace(cache, path="/more/pkgs")))
     page = Page(render_html(several, 0))
     assert page.texts.count("/conda/pkgs") > len(report.disk_map.packages)
 
 
-def test_a_holder_without_a_name_for_its_cause_is_drawn(report):
+def test_an_area_without_a_cause_is_drawn(report):
     holder = report.disk_map.holders[-1]
     areas = tuple(replace(area, cause=None) for area in holder.areas)
     private = (*report.disk_map.private[:-1], None)
@@ -283,11 +283,11 @@ def test_a_holder_without_a_name_for_its_cause_is_drawn(report):
         private=private,
     )
     page = Page(render_html(replace(report, disk_map=disk_map), 0))
-    assert [title for title in page.texts if title.startswith("own files: ")]
+    assert [title for title in page.texts if title.startswith("private files: ")]
 
 
 def colours(scheme):
-    """The custom properties of the style, in a light or in a dark scheme."""
+    """Return the colours of the style in a light or dark scheme, by property."""
     (style,) = Page(render_html(page_report(1, 1), 0)).raw["style"]
     light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
     found = dict(re.findall(r"--([\w-]+): (#\w{6})", light))
@@ -308,13 +308,13 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_stand_out_from_what_is_behind_them(scheme):
+def test_texts_have_enough_contrast(scheme):
     found = colours(scheme)
     assert found["surface"] == SURFACE[scheme]
     pairs = [
-        (name, scan_roots)
+        (name, background)
         for name in ("text", "quiet", "accent")
-        for scan_roots in ("surface", "raised")
+        for background in ("surface", "raised")
     ]
     pairs += [("warn", "warn-surface"), ("text", "warn-surface")]
     pairs += [(f"on-{kind.value}", kind.value) for kind in AreaKind]
@@ -322,7 +322,7 @@ def test_texts_stand_out_from_what_is_behind_them(scheme):
     pairs += [("on-h6", "h6"), ("on-strong", "h7"), ("on-strong", "h8")]
     weak = {pair: contrast(found[pair[0]], found[pair[1]]) for pair in pairs}
     assert {pair: ratio for pair, ratio in weak.items() if ratio < 4.5} == {}
-    # What only has to be told from the ground: bars, and the edge of the search field.
+    # Shapes need less contrast: bars, and the edge of the search field.
     for name in ("several", "own", "unlinked", "quiet"):
         if (scheme, name) != ("light", "unlinked"):
             assert contrast(found[name], found["surface"]) >= 2.5, name

@@ -98,17 +98,17 @@ WHOLE = {
 }
 
 
-def test_a_report_is_one_object_with_every_figure_of_the_tables():
+def test_a_report_is_one_object_with_every_figure():
     text = render_json(small_report())
     assert json.loads(text) == WHOLE
     assert text.endswith("}\n")
 
 
-def test_the_names_keep_their_order():
+def test_fields_keep_their_order():
     assert list(json.loads(render_json(small_report()))) == list(WHOLE)
 
 
-def test_the_parts_that_were_asked_for_are_added():
+def test_requested_parts_are_added():
     shown = report(
         environment("env", 5, 5, private_bytes=5, private={"pip": 5}),
         measure=Measure.APPARENT,
@@ -166,13 +166,13 @@ def test_the_parts_that_were_asked_for_are_added():
     }
 
 
-def test_parts_asked_for_and_empty_are_there():
+def test_empty_requested_parts_are_present():
     content = report_object(report(packages=(), du=()))
     assert content["packages"] == []
     assert content["du"] == []
 
 
-def test_names_come_back_byte_for_byte_from_plain_ascii():
+def test_names_keep_their_bytes_in_ascii():
     names = [b"latin-\xe9", b"\x1b[31m", "日本".encode(), b"new\nline", b'"\\']
     shown = report(
         *(environment(os.fsdecode(name)) for name in names),

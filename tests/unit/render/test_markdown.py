@@ -1,4 +1,4 @@
-"""The report as Markdown: what is drawn from it is what the terminal shows."""
+"""The report as Markdown renders like the report on a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = [Column("NAME", figures=False), Column("SIZE")]
 
 
 def drawn(text):
-    """The texts of cells and paragraphs, and the kinds of blocks, that a reader sees."""
+    """Return the texts of cells and paragraphs, and the kinds of blocks, in rendered Markdown."""
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(text)
     texts = []
     for token in tokens:
@@ -39,7 +39,7 @@ def page_of(made, **more):
     return page.text
 
 
-def test_a_report_is_tables_a_sentence_and_warnings():
+def test_a_report_has_tables_a_sentence_and_warnings():
     texts, kinds = drawn(page_of(small_report()))
     assert kinds == BLOCKS
     assert texts[:6] == ["ENVIRONMENT", "SIZE", "SHARED", "EXCLUSIVE", "WITH CLEAN", ""]
@@ -51,7 +51,7 @@ def test_a_report_is_tables_a_sentence_and_warnings():
     assert "! 1 file is also linked from outside these trees." in texts
 
 
-def test_figures_are_set_to_the_right():
+def test_figures_are_aligned_right():
     page = MarkdownPage()
     page.table(COLUMNS, [["a", "1 B"]])
     assert page.text == "| NAME | SIZE |\n| :--- | ---: |\n| a | 1 B |\n"
@@ -75,7 +75,7 @@ def test_figures_are_set_to_the_right():
         "$math$",
     ],
 )
-def test_a_name_is_drawn_as_it_stands(name):
+def test_a_hostile_name_is_rendered_literally(name):
     page = MarkdownPage()
     page.table(COLUMNS, [[name, "1 B"]])
     page.say(f"{name}")
@@ -87,7 +87,7 @@ def test_a_name_is_drawn_as_it_stands(name):
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_any_name_is_drawn_as_it_stands(name):
+def test_any_name_is_rendered_literally(name):
     page = MarkdownPage()
     page.table(COLUMNS, [[f"x{name}x", "1 B"]])
     page.say(f"{name}x")
@@ -96,7 +96,7 @@ def test_any_name_is_drawn_as_it_stands(name):
     assert texts == ["NAME", "SIZE", f"x{shown}x", "1 B", re.sub("^ +", "", f"{shown}x")]
 
 
-def test_every_environment_has_its_row_however_many_there_are():
+def test_every_environment_has_a_row():
     made = report(*(environment(f"e{number}") for number in range(500)))
     texts, _ = drawn(page_of(made))
     assert sum(text.startswith("e") for text in texts) == 500

@@ -1,4 +1,4 @@
-"""What ncdu makes of a report: the same sizes, each inode once in every folder."""
+"""The file for ncdu: the sizes of the report, each inode once in every folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ moderate = settings(max_examples=25, deadline=None, suppress_health_check=[Healt
 
 
 def read(inventory, names=None):
-    """What ncdu reads: the folder that holds all, as the lists and objects of its format."""
+    """Return the outermost folder that ncdu reads, as the lists and objects of its format."""
     text = render_ncdu(inventory, names or {}, version="1", taken_s=5)
     major, minor, about, folder = json.loads(text)
     assert (major, minor) == (1, 2)
@@ -38,7 +38,7 @@ def read(inventory, names=None):
 
 
 def entries_of(folder):
-    """All entries of a folder and of those in it, itself included."""
+    """Yield a folder and all entries below it."""
     own, *inside = folder
     yield own
     for entry in inside:
@@ -49,19 +49,19 @@ def entries_of(folder):
 
 
 def size_of(folder, measure):
-    """What ncdu shows for a folder: an inode that is marked as a hard link counts once in it."""
-    field, total, met = FIELD[measure], 0, set()
+    """Return the size that ncdu shows for a folder: hard links to one inode count once in it."""
+    field, total, counted = FIELD[measure], 0, set()
     for entry in entries_of(folder):
         if entry.get("hlnkc"):
-            if (entry["dev"], entry["ino"]) in met:
+            if (entry["dev"], entry["ino"]) in counted:
                 continue
-            met.add((entry["dev"], entry["ino"]))
+            counted.add((entry["dev"], entry["ino"]))
         total += entry.get(field, 0)
     return total
 
 
 def at(folder, path):
-    """The folder at a path below the one that holds all."""
+    """Return the folder at a path below the outermost folder."""
     relative = os.path.relpath(path, folder[0]["name"])
     for name in [] if relative == "." else relative.split("/"):
         (folder,) = (
@@ -84,12 +84,12 @@ def test_every_folder_has_the_size_of_the_report(layout, random, measure):
         paths = [root.path for root in inventory.roots]
         for number, path in enumerate(paths):
             inside = {
-                other for other, place in enumerate(paths) if place.startswith(f"{path}/")
+                other for other, inner in enumerate(paths) if inner.startswith(f"{path}/")
             } | {number}
             assert size_of(at(folder, path), measure) == usage.unique(inside), path
 
 
-def test_no_two_entries_of_a_folder_have_one_name(tmp_path):
+def test_entries_of_a_folder_have_different_names(tmp_path):
     cache, first, second = (str(tmp_path / name) for name in ("pkgs", "a", "b"))
     extracted = package(cache, "x-1-0", {"both": b"1" * 5000, "one": b"2" * 5000})
     install(extracted, first)
@@ -104,7 +104,7 @@ def test_no_two_entries_of_a_folder_have_one_name(tmp_path):
         assert len(set(names)) == len(names)
 
 
-def test_entries_say_of_which_package_and_with_whom(tmp_path):
+def test_entries_name_their_packages_and_users(tmp_path):
     cache, prefix = str(tmp_path / "pkgs"), str(tmp_path / "env")
     extracted = package(cache, "x-1-0", {"file": b"1" * 5000})
     install(extracted, prefix)
@@ -117,7 +117,7 @@ def test_entries_say_of_which_package_and_with_whom(tmp_path):
     assert any(name.startswith("x-1-0: ") for name in in_prefix)
 
 
-def test_a_root_that_was_not_read_whole_is_marked(tmp_path):
+def test_a_partly_unreadable_root_is_marked(tmp_path):
     whole, part = str(tmp_path / "whole"), str(tmp_path / "part")
     for path in (whole, part):
         os.mkdir(path)
@@ -128,7 +128,7 @@ def test_a_root_that_was_not_read_whole_is_marked(tmp_path):
     assert "read_error" not in at(folder, whole)[0]
 
 
-def test_a_name_is_kept_byte_for_byte(tmp_path):
+def test_a_name_keeps_its_bytes(tmp_path):
     prefix = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"\xff\x1b\nname"))
     write(f"{prefix}/file", b"1")
     text = render_ncdu(scan([environment_root(prefix)]), {}, version="1", taken_s=5)

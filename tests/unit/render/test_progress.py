@@ -1,4 +1,4 @@
-"""What is shown while a long scan runs."""
+"""The progress line during a long scan."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from conda_hardlink_plugin.render.progress import progress
 
 
 class TerminalStream(io.StringIO):
-    """A stderr that says it is a terminal."""
+    """A stderr that is a terminal."""
 
     def isatty(self):
         return True
 
 
 def on_terminal(monkeypatch):
-    """Make stderr a terminal; to be called by the test itself, or pytest puts its own there."""
+    """Make stderr a terminal; call this in the test, because pytest replaces stderr before it."""
     stream = TerminalStream()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
@@ -27,27 +27,27 @@ def on_terminal(monkeypatch):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time that passes is what a test says."""
+    """A clock that the test sets."""
     now = [1_000_000_000]
     monkeypatch.setattr("time.monotonic_ns", lambda: now[0])
     return now
 
 
-def test_nothing_is_shown_where_stderr_is_no_terminal(monkeypatch):
+def test_nothing_is_shown_without_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     with progress("files and folders read", quiet=False) as update:
         assert update is None
     assert sys.stderr.getvalue() == ""
 
 
-def test_nothing_is_shown_when_quiet_is_asked_for(monkeypatch):
+def test_quiet_shows_nothing(monkeypatch):
     terminal = on_terminal(monkeypatch)
     with progress("files and folders read", quiet=True) as update:
         assert update is None
     assert terminal.getvalue() == ""
 
 
-def test_a_scan_that_is_soon_done_shows_nothing(monkeypatch, clock):
+def test_a_short_scan_shows_nothing(monkeypatch, clock):
     terminal = on_terminal(monkeypatch)
     with progress("files and folders read", quiet=False) as update:
         update(5000)
@@ -56,7 +56,7 @@ def test_a_scan_that_is_soon_done_shows_nothing(monkeypatch, clock):
     assert terminal.getvalue() == ""
 
 
-def test_a_long_scan_says_how_far_it_is_and_cleans_up(monkeypatch, clock):
+def test_a_long_scan_shows_its_progress_and_cleans_up(monkeypatch, clock):
     terminal = on_terminal(monkeypatch)
     with progress("files and folders read", quiet=False) as update:
         clock[0] += 500_000_000
@@ -64,10 +64,12 @@ def test_a_long_scan_says_how_far_it_is_and_cleans_up(monkeypatch, clock):
         update(1_234_567)
     shown = terminal.getvalue()
     assert "1,234,567 files and folders read" in shown
-    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1  # the cursor, hidden and back
+    assert (
+        shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1
+    )  # the cursor is hidden and shown again
 
 
-def test_ctrl_c_leaves_the_terminal_as_it_was(monkeypatch, clock):
+def test_ctrl_c_restores_the_terminal(monkeypatch, clock):
     terminal = on_terminal(monkeypatch)
 
     def interrupted():

@@ -1,4 +1,4 @@
-"""The report as metrics, read back by the parser of the client library."""
+"""The report as metrics, parsed by the client library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.figures import KIB, MIB, environment, report, small_report
 
 
 def samples_of(made):
-    """Each sample by its name and the values of its labels, which come in the order of theirs."""
+    """Return each sample, by its name and the values of its labels, sorted by label."""
     text = render_prometheus(made, version="1.2", taken_s=1_790_000_000.5)
     return {
         (sample.name.removeprefix("conda_hardlinks_"), *sample.labels.values()): sample.value
@@ -23,7 +23,7 @@ def samples_of(made):
     }
 
 
-def test_every_figure_has_its_metric():
+def test_every_figure_has_a_metric():
     samples = samples_of(small_report())
     assert samples["on_disk_bytes",] == 4 * MIB
     assert samples["saved_bytes",] == 2 * MIB
@@ -44,13 +44,13 @@ def test_every_figure_has_its_metric():
     ("of", "kind"),
     [("environment_", EnvironmentFigures), ("cache_", CacheFigures), ("", Totals)],
 )
-def test_all_bytes_of_the_tables_are_there(of, kind):
+def test_every_size_in_the_tables_has_a_metric(of, kind):
     names = {name for name, *_ in samples_of(small_report())}
     sizes = {field.name for field in fields(kind) if field.name.endswith("_bytes")}
     assert {f"{of}{size}" for size in sizes} - names <= {"environment_private_bytes"}
 
 
-def test_what_is_incomplete_says_so():
+def test_incomplete_figures_are_marked():
     (cache,) = small_report().caches
     caches = (cache, replace(cache, path="/half", incomplete=True))
     made = report(environment("e", incomplete=True), caches=caches, incomplete=True)
@@ -61,7 +61,7 @@ def test_what_is_incomplete_says_so():
     assert samples["report_incomplete",] == 1
 
 
-def test_causes_are_there_where_they_were_asked_for():
+def test_requested_causes_have_metrics():
     private = {"pip": 70, "bytecode": 30}
     samples = samples_of(report(environment("e", 300, 100, private=private, private_bytes=100)))
     assert samples["environment_private_bytes", "pip", "e", "/conda/envs/e"] == 70
@@ -69,7 +69,7 @@ def test_causes_are_there_where_they_were_asked_for():
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb 1\nevil 2", "not-utf8-\udcff", "{x}"])
-def test_a_name_stays_in_its_label(name):
+def test_a_hostile_name_stays_in_its_label(name):
     made = report(environment(name))
     text = render_prometheus(made, version="1", taken_s=0)
     families = list(text_string_to_metric_families(text))
@@ -80,14 +80,14 @@ def test_a_name_stays_in_its_label(name):
     )
 
 
-def test_two_environments_of_one_name_are_two():
+def test_environments_with_the_same_name_are_separate():
     made = report(environment("e", 1, prefix="/a/e"), environment("e", 2, prefix="/b/e"))
     samples = samples_of(made)
     assert samples["environment_size_bytes", "e", "/a/e"] == 1
     assert samples["environment_size_bytes", "e", "/b/e"] == 2
 
 
-def test_two_names_that_the_table_shows_alike_are_two():
+def test_names_that_look_alike_in_the_table_are_separate():
     made = report(environment("e\x1b", 1), environment("e\\x1b", 2))
     sizes = [
         size for (name, *_), size in samples_of(made).items() if name.endswith("ment_size_bytes")

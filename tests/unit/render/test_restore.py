@@ -1,4 +1,4 @@
-"""What is held and what was brought back: as a person sees it, and as JSON."""
+"""Held and restored packages, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from conda_hardlink_plugin.executor.restore import HeldRun, Restored
+from conda_hardlink_plugin.executor.restore import HeldRun
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.render.restore import print_held, print_restored, render_restore
 from conda_hardlink_plugin.render.terminal import Terminal
@@ -31,25 +31,25 @@ def of_held(runs, problems=(), columns=None):
     return stream.getvalue()
 
 
-def test_what_is_held_is_a_table_of_runs():
+def test_held_runs_are_a_table():
     assert of_held(RUNS, [PathProblem("/third/.conda-hardlinks", "permission denied")]) == (
         """\
-ID     SIZE  UNTIL             HOLDS                           OF
+ID     SIZE  EXPIRY            CONTENTS                        CACHE
 r1  5.0 MiB  2020-09-13 12:26  a-1-0, b-1-0, c-1-0.conda       /conda/pkgs
 r2      7 B  2020-09-13 13:26  a-1-0, b-1-0, c-1-0 and 2 more  /other
-conda hardlinks restore ID brings the packages of a run back.
+To restore a run: conda hardlinks restore ID
 ! /third/.conda-hardlinks: permission denied.
 """
     )
     assert of_held([]) == (
-        "Nothing is held: `conda hardlinks clean --keep 7d` holds what it removes.\n"
+        "Nothing is held. To hold what a clean removes: conda hardlinks clean --keep 7d\n"
     )
 
 
-def test_what_is_back_is_counted_and_what_is_not_is_named():
+def test_restored_items_are_counted_and_problems_are_named():
     for paths, text in (
-        ([], "0 items brought back.\n"),
-        (["/conda/pkgs/a"], "1 item brought back.\n"),
+        ([], "0 items restored.\n"),
+        (["/conda/pkgs/a"], "1 item restored.\n"),
     ):
         stream = io.StringIO()
         problems = [PathProblem(f"/{ODD}", "something is there again")]
@@ -57,7 +57,7 @@ def test_what_is_back_is_counted_and_what_is_not_is_named():
         assert stream.getvalue() == f"{text}! /{SHOWN}: something is there again.\n"
 
 
-def test_json_of_what_is_held_or_back():
+def test_json_has_held_runs_and_restored_paths():
     problems = [PathProblem("/p", "it failed")]
     assert json.loads(render_restore(RUNS[1:], ["/conda/pkgs/a"], problems)) == {
         "schema_version": 1,
@@ -74,11 +74,11 @@ def test_json_of_what_is_held_or_back():
         "restored": ["/conda/pkgs/a"],
         "errors": ["/p: it failed"],
     }
-    assert json.loads(render_restore([], Restored()))["success"] is True
+    assert json.loads(render_restore([], [], []))["success"] is True
 
 
 @pytest.mark.parametrize("columns", [None, 40])
-def test_names_of_strangers_are_escaped(columns):
+def test_hostile_names_are_escaped(columns):
     runs = [HeldRun("r1", f"/{ODD}", (ODD,), NOON, 7)]
     text = of_held(runs, [PathProblem(f"/{ODD}", "permission denied")], columns)
     assert text.count(SHOWN) == 3

@@ -1,4 +1,4 @@
-"""The parts of a report that are asked for, as a person sees them."""
+"""The parts of a report that were requested, as text."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def package(name, size, *users, outside=False, cache="/conda/pkgs", verdict="unu
     return PackageFigures(name, f"{cache}/{name}", size, users, outside, verdict, unused)
 
 
-def test_one_environment_is_shown_with_causes_packages_and_relatives():
+def test_one_environment_has_causes_packages_and_sharing():
     shown = without_notes(
         detail=detail(
             private={"pip": 300 * KIB, "unowned": 12 * KIB, "directories": 200 * KIB},
@@ -66,22 +66,22 @@ def test_one_environment_is_shown_with_causes_packages_and_relatives():
     assert printed(shown) == (
         """\
 work
-2.0 MiB, of which 1.5 MiB shared and 512 KiB exclusive. Removing it frees 512 KiB; \
-cleaning the cache of what only it used brings that to 1.5 MiB.
+2.0 MiB: 1.5 MiB shared and 512 KiB exclusive. Removing it frees 512 KiB; \
+removing it and the cached packages that only it uses frees 1.5 MiB.
 
-PRIVATE BECAUSE      SIZE  RATIO
-pip               300 KiB   59 %
-directories       200 KiB   39 %
-unowned          12.0 KiB    2 %
+CAUSE OF PRIVATE BYTES      SIZE  RATIO
+pip                      300 KiB   59 %
+directories              200 KiB   39 %
+unowned                 12.0 KiB    2 %
 
 PACKAGE    EXCLUSIVE
 numpy-1-0    200 KiB
 tool-2-0         5 B
-... and 1 more package with 0 B in all.
-conda says hard link; these are copies, at least in part: numpy-1-0.
+... and 1 more package with 0 B in total.
+conda records hard links, but these packages are copies, at least in part: numpy-1-0.
 
-SHARES WITH   SHARED
-soft         1.0 MiB
+OTHER ENVIRONMENT   SHARED
+soft               1.0 MiB
 """
     )
 
@@ -96,16 +96,16 @@ def test_a_softlinked_environment_alone_is_shown_without_empty_tables():
     assert printed(shown) == (
         """\
 soft
-10 B, of which 0 B shared and 10 B exclusive. Removing it frees 10 B; \
-cleaning the cache of what only it used brings that to 10 B.
-It reaches 512 B in package caches by 2 symbolic links.
+10 B: 0 B shared and 10 B exclusive. Removing it frees 10 B; \
+removing it and the cached packages that only it uses frees 10 B.
+It uses 512 B in package caches through 2 symbolic links.
 
-PRIVATE BECAUSE  SIZE  RATIO
-symbolic links   10 B  100 %
+CAUSE OF PRIVATE BYTES  SIZE  RATIO
+symbolic links          10 B  100 %
 
-2 packages with 0 B in all.
+2 packages with 0 B in total.
 
-It has no file in common with another environment.
+It shares no files with other environments.
 """
     )
 
@@ -114,15 +114,15 @@ def test_an_environment_without_packages_has_no_part_for_them():
     shown = without_notes(detail=detail(private={"pip": 512 * KIB}))
     assert printed(shown).endswith(
         """\
-PRIVATE BECAUSE     SIZE  RATIO
-pip              512 KiB  100 %
+CAUSE OF PRIVATE BYTES     SIZE  RATIO
+pip                     512 KiB  100 %
 
-It has no file in common with another environment.
+It shares no files with other environments.
 """
     )
 
 
-def test_long_lists_of_one_environment_end_after_ten():
+def test_long_lists_of_one_environment_stop_after_ten():
     shown = without_notes(
         detail=detail(
             packages=[PackagePrivate(f"p{number:02}", 100 - number) for number in range(12)],
@@ -130,8 +130,8 @@ def test_long_lists_of_one_environment_end_after_ten():
         )
     )
     text = printed(shown)
-    assert "\np09           91 B\n... and 2 more packages with 179 B in all.\n" in text
-    assert "\ne09            91 B\n... and 1 more environment.\n" in text
+    assert "\np09           91 B\n... and 2 more packages with 179 B in total.\n" in text
+    assert "\ne09                  91 B\n... and 1 more environment.\n" in text
     assert "p10" not in text
     assert "e10" not in text
 
@@ -140,7 +140,7 @@ def test_every_cause_has_a_heading():
     assert set(CAUSE_HEADINGS) == {cause.value for cause in Cause}
 
 
-def test_why_has_a_column_for_each_cause_that_there_is():
+def test_why_has_a_column_for_each_cause_that_is_not_zero():
     shown = report(
         environment("a", 100, 30, private={**NO_BYTES, "pip": 20, "no_link": 10}),
         environment("b", 100, 5, private={**NO_BYTES, "prefix_rewritten": 5}),
@@ -154,7 +154,7 @@ b                5 B               5 B   0 B      0 B
     )
 
 
-def test_packages_are_listed_largest_first_with_who_uses_them_and_how():
+def test_packages_are_listed_largest_first_with_their_users():
     shown = without_notes(
         packages=[
             package("small-1-0", 5, user("a")),
@@ -168,17 +168,17 @@ def test_packages_are_listed_largest_first_with_who_uses_them_and_how():
         """\
 PACKAGE       SIZE  USED BY
 big-1-0    2.0 KiB  a, b (softlink), c (record)
-held-1-0   1.0 KiB  somebody outside
-both-1-0       7 B  a, somebody outside
+held-1-0   1.0 KiB  outside links
+both-1-0       7 B  a, outside links
 lost-1-0       5 B  unused
 small-1-0      5 B  a
-softlink: by symbolic links; record: installed, but nothing is linked; else by hard links.
+softlink: by symbolic links; record: only recorded, without links; others: by hard links.
 5 packages, 1 unused.
 """
     )
 
 
-def test_a_package_without_a_user_that_is_kept_says_why_and_is_not_counted_as_unused():
+def test_a_kept_package_without_users_shows_why_and_is_not_unused():
     shown = without_notes(
         packages=[
             package("new-1-0", 9, verdict="recent"),
@@ -190,9 +190,9 @@ def test_a_package_without_a_user_that_is_kept_says_why_and_is_not_counted_as_un
     assert printed(shown) == (
         """\
 PACKAGE   SIZE  USED BY
-new-1-0    9 B  nobody, kept: recent
-only-1-0   8 B  nobody, kept: unobtainable
-dark-1-0   7 B  nobody, kept: unverifiable
+new-1-0    9 B  kept: recent
+only-1-0   8 B  kept: unobtainable
+dark-1-0   7 B  kept: unverifiable
 lost-1-0   6 B  unused
 4 packages, 1 unused.
 """
@@ -213,32 +213,32 @@ a-1-0     5 B  unused   /mamba
     )
 
 
-def test_no_packages_are_said_to_be_none():
-    assert printed(report(packages=())) == "There is no extracted package in any cache.\n"
+def test_no_packages():
+    assert printed(report(packages=())) == "No extracted packages were found.\n"
 
 
-def test_what_would_be_freed_is_shown_to_the_byte():
+def test_freed_bytes_are_exact():
     shown = without_notes(if_removed=IfRemoved(("a", "b"), (), 1536, 2 * MIB))
     assert printed(shown) == (
-        "Removing a, b would free 1.5 KiB (1,536 bytes); with the cache cleaned of what only they"
-        " used, 2.0 MiB (2,097,152 bytes).\n"
+        "Removing a, b would free 1.5 KiB (1,536 bytes); also removing the cached packages that"
+        " only they use would free 2.0 MiB (2,097,152 bytes).\n"
     )
 
 
-def test_du_is_printed_to_the_byte():
+def test_du_is_exact():
     rows = (DuRow("/conda/pkgs", 12_345_678, 12_345_678), DuRow("/conda/envs/a", 4096, 0))
     assert printed(without_notes(du=rows)) == (
         """\
-   ALONE     ADDED  WHAT `du -B1 -s` PRINTS
+   ALONE     ADDED  PATH IN `du -B1 -s`
 12345678  12345678  /conda/pkgs
     4096         0  /conda/envs/a
 """
     )
     apparent = printed(without_notes(du=rows, measure=Measure.APPARENT))
-    assert "WHAT `du -B1 -s --apparent-size` PRINTS\n" in apparent
+    assert "PATH IN `du -B1 -s --apparent-size`\n" in apparent
 
 
-def test_several_parts_are_set_apart_and_the_notes_come_last():
+def test_parts_are_separated_and_the_notes_come_last():
     shown = small_report(
         unreachable=(),
         stale=(),
@@ -248,11 +248,12 @@ def test_several_parts_are_set_apart_and_the_notes_come_last():
     )
     assert printed(shown) == (
         """\
-There is no extracted package in any cache.
+No extracted packages were found.
 
-Removing a would free 1 B (1 bytes); with the cache cleaned of what only it used, 2 B (2 bytes).
+Removing a would free 1 B (1 bytes); also removing the cached packages that only it uses would \
+free 2 B (2 bytes).
 
-ALONE  ADDED  WHAT `du -B1 -s` PRINTS
+ALONE  ADDED  PATH IN `du -B1 -s`
     1      1  /a
 
 ! 1 file is also linked from outside these trees.
@@ -260,7 +261,7 @@ ALONE  ADDED  WHAT `du -B1 -s` PRINTS
     )
 
 
-def test_names_from_strangers_are_escaped_everywhere():
+def test_hostile_names_are_escaped_everywhere():
     odd = "\x1b[2J\n"
     shown = report(
         environment(odd, 5, 5, prefix="/odd"),

@@ -1,4 +1,4 @@
-"""A whole report as a person sees it."""
+"""A whole report as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.figures import environment, report, small_report
 
 
 class Screen(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that is a terminal."""
 
     def isatty(self):
         return True
@@ -43,13 +43,13 @@ PACKAGE CACHE     SIZE     USED   UNUSED  TARBALLS    OTHER
 4.0 MiB on disk; 6.0 MiB as copies: hard links save 2.0 MiB (33 %) and 20 inodes.
 """
 NEXT = (
-    "\nNext: conda hardlinks report -n NAME (one environment), --packages (who uses what), --why"
-    " (private bytes by cause), --if-removed ENV... (what that would free)\n"
+    "\nNext: conda hardlinks report -n NAME (one environment), --packages (users of"
+    " packages), --why (private bytes by cause), --if-removed ENV... (what removing them frees)\n"
 )
 NOTES = """
 ! 1 file is also linked from outside these trees.
-! /disk/env: not looked at, its folder cannot be reached.
-! /gone in environments.txt: no environment any more, and counted nowhere.
+! /disk/env: not scanned, its folder cannot be reached.
+! /gone is in environments.txt but no longer an environment.
 """
 
 
@@ -57,11 +57,11 @@ def test_a_report_has_environments_caches_totals_next_steps_and_notes():
     assert printed(small_report()) == ENVIRONMENTS + CACHES_AND_TOTALS + NEXT + NOTES
 
 
-def test_quiet_leaves_out_where_to_go_next_and_nothing_else():
+def test_quiet_leaves_out_only_the_next_steps():
     assert printed(small_report(), quiet=True) == ENVIRONMENTS + CACHES_AND_TOTALS + NOTES
 
 
-def test_verbose_adds_inodes_links_and_every_place():
+def test_verbose_adds_inodes_links_and_every_path():
     shown = small_report(
         unreadable=(PathProblem("/conda/envs/work/x", "Permission denied"),), incomplete=True
     )
@@ -128,14 +128,14 @@ PACKAGE CACHE     SIZE     USED   UNUSED  TARBALLS  QUARANTINE    OTHER
         ),
     ],
 )
-def test_what_is_kept_or_in_quarantine_has_a_column_where_a_cache_has_any(kept, quarantine, table):
+def test_kept_and_quarantine_have_columns_only_if_a_cache_has_any(kept, quarantine, table):
     (cache,) = small_report().caches
     cache = replace(cache, kept_bytes=kept, quarantine_bytes=quarantine)
     empty = CacheFigures("/empty", *[0] * (len(fields(CacheFigures)) - 1))
     assert table in printed(small_report(caches=(cache, empty)))
 
 
-def test_a_cache_that_could_be_read_only_in_part_is_marked():
+def test_a_partly_unreadable_cache_is_marked():
     (cache,) = small_report().caches
     shown = printed(small_report(caches=(cache, replace(cache, path="/half", incomplete=True))))
     assert re.findall(r"^(/\S+(?: \(incomplete\))?) +3\.0 MiB", shown, re.MULTILINE) == [
@@ -144,7 +144,7 @@ def test_a_cache_that_could_be_read_only_in_part_is_marked():
     ]
 
 
-def test_letters_stand_for_blocks_where_the_encoding_has_none():
+def test_letters_replace_blocks_that_the_encoding_lacks():
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     print_report(small_report(), Terminal(stream), quiet=True)
     stream.flush()
@@ -157,7 +157,7 @@ def test_letters_stand_for_blocks_where_the_encoding_has_none():
 
 
 @pytest.mark.parametrize("sort", ["size", "shared", "exclusive", "with-clean", "name"])
-def test_environments_are_sorted_by_the_column_asked_for_then_by_name(sort):
+def test_environments_are_sorted_by_a_column_then_by_name(sort):
     orders = {
         "size": ["b", "c", "d", "a"],
         "shared": ["d", "a", "b", "c"],
@@ -175,12 +175,12 @@ def test_environments_are_sorted_by_the_column_asked_for_then_by_name(sort):
     assert [line[0] for line in lines] == orders[sort]
 
 
-def test_every_column_that_the_command_line_offers_can_be_sorted_by():
+def test_every_sort_column_of_the_command_line_has_a_key():
     assert set(SORT_COLUMNS) == set(SORT_KEYS)
 
 
 @pytest.mark.parametrize(("lines", "rows"), [(10, 5), (24, 10), (36, 22), (40, 25)])
-def test_a_screen_is_not_overrun_by_environments(monkeypatch, lines, rows):
+def test_environments_fit_on_the_screen(monkeypatch, lines, rows):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("LINES", str(lines))
@@ -197,7 +197,7 @@ def test_a_screen_is_not_overrun_by_environments(monkeypatch, lines, rows):
     assert "more: -v" not in printed(shown, 100, Screen(), verbose=True)
 
 
-def test_warnings_and_caches_take_their_lines_from_the_environments(monkeypatch):
+def test_warnings_and_caches_leave_fewer_lines_for_environments(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("LINES", "40")
     environments = [environment(f"env{number:02}", 1000 - number) for number in range(40)]
@@ -214,7 +214,7 @@ def test_a_pipe_gets_every_environment():
     assert printed(shown).count("\nenv") == 500
 
 
-def test_nothing_found_is_said():
+def test_an_empty_report():
     assert printed(report(), quiet=True) == (
         """\
 No environments were found.
@@ -226,19 +226,17 @@ No package caches were found.
     )
 
 
-def test_apparent_size_is_called_so():
+def test_apparent_size_is_named():
     text = printed(small_report(measure=Measure.APPARENT))
     assert "\n4.0 MiB apparent size; 6.0 MiB as copies: hard links save 2.0 MiB (33 %)" in text
 
 
 def test_several_stale_lines_are_counted():
     text = printed(report(stale=("/a", "/b")))
-    assert text.endswith(
-        "\n\n! 2 places in environments.txt: no environment any more, and counted nowhere.\n"
-    )
+    assert text.endswith("\n\n! 2 paths in environments.txt are no longer environments.\n")
 
 
-def test_names_from_strangers_are_escaped_everywhere():
+def test_hostile_names_are_escaped_everywhere():
     odd = "\x1b[2J\n"
     shown = small_report(
         environments=(environment(odd, 1, 1),),

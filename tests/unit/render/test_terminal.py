@@ -15,14 +15,14 @@ from conda_hardlink_plugin.render.terminal import Terminal
 
 
 class Screen(io.TextIOWrapper):
-    """A stream that says it is a terminal."""
+    """A stream that is a terminal."""
 
     def isatty(self):
         return True
 
 
 class Pipe(io.TextIOWrapper):
-    """A stream of an encoding that keeps what was written."""
+    """A stream that is not a terminal."""
 
 
 def written_to(stream):
@@ -51,13 +51,13 @@ COLUMNS = ["<NAME", "SIZE", "OF IT", "<"]
 ROWS = [["one", "1.0 KiB", "5 B", "##"], ["another", "100 KiB", "", "="]]
 
 
-def test_a_table_sets_figures_to_the_right_and_pads_nothing_after_the_last_column():
+def test_figures_are_aligned_right_and_lines_are_not_padded():
     assert table(COLUMNS, ROWS) == (
         "NAME        SIZE  OF IT\none      1.0 KiB    5 B  ##\nanother  100 KiB         =\n"
     )
 
 
-def test_a_table_that_just_fits_stays_a_table():
+def test_a_table_that_just_fits_is_a_table():
     assert table(COLUMNS, ROWS, 27) == table(COLUMNS, ROWS)
 
 
@@ -67,7 +67,7 @@ def test_a_table_that_does_not_fit_becomes_a_block_for_each_row():
     )
 
 
-def test_in_a_pipe_nothing_is_too_long_for_a_table():
+def test_a_table_in_a_pipe_may_be_of_any_width():
     name = "/a/very/long/path" * 40
     assert table(["<NAME", "SIZE"], [[name, "5 B"]]) == (
         f"NAME{' ' * (len(name) - 4)}  SIZE\n{name}   5 B\n"
@@ -115,7 +115,7 @@ def test_a_sentence_is_folded_between_words_and_indented():
     )
 
 
-def test_a_word_that_is_longer_than_a_line_stays_in_one_piece():
+def test_a_word_longer_than_a_line_is_not_broken():
     path = "/a" * 30
     assert say(f"From {path} and on.", width=24) == f"From\n{path}\nand on.\n"
 
@@ -125,21 +125,21 @@ def test_a_sentence_in_a_pipe_is_one_line():
     assert say(sentence) == f"{sentence}\n"
 
 
-def test_no_sentence_is_an_empty_line():
+def test_an_empty_sentence_is_an_empty_line():
     assert say() == "\n"
 
 
 @given(cells)
-def test_whatever_is_said_is_one_printable_line(text):
+def test_any_sentence_is_one_printable_line(text):
     assert say(f"x{text}x")[:-1].isprintable()
 
 
-def test_outside_a_terminal_nothing_is_coloured():
+def test_a_pipe_gets_no_colour():
     assert say("warning", style="bold yellow") == "warning\n"
     assert "\x1b" not in table(COLUMNS, ROWS)
 
 
-def test_on_a_terminal_there_is_colour_unless_no_color_says_no(monkeypatch):
+def test_a_terminal_gets_colour_without_no_color(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     assert say("warning", style="yellow", stream=stream_of(Screen)) == "\x1b[33mwarning\x1b[0m\n"
     monkeypatch.setenv("NO_COLOR", "1")
@@ -148,7 +148,7 @@ def test_on_a_terminal_there_is_colour_unless_no_color_says_no(monkeypatch):
     assert "\x1b[3" not in bold
 
 
-def test_escape_sequences_in_names_do_nothing_on_a_terminal(monkeypatch):
+def test_escape_sequences_in_names_are_inert(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     name = "\x1b[31mred\x1b]0;title\x07\n"
     for width in (80, 20):
@@ -166,7 +166,7 @@ def test_escape_sequences_in_names_do_nothing_on_a_terminal(monkeypatch):
         ("ascii", False, "\\xfcn\\xefc\\xf6d\\xe9 \\u65e5\\u672c"),
     ],
 )
-def test_what_the_encoding_lacks_is_an_escape(encoding, blocks, shown):
+def test_unencodable_characters_are_escaped(encoding, blocks, shown):
     stream = stream_of(Pipe, encoding)
     assert Terminal(stream).draws_blocks is blocks
     assert say("ünïcödé 日本", stream=stream) == f"{shown}\n"

@@ -1,4 +1,4 @@
-"""What is said of transactions, in whole lines."""
+"""The lines about transactions."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from tests.support.figures import KIB, MIB
 
 ODD = os.fsdecode(b"esc\x1b[31m\nnew\xff")
 SHOWN = "esc\\x1b[31m\\nnew\\xff"
-OVER = "hardlinks: measuring took too long; `conda hardlinks report` has the figures"
+OVER = "hardlinks: measuring took too long; `conda hardlinks report` shows the figures"
 WHY = "/e and /c are on different filesystems"
 SOFT = (
     "linked by symbolic links: `conda clean --packages` may break this environment,"
     " `conda hardlinks clean` does not"
 )
 LEFT = (
-    "the cache still has 4 B of them that no environment hardlinks: `conda hardlinks clean` removes"
-    " what none uses"
+    "4 B of them are left in the cache without hard links from an environment: `conda hardlinks"
+    " clean` removes unused packages"
 )
-UNKNOWN = "`conda hardlinks report` says what is left in the cache"
+UNKNOWN = "`conda hardlinks report` shows what is left in the cache"
 
 
 class Terminal(io.StringIO):
@@ -77,18 +77,18 @@ def lines(figures=None, **more):
             ),
             (
                 "3 packages, 318 MiB: 300 MiB hardlinked to the cache, 18.0 MiB private (prefix 1.0"
-                " MiB, bytecode 2.0 MiB, entry points 4.0 MiB, symbolic links 5.0 MiB, not to be"
-                " linked 6.0 MiB)"
+                " MiB, bytecode 2.0 MiB, entry points 4.0 MiB, symbolic links 5.0 MiB, not linkable"
+                " 6.0 MiB)"
             ),
         ),
     ],
 )
-def test_what_was_linked_is_a_line(figures, line):
+def test_linked_packages_are_a_line(figures, line):
     assert lines(figures) == [f"hardlinks: {line}"]
 
 
 def test_every_cause_of_a_file_that_conda_linked_has_a_name():
-    """What is private is what the causes in the brackets add up to."""
+    """The causes in the parentheses add up to the private bytes."""
     causes = {"prefix_rewritten", "bytecode", "conda_own", "symlinks", "no_link"}
     for cause in causes:
         (line,) = lines(linked(**{cause: 7}))
@@ -108,25 +108,25 @@ def test_every_cause_of_a_file_that_conda_linked_has_a_name():
         (1, 9, None, 4, f"1 package; {UNKNOWN}"),
     ],
 )
-def test_what_was_unlinked_is_a_line(packages, unlinked, freed, left, line):
+def test_unlinked_packages_are_a_line(packages, unlinked, freed, left, line):
     figures = {"unlinked_bytes": unlinked, "freed_bytes": freed, "left_bytes": left}
     assert lines(unlinked_packages=packages, **figures) == [f"hardlinks: removed {line}"]
 
 
-def test_what_a_new_environment_adds_is_a_line_also_if_it_is_nothing():
+def test_a_new_environment_is_a_line_even_if_it_adds_nothing():
     assert lines(added_bytes=5 * MIB) == ["hardlinks: the environment adds 5.0 MiB to the disk"]
     assert lines(added_bytes=0) == ["hardlinks: the environment adds 0 B to the disk"]
 
 
 @pytest.mark.usefixtures("utc")
-def test_what_the_last_report_found_is_said_beside_it():
+def test_the_last_report_is_quoted_beside_it():
     of_report = {"totals": Totals(3 * MIB, 5 * MIB, 1, 1, 0, 0), "totals_taken_s": 1_000_000_000.9}
     beside = "in the report of 2001-09-09 01:46 1 environment and the cache used 3.0 MiB, 5.0 MiB"
-    said = f"hardlinks: the environment adds 5.0 MiB to the disk; {beside} as copies"
-    assert lines(added_bytes=5 * MIB, **of_report) == [said]
+    line = f"hardlinks: the environment adds 5.0 MiB to the disk; {beside} as copies"
+    assert lines(added_bytes=5 * MIB, **of_report) == [line]
     of_report["totals"] = Totals(3 * MIB, 5 * MIB, 2, 1_200, 0, 0)
     assert "1,200 environments and 2 caches used" in lines(added_bytes=5 * MIB, **of_report)[0]
-    of_report["totals"] = Totals(3 * MIB, 5 * MIB, 1, 1, 1, 0)  # what could not be read is missing
+    of_report["totals"] = Totals(3 * MIB, 5 * MIB, 1, 1, 1, 0)  # incomplete
     assert lines(added_bytes=5 * MIB, **of_report) == lines(added_bytes=5 * MIB)
     assert lines(**of_report) == []
 
@@ -141,14 +141,14 @@ def test_what_the_last_report_found_is_said_beside_it():
 )
 def test_warnings_name_the_package_or_count_them(dists, subject):
     first = "hardlinks: 1 package, 0 B"
-    copied = f"hardlinks: warning: {subject} copied although hard links were asked for: {WHY}"
+    copied = f"hardlinks: warning: {subject} copied instead of hard-linked: {WHY}"
     soft = f"hardlinks: warning: {subject} {SOFT}"
     assert lines(linked(copied=dists), why_copied=WHY) == [first, copied]
     assert lines(linked(softlinked=dists)) == [first, soft]
     assert lines(linked(copied=dists, softlinked=dists), why_copied=WHY) == [first, copied, soft]
 
 
-def test_what_was_warned_of_before_and_what_nobody_knows_is_not_warned_of():
+def test_no_warning_is_repeated_or_lacks_its_reason():
     figures = linked(copied=["a-1-0"], softlinked=["b-1-0"])
     assert len(lines(figures, why_copied=WHY, warned=True)) == 1
     assert len(lines(linked(copied=["a-1-0"]))) == 1
@@ -158,26 +158,25 @@ def test_what_was_warned_of_before_and_what_nobody_knows_is_not_warned_of():
 def test_there_are_at_most_four_lines_and_the_figures_come_first():
     figures = linked(copied=["a-1-0"], softlinked=["b-1-0"])
     unlinked = {"unlinked_packages": 1, "unlinked_bytes": 9, "freed_bytes": 5}
-    said = lines(figures, **unlinked, added_bytes=7, why_copied=WHY)
-    assert [line.split()[1] for line in said] == ["1", "removed", "the", "warning:"]
-    assert "copied although" in said[3]
+    shown = lines(figures, **unlinked, added_bytes=7, why_copied=WHY)
+    assert [line.split()[1] for line in shown] == ["1", "removed", "the", "warning:"]
+    assert "copied instead" in shown[3]
     assert lines(figures, **unlinked, added_bytes=7, over_budget=True)[3] == OVER
     assert len(lines(figures, **unlinked, added_bytes=7, warned=True, over_budget=True)) == 3
 
 
-def test_nothing_is_no_line():
+def test_no_transaction_has_no_line():
     assert lines() == []
     assert lines(over_budget=True) == [OVER]
 
 
-def test_names_that_a_terminal_would_obey_are_printed_with_escapes():
-    said = lines(linked(copied=[ODD]), why_copied=f"/{ODD} is elsewhere")
-    assert said[1] == (
-        f"hardlinks: warning: {SHOWN} was copied although hard links were asked for: /{SHOWN} is"
-        " elsewhere"
+def test_hostile_names_are_escaped():
+    shown = lines(linked(copied=[ODD]), why_copied=f"/{ODD} is elsewhere")
+    assert shown[1] == (
+        f"hardlinks: warning: {SHOWN} was copied instead of hard-linked: /{SHOWN} is elsewhere"
     )
     assert warning_line(f"see {ODD}") == f"hardlinks: warning: see {SHOWN}"
-    assert all(line.isprintable() for line in said)
+    assert all(line.isprintable() for line in shown)
 
 
 def test_lines_are_folded_between_words_on_a_terminal_only(monkeypatch):

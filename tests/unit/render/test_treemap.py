@@ -1,4 +1,4 @@
-"""The map of the disk: rectangles that are to the canvas as their bytes are to the disk."""
+"""The disk map: rectangles in proportion to their bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from conda_hardlink_plugin.report.disk_map import Area, AreaKind, Holder, Holder
 from tests.support.pages import page_report
 
 CANVAS = Canvas("test", 1000, 500)
-SLACK = 0.001  # a page gives three decimals
+SLACK = 0.001  # a page has three decimals
 
 amounts = st.one_of(st.integers(1, 10), st.integers(1, 10**13))
 areas = st.builds(Area, st.sampled_from(AreaKind), amounts)
@@ -31,7 +31,7 @@ holders = st.builds(
 
 
 def assert_fills(parts, whole):
-    """That rectangles lie in another one, do not overlap, and cover it."""
+    """Check that rectangles cover another one without overlap."""
     for part in parts:
         assert part.x >= whole.x - SLACK
         assert part.y >= whole.y - SLACK
@@ -59,14 +59,16 @@ def test_tiles_fill_the_canvas_in_proportion_and_each_area_is_in_one(drawn):
     for tile in tiles:
         assert tile.amount_bytes == sum(area.amount_bytes for area in tile.areas)
         assert {area.kind for area in tile.areas} == {tile.kind}
-        area = tile.place.width * tile.place.height
+        area = tile.rectangle.width * tile.rectangle.height
         assert area == pytest.approx(tile.amount_bytes * scale, rel=1e-7, abs=SLACK)
-    assert_fills([block.place for block in blocks], blocks[0].place.__class__(0, 0, 1000, 500))
+    assert_fills(
+        [block.rectangle for block in blocks], blocks[0].rectangle.__class__(0, 0, 1000, 500)
+    )
     for block in blocks:
-        assert_fills([tile.place for tile in block.tiles], block.place)
+        assert_fills([tile.rectangle for tile in block.tiles], block.rectangle)
 
 
-def test_what_is_too_small_to_be_seen_is_gathered():
+def test_small_areas_are_merged():
     small = [Area(AreaKind.UNUSED, 10, package) for package in range(312)]
     holder = Holder(
         HolderKind.CACHE, "/pkgs", (*small, Area(AreaKind.ONE, 10**9), Area(AreaKind.ONE, 1))
@@ -77,7 +79,7 @@ def test_what_is_too_small_to_be_seen_is_gathered():
     assert last.amount_bytes == 3120
 
 
-def test_environments_too_small_to_be_seen_are_gathered_but_no_cache_is():
+def test_small_environments_are_merged_but_small_caches_are_not():
     tiny = [
         Holder(kind, str(number), (Area(AreaKind.OWN, 10),))
         for number, kind in enumerate([HolderKind.ENVIRONMENT] * 3 + [HolderKind.CACHE])
@@ -91,39 +93,38 @@ def test_environments_too_small_to_be_seen_are_gathered_but_no_cache_is():
     ]
 
 
-def test_of_environments_that_are_gathered_each_is_one_rectangle():
+def test_each_of_the_merged_environments_is_one_rectangle():
     report = page_report(400, 0)
-    gathered = [b for b in lay_out(report.disk_map.holders, CANVAS) if len(b.holders) > 1]
-    (block,) = gathered
+    (block,) = [b for b in lay_out(report.disk_map.holders, CANVAS) if len(b.holders) > 1]
     names = {holder.name for holder in block.holders}
     labels = [tile_name(tile, block, report) for tile in block.tiles]
     assert {label for label in labels if "smaller" not in label} <= names
     assert len(labels) > 10
     for tile in block.tiles[:5]:
-        (place,) = tile.areas[0].environments
-        assert tile.amount_bytes == report.environments[place].exclusive_bytes
+        (number,) = tile.areas[0].environments
+        assert tile.amount_bytes == report.environments[number].exclusive_bytes
 
 
 @pytest.mark.parametrize("canvas", CANVASES, ids=lambda canvas: canvas.name)
-def test_thousands_of_packages_are_some_hundred_rectangles(canvas):
+def test_thousands_of_packages_are_a_few_hundred_rectangles(canvas):
     report = page_report(40, 5000)
     blocks = lay_out(report.disk_map.holders, canvas)
     tiles = [tile for block in blocks for tile in block.tiles]
     assert sum(tile.amount_bytes for tile in tiles) == report.totals.on_disk_bytes
     assert 50 < len(blocks[0].tiles) <= MOST_TILES_OF_A_HOLDER + len(AreaKind)
-    alone = [tile.place for tile in blocks[0].tiles if len(tile.areas) == 1]
+    alone = [tile.rectangle for tile in blocks[0].tiles if len(tile.areas) == 1]
     assert sum(place.width * place.height >= SMALLEST_TILE for place in alone) >= len(alone) - 1
     for block in blocks:
-        assert len(block_title(block)) * 8 <= max(block.place.width, 40)
+        assert len(block_title(block)) * 8 <= max(block.rectangle.width, 40)
         for tile in block.tiles:
-            assert len(tile_label(tile, block, report)) * 6.7 <= max(tile.place.width, 40)
+            assert len(tile_label(tile, block, report)) * 6.7 <= max(tile.rectangle.width, 40)
 
 
-def test_equal_packages_are_no_more_rectangles_than_may_be():
+def test_equal_packages_do_not_exceed_the_limit_of_rectangles():
     same = tuple(Area(AreaKind.ONE, 4096, package) for package in range(2000))
     (block,) = lay_out([Holder(HolderKind.CACHE, "/pkgs", same)], CANVAS)
     assert len(block.tiles) == MOST_TILES_OF_A_HOLDER + 1
 
 
-def test_of_nothing_there_is_no_map():
+def test_an_empty_disk_has_no_map():
     assert lay_out([], CANVAS) == []

@@ -1,4 +1,4 @@
-"""A report computed from small real trees: every figure against what is on the disk."""
+"""A report on small real trees: every figure against the disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ APPARENT = Measure.APPARENT
 
 @pytest.fixture
 def made(tmp_path):
-    """A cache with packages of which `one` alone has `mine`, both have `ours`, nobody `spare`."""
+    """A cache with three packages: `one` uses `mine`, both use `ours`, nobody uses `spare`."""
     made = SmallInstallation(str(tmp_path))
     mine = made.package("mine-1-0", {"lib/mine": b"m" * 5000})
     ours = made.package("ours-1-0", {"lib/ours": b"o" * 3000})
@@ -64,7 +64,7 @@ def build(made, terms=LATER, **request):
 
 
 @pytest.mark.parametrize("measure", Measure)
-def test_sizes_are_those_on_the_disk_and_exclusive_is_what_removing_frees(made, measure):
+def test_sizes_match_the_disk_and_exclusive_is_what_removing_frees(made, measure):
     cache, (one, other) = made.caches[0], made.prefixes
     report = build(made, measure=measure)
     everything = size_of(cache, one, other, measure=measure)
@@ -124,7 +124,7 @@ def moved_aside(cache, name, size):
     return write(f"{cache}/.conda-hardlinks/{name}/lib/file", b"x" * size).removesuffix("/lib/file")
 
 
-def test_a_cache_is_split_into_what_each_byte_is_there_for(made):
+def test_a_cache_is_split_by_the_use_of_each_byte(made):
     cache = made.caches[0]
     kept = made.package("kept-1-0", {"lib/kept": b"k" * 20_000})
     os.unlink(f"{kept}/info/repodata_record.json")
@@ -158,7 +158,7 @@ def test_a_cache_is_split_into_what_each_byte_is_there_for(made):
         (replace(LATER, unseen=(PathProblem("/disk/env", "why"),), ignored=("/disk",)), "unused"),
     ],
 )
-def test_the_terms_decide_what_of_a_cache_is_unused_and_what_is_kept(made, terms, verdict):
+def test_policy_and_observations_decide_between_unused_and_kept(made, terms, verdict):
     spare = size_of(f"{made.caches[0]}/spare-1-0")
     report = build(made, terms, packages=True)
     (row,) = report.caches
@@ -176,7 +176,7 @@ def test_the_terms_decide_what_of_a_cache_is_unused_and_what_is_kept(made, terms
     )
 
 
-def test_packages_say_who_uses_them_and_how(made):
+def test_packages_list_their_users_and_kinds_of_use(made):
     cache, (one, other) = made.caches[0], made.prefixes
     symlink(f"{cache}/mine-1-0/lib/mine", f"{other}/mine")
     made.package("meta-1-0", {})
@@ -218,7 +218,7 @@ def test_du_lists_each_alone_and_after_those_before_it(made):
 
 
 def test_du_lists_an_environment_that_holds_others_after_them(made, tmp_path):
-    """GNU du counts the inner ones in the outer one, unless it has met them before."""
+    """GNU du counts the inner ones as part of the outer one, unless it has counted them before."""
     write(f"{tmp_path}/conda-meta/history")
     made.prefixes.append(str(tmp_path))
     one, other, base = made.prefixes
@@ -256,7 +256,7 @@ def test_causes_add_up_for_every_environment(made):
     assert report.detail is None
 
 
-def test_one_environment_from_close_by(made):
+def test_the_details_of_one_environment(made):
     one = made.prefixes[0]
     detail = build(made, detail=one, measure=APPARENT).detail
     assert detail.prefix == one
@@ -276,7 +276,7 @@ def test_an_alias_serves_as_well_as_the_path_that_was_scanned(made, tmp_path):
     assert report.if_removed.freed_bytes == report.environments[0].exclusive_bytes
 
 
-def test_a_softlinked_environment_counts_what_its_links_lead_to_once(made):
+def test_a_softlinked_environment_counts_the_targets_of_its_links_once(made):
     soft = made.environment("soft")
     made.install(soft, f"{made.caches[0]}/mine-1-0", "softlink")
     symlink(f"{made.caches[0]}/mine-1-0/lib/mine", f"{soft}/again")
@@ -289,7 +289,7 @@ def test_a_softlinked_environment_counts_what_its_links_lead_to_once(made):
     assert row.private["copied"] == 0
 
 
-def test_an_environment_that_is_gone_by_now_has_no_bytes_and_is_told(made):
+def test_a_vanished_environment_has_no_bytes_and_a_warning(made):
     gone = made.environment("gone")
     shutil.rmtree(gone)
     report = build(made, causes=True)
@@ -301,7 +301,7 @@ def test_an_environment_that_is_gone_by_now_has_no_bytes_and_is_told(made):
 
 
 @pytest.mark.parametrize("hidden", ["cache", "environment"])
-def test_what_could_be_read_only_in_part_is_marked_in_its_row(hidden):
+def test_a_partly_unreadable_root_is_marked_in_its_row(hidden):
     with tempfile.TemporaryDirectory() as top:  # pytest's own lets nobody else in
         os.chmod(top, 0o755)
         made = SmallInstallation(top)
@@ -320,38 +320,35 @@ def test_what_could_be_read_only_in_part_is_marked_in_its_row(hidden):
         os.chmod(folder, 0o755)
 
 
-def test_an_environment_without_a_name_is_called_by_its_path(made):
+def test_an_environment_without_a_name_has_its_path_as_name(made):
     inventory = made.scan()
     report = build_report(analysis_of(inventory, {}), Request(packages=True))
     assert [row.name for row in report.environments] == made.prefixes
     assert report.packages[0].environments[0].name == made.prefixes[0]
 
 
-def test_a_record_that_cannot_be_read_is_told_where_causes_are_asked_for(made):
+def test_an_unreadable_record_is_reported_with_the_causes(made):
     path = write(f"{made.prefixes[0]}/conda-meta/broken-1-0.json", b"{")
     assert build(made).unreadable == ()
     report = build(made, causes=True)
     (problem,) = report.unreadable
     assert problem.path == path
     assert report.warnings == (
-        (
-            "1 record of installed packages could not be read, and what they list counts as"
-            f" unowned ({path}: {problem.reason})."
-        ),
+        f"The files of 1 unreadable package record count as unowned ({path}: {problem.reason}).",
     )
 
 
-def test_what_the_installation_could_not_see_is_passed_on(made):
+def test_observations_are_passed_on(made):
     hidden, unsearched = PathProblem("/disk/env", "why"), PathProblem("/envs", "permission denied")
     seen = replace(LATER, unseen=(hidden,), unsearched=(unsearched,), stale=("/gone",))
     report = build_report(analysis_of(made.scan(), made.names(), seen), Request())
     assert report.unreachable == (hidden,)
     assert report.unreadable == (unsearched,)
     assert report.stale == ("/gone",)
-    assert report.warnings[0].startswith("1 folder could not be looked through")
+    assert report.warnings[0].startswith("1 folder could not be searched")
 
 
-def test_parts_that_were_not_asked_for_are_not_there(made):
+def test_parts_that_were_not_requested_are_none(made):
     report = build(made)
     assert (report.packages, report.du, report.if_removed, report.detail) == (None,) * 4
 

@@ -1,4 +1,4 @@
-"""What a page draws: each byte of the disk in one area, and what environments share."""
+"""The disk map: each byte of the disk in one area, and the bytes that environments share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.small_installation import SmallInstallation, plans
 from tests.support.trees import layouts, link, random_tree, symlink, write
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# Which figure of a cache has the packages of a kind, where no inode lies in several of them.
+# The figure of a cache that counts each kind, if no inode is in several packages.
 PART_OF_KIND = {
     AreaKind.SEVERAL: "used_bytes",
     AreaKind.ONE: "used_bytes",
@@ -42,7 +42,7 @@ def drawn(made, measure=Measure.DISK):
 
 
 def amounts(holder):
-    """What each kind of area of a holder adds up to."""
+    """Return the bytes of each kind of area of a holder."""
     found = {}
     for area in holder.areas:
         found[area.kind] = found.get(area.kind, 0) + area.amount_bytes
@@ -67,7 +67,7 @@ def made(tmp_path):
         name: made.package(f"{name}-1-0", {f"lib/{name}": b"x" * 5000 * number})
         for number, name in enumerate(names, start=1)
     }
-    write(f"{package['kept']}/info/repodata_record.json", b"{}")  # it cannot be had again
+    write(f"{package['kept']}/info/repodata_record.json", b"{}")  # it cannot be downloaded again
     first, second, third = (made.environment(name) for name in ("first", "second", "third"))
     for prefix in (first, second):
         made.install(prefix, package["both"])
@@ -83,7 +83,7 @@ def made(tmp_path):
     return made
 
 
-def test_packages_are_drawn_by_who_uses_them(made):
+def test_packages_are_drawn_by_their_users(made):
     assert kinds_by_package(drawn(made)) == {
         "both-1-0": AreaKind.SEVERAL,
         "one-1-0": AreaKind.ONE,
@@ -96,7 +96,7 @@ def test_packages_are_drawn_by_who_uses_them(made):
 
 
 @pytest.mark.parametrize("measure", Measure)
-def test_all_areas_are_the_disk_and_those_of_a_holder_are_its_figures(made, measure):
+def test_areas_add_up_to_the_disk_and_to_the_figures_of_their_holders(made, measure):
     report = drawn(made, measure)
     cache, between, first, second, third = report.disk_map.holders
     trees = [*made.caches, *made.prefixes]
@@ -134,7 +134,7 @@ def test_the_environments_have_their_causes(made):
         assert {area.environments for area in holder.areas} == {(place,)}
 
 
-def test_what_was_not_asked_for_stays_out(made):
+def test_a_map_adds_no_other_parts_to_the_report(made):
     report = drawn(made)
     assert report.packages is None
     assert all(row.private is None for row in report.environments)
@@ -221,7 +221,7 @@ def test_what_any_two_roots_share_follows_the_definition(layout, random, measure
 
 @few
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_each_inode_is_given_to_one_place_by_the_definition(layout, random, measure):
+def test_each_inode_belongs_to_one_holder_by_the_definition(layout, random, measure):
     with random_tree(layout) as tree:
         inventory = scan(tree.roots)
         usage = Usage(inventory, measure)
@@ -244,15 +244,15 @@ def test_each_inode_is_given_to_one_place_by_the_definition(layout, random, meas
                 expected[units.pop()] += thing.bytes
             else:
                 holders = tuple(sorted({roots[model.root_of_path(path)] for path in thing.paths}))
-                place = holders, complete
-                expected_between[place] = expected_between.get(place, 0) + thing.bytes
+                key = holders, complete
+                expected_between[key] = expected_between.get(key, 0) + thing.bytes
         by_unit, between = usage.each_inode_once(rank)
         assert by_unit == expected
         assert between == expected_between
         assert sum(by_unit) + sum(between.values()) == usage.on_disk
 
 
-def test_what_two_environments_share_with_others_and_with_a_cache_is_shared_by_the_two(tmp_path):
+def test_bytes_shared_with_others_and_with_a_cache_are_shared_by_the_two(tmp_path):
     made = SmallInstallation(str(tmp_path))
     one, two, three = (made.environment(name) for name in ("one", "two", "three"))
     package = made.package("p-1-0", {"lib/p": b"p" * 5000})

@@ -1,4 +1,4 @@
-"""One environment from close by, on real trees: its causes, its packages, whom it shares with."""
+"""The details of one environment, from real trees: causes, packages and sharing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cached_in(made):
 
 
 def break_down_environment(made, prefix, measure=Measure.APPARENT):
-    """Return the breakdown, after seeing that its causes add up to the exclusive usage."""
+    """Return the breakdown, and check that its causes add up to the exclusive usage."""
     inventory = made.scan(detailed=True)
     usage = Usage(inventory, measure)
     root = [root.path for root in inventory.roots].index(prefix)
@@ -44,7 +44,7 @@ def conda_meta_bytes(prefix):
 
 
 def causes_of(made, prefix):
-    """Return the causes that depend on no file system: neither records nor directories."""
+    """Return the causes without records and directories, which depend on the filesystem."""
     by_cause = break_down_environment(made, prefix).by_cause
     assert by_cause.pop("directories") == directory_bytes(prefix)
     by_cause["entry_points_and_records"] -= conda_meta_bytes(prefix)
@@ -109,7 +109,7 @@ def test_what_is_linked_several_times_within_the_environment_counts_once(made):
     assert causes_of(made, prefix) == {"unowned": 10}
 
 
-def test_what_somebody_else_holds_too_has_no_cause(made, tmp_path):
+def test_a_file_with_other_holders_has_no_cause(made, tmp_path):
     prefix, other = made.environment("env"), made.environment("other")
     for holder in (f"{other}/held", str(tmp_path / "unseen")):
         name = os.path.basename(holder)
@@ -126,7 +126,7 @@ def test_the_causes_add_up_in_disk_usage_too(made):
     assert breakdown.by_cause["copied"] == os.lstat(f"{prefix}/lib/a").st_blocks * 512
 
 
-def test_packages_that_conda_claims_to_have_linked_are_named_and_plain_copies_are_not(made):
+def test_copies_that_conda_records_as_links_are_named(made):
     prefix = made.environment("env")
     for dist, link, claim in [
         ("linked-1-0", "hardlink", "hardlink"),
@@ -140,7 +140,7 @@ def test_packages_that_conda_claims_to_have_linked_are_named_and_plain_copies_ar
     assert breakdown.by_package == {"linked-1-0": 0, "lied-1-0": 10, "copied-1-0": 10}
 
 
-def test_a_record_that_makes_no_sense_is_named_and_its_files_are_unowned(made):
+def test_a_damaged_record_is_named_and_its_files_are_unowned(made):
     prefix = made.environment("env")
     write(f"{prefix}/lib/a", b"a" * 10)
     path = write(f"{prefix}/conda-meta/broken-1-0.json", b"{}")

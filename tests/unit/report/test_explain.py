@@ -1,4 +1,4 @@
-"""Everything about a package or a file is what a walk over all trees finds."""
+"""Explanations of packages and files, against walks over all trees."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ def made(tmp_path):
     return SmallInstallation(str(tmp_path))
 
 
-def facts_of(made, terms=LATER):
+def analyzed(made, terms=LATER):
     return analysis_of(made.scan(), made.names(), terms)
 
 
 def explained(made, path, terms=LATER):
-    analysis = facts_of(made, terms)
+    analysis = analyzed(made, terms)
     return explain_package(analysis, package_at(analysis, path))
 
 
 def file_explained(made, path):
-    return explain_file(facts_of(made), path)
+    return explain_file(analyzed(made), path)
 
 
 def found(made, wanted):
-    analysis = facts_of(made)
+    analysis = analyzed(made)
     return sorted(analysis.inventory.units[unit].path for unit in find_packages(analysis, wanted))
 
 
-def test_a_package_is_found_by_all_three_parts_of_its_name_or_by_the_first(made):
+def test_a_package_is_found_by_its_full_name_or_its_name(made):
     paths = {
         dist: made.package(dist, {}, cache)
         for dist, cache in (("p-1-0", "pkgs"), ("p-2-0", "pkgs"), ("q-1-0", "other"))
@@ -58,7 +58,7 @@ def test_a_package_is_found_by_all_three_parts_of_its_name_or_by_the_first(made)
     assert found(made, "p-1") == found(made, "P") == found(made, "") == []
 
 
-def test_a_package_is_found_by_the_name_of_its_folder_with_the_origin_of_rattler(made):
+def test_a_package_is_found_by_its_folder_name_with_the_origin_of_rattler(made):
     origin = "p-1-0-" + "ab" * 32
     path = made.package(origin, {})
     aside = made.package(f"{QUARANTINE}/moving-r1-q-1-0", {})
@@ -68,21 +68,21 @@ def test_a_package_is_found_by_the_name_of_its_folder_with_the_origin_of_rattler
 
 
 def test_a_full_name_is_not_taken_for_the_name_of_others(made):
-    """A package whose name is what another is called in full."""
+    """The full name of one package is the name of another."""
     path = made.package("p-1-0", {})
     other = made.package("p-1-0-2-0", {})
     write(f"{other}/info/repodata_record.json", b'{"name": "p-1-0"}')
     assert found(made, "p-1-0") == [path]
 
 
-def test_a_path_is_in_the_package_however_it_leads_there(made, tmp_path):
+def test_a_path_is_in_the_package_that_it_resolves_into(made, tmp_path):
     path = made.package("p-1-0", {"lib/f": b"f"})
     made.package("p-1-00", {"lib/f": b"f"})
     out = symlink("/nowhere", f"{path}/lib/out")
     symlink(path, f"{tmp_path}/link")
     symlink(f"{tmp_path}/pkgs", f"{tmp_path}/cache")
     symlink(f"{path}/lib/f", f"{tmp_path}/env/f")
-    analysis = facts_of(made)
+    analysis = analyzed(made)
     for place in (
         *(path, f"{path}/lib", f"{path}/lib/f", out, f"{tmp_path}/link"),
         *(f"{tmp_path}/cache/p-1-0", f"{tmp_path}/env/f", f"{path}/no/such/thing"),
@@ -96,13 +96,13 @@ def test_a_cache_that_was_found_through_a_symbolic_link_has_its_packages(made, t
     path = made.package("p-1-0", {"f": b"f"})
     symlink(f"{tmp_path}/pkgs", f"{tmp_path}/cache")
     made.caches[:] = [f"{tmp_path}/cache"]
-    analysis = facts_of(made)
+    analysis = analyzed(made)
     unit = package_at(analysis, path)
     assert analysis.inventory.units[unit].path == f"{tmp_path}/cache/p-1-0"
     assert package_at(analysis, f"{tmp_path}/cache/p-1-0/f") == unit
 
 
-def test_each_way_of_use_has_its_witnesses(made):
+def test_each_kind_of_use_has_witnesses(made):
     path = made.package("p-1-0", {"lib/a": b"a", "lib/b": b"b", "lib/c": b"c"})
     hard, soft, copied = map(made.environment, ("hard", "soft", "copied"))
     made.install(hard, path)
@@ -128,18 +128,18 @@ def test_each_way_of_use_has_its_witnesses(made):
     assert explanation.size_bytes == du(path)[0]
 
 
-def test_an_environment_in_another_is_the_witness_and_not_the_one_around_it(made):
+def test_the_innermost_environment_is_the_witness(made):
     path = made.package("p-1-0", {"f": b"f"})
     made.environment("env")
     inner = made.environment("env/envs/inner")
     made.install(inner, path)
-    assert [(row.environment, row.use) for row in explained(made, path).witnesses] == [
+    assert [(row.name, row.use) for row in explained(made, path).witnesses] == [
         ("inner", "hardlink"),
         ("inner", "record"),
     ]
 
 
-def test_links_between_packages_are_no_witnesses_and_keep_their_bytes(made):
+def test_links_between_packages_are_not_witnesses_and_keep_their_bytes(made):
     one, two = (made.package(f"{name}-1-0", {"own": b"o" * 5_000}) for name in ("one", "two"))
     link(f"{one}/own", f"{two}/shared")
     link(f"{one}/own", f"{one}/again")
@@ -149,7 +149,7 @@ def test_links_between_packages_are_no_witnesses_and_keep_their_bytes(made):
     assert explanation.freed_bytes == du(one)[0] - shared
 
 
-def test_a_link_that_nobody_saw_is_told_by_a_file_of_the_package(made, tmp_path):
+def test_a_package_with_links_from_outside_names_its_files(made, tmp_path):
     path = made.package("p-1-0", {"a": b"a", "b": b"b", "c": b"c"})
     env = made.environment("env")
     link(f"{path}/a", f"{tmp_path}/outside")
@@ -171,7 +171,7 @@ def test_a_symbolic_link_over_several_hops_is_a_witness(made, tmp_path):
     assert explanation.would_break == ("env",)
 
 
-def test_doubts_are_told_with_what_the_package_says_of_itself(made):
+def test_reasons_to_keep_a_package_are_listed(made):
     path = made.package("p-1-0", {})
     write(f"{path}/info/repodata_record.json", b'{"url": "file:///p-1-0.conda"}')
     extracted = max(
@@ -227,7 +227,7 @@ def test_the_links_of_a_cache_inside_base_are_not_those_of_base(made, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["p-1-0.conda", "p-1-0.tar.bz2"])
-def test_an_archive_is_that_of_the_package_of_its_name(made, name):
+def test_an_archive_belongs_to_the_package_of_its_name(made, name):
     path = made.package("p-1-0", {})
     archive = write(f"{made.caches[0]}/{name}", b"archive")
     again = link(archive, f"{made.environment('env')}/{name}")
@@ -243,7 +243,7 @@ def test_the_last_link_of_a_file_frees_its_inode(made):
     assert (explanation.links, explanation.packages) == ((mine,), ())
 
 
-def test_a_symbolic_link_is_explained_itself_with_where_it_leads(made, tmp_path):
+def test_a_symbolic_link_is_explained_with_its_target(made, tmp_path):
     path = made.package("p-1-0", {"lib/f": b"f"})
     env = made.environment("env")
     symlink(f"{path}/lib", f"{tmp_path}/way")
@@ -256,17 +256,17 @@ def test_a_symbolic_link_is_explained_itself_with_where_it_leads(made, tmp_path)
     assert (inside.leads_to, inside.packages) == (f"{path}/lib/f", (path,))
 
 
-def test_a_file_that_is_gone_is_an_error_of_the_system(made):
+def test_a_missing_file_raises_an_os_error(made):
     made.environment("env")
     with pytest.raises(FileNotFoundError):
         file_explained(made, f"{made.directory}/nope")
 
 
-def test_what_goes_between_the_scan_and_the_walk_hides_nothing_else(made):
+def test_a_change_between_the_scan_and_the_walk_hides_nothing_else(made):
     path = made.package("p-1-0", {"lib/f": b"f"})
     env = made.environment("env")
     link(f"{path}/lib/f", f"{env}/f")
-    analysis = facts_of(made)
+    analysis = analyzed(made)
     shutil.rmtree(f"{env}/conda-meta")
     os.rename(f"{path}/lib", f"{path}/other")
     unit = package_at(analysis, path)
@@ -274,8 +274,8 @@ def test_what_goes_between_the_scan_and_the_walk_hides_nothing_else(made):
     assert [row.path for row in explanation.witnesses] == [f"{env}/f"]
 
 
-def test_what_a_record_says_may_break(made):
-    """Its symbolic links may lead here by a way that was not found."""
+def test_an_environment_that_records_symbolic_links_may_break(made):
+    """Its symbolic links may lead here through a path that the scan did not follow."""
     path, env = made.package("p-1-0", {}), made.environment("env")
     record = made.record(env, "p-1-0", {}, link="softlink")
     explanation = explained(made, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 
 import pytest
@@ -11,20 +10,12 @@ from conda_hardlink_plugin.analysis.usage import Measure
 from conda_hardlink_plugin.exceptions import HardlinksError
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.render.json import render_json
-from conda_hardlink_plugin.render.merge import print_merged, render_merged
-from conda_hardlink_plugin.render.terminal import Terminal
 from conda_hardlink_plugin.report.merge import add_up, read_report
 from tests.support.figures import MIB, environment, report, small_report
 
 
 def machine(**more):
     return read_report("a.json", render_json(small_report(**{"unreachable": (), **more})))
-
-
-def printed(merged):
-    text = io.StringIO()
-    print_merged(merged, Terminal(text))
-    return text.getvalue()
 
 
 def test_each_machine_has_its_figures_and_together_they_have_the_sums():
@@ -47,7 +38,7 @@ def test_each_machine_has_its_figures_and_together_they_have_the_sums():
     assert not together.incomplete
 
 
-def test_files_of_one_name_are_told_apart_by_their_folders():
+def test_files_with_the_same_name_are_named_by_their_paths():
     merged = add_up({path: machine() for path in ("one/r.json", "two/r.json", "two/s.json")})
     assert [row.name for row in merged.machines] == ["one/r.json", "two/r.json", "s"]
 
@@ -59,33 +50,21 @@ def test_one_incomplete_report_makes_the_sums_bounds(more):
     merged = add_up({"a": machine(), "b": machine(**more)})
     assert [row.incomplete for row in merged.machines] == [False, True]
     assert merged.together.incomplete
-    assert "at least 8.0 MiB on disk" in printed(merged)
-    assert "b (incomplete)" in printed(merged)
 
 
-def test_a_tree_that_two_machines_have_alike_may_be_counted_twice():
+def test_a_tree_on_two_machines_may_be_counted_twice():
     first = read_report("a.json", render_json(report(environment("x", 100), environment("y", 5))))
     second = read_report("a.json", render_json(report(environment("x", 100), environment("y", 6))))
     merged = add_up({"a": first, "b": second, "c": machine()})
     ((tree),) = merged.seen_again
     assert (tree.path, tree.size_bytes, tree.machines) == ("/conda/envs/x", 100, ("a", "b"))
-    assert "! /conda/envs/x, 100 B, is the same in a and b" in printed(merged)
 
 
-def test_many_such_trees_are_not_all_named():
-    many = read_report(
-        "a.json", render_json(report(*(environment(f"e{n}", n + 1) for n in range(5))))
-    )
-    text = printed(add_up({"a": many, "b": many}))
-    assert text.count("is the same in") == 3
-    assert "... and so are 2 more." in text
-
-
-def test_reports_that_count_otherwise_are_not_added_up():
+def test_reports_with_different_measures_are_not_added_up():
     apparent = machine(measure=Measure.APPARENT)
     with pytest.raises(HardlinksError, match="--apparent-size"):
         add_up({"a": machine(), "b": apparent})
-    assert "apparent size; hard links" in printed(add_up({"b": apparent}))
+    assert add_up({"b": apparent}).measure == "apparent"
 
 
 @pytest.mark.parametrize(
@@ -97,16 +76,16 @@ def test_reports_that_count_otherwise_are_not_added_up():
         ("[]", "is not a report"),
         ("{}", "is not a report"),
         ('{"error": "NotFoundError"}', "is not a report"),
-        ('{"schema_version": 2}', "version 2, and this program knows version 1"),
+        ('{"schema_version": 2}', "has report version 2, but this program reads version 1"),
         ('{"schema_version": 1}', "is not a complete report"),
     ],
 )
-def test_what_is_no_report_is_refused(text, reason):
+def test_text_that_is_not_a_report_is_refused(text, reason):
     with pytest.raises(HardlinksError, match=reason):
         read_report("a.json", text)
 
 
-def test_a_report_that_lacks_something_is_refused_whatever_it_is():
+def test_an_incomplete_report_is_refused():
     whole = json.loads(render_json(small_report()))
     needed = ("measure", "environments", "caches", "totals", "incomplete", "unreachable")
     for name in needed:
@@ -119,31 +98,8 @@ def test_a_report_that_lacks_something_is_refused_whatever_it_is():
 
 
 @pytest.mark.parametrize("figure", [-1, 2**63, 1e999, 12.9, "12", True, None, [1]])
-def test_a_figure_that_is_none_is_refused(figure):
+def test_an_invalid_figure_is_refused(figure):
     whole = json.loads(render_json(small_report()))
     whole["caches"][0]["links"] = figure
     with pytest.raises(HardlinksError, match="is not a complete report"):
         read_report("a.json", json.dumps(whole))
-
-
-def test_of_many_machines_with_the_same_tree_some_are_named():
-    alike = read_report("a.json", render_json(report(environment("x", 100))))
-    text = printed(add_up({f"n{number}": alike for number in range(200)}))
-    assert "is the same in n0, n1, n2 and 197 more: if" in text
-
-
-def test_it_is_printed_by_size_and_in_json_as_it_was_given():
-    small = read_report("a.json", render_json(report(environment("x"))))
-    merged = add_up({"small.json": small, "large.json": machine()})
-    lines = printed(merged).splitlines()
-    assert lines[0].split()[0] == "MACHINE"
-    assert [line.split()[0] for line in lines[1:3]] == ["large", "small"]
-    assert lines[4] == (
-        "2 machines, 3 environments: 4.0 MiB on disk; hard links save 2.0 MiB (33 %). In the"
-        " caches 512 KiB are unused, and archives take 1.0 MiB."
-    )
-    content = json.loads(render_merged(merged))
-    assert content["schema_version"] == 1
-    assert content["success"] is True
-    assert [row["name"] for row in content["machines"]] == ["small", "large"]
-    assert content["together"]["on_disk_bytes"] == 4 * MIB

@@ -1,4 +1,4 @@
-"""What a report says beside its figures, sentence by sentence."""
+"""The warnings of a report, sentence by sentence."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ import pytest
 
 from conda_hardlink_plugin.analysis.analysis import is_on_other_filesystem
 from conda_hardlink_plugin.filesystem.problems import PathProblem
-from conda_hardlink_plugin.report.warnings import find_warnings
+from conda_hardlink_plugin.report.warnings import find_warnings, unreadable_trees
 from conda_hardlink_plugin.scan.inventory import Problem, ProblemKind
 from tests.support.circumstances import LATER, analysis_of, filesystems_of
 from tests.support.small_installation import SmallInstallation
 from tests.support.trees import symlink, write
 
 UNSEEN = (
-    "What cannot be looked at may use any package, so nothing counts as UNUSED or for WITH CLEAN;"
-    " of an environment that is gone for good say so with --ignore-env PATH."
+    "An environment that cannot be read may use any package, so no package counts as UNUSED or"
+    " toward WITH CLEAN. If it is gone for good, pass --ignore-env PATH."
+)
+
+COPIES = (
+    "{}: conda records hard links, but some packages are copies, because their cache is on another"
+    " filesystem."
 )
 
 
@@ -26,7 +31,7 @@ def made(tmp_path):
     return SmallInstallation(str(tmp_path))
 
 
-def notes_of(made, inventory=None, filesystems=None, unsearched=(), terms=LATER):
+def warnings_of(made, inventory=None, filesystems=None, unsearched=(), terms=LATER):
     inventory = inventory or made.scan()
     filesystems = filesystems or ["ext4"] * len(inventory.roots)
     terms = replace(
@@ -34,7 +39,7 @@ def notes_of(made, inventory=None, filesystems=None, unsearched=(), terms=LATER)
         filesystems=filesystems_of(inventory, filesystems),
         unsearched=tuple(unsearched),
     )
-    return find_warnings(analysis_of(inventory, made.names(), terms))
+    return list(find_warnings(analysis_of(inventory, made.names(), terms)))
 
 
 def problem(kind, path, reason="Permission denied"):
@@ -45,10 +50,10 @@ def on_devices(made, *root_devices):
     return replace(made.scan(), root_devices=root_devices)
 
 
-def test_nothing_is_said_where_everything_was_seen(made):
+def test_a_complete_scan_has_no_warnings(made):
     made.install(made.environment("env"), made.package("thing-1-0", {"lib/a": b"a"}))
-    notes = notes_of(made, filesystems=["ext4", "ext4", ""])
-    assert (notes.unreadable, notes.warnings) == ((), ())
+    assert warnings_of(made, filesystems=["ext4", "ext4", ""]) == []
+    assert unreadable_trees(made.scan()) == []
 
 
 @pytest.mark.parametrize("root", ["cache", "environment"])
@@ -60,50 +65,44 @@ def test_unreadable_paths_make_the_figures_lower_bounds(made, root):
         replace(problem(ProblemKind.UNREADABLE, "/top/one"), root=int(root == "environment")),
         problem(ProblemKind.UNREADABLE, "/top/two", "Input/output error"),
     )
-    one = notes_of(made, replace(inventory, problems=problems[:1]))
-    assert one.unreadable == (PathProblem("/top/one", "Permission denied"),)
-    at_least = (
-        "1 path could not be read: all sizes are at least so much, and lack what is in there"
-        " (/top/one: permission denied)."
-    )
-    # What is hidden in a cache uses no package of it: the links to it show.
+    one = replace(inventory, problems=problems[:1])
+    assert unreadable_trees(one) == [PathProblem("/top/one", "Permission denied")]
+    bound = "1 path could not be read, so sizes are lower bounds (/top/one: permission denied)."
+    # A hidden part of a cache cannot use packages of that cache without visible links.
     hidden = [f"/top/one: permission denied. {UNSEEN}"] * (root == "environment")
-    assert one.warnings == (at_least, *hidden)
-    two = notes_of(made, replace(inventory, problems=problems))
-    assert two.unreadable[1] == PathProblem("/top/two", "Input/output error")
-    assert two.warnings[0].startswith("2 paths could not be read:")
+    assert warnings_of(made, one) == [bound, *hidden]
+    two = replace(inventory, problems=problems)
+    assert unreadable_trees(two)[1] == PathProblem("/top/two", "Input/output error")
+    assert warnings_of(made, two)[0].startswith("2 paths could not be read, so")
 
 
-def test_what_vanished_or_was_met_twice_is_counted_apart(made):
+def test_vanished_and_repeated_paths_have_warnings_of_their_own(made):
     made.environment("env")
     problems = (
         problem(ProblemKind.VANISHED, "/envs/gone", "No such file or directory"),
         problem(ProblemKind.REPEATED, "/envs/again", "seen before"),
         problem(ProblemKind.REPEATED, "/envs/more", "seen before"),
     )
-    notes = notes_of(made, replace(made.scan(), problems=problems))
-    assert notes.unreadable == ()
-    assert notes.warnings == (
+    inventory = replace(made.scan(), problems=problems)
+    assert unreadable_trees(inventory) == []
+    assert warnings_of(made, inventory) == [
         (
-            "1 path vanished while they were read: something is changing these trees, so run the"
-            " report again when it has finished."
+            "1 path vanished during the scan: something is changing these trees. Run the report"
+            " again when it has finished."
         ),
-        (
-            "2 paths can be reached in two ways, by a mount, and counted where met first"
-            " (/envs/again)."
-        ),
-    )
+        "2 paths can be reached in two ways, through a mount, but counted only once (/envs/again).",
+    ]
 
 
-def test_folders_that_could_not_be_searched_may_hide_environments(made):
+def test_unsearched_folders_may_hide_environments(made):
     made.environment("env")
-    notes = notes_of(made, unsearched=[PathProblem("/envs", "permission denied")])
-    assert notes.warnings == (
-        (
-            "1 folder could not be looked through for environments, which count as outside these"
-            " trees (/envs: permission denied)."
-        ),
+    folder = PathProblem("/envs", "permission denied")
+    unsearched, uncertain = warnings_of(made, unsearched=[folder])
+    assert unsearched == (
+        "1 folder could not be searched for environments. Environments in there count as outside"
+        " these trees (/envs: permission denied)."
     )
+    assert uncertain == f"/envs: permission denied. {UNSEEN}"
 
 
 @pytest.mark.parametrize(
@@ -115,31 +114,28 @@ def test_files_with_unseen_links_are_counted(made, tmp_path, files, words):
         write(f"{prefix}/{number}")
         for copy in "ab":
             os.link(f"{prefix}/{number}", tmp_path / f"{number}{copy}")
-    assert notes_of(made).warnings == (
+    assert warnings_of(made) == [
         (
-            f"{words} from outside these trees: an environment or a cache that conda does not list"
-            " holds them (--search DIR and --cache DIR take it in)."
-        ),
-    )
+            f"{words} from outside these trees: from an environment or a cache that conda does not"
+            " list. Include it with --search DIR or --cache DIR."
+        )
+    ]
 
 
-def test_an_environment_apart_from_every_cache_holds_copies_whatever_conda_says(made):
+def test_an_environment_on_another_filesystem_holds_copies_whatever_conda_records(made):
     package = made.package("thing-1-0", {"lib/a": b"a"})
     made.install(made.environment("claimed"), package, "copy", claim="hardlink")
     made.install(made.environment("honest"), package, "copy")
     made.environment("empty")
-    both = (
+    both = [
+        COPIES.format("claimed"),
         (
-            "claimed: packages of a cache on another filesystem. conda says hard link; these are"
-            " copies."
+            "honest: some packages cannot be hard-linked, because their cache is on another"
+            " filesystem."
         ),
-        (
-            "honest: packages of a cache on another filesystem, from where nothing can be"
-            " hard-linked."
-        ),
-    )
-    assert notes_of(made, on_devices(made, 0, 1, 1, 1)).warnings == both
-    assert notes_of(made, on_devices(made, 0, 0, 1, 1)).warnings == both[1:]
+    ]
+    assert warnings_of(made, on_devices(made, 0, 1, 1, 1)) == both
+    assert warnings_of(made, on_devices(made, 0, 0, 1, 1)) == both[1:]
 
 
 def test_packages_of_one_cache_are_copies_though_another_cache_is_near(made):
@@ -147,15 +143,13 @@ def test_packages_of_one_cache_are_copies_though_another_cache_is_near(made):
     far = made.package("far-1-0", {"lib/far": b"f"}, "other")
     made.install(made.environment("env"), far, "copy", claim="hardlink")
     here = [1 if cache.endswith("other") else 0 for cache in made.caches]
-    assert notes_of(made, on_devices(made, *here, 0)).warnings == (
-        "env: packages of a cache on another filesystem. conda says hard link; these are copies.",
-    )
+    assert warnings_of(made, on_devices(made, *here, 0)) == [COPIES.format("env")]
 
 
 @pytest.mark.parametrize(
-    ("count", "others"), [(1, ""), (2, ", and 1 more place"), (3, ", and 2 more places")]
+    ("count", "others"), [(1, ""), (2, " (and 1 more path)"), (3, " (and 2 more paths)")]
 )
-def test_what_was_not_looked_at_is_named_with_what_it_keeps(made, count, others):
+def test_unreachable_environments_keep_every_package(made, count, others):
     made.environment("env")
     unseen = [
         PathProblem("/disk/env", "its folder cannot be reached"),
@@ -164,16 +158,14 @@ def test_what_was_not_looked_at_is_named_with_what_it_keeps(made, count, others)
     ][:count]
     terms = replace(LATER, unseen=tuple(unseen))
     expected = f"/disk/env: its folder cannot be reached{others}. {UNSEEN}"
-    assert notes_of(made, terms=terms).warnings == (expected,)
-    assert notes_of(made, terms=replace(terms, ignored=("/disk", "/envs"))).warnings == ()
+    assert warnings_of(made, terms=terms) == [expected]
+    assert warnings_of(made, terms=replace(terms, ignored=("/disk", "/envs"))) == []
 
 
 def test_an_environment_whose_records_cannot_be_listed_keeps_every_package(made):
     prefix = made.environment("env")
     inventory = replace(made.scan(), records={})
-    assert notes_of(made, inventory).warnings == (
-        f"{prefix}/conda-meta: cannot be listed. {UNSEEN}",
-    )
+    assert warnings_of(made, inventory) == [f"{prefix}/conda-meta: cannot be listed. {UNSEEN}"]
 
 
 @pytest.mark.parametrize(
@@ -186,29 +178,35 @@ def test_an_environment_whose_records_cannot_be_listed_keeps_every_package(made)
         (["held-99-r1-a-1-0", "moving-r1-b-1-0", "purge-r1-c-1-0"], "2 packages"),
     ],
 )
-def test_what_an_interrupted_clean_left_is_counted_and_what_is_held_is_not(made, entries, waiting):
+def test_packages_of_an_interrupted_clean_are_counted_and_held_packages_are_not(
+    made, entries, waiting
+):
     made.package("thing-1-0", {})
     for name in entries:
         made.package(f".conda-hardlinks/{name}", {})
-    said = (
-        f"{waiting} of an interrupted `conda hardlinks clean` wait in the quarantine: the next"
-        " clean puts them back or finishes them."
+    warning = (
+        f"The quarantine contains {waiting} from an interrupted `conda hardlinks clean`: the next"
+        " clean restores or deletes each of them."
     )
-    assert notes_of(made).warnings == ((said,) if waiting else ())
+    assert warnings_of(made) == ([warning] if waiting else [])
 
 
-def test_a_system_that_does_not_name_its_filesystems_is_told_of_reflinks(made):
+def test_unknown_filesystems_may_share_blocks(made):
     made.environment("env")
-    (warning,) = notes_of(made, filesystems=["", ""]).warnings
-    assert warning.startswith("This system does not say which filesystems these are")
+    assert warnings_of(made, filesystems=["", ""]) == [
+        (
+            "The types of these filesystems are unknown. Where files share blocks through reflinks,"
+            " as on APFS, removing them may free less."
+        )
+    ]
 
 
-def test_an_environment_is_apart_only_where_that_is_known(made):
+def test_an_environment_is_on_another_filesystem_only_if_that_is_known(made):
     made.package("thing-1-0", {})
     made.package("thing-1-0", {}, "other")
     made.environment("env")
     unopened = -1
-    for devices, special_inodes in [
+    for devices, is_elsewhere in [
         ((0, 1, 2), True),
         ((0, 1, 1), False),
         ((unopened, 1, 2), True),
@@ -216,7 +214,7 @@ def test_an_environment_is_apart_only_where_that_is_known(made):
         ((0, 1, unopened), False),
         ((unopened, unopened, unopened), False),
     ]:
-        assert is_on_other_filesystem(on_devices(made, *devices), 2) is special_inodes, devices
+        assert is_on_other_filesystem(on_devices(made, *devices), 2) is is_elsewhere, devices
     made.caches.clear()
     assert not is_on_other_filesystem(on_devices(made, 2), 0)
 
@@ -225,36 +223,36 @@ def test_many_environments_are_not_all_named(made):
     package = made.package("thing-1-0", {"lib/a": b"a"})
     for name in "abcdef":
         made.install(made.environment(name), package, "softlink")
-    assert notes_of(made).warnings == (
+    assert warnings_of(made) == [
         (
             "a, b, c, d and 2 more: softlinked into a package cache. `conda clean --packages` may"
-            " not see that and would break it."
-        ),
-    )
+            " not notice that and break the environment."
+        )
+    ]
 
 
-def test_symbolic_links_into_a_cache_where_nothing_is_are_told(made):
+def test_broken_symbolic_links_into_a_cache_are_counted(made):
     package = made.package("thing-1-0", {"lib/a": b"a"})
     prefix = made.environment("env")
     for name in ("gone", "lost"):
         symlink(f"{package}/lib/{name}", f"{prefix}/{name}")
-    softlinked, broken = notes_of(made).warnings
+    softlinked, broken = warnings_of(made)
     assert softlinked.startswith("env: softlinked into a package cache.")
-    assert broken.startswith("env: 2 symbolic links into a package cache where nothing is (")
+    assert broken.startswith("env: 2 broken symbolic links into a package cache (")
     assert broken.endswith(("/env/gone).", "/env/lost)."))
 
 
 def test_filesystems_on_which_figures_are_bounds_are_named(made):
     for number in range(4):
         made.environment(f"env{number}")
-    assert notes_of(made, filesystems=["overlay", "btrfs", "xfs", "btrfs"]).warnings == (
+    assert warnings_of(made, filesystems=["overlay", "btrfs", "xfs", "btrfs"]) == [
         (
-            "overlay: files of a lower layer, such as those of a container's image, are not freed"
-            " by removing them, and linking copies them up: EXCLUSIVE and WITH CLEAN are at most so"
-            " much."
+            "overlay: removing a file of a lower layer, such as a container image, frees nothing,"
+            " and hard-linking it copies it to the upper layer. EXCLUSIVE and WITH CLEAN are upper"
+            " bounds."
         ),
         (
-            "btrfs, xfs: blocks that files share by reflink are not visible here and are counted"
-            " for each of them: what is freed may be less."
+            "btrfs, xfs: blocks that files share through reflinks count once for each file, so"
+            " removing files may free less."
         ),
-    )
+    ]
