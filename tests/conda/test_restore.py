@@ -129,9 +129,7 @@ def test_a_place_that_is_taken_again_keeps_what_is_held(changing):
 
     assert done.returncode == 1
     assert done.stdout == (
-        f"2 items restored.
-! {cache}/{FORGOTTEN}: something else is there now.
-"
+        f"2 items restored.\n! {cache}/{FORGOTTEN}: something else is there now.\n"
     )
     assert read_through(f"{cache}/{FORGOTTEN}", changing.prefix("again")) == taken
     answer = restore(changing, run, code=1)
