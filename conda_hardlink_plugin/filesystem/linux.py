@@ -16,7 +16,7 @@ with contextlib.suppress(ImportError):  # Windows has neither
     import pwd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from os import DirEntry
 
@@ -101,8 +101,12 @@ def open_file(
     return os.open(name, flags, mode, dir_fd=parent)
 
 
-duplicate = os.dup
-close = os.close
+def duplicate(handle: Handle) -> Handle:
+    return os.dup(handle)  # a call, not an alias, so that replacing `os.dup` has an effect
+
+
+def close(handle: Handle) -> None:
+    os.close(handle)
 
 
 def most_open_directories() -> int:
@@ -141,7 +145,8 @@ def scan(handle: Handle) -> AbstractContextManager[Iterator[DirEntry[str]]]:
     return os.scandir(handle)
 
 
-list_names: Callable[[Handle], list[str]] = os.listdir
+def list_names(handle: Handle) -> list[str]:
+    return os.listdir(handle)
 
 
 def read_link_at(name: str, parent: Handle) -> str:
@@ -229,7 +234,8 @@ def lock_holder(handle: Handle) -> str:
 # Users
 
 
-current_user = os.geteuid
+def current_user() -> Owner:
+    return os.geteuid()
 
 
 def is_administrator() -> bool:

@@ -90,11 +90,8 @@ class MountTable:
 
     def below(self, path: str) -> list[str]:
         """Return the mount points strictly below a real path."""
-        return [
-            mount.mount_point
-            for mount in self.mounts
-            if mount.mount_point != path and is_within(mount.mount_point, path)
-        ]
+        mount_points = (mount.mount_point for mount in self.mounts)
+        return [point for point in mount_points if point != path and is_within(point, path)]
 
 
 def is_in_user_space(filesystem: str) -> bool:

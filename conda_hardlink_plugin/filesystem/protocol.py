@@ -157,10 +157,10 @@ class Filesystem(Protocol):
 
         """
 
-    def duplicate(self, handle: Handle, /) -> Handle:
+    def duplicate(self, handle: Handle) -> Handle:
         """Return a second handle of the same directory."""
 
-    def close(self, handle: Handle, /) -> None:
+    def close(self, handle: Handle) -> None:
         """Close a handle."""
 
     def most_open_directories(self) -> int:
@@ -189,7 +189,7 @@ class Filesystem(Protocol):
     def scan(self, handle: Handle) -> AbstractContextManager[Iterator[DirEntry[str]]]:
         """List an open directory: names, inode numbers and types."""
 
-    def list_names(self, handle: Handle, /) -> list[str]:
+    def list_names(self, handle: Handle) -> list[str]:
         """Return the names in an open directory."""
 
     def read_link_at(self, name: str, parent: Handle) -> str:

@@ -134,9 +134,9 @@ class _Threads:
                 self.work()
             with self.changed:
                 while self.busy or self.next_place():
-                    self.walker.tell_progress(0)
+                    self.walker.report_progress(0)
                     self.changed.wait(_SECONDS_BETWEEN_PROGRESS)
-                self.walker.tell_progress(0)
+                self.walker.report_progress(0)
         except BaseException as error:
             self.failure = error
             raise

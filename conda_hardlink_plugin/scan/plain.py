@@ -24,7 +24,7 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
     """Read the directories below those on the stack of a walk, as far as they are of one unit.
 
     It stops when so many directories as `end` were read in all. Where a listing's numbers may not
-    be taken as they are, `Walk.read_apart` does it slowly.
+    be taken as they are, `Walker.read_with_stat` does it slowly.
     """
     collector, special_inodes, stack = walker.collector, walker.special_inodes, walker.stack
     unit, sums = stack[-1].unit, stack[-1].sums
@@ -48,7 +48,7 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                 stack.pop().close()
                 continue
             if walker.on_progress is not None:
-                walker.tell_progress(directories + inodes + linked)
+                walker.report_progress(directories + inodes + linked)
             device = parent.identity[0] if parent.plain else None
             name = parent.children.pop()
             try:
@@ -60,7 +60,7 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
             try:
                 status = os.fstat(descriptor)
                 if status.st_dev != device or status.st_ino in special_inodes:
-                    place = walker.read_apart(parent, name, unit, descriptor, as_status(status))
+                    place = walker.read_with_stat(parent, name, unit, descriptor, as_status(status))
                     walker.enter(place, descriptor)
                     draft = walker.draft(unit, own_device)  # others may have had to be written
                     noting = draft is not None
@@ -70,7 +70,7 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                 directory_size += status.st_size
                 directories += 1
                 if draft is not None and parent.inside is None:
-                    walker.give_up_noting()
+                    walker.stop_recording()
                     draft, noting = None, False
                 elif draft is not None and parent.inside is not None:
                     add_known, add_name = draft.linked.append, draft.names.append

@@ -39,7 +39,7 @@ class ScanRoots:
         has_subvolumes: Whether a directory may be listed with the inode number of some file.
         dates_directories: Whether adding or removing an entry changes the times of a directory.
             Not every filesystem in user space does that.
-        may_meet_twice: Whether a mount inside a root may show a directory that is also elsewhere.
+        may_repeat: Whether a mount inside a root may show a directory that is also elsewhere.
         mounts_own_file: Whether a file of a root is also mounted over another file.
 
     """
@@ -54,7 +54,7 @@ class ScanRoots:
     mounted_files: Counter[Identity]
     has_subvolumes: bool
     dates_directories: bool
-    may_meet_twice: bool
+    may_repeat: bool
     mounts_own_file: bool
 
     @property
@@ -63,7 +63,7 @@ class ScanRoots:
 
         Only the roots inside a directory may affect what is counted in it.
         """
-        is_separate = not (self.may_meet_twice or self.mounts_own_file or self.unknown)
+        is_separate = not (self.may_repeat or self.mounts_own_file or self.unknown)
         return is_separate and self.dates_directories
 
     def holds(self, path: str) -> bool:
@@ -98,7 +98,7 @@ def survey_roots(roots: Iterable[Root], detailed: Collection[str], mounts: Mount
         mounted_files=Counter(_identities(covered)),
         has_subvolumes=not are_known or not filesystems.isdisjoint(SUBVOLUME_FILESYSTEMS),
         dates_directories=are_known and not any(map(is_in_user_space, filesystems)),
-        may_meet_twice=not are_known
+        may_repeat=not are_known
         or any(_identity(point) not in identities for point in mount_points),
         mounts_own_file=bool(sources),
     )

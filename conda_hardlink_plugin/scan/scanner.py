@@ -65,7 +65,7 @@ def scan(
 
     """
     scan_roots = survey_roots(roots, detailed, fs.read_mounts() if mounts is None else mounts)
-    if scan_roots.may_meet_twice:  # one process must see every directory to find repeated ones
+    if scan_roots.may_repeat:  # one process must see every directory to find repeated ones
         crew, processes = (), 1
     elif processes is None:
         packages = {RootKind.CACHE: "", RootKind.ENVIRONMENT: "/conda-meta"}

@@ -77,7 +77,7 @@ class Walker:
         self.max_open = open_directories_allowed()
         special = scan_roots.identities | scan_roots.careful
         self.special_inodes = {number for _, number in special}
-        self.visited: set[Identity] | None = set() if scan_roots.may_meet_twice else None
+        self.visited: set[Identity] | None = set() if scan_roots.may_repeat else None
         self.directories = 0
         self.pace = Pace()
         self._recorder = recorder
@@ -107,7 +107,7 @@ class Walker:
         try:
             status = fs.status_of(handle)
             collector.found.identities[index] = status.identity
-            top = self.read_apart(None, root.path, unit, handle, status)
+            top = self.read_with_stat(None, root.path, unit, handle, status)
         except BaseException as error:
             fs.close(handle)
             if not isinstance(error, OSError):
@@ -216,13 +216,13 @@ class Walker:
                 )
                 self._count(directory, listing, status.device, searching=False)
             else:
-                directory = self.read_apart(parent, name, unit, handle, status, listing)
+                directory = self.read_with_stat(parent, name, unit, handle, status, listing)
         except BaseException:
             fs.close(handle)
             raise
         self.enter(directory, handle)
 
-    def read_apart(
+    def read_with_stat(
         self,
         parent: OpenDirectory | None,
         name: str,
@@ -279,14 +279,14 @@ class Walker:
     def _begin_directory(self, directory: OpenDirectory, status: FileStatus) -> Draft | None:
         """Begin to note a directory for the index; return the draft, `None` without an index."""
         if directory.inside is None:
-            self.give_up_noting()
+            self.stop_recording()
             return None
         draft = self.draft(directory.unit, status.device)
         if draft is not None:
             draft.begin_directory(directory.inside[:-1] or ".", status)
         return draft
 
-    def give_up_noting(self) -> None:
+    def stop_recording(self) -> None:
         """Write no index, because a directory is deeper than a path can reach."""
         if self._recorder is not None:
             self._recorder.close()
@@ -376,7 +376,7 @@ class Walker:
             return directory.unit
         return self.collector.add_unit(kind, f"{directory_path}/{name}")
 
-    def tell_progress(self, links_uncounted: int) -> None:
+    def report_progress(self, links_uncounted: int) -> None:
         """Report the number of entries read, if it has grown enough since the last report."""
         links = sum(self.collector.links) + links_uncounted
         if self.on_progress is not None and links >= self.links_reported + _LINKS_PER_PROGRESS:

@@ -153,7 +153,6 @@ class Draft:
         names = os.fsencode("/".join(self.names))
         rows = self._rows()
         inodes = b"".join(column.tobytes() for column in (array("Q", self.linked), *rows))
-        examined = len(self.name_facts) // _NAME.size
         # Not mtime, which users can set to any time, even in the future.
         newest_ns = max(array("q", self.directory_facts)[_CTIME::_FACTS_OF_DIRECTORY])
         page = Page(
@@ -165,7 +164,7 @@ class Draft:
             len(self.linked),
             len(rows[0]),
             len(self.directories),
-            len(self.directories) + examined + len(self.linked),
+            len(self.directories) + len(self.name_facts) // _NAME.size + len(self.linked),
             digest_of(self.directory_facts),
             digest_of(self.name_facts),
             crc32(inodes),
