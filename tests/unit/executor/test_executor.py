@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import suppress
 
 import pytest
 
+from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.clean.execution import execute_plan
 from conda_hardlink_plugin.executor.outcome import Outcome, new_run
 from conda_hardlink_plugin.executor.recheck import Checker
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
-from tests.support.cleaning import executed, move_aside, plan_of
+from tests.support.cleaning import clean, executed, move_aside, plan_of
 from tests.support.small_installation import SmallInstallation
 from tests.support.trees import link, symlink, write
 
@@ -73,6 +75,62 @@ def test_an_archive_is_kept_if_its_package_cannot_be_checked(made):
     assert outcome.removed == []
     assert os.path.isfile(archive)
     assert os.path.isdir(path)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "no"), KeyboardInterrupt()], ids=type)
+def test_trial_links_stay_if_the_packages_cannot_be_checked(made, error):
+    """They pin their package: the second plan must see it as the first one did."""
+    prefix = made.environment("env")
+    unused, pinned = made.package("p-1-0", {"f": b"f"}), made.package("q-1-0", {})
+    trial_link = link(f"{pinned}/info/index.json", f"{prefix}/.tmp.index.json.0123abcd")
+    plan = plan_of(made, trash=True, trial_links=[trial_link])
+    assert [kept.verdict for kept in plan.keep] == [Verdict.LINKED]
+    outcome, checker = Outcome(run=new_run()), Checker(made.prefixes, read_mount_table())
+    again = []
+
+    def replan():
+        again.append(plan_of(made, trash=True, trial_links=[trial_link]))
+        raise error
+
+    with suppress(KeyboardInterrupt):
+        execute_plan(plan, checker, replan, outcome, hold_until_s=None)
+    assert [second.keep for second in again] == [plan.keep]
+    assert (outcome.trial_links, outcome.removed) == ([], [])
+    assert os.path.isfile(trial_link)
+    assert os.path.isdir(unused)
+
+
+def test_a_package_that_cannot_move_back_is_reported_once(made):
+    """At its end, a clean moves back only what it moved aside itself."""
+    home = made.package("p-1-0", {"f": b"f"})
+    moved = move_aside(made, home, "moving")
+    write(f"{home}/info/index.json", b"{}")  # another conda was killed during the extraction
+    made.package("other-1-0", {})
+    outcome = clean(made)
+    assert [removal.name for removal in outcome.removed] == ["other-1-0"]
+    (problem,) = outcome.problems
+    assert problem.path == home
+    assert moved in problem.reason
+    assert os.path.isfile(f"{moved}/f")
+
+
+def test_a_package_of_an_interrupted_run_is_not_moved_back_without_a_report(made):
+    """Its place becomes free during the clean: the next one moves it back, and reports it."""
+    home = made.package("p-1-0", {"f": b"f"})
+    moved = move_aside(made, home, "moving")
+    write(f"{home}/info/index.json", b"{}")
+    made.package("other-1-0", {})
+
+    def replan():
+        shutil.rmtree(home, ignore_errors=True)
+        return plan_of(made)
+
+    outcome = executed(made, plan_of(made), replan)
+    assert outcome.returned == []
+    assert os.path.isfile(f"{moved}/f")
+    outcome = clean(made)
+    assert outcome.problems == []
+    assert outcome.returned == [home]
 
 
 def test_a_removal_that_another_clean_finished_is_not_a_problem(made):
