@@ -8,9 +8,9 @@ MUTANTS = (
     Mutant(
         "a package with links from outside counts as unused",
         "analysis/verdicts.py::find_package_uses",
-        "PackageUse(index, used, index in outside)",
-        "PackageUse(index, used, bool(used) and index in outside)",
-        by("unit/analysis/test_verdicts", "a_link_that_was_not_seen_is_of_somebody_outside"),
+        "PackageUse(used, index in outside)",
+        "PackageUse(used, bool(used) and index in outside)",
+        by("unit/analysis/test_verdicts", "a_link_outside_the_scan_keeps_the_package"),
     ),
     Mutant(
         "a package from the future is old",
@@ -37,7 +37,7 @@ MUTANTS = (
         "analysis/verdicts.py::_own_keep_reasons",
         "self._observations.now_ns - package.last_use_ns",
         "self._observations.now_ns - (package.finished_ns or package.last_use_ns)",
-        by("unit/analysis/test_verdicts", "a_probing_link_and_its_removal_make_a_package_recent"),
+        by("unit/analysis/test_verdicts", "a_trial_link_and_its_removal_make_a_package_recent"),
     ),
     Mutant(
         "an unfinished package counts as finished after the grace period",
@@ -51,12 +51,12 @@ MUTANTS = (
     ),
     Mutant(
         "a package with any URL can be downloaded again",
-        "analysis/verdicts.py::_doubts_by_itself",
+        "analysis/verdicts.py::_own_keep_reasons",
         'package.url.startswith(("http://", "https://"))',
         '"://" in package.url',
         by(
             "unit/analysis/test_verdicts",
-            "a_package_can_be_had_again_by_its_archive_beside_it_or_by_a_url",
+            "a_package_is_obtainable_by_its_archive_or_by_a_url",
         ),
     ),
     Mutant(
@@ -73,7 +73,7 @@ MUTANTS = (
         "path.startswith(ignored)",
         by(
             "unit/analysis/test_verdicts",
-            "a_place_that_could_not_be_looked_at_keeps_everything_until_it_is_ignored",
+            "an_unreadable_environment_keeps_everything_until_it_is_ignored",
         ),
     ),
     Mutant(
@@ -81,7 +81,7 @@ MUTANTS = (
         "analysis/verdicts.py::Evidence",
         "tuple(problem for problem in unseen if not policy.ignores(problem.path))",
         "() if any(policy.ignores(problem.path) for problem in unseen) else unseen",
-        by("unit/analysis/test_verdicts", "every_unseen_place_must_be_ignored"),
+        by("unit/analysis/test_verdicts", "every_unreadable_environment_must_be_ignored"),
     ),
     Mutant(
         "a symbolic link that cannot be followed keeps nothing",
@@ -105,17 +105,19 @@ MUTANTS = (
     ),
     Mutant(
         "a package in a record is not examined any further",
-        "analysis/verdicts.py::objections",
+        "analysis/verdicts.py::keeping_verdicts",
         "by_use and by_use[0] in (Verdict.LINKED, Verdict.SOFTLINKED)",
         "by_use",
-        by("unit/analysis/test_verdicts", "every_objection_is_told_the_strongest_first"),
+        by("unit/analysis/test_verdicts", "all_keep_reasons_are_returned_strongest_first"),
     ),
     Mutant(
         "an unreadable folder in a package keeps nothing",
-        "analysis/verdicts.py::doubts",
+        "analysis/verdicts.py::keep_reasons",
         "[... for problem in self._unreadable if is_within(problem.path, path)]",
         "[... for problem in self._unreadable if problem.path == path]",
-        by("unit/analysis/test_verdicts", "what_cannot_be_read_of_a_package_keeps_it_alone"),
+        by(
+            "unit/analysis/test_verdicts", "an_unreadable_part_of_a_package_keeps_only_that_package"
+        ),
     ),
     Mutant(
         "the weakest evidence of an environment counts",
@@ -131,17 +133,17 @@ MUTANTS = (
         "use.environments.keys() & roots",
         by(
             "unit/analysis/test_verdicts",
-            "packages_go_with_environments_that_nobody_else_shares_them_with",
+            "packages_are_removable_with_the_only_environments_that_use_them",
         ),
     ),
     Mutant(
         "packages with links from outside go with their only environment",
         "analysis/verdicts.py::by_only_user",
-        "len(use.environments) == 1 and not use.outside and self._may_go(unit)",
-        "len(use.environments) == 1 and self._may_go(unit)",
+        "len(use.environments) == 1 and not use.outside and self._is_only_recent(unit)",
+        "len(use.environments) == 1 and self._is_only_recent(unit)",
         by(
             "unit/analysis/test_verdicts",
-            "the_packages_of_each_environment_alone_are_those_of_it_as_a_set",
+            "by_only_user_agrees_with_only_used_by",
         ),
     ),
     Mutant(
@@ -167,15 +169,15 @@ MUTANTS = (
         "",
         by(
             "unit/clean/test_planner",
-            "what_is_recorded_goes_unless_its_record_says_that_it_is_linked_or_says_nothing",
+            "a_recorded_package_goes_only_if_its_record_says_that_it_is_copied",
         ),
     ),
     Mutant(
         "a package that contains an environment goes",
-        "analysis/verdicts.py::doubts",
+        "analysis/verdicts.py::keep_reasons",
         "problems.append(PathProblem(path, HOLDS_ROOT))",
         "",
-        by("unit/clean/test_planner", "nothing_goes_that_an_environment_or_a_cache_lies_in"),
+        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_goes"),
     ),
     Mutant(
         "a link does not use a package that it only passes through",
@@ -184,7 +186,7 @@ MUTANTS = (
         "",
         by(
             "unit/analysis/test_symlinks_indirect",
-            "a_folder_on_the_way_that_is_a_link_in_a_package_is_a_hop",
+            "a_folder_on_the_path_that_is_a_link_in_a_package_is_a_hop",
         ),
     ),
     Mutant(
@@ -192,7 +194,7 @@ MUTANTS = (
         "analysis/symlinks.py::follow",
         "isinstance(error, GONE)",
         "isinstance(error, GONE | PermissionError)",
-        by("unit/analysis/test_symlinks", "a_link_to_what_may_not_be_read_is_not_called_broken"),
+        by("unit/analysis/test_symlinks", "a_link_to_an_unreadable_target_is_not_broken"),
     ),
     Mutant(
         "a package of a cache inside a cache is looked up in the outer one",
@@ -211,27 +213,27 @@ MUTANTS = (
         "",
         by(
             "unit/analysis/test_symlinks_indirect",
-            "a_package_that_is_only_left_again_on_the_way_is_a_hop",
+            "a_package_that_a_path_only_leaves_by_dot_dot_is_a_hop",
         ),
     ),
     Mutant(
         "a dangling link does not keep a package that was moved aside",
         "analysis/symlinks.py::follow_symlinks",
-        "not dangling and not caches.leads_into_package(chain.units)",
-        "chain.end is None or not caches.leads_into_package(chain.units)",
+        "not dangling and not passes_package",
+        "chain.end is None or not passes_package",
         by(
             "unit/analysis/test_symlinks",
-            "a_link_to_where_a_package_was_before_it_was_moved_aside_passes_it",
+            "a_link_to_the_original_path_of_a_quarantined_package_passes_it",
         ),
     ),
     Mutant(
         "a link uses the held one of two packages with the same place",
-        "analysis/symlinks.py",
-        "self.kinds[item[0]] is UnitKind.PACKAGE",
-        "self.kinds[item[0]] is not UnitKind.PACKAGE",
+        "analysis/symlinks.py::_CachePaths.__init__",
+        "item[1].kind is UnitKind.PACKAGE",
+        "item[1].kind is not UnitKind.PACKAGE",
         by(
             "unit/analysis/test_symlinks_indirect",
-            "of_two_that_were_at_one_place_the_one_that_may_go_back_is_used",
+            "of_two_packages_with_one_original_path_the_restorable_one_is_used",
         ),
     ),
     Mutant(
@@ -257,7 +259,7 @@ MUTANTS = (
         """,
         by(
             "unit/analysis/test_symlinks_indirect",
-            "a_link_through_a_bind_mount_that_nobody_lists_is_followed",
+            "a_link_through_an_unlisted_bind_mount_is_followed",
         ),
     ),
     Mutant(
@@ -267,7 +269,7 @@ MUTANTS = (
         "_Chain(units, broken=True)",
         by(
             "unit/analysis/test_symlinks_indirect",
-            "a_link_too_deep_to_be_followed_keeps_every_package",
+            "a_link_too_deep_to_follow_keeps_every_package",
         ),
     ),
     Mutant(
@@ -280,10 +282,10 @@ MUTANTS = (
     Mutant(
         "a package can be restored from an archive in another cache",
         "analysis/verdicts.py::_own_keep_reasons",
-        "any(place.home + suffix in self._archives for suffix in TARBALL_SUFFIXES)",
+        "any(home + suffix in self._archives for suffix in TARBALL_SUFFIXES)",
         """
             any(
-                os.path.basename(place.home) + suffix in map(os.path.basename, self._archives)
+                os.path.basename(home) + suffix in map(os.path.basename, self._archives)
                 for suffix in TARBALL_SUFFIXES
             )
         """,
@@ -292,7 +294,7 @@ MUTANTS = (
     Mutant(
         "a package on its way out takes the record of its successor",
         "analysis/verdicts.py::_drop_records_of_linked",
-        "unit.path == unit.home or unit.home not in places",
+        "unit.path == unit.home or unit.home not in paths",
         "unit.path",
         by("clean_safety/test_edges"),
     ),
@@ -313,8 +315,8 @@ MUTANTS = (
     Mutant(
         "a package that a running conda is about to link goes",
         "analysis/verdicts.py::_own_keep_reasons",
-        "self.living_leases(place.dist)[:1]",
-        "self.living_leases(place.dist)[: age_ns < self._policy.grace_ns]",
+        "self.living_leases(dist)[:1]",
+        "self.living_leases(dist)[: age_ns < self._policy.grace_ns]",
         by("clean_safety/test_edges"),
     ),
     Mutant(

@@ -8,61 +8,61 @@ MUTANTS = (
     Mutant(
         "a package that was moved aside is given up for a partial new one",
         "clean/planner.py::_finishing",
-        "entry.stage is Stage.MOVING and self._is_whole(there.get(place.home))",
-        "entry.stage is Stage.MOVING and place.home in there",
+        "entry.stage is Stage.MOVING and self._is_whole(index_of.get(unit.home))",
+        "entry.stage is Stage.MOVING and unit.home in index_of",
         by(
             "clean_safety/test_race",
-            "what_was_moved_aside_is_not_given_up_for_what_is_there_again_in_part",
+            "a_moved_package_is_not_given_up_for_a_partial_new_one",
         ),
     ),
     Mutant(
         "a package that waits in a closed cache is finished",
         "clean/planner.py::_finishing",
-        "entry is None or not self._is_open(unit) or unit in self.analysis.inventory.holding",
-        "entry is None or unit in self.analysis.inventory.holding",
-        by("unit/clean/test_planner", "a_closed_cache_is_left_alone_with_all_that_is_in_it"),
+        "entry is None or not self._is_open(index) or index in self.inventory.holding",
+        "entry is None or index in self.inventory.holding",
+        by("unit/clean/test_planner", "nothing_in_a_closed_cache_is_removed_or_moved"),
     ),
     Mutant(
         "the newest packages are counted over all caches",
         "clean/planner.py::_newest",
-        "by_name.setdefault((self.units[unit].root, package.name), [])",
-        "by_name.setdefault((0, package.name), [])",
-        by("unit/clean/test_planner", "the_newest_are_those_of_each_cache_in_use_or_not"),
+        "by_name[self.units[index].root, package.name]",
+        "by_name[0, package.name]",
+        by("unit/clean/test_planner", "the_newest_are_kept_in_each_cache_whether_used_or_not"),
     ),
     Mutant(
         "versions are compared as text",
-        "clean/planner.py::_age_order",
+        "clean/planner.py::_newest",
         "self.version_key(package.version)",
         "package.version",
-        by("unit/clean/test_planner", "the_newest_are_told_by_version_then_by_build"),
+        by("unit/clean/test_planner", "the_newest_are_sorted_by_version_then_by_build"),
     ),
     Mutant(
         "the most recently used packages go first to make a cache fit",
         "clean/planner.py::_as_far_as_needed",
         "here.sort(key=self._last_use_ns)",
         "here.sort(key=self._last_use_ns, reverse=True)",
-        by("unit/clean/test_planner", "as_many_go_as_make_the_cache_fit_and_the_last_used_stay"),
+        by("unit/clean/test_planner", "the_least_recently_used_packages_go_until_the_cache_fits"),
     ),
     Mutant(
         "one package too many goes from a cache that fits to the byte",
         "clean/planner.py::_as_far_as_needed",
-        "usage.unique_without(root, others.union(here[:middle])) <= limit_bytes",
-        "usage.unique_without(root, others.union(here[:middle])) < limit_bytes",
-        by("unit/clean/test_planner", "as_many_go_as_make_the_cache_fit_and_the_last_used_stay"),
+        "-limit_bytes",
+        "1 - limit_bytes",
+        by("unit/clean/test_planner", "the_least_recently_used_packages_go_until_the_cache_fits"),
     ),
     Mutant(
         "a package reaches an age a nanosecond late",
         "clean/planner.py::_not_chosen",
         "age_ns < older_than_ns",
         "age_ns <= older_than_ns",
-        by("unit/clean/test_planner", "an_age_is_reached_to_the_nanosecond"),
+        by("unit/clean/test_planner", "older_than_is_exact_to_the_nanosecond"),
     ),
     Mutant(
         "a pattern matches the beginning of a name",
         "clean/planner.py::_not_chosen",
         "fnmatchcase(name, name_glob)",
         'fnmatchcase(name, f"{name_glob}*")',
-        by("unit/clean/test_planner", "a_pattern_is_of_the_whole_name_or_of_all_three_parts"),
+        by("unit/clean/test_planner", "a_pattern_matches_the_whole_name_or_all_three_parts"),
     ),
     Mutant(
         "packages that are only held count as freed",
@@ -71,55 +71,55 @@ MUTANTS = (
         "chosen",
         by(
             "unit/clean/test_planner",
-            "what_is_to_be_held_frees_nothing_yet_but_what_was_given_up_does",
+            "held_packages_free_nothing_yet_and_given_up_ones_do",
         ),
     ),
     Mutant(
         "trial links go without a request",
-        "clean/planner.py::plan",
-        "self.trial_links if self.choice.trash else ()",
-        "self.trial_links",
-        by("unit/clean/test_planner", "a_trial_link_frees_its_inode_only_where_it_is_the_last"),
+        "clean/planner.py::make_plan",
+        "trial_links if choice.trash else ()",
+        "trial_links",
+        by("unit/clean/test_planner", "a_trial_link_frees_its_inode_only_if_it_is_the_last_link"),
     ),
     Mutant(
         "files beside packages are not checked as partners",
         "clean/planner.py::_removal_of_package",
         """
             (
-                place.path
-                if place.kind is UnitKind.PACKAGE and place.entry is None
-                else self._cache(other)
+                other.path
+                if other.kind is UnitKind.PACKAGE and other.entry is None
+                else self._cache(number)
             )
         """,
-        'place.path if place.kind is UnitKind.PACKAGE and place.entry is None else ""',
-        by("unit/clean/test_planner", "a_package_that_goes_has_with_it_all_that_is_asked_again"),
+        'other.path if other.kind is UnitKind.PACKAGE and other.entry is None else ""',
+        by("unit/clean/test_planner", "a_removal_has_everything_that_is_checked_again"),
     ),
     Mutant(
         "a package that an option allows is removed from a closed cache",
         "clean/planner.py::_objection",
         """
-            if not self._is_open(unit):
+            if not self._is_open(index):
                 return verdict, ...
         """,
         """
-            if not self._is_open(unit) and not self.allowed:
+            if not self._is_open(index) and not self.allowed:
                 return verdict, ...
         """,
-        by("unit/clean/test_planner", "a_closed_cache_is_left_alone_with_all_that_is_in_it"),
+        by("unit/clean/test_planner", "nothing_in_a_closed_cache_is_removed_or_moved"),
     ),
     Mutant(
         "a package that was given up goes with the environment in it",
         "clean/planner.py::_finishing",
-        "entry is None or not self._is_open(unit) or unit in self.analysis.inventory.holding",
-        "entry is None or not self._is_open(unit)",
-        by("unit/clean/test_planner", "nothing_goes_that_an_environment_or_a_cache_lies_in"),
+        "entry is None or not self._is_open(index) or index in self.inventory.holding",
+        "entry is None or not self._is_open(index)",
+        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_goes"),
     ),
     Mutant(
         "a left-over or an archive that contains an environment goes",
-        "clean/planner.py::_leads_on",
+        "clean/planner.py::_used_by_environment",
         "return Verdict.UNVERIFIABLE, HOLDS_ROOT",
         "return None",
-        by("unit/clean/test_planner", "nothing_goes_that_an_environment_or_a_cache_lies_in"),
+        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_goes"),
     ),
     Mutant(
         "an archive from the future is old",
@@ -137,31 +137,26 @@ MUTANTS = (
                 < self._analysis.policy.grace_ns
             )
         """,
-        by("unit/clean/test_archives", "an_archive_is_young_to_the_nanosecond"),
+        by("unit/clean/test_archives", "the_grace_of_an_archive_is_exact_to_the_nanosecond"),
     ),
     Mutant(
         "a partial package replaces its archive",
         "clean/archives.py::objection",
-        "return self._torn(extracted)",
-        "return None",
+        "package if unit is not None else next(iter(evidence.unseen), None)",
+        "None if unit is not None else next(iter(evidence.unseen), None)",
         by(
             "unit/clean/test_archives",
-            "a_package_that_is_there_in_part_does_not_stand_for_its_archive",
+            "a_partial_package_does_not_replace_its_archive",
         ),
     ),
     Mutant(
         "an archive of a package that an unseen environment may use goes",
         "clean/archives.py::objection",
-        """
-            if self._analysis.evidence.unseen:
-                ...
-        """,
-        """
-            if self._analysis.evidence.unseen and self._recorded:
-                ...
-        """,
+        "next(iter(evidence.unseen), None)",
+        "next(iter(evidence.unseen if self._recorded else ()), None)",
         by(
-            "unit/clean/test_archives", "where_an_environment_is_unseen_only_what_is_extracted_goes"
+            "unit/clean/test_archives",
+            "if_an_environment_is_unreadable_only_archives_of_extracted_packages_go",
         ),
     ),
     Mutant(
@@ -169,21 +164,24 @@ MUTANTS = (
         "clean/archives.py::_url",
         'package.url.endswith(f"/{name}")',
         "package.url.endswith(name)",
-        by("unit/clean/test_archives", "the_package_extracted_from_it_says_where_it_is_from"),
+        by("unit/clean/test_archives", "the_extracted_package_names_the_url_of_its_archive"),
     ),
     Mutant(
         "the first URL in urls.txt counts for an archive",
         "clean/archives.py::_url",
         '{url.rpartition("/")[2]: url for url in known}',
         '{url.rpartition("/")[2]: url for url in reversed(known)}',
-        by("unit/clean/test_archives", "where_an_archive_is_from_is_what_urls_txt_said_last"),
+        by("unit/clean/test_archives", "the_last_line_for_an_archive_in_urls_txt_is_its_url"),
     ),
     Mutant(
         "--copied lets the only archive of a recorded package go",
         "clean/archives.py::objection",
         'f"{dist_of(extracted)}.json" in self._recorded',
         'f"{dist_of(extracted)}.json" in self._recorded and Verdict.RECORDED not in allowed',
-        by("unit/clean/test_archives", "what_is_recorded_needs_its_archive_unless_it_is_extracted"),
+        by(
+            "unit/clean/test_archives",
+            "a_recorded_package_needs_its_archive_unless_it_is_extracted",
+        ),
     ),
     Mutant(
         "a cache that is not named is cleaned, too",
@@ -195,14 +193,14 @@ MUTANTS = (
                 reason = _obstacle(cache) or _reservation(cache)
         """,
         "reason = _obstacle(cache) or _reservation(cache)",
-        by("unit/clean/test_permissions", "only_what_is_named_is_cleaned"),
+        by("unit/clean/test_permissions", "if_a_cache_is_named_all_others_are_closed"),
     ),
     Mutant(
         "root cleans a cache that a group can write to",
         "filesystem/protocol.py::is_writable_by_others",
         "stat.S_IWGRP | stat.S_IWOTH",
         "stat.S_IWOTH",
-        by("unit/clean/test_permissions", "the_administrator_leaves_alone_where_others_can_write"),
+        by("unit/clean/test_permissions", "root_does_not_clean_a_cache_that_others_can_write_to"),
     ),
     Mutant(
         "a named cache counts as writable",
@@ -219,36 +217,35 @@ MUTANTS = (
         "clean/trial_links.py::bytes_of_trial_links",
         "links[inode] == status.link_count",
         "links[inode]",
-        by("unit/clean/test_planner", "a_trial_link_frees_its_inode_only_where_it_is_the_last"),
+        by("unit/clean/test_planner", "a_trial_link_frees_its_inode_only_if_it_is_the_last_link"),
     ),
     Mutant(
         "a package that cannot go back is planned as if it could",
         "clean/planner.py::plan",
-        "{*finishing, *self._kept_out(returning)}",
+        "{*finishing, *blocked}",
         "finishing",
         by("clean_safety/test_edges"),
     ),
     Mutant(
         "a left-over goes although a symbolic link leads to it",
-        "clean/planner.py::_trash",
-        "self._leads_on(unit) or self.archives.recent(place.path)",
-        "self.archives.recent(place.path)",
+        "clean/planner.py::_removable",
+        "self._used_by_environment(index) or objection_to(unit.path)",
+        """
+            (
+                (kind is not UnitKind.TRASH and self._used_by_environment(index))
+                or objection_to(unit.path)
+            )
+        """,
         by("clean_safety/test_edges"),
     ),
     Mutant(
         "an archive goes although a symbolic link leads to it",
-        "clean/planner.py::_tarballs",
+        "clean/planner.py::_removable",
+        "self._used_by_environment(index) or objection_to(unit.path)",
         """
             (
-                self._leads_on(unit)
-                or self.archives.objection(place.path, self.allowed)
-                or self._archive_not_chosen(place.path)
-            )
-        """,
-        """
-            (
-                self.archives.objection(place.path, self.allowed)
-                or self._archive_not_chosen(place.path)
+                (kind is not UnitKind.TARBALL and self._used_by_environment(index))
+                or objection_to(unit.path)
             )
         """,
         by("clean_safety/test_edges"),
@@ -305,22 +302,22 @@ MUTANTS = (
     Mutant(
         "a file whose name begins like that of a trial link is one",
         "clean/trial_links.py::find_trial_links",
-        "[os.path.join(prefix, name) for name in sorted(names) if _TRIAL_LINK.fullmatch(name)]",
-        "[os.path.join(prefix, name) for name in sorted(names) if _TRIAL_LINK.match(name)]",
+        "[os.path.join(prefix, name) for name in names if _TRIAL_LINK.fullmatch(name)]",
+        "[os.path.join(prefix, name) for name in names if _TRIAL_LINK.match(name)]",
         by("clean_safety/test_edges"),
     ),
     Mutant(
         "a trial link that conda has just made goes",
         "clean/trial_links.py::_is_left_over",
-        "status.ctime_ns <= before_ns and status.is_regular",
-        "status.is_regular",
+        "status is not None and status.ctime_ns <= before_ns and status.is_regular",
+        "status is not None and status.is_regular",
         by("clean_safety/test_edges"),
     ),
     Mutant(
         "a folder with the name of a trial link is one",
         "clean/trial_links.py::_is_left_over",
-        "status.ctime_ns <= before_ns and status.is_regular",
-        "status.ctime_ns <= before_ns",
+        "status is not None and status.ctime_ns <= before_ns and status.is_regular",
+        "status is not None and status.ctime_ns <= before_ns",
         by("clean_safety/test_edges"),
     ),
     Mutant(
@@ -346,19 +343,19 @@ MUTANTS = (
                 on_step=...,
             )
         """,
-        by("clean_safety/test_unreadable", "nothing_that_is_used_meanwhile_goes"),
+        by("clean_safety/test_unreadable", "packages_used_while_moved_aside_are_kept"),
     ),
     Mutant(
         "a package that the second plan does not know goes",
         "clean/execution.py::_objections",
-        "found[removal.path] = why.get(removal.path, ...)",
+        "found[removal.path] = reasons.get(removal.path, ...)",
         """
-            if removal.path in why:
-                found[removal.path] = why[removal.path]
+            if removal.path in reasons:
+                found[removal.path] = reasons[removal.path]
         """,
         by(
             "clean_safety/test_unreadable",
-            "packages_used_meanwhile_stay_whatever_cannot_be_looked_at",
+            "packages_used_since_the_plan_are_kept_whatever_cannot_be_read",
         ),
     ),
     Mutant(
@@ -366,6 +363,9 @@ MUTANTS = (
         "clean/execution.py::_objections",
         "still.package is None or still.package.linked_ns != removal.package.linked_ns",
         "still.package is None",
-        by("unit/executor/test_quarantine"),
+        by(
+            "unit/executor/test_executor",
+            "a_trial_link_just_before_a_package_is_moved_brings_it_back",
+        ),
     ),
 )
