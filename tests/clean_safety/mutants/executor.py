@@ -168,11 +168,13 @@ MUTANTS = (
         "executor/cache_executor.py::purge",
         """
             with self._noting_refusals():
-                ...
+                self.quarantine.purge(entry, self._outcome.add_freed)
+                self._outcome.removed.append(removal)
         """,
         """
             with noting_refusals([]), naming_path(self.quarantine.cache):
-                ...
+                self.quarantine.purge(entry, self._outcome.add_freed)
+                self._outcome.removed.append(removal)
         """,
         by(
             "clean_safety/test_faults",

@@ -65,6 +65,12 @@ def read_package(top: str) -> dict[str, str]:
     return dict(sorted(sources.items()))
 
 
+def is_named(mutant: Mutant, sources: Mapping[str, str]) -> bool:
+    """Return whether the function or class that a mutant names, if any, is in its module."""
+    module, _, name = mutant.where.partition("::")
+    return module in sources and (not name or bool(_named(name, [module], sources)))
+
+
 def locate(mutant: Mutant, sources: Mapping[str, str]) -> Site:
     """Return the one place of a mutant.
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.clean_safety.mutants import MUTANTS
 from tests.clean_safety.mutants.mutant import Mutant
-from tests.clean_safety.mutants.places import NoPlaceError, locate, mutate, read_package
+from tests.clean_safety.mutants.places import NoPlaceError, is_named, locate, mutate, read_package
 from tests.support.repository import TOP
 
 if TYPE_CHECKING:
@@ -117,6 +117,13 @@ def test_a_snippet_that_is_gone_is_an_error_that_names_what_is_most_like_it():
 def test_a_snippet_is_found_after_its_function_got_another_name():
     assert locate(mutant("cache.py::fits", "count > LIMIT"), SOURCES).module == "cache.py"
     assert locate(mutant("cache.py::fits", "size > LIMIT"), SOURCES).module == "cache.py"
+
+
+def test_a_function_is_named_if_it_is_in_its_module():
+    for where in ("cache.py", "cache.py::age", "cache.py::Cache.is_full", "cache.py::is_full"):
+        assert is_named(mutant(where, "0"), SOURCES)
+    for where in ("gone.py", "gone.py::age", "cache.py::fits", "room/other.py::is_full"):
+        assert not is_named(mutant(where, "0"), SOURCES)
 
 
 def test_a_snippet_is_found_after_its_function_or_its_module_moved():
