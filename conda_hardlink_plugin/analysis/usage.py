@@ -161,9 +161,11 @@ class Usage:
 
     @cached_property
     def unique_by_unit(self) -> list[int]:
-        """Unique usage of each cache unit; without meaning for environments."""
+        """Unique usage of each cache unit; 0 for environments."""
         amounts = ((group.cache_units, amount) for group, amount, _ in self._groups)
-        return _added(self._unit_private.copy(), amounts)
+        private = zip(self.inventory.units, self._unit_private, strict=True)
+        start = [0 if unit.kind is UnitKind.ENVIRONMENT else bytes_ for unit, bytes_ in private]
+        return _added(start, amounts)
 
     @cached_property
     def cache_units_linked_from(self) -> list[set[int]]:
