@@ -45,14 +45,14 @@ class CachePart(Enum):
     USED = 0
     KEPT = 1
     UNUSED = 2
-    TARBALLS = 3
+    ARCHIVES = 3
     QUARANTINE = 4
     OTHER = 5
 
 
 _PART_OF_KIND = {
     UnitKind.PACKAGE: CachePart.KEPT,
-    UnitKind.TARBALL: CachePart.TARBALLS,
+    UnitKind.ARCHIVE: CachePart.ARCHIVES,
     UnitKind.QUARANTINED: CachePart.QUARANTINE,
     UnitKind.TRASH: CachePart.OTHER,
     UnitKind.OTHER: CachePart.OTHER,

@@ -11,7 +11,7 @@ from ..filesystem.paths import is_within, real_path
 from ..filesystem.problems import PathProblem
 from ..metadata.conda_meta import CachedPackage, Record, read_cached_package, read_record
 from ..metadata.quarantine_names import Stage
-from ..scan.inventory import TARBALL_SUFFIXES, ProblemKind, RootKind, UnitKind
+from ..scan.inventory import ARCHIVE_SUFFIXES, ProblemKind, RootKind, UnitKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -168,7 +168,7 @@ class Evidence:
         package = self.package(unit)
         if isinstance(package, PathProblem):
             problems.append(package)
-        if unit in self._inventory.holding:
+        if unit in self._inventory.units_with_roots_inside:
             problems.append(PathProblem(path, HOLDS_ROOT))
         problems += [
             PathProblem(mount_point, "something is mounted there")
@@ -184,7 +184,7 @@ class Evidence:
             found += self._own_keep_reasons(unit, package)
         return found
 
-    def against_copies(self, unit: int) -> list[PathProblem]:
+    def records_against_copies(self, unit: int) -> list[PathProblem]:
         """Return the records that do not confirm that their environment has copies of a package.
 
         Such a record requests symbolic links, which may lead to the package by a path that the scan
@@ -247,7 +247,7 @@ class Evidence:
                 packages.setdefault(root, set()).add(unit)
         return packages
 
-    def living_leases(self, dist: str) -> list[Lease]:
+    def active_leases(self, dist: str) -> list[Lease]:
         """Return the leases that keep a package, except those that the policy ignores."""
         return [
             lease
@@ -266,11 +266,11 @@ class Evidence:
         elif age_ns < self._policy.grace_ns:
             yield KeepReason(Verdict.RECENT, "extracted or about to be linked a moment ago")
         home, dist = self._inventory.units[unit].home, self._inventory.units[unit].dist
-        for lease in self.living_leases(dist)[:1]:
+        for lease in self.active_leases(dist)[:1]:
             reason = f"{lease.holder} may be about to link it ({lease.path})"
             yield KeepReason(Verdict.RECENT, reason)
         has_url = package.url.startswith(("http://", "https://"))
-        if not has_url and not any(home + suffix in self._archives for suffix in TARBALL_SUFFIXES):
+        if not has_url and not any(home + suffix in self._archives for suffix in ARCHIVE_SUFFIXES):
             reason = "it cannot be downloaded again: it has no archive and no http(s) URL"
             yield KeepReason(Verdict.UNOBTAINABLE, reason)
 
@@ -341,7 +341,7 @@ def find_package_uses(
 def _is_archive(unit: Unit) -> bool:
     """Return whether a unit is an archive, or may be a quarantined one that can be restored."""
     is_moving = unit.entry is not None and unit.entry.stage is Stage.MOVING
-    return unit.kind is UnitKind.TARBALL or is_moving
+    return unit.kind is UnitKind.ARCHIVE or is_moving
 
 
 def _drop_records_of_linked(inventory: Inventory, users: dict[int, dict[int, Use]]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from conda.base.context import context
 
-from ..formatting import listed
+from ..formatting import join_names
 from ..render.transaction_summary import warning_line, write_lines
 from ..settings import Guard, guard
 
@@ -70,8 +70,8 @@ def _danger(wanted: Guard) -> str:
         return ""
     packages = sorted({package for packages in found.values() for package in packages})
     return (
-        f"{listed(sorted(found), _NAMES)} may break: symbolic links there lead into"
-        f" {listed(packages, _NAMES)} in the cache. `conda hardlinks clean`"
+        f"{join_names(sorted(found), _NAMES)} may break: symbolic links there lead into"
+        f" {join_names(packages, _NAMES)} in the cache. `conda hardlinks clean`"
         " removes only what no environment uses."
     )
 

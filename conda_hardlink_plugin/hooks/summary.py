@@ -66,7 +66,7 @@ def _add_totals(summary: TransactionSummary, began_s: float, caches: Iterable[st
     totals, taken_s = found
     is_recent = time.monotonic() - began_s < time.time() - taken_s < _MAX_AGE_S
     there = [path for path in caches if os.path.isdir(path)]
-    if is_recent and totals.which_caches == checksum_of(there):
+    if is_recent and totals.caches_checksum == checksum_of(there):
         summary.totals, summary.totals_taken_s = totals, taken_s
 
 

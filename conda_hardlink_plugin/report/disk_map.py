@@ -208,7 +208,7 @@ def _caches(
                 environments = tuple(number_of[user] for user in users)
                 kind = _kind_of(packages[index])
                 areas.append(Area(kind, by_unit[unit], index, environments))
-            elif parts[unit] is CachePart.TARBALLS:
+            elif parts[unit] is CachePart.ARCHIVES:
                 archives_bytes += by_unit[unit]
             else:
                 rest_bytes += by_unit[unit]

@@ -182,7 +182,7 @@ def parts_by_definition(
         CachePart.USED: units & used,
         CachePart.KEPT: of_kind[UnitKind.PACKAGE] - used - unused,
         CachePart.UNUSED: units & unused,
-        CachePart.TARBALLS: of_kind[UnitKind.TARBALL],
+        CachePart.ARCHIVES: of_kind[UnitKind.ARCHIVE],
         CachePart.QUARANTINE: of_kind[UnitKind.QUARANTINED],
         CachePart.OTHER: {cache} | of_kind[UnitKind.TRASH],
     }

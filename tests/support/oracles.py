@@ -222,7 +222,7 @@ def _kind_of_file(cache: str, directory: str, name: str) -> UnitKind:
     if directory == f"{cache}/{QUARANTINE}" and name in MOVED_ASIDE:
         return UnitKind.QUARANTINED
     if name.endswith((".conda", ".tar.bz2")):
-        return UnitKind.TARBALL
+        return UnitKind.ARCHIVE
     return UnitKind.TRASH if name in LEFT_OVERS else UnitKind.OTHER
 
 
