@@ -40,7 +40,7 @@ class Measure(Enum):
 
 
 class CachePart(Enum):
-    """What a byte of a package cache belongs to; each byte has one part."""
+    """A part of a package cache; each byte belongs to one part."""
 
     USED = 0
     KEPT = 1
