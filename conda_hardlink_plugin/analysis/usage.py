@@ -161,9 +161,9 @@ class Usage:
 
     @cached_property
     def unique_by_unit(self) -> list[int]:
-        """Unique usage of each cache unit; without meaning for environments."""
-        amounts = ((group.cache_units, amount) for group, amount, _ in self._groups)
-        return _added(self._unit_private.copy(), amounts)
+        """Unique usage of each unit alone."""
+        amounts = (amount for _, amount, _ in self._groups)
+        return _added(self._unit_private.copy(), zip(self._holders, amounts, strict=True))
 
     @cached_property
     def cache_units_linked_from(self) -> list[set[int]]:
