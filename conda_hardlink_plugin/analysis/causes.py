@@ -85,8 +85,7 @@ def split_private_bytes(
         own_files: The files that only the environment holds, each inode once, from the scan.
         directory_bytes: Bytes of its directories.
         measure: The bytes to count for an inode.
-        records: What conda lists as installed, without unreadable records, whose files count as
-            unowned.
+        records: Records of the installed packages; files in unreadable records count as unowned.
         cached: `NAME-VERSION-BUILD` of the packages that are in a cache.
         pip_files: Paths that a `RECORD` lists.
 
@@ -122,7 +121,7 @@ def cause_of_recorded(
     """Return why a file of a conda package is the environment's own.
 
     Args:
-        recorded_role: Its role by the record, which can differ from what is on disk. conda records
+        recorded_role: Its role by the record, which can differ from the disk. conda records
             all files of a softlinked package as symbolic links, yet copies its executables. In any
             package it records an absolute symbolic link as one, yet copies its target
             (`conda.gateways.disk.create.copy`).

@@ -40,7 +40,7 @@ class Measure(Enum):
 
 
 class CachePart(Enum):
-    """What a byte of a package cache belongs to; each byte has one part."""
+    """A part of a package cache; each byte belongs to one part."""
 
     USED = 0
     KEPT = 1
@@ -161,11 +161,9 @@ class Usage:
 
     @cached_property
     def unique_by_unit(self) -> list[int]:
-        """Unique usage of each cache unit; 0 for environments."""
-        amounts = ((group.cache_units, amount) for group, amount, _ in self._groups)
-        private = zip(self.inventory.units, self._unit_private, strict=True)
-        start = [0 if unit.kind is UnitKind.ENVIRONMENT else bytes_ for unit, bytes_ in private]
-        return _added(start, amounts)
+        """Unique usage of each unit alone."""
+        amounts = (amount for _, amount, _ in self._groups)
+        return _added(self._unit_private.copy(), zip(self._holders, amounts, strict=True))
 
     @cached_property
     def cache_units_linked_from(self) -> list[set[int]]:

@@ -1,4 +1,4 @@
-"""From inventory and records to verdicts: who uses each extracted package, and what keeps it."""
+"""Verdicts on extracted packages: their users and other keep reasons."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class PackageUse:
 
 @dataclass(frozen=True, slots=True)
 class KeepReason:
-    """What keeps a package besides its known users.
+    """A reason to keep a package besides its known users.
 
     Attributes:
         verdict: `UNVERIFIABLE`, `RECENT` or `UNOBTAINABLE`.
@@ -105,7 +105,7 @@ class Evidence:
 
     Attributes:
         uses: For each unit that is a package, its users.
-        unseen: What is unreadable and may use any package.
+        unseen: Unreadable paths that may use any package.
 
     """
 
@@ -124,7 +124,7 @@ class Evidence:
             usage: The arithmetic over the inventory.
             softlinks: The result of `symlinks.follow_symlinks`.
             policy: The user's settings for keeping packages.
-            observations: What is known of the machine besides the scanned trees.
+            observations: Facts about the machine outside the scanned trees.
 
         """
         self._inventory = inventory
@@ -162,7 +162,7 @@ class Evidence:
         return self._packages[unit]
 
     def keep_reasons(self, unit: int) -> list[KeepReason]:
-        """Return what keeps a package besides its users, the strongest reason first."""
+        """Return the reasons to keep a package besides its users, the strongest first."""
         path = self._inventory.units[unit].path
         problems = [problem for problem in self._unreadable if is_within(problem.path, path)]
         package = self.package(unit)
@@ -278,7 +278,7 @@ class Evidence:
 def unread_parts_of_environments(
     inventory: Inventory, softlinks: Mapping[int, EnvironmentSymlinks]
 ) -> list[PathProblem]:
-    """Return what may hide a symbolic link of an environment into a cache, or a record.
+    """Return the unreadable parts of environments, which may hide symbolic links or records.
 
     Args:
         inventory: The result of the scan.

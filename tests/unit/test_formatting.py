@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from conda_hardlink_plugin.formatting import (
     count,
     exact_size,
+    join_names,
     percent,
     printable,
     size,
