@@ -189,9 +189,8 @@ class _Planner:
         if verdict is Verdict.RECORDED:
             for problem in self.evidence.records_against_copies(index)[:1]:
                 return verdict, f"{problem.path}: {problem.reason}"
-        return verdict, self._not_chosen(
-            {self.units[index].dist, package.name}, package.last_use_ns
-        )
+        names = (self.units[index].dist, package.name)
+        return verdict, self._not_chosen(names, package.last_use_ns)
 
     def _phrase(self, index: int, verdict: Verdict) -> str:
         for keep_reason in self.evidence.keep_reasons(index):

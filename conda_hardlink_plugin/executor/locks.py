@@ -17,7 +17,7 @@ from ..filesystem import fs
 from ..filesystem.protocol import Access
 from ..metadata.quarantine_names import LOCK_NAME
 from .errors import RefusedError, naming_path
-from .quarantine import identity_at, opened
+from .quarantine import identity_at, opened_quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -140,7 +140,7 @@ def locked_quarantine(
     with ExitStack() as stack:
         while True:
             attempt = stack.enter_context(ExitStack())
-            quarantine = attempt.enter_context(opened(cache, known))
+            quarantine = attempt.enter_context(opened_quarantine(cache, known))
             try:
                 attempt.enter_context(locked(lock_files(cache, quarantine)))
             except RefusedError:

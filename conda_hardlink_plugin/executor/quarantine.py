@@ -41,7 +41,7 @@ class Quarantine:
     """
 
     def __init__(self, cache: str, cache_handle: Handle, handle: Handle, *, made: bool) -> None:
-        """Take the open cache and the open quarantine in it; `opened` provides them."""
+        """Take the open cache and the open quarantine in it; `opened_quarantine` provides them."""
         self.cache = cache
         self.cache_handle = cache_handle
         self.path = os.path.join(cache, QUARANTINE)
@@ -218,7 +218,7 @@ class Quarantine:
 
 
 @contextmanager
-def opened(cache: str, known: Identity | None = None) -> Iterator[Quarantine]:
+def opened_quarantine(cache: str, known: Identity | None = None) -> Iterator[Quarantine]:
     """Open the quarantine of a cache without locking it; create it if it does not exist.
 
     Args:

@@ -274,6 +274,8 @@ class CleanMachine(RuleBasedStateMachine):
             for path in world.caches
             if os.path.realpath(path) == (None, world.pkgs, world.more)[closed]
         }
+        options = dict(choice)
+        older_than_ns = options.pop("older_than_ns", None)
         question = Question(
             caches=tuple(world.caches),
             prefixes=tuple(world.prefixes_as(spelling)),
@@ -282,7 +284,8 @@ class CleanMachine(RuleBasedStateMachine):
             unseen=unseen,
             ignored=tuple(world.lost) if ignored else (),
             closed=frozenset(closed_caches),
-            choice=CleanChoice(**choice),
+            choice=CleanChoice(**options),
+            older_than_ns=older_than_ns,
         )
         known = world.prefixes
         world.prefixes = list(question.prefixes)

@@ -129,6 +129,7 @@ def _plan(world: World, question: Question) -> Plan:
         closed=dict.fromkeys(question.closed, "closed"),
         unseen=[PathProblem("/gone", "it is not mounted")] if question.unseen else (),
         ignored=question.ignored,
+        older_than_ns=question.older_than_ns,
         trial_links=find_trial_links(world.prefixes, question.now_ns, question.grace_ns)
         if trash
         else (),
