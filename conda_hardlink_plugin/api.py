@@ -249,7 +249,7 @@ def analyze(
     if {"causes", "map"} & set(details):
         detailed = [item.prefix for item in found.environments]
     else:
-        detailed = [] if named is None else found.paths_of(named)
+        detailed = [] if named is None else found.prefixes_of(named)
     request = model.Request(
         packages="packages" in details,
         causes="causes" in details,

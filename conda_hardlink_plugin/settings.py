@@ -41,7 +41,7 @@ def settings() -> list[tuple[str, str, Any]]:
     ]
 
 
-def summary_is_on() -> bool:
+def summary_enabled() -> bool:
     """Return whether the user wants a summary after transactions."""
     return bool(_value("hardlinks_summary", default=True, fallback=True, allowed="true or false"))
 

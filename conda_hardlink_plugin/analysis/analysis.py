@@ -62,7 +62,7 @@ class Analysis:
             index for index, root in enumerate(inventory.roots) if root.kind is RootKind.ENVIRONMENT
         ]
         self.packages = sorted(self.evidence.uses, key=lambda unit: inventory.units[unit].path)
-        only_user = self.evidence.by_only_user()
+        only_user = self.evidence.packages_by_only_user()
         self.with_clean = self.usage.exclusive_with_packages(
             {root: only_user.get(root, set()) for root in self.roots_of_environments}
         )

@@ -218,7 +218,7 @@ class Usage:
                     figures[pair] += amount
         return figures
 
-    def each_inode_once(
+    def assign_inodes(
         self, rank: Mapping[int, int]
     ) -> tuple[list[int], dict[tuple[tuple[int, ...], bool], int]]:
         """Assign each inode to one owner: all of these figures add up to `on_disk`.

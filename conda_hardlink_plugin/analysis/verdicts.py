@@ -150,7 +150,7 @@ class Evidence:
         unseen = (
             *observations.unreachable,
             *observations.unsearched,
-            *unread_parts_of_environments(inventory, softlinks),
+            *unreadable_parts_of_environments(inventory, softlinks),
         )
         self.unseen = tuple(problem for problem in unseen if not policy.ignores(problem.path))
         self.uses = find_package_uses(inventory, usage, softlinks)
@@ -197,7 +197,7 @@ class Evidence:
             match read_record(path):
                 case PathProblem() as problem:
                     found.append(problem)
-                case Record(soft_link_asked_for=True):
+                case Record(soft_link_requested=True):
                     found.append(PathProblem(path, "it records symbolic links to the package"))
         return found
 
@@ -238,7 +238,7 @@ class Evidence:
             and self._is_only_recent(unit)
         }
 
-    def by_only_user(self) -> dict[int, set[int]]:
+    def packages_by_only_user(self) -> dict[int, set[int]]:
         """Return for each environment the packages that nothing keeps once it is removed."""
         packages: dict[int, set[int]] = {}
         for unit, use in self.uses.items():
@@ -275,7 +275,7 @@ class Evidence:
             yield KeepReason(Verdict.UNOBTAINABLE, reason)
 
 
-def unread_parts_of_environments(
+def unreadable_parts_of_environments(
     inventory: Inventory, softlinks: Mapping[int, EnvironmentSymlinks]
 ) -> list[PathProblem]:
     """Return the unreadable parts of environments, which may hide symbolic links or records.

@@ -83,7 +83,7 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
     about that.
     """
     from ..analysis.symlinks import follow_symlinks
-    from ..analysis.verdicts import unread_parts_of_environments
+    from ..analysis.verdicts import unreadable_parts_of_environments
     from ..discovery.finder import find_installation
     from ..scan.inventory import Root, RootKind, UnitKind
     from ..scan.scanner import scan
@@ -115,7 +115,7 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
             if place.kind is UnitKind.PACKAGE and cleaned:
                 name = names.get(inventory.roots[root].path, inventory.roots[root].path)
                 found.setdefault(name, set()).add(os.path.basename(place.path))
-    for problem in () if found else unread_parts_of_environments(inventory, followed):
+    for problem in () if found else unreadable_parts_of_environments(inventory, followed):
         return _unseen(problem)
     return found
 

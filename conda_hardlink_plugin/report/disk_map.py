@@ -155,7 +155,7 @@ def build_disk_map(
     """
     used, unused = analysis.evidence.used(), analysis.evidence.unused()
     parts = analysis.usage.parts_of_units(used, unused)
-    by_unit, by_roots = analysis.usage.each_inode_once({u: part.value for u, part in parts.items()})
+    by_unit, by_roots = analysis.usage.assign_inodes({u: part.value for u, part in parts.items()})
     number_of = {root: number for number, root in enumerate(analysis.roots_of_environments)}
     between: dict[tuple[int, ...], int] = {}
     outside: dict[int, int] = {}

@@ -136,8 +136,8 @@ def _copies(analysis: Analysis) -> Iterator[str]:
     for index, root in enumerate(analysis.inventory.roots):
         dists = _from_other_filesystem(analysis.inventory, analysis.evidence.uses, index)
         if dists:
-            asked_for = any(_records_hard_links(root.path, dist) for dist in sorted(dists))
-            (recorded_as_links if asked_for else others).append(analysis.name_of(root.path))
+            requested = any(_records_hard_links(root.path, dist) for dist in sorted(dists))
+            (recorded_as_links if requested else others).append(analysis.name_of(root.path))
     if recorded_as_links:
         yield (
             f"{join_names(recorded_as_links, _NAMES_IN_A_SENTENCE)}: conda records hard links, but"
@@ -166,7 +166,7 @@ def _from_other_filesystem(inventory: Inventory, packages: Iterable[int], root: 
 
 def _records_hard_links(prefix: str, dist: str) -> bool:
     record = read_record(os.path.join(prefix, "conda-meta", f"{dist}.json"))
-    return isinstance(record, Record) and bool(record.files) and record.hard_link_asked_for
+    return isinstance(record, Record) and bool(record.files) and record.hard_link_requested
 
 
 def _softlinked(analysis: Analysis) -> Iterator[str]:

@@ -27,7 +27,7 @@ _MAX_LINKS = 40  # path_resolution(7)
 
 @dataclass(frozen=True)
 class Question:
-    """The input of a clean. `choice` has the fields of `clean.plan.Choice`."""
+    """The input of a clean. `choice` has the fields of `clean.plan.CleanChoice`."""
 
     caches: tuple[str, ...]
     prefixes: tuple[str, ...]
