@@ -21,7 +21,7 @@ from .analysis.index_totals import index_totals
 from .analysis.retention import Observations, RetentionPolicy
 from .analysis.usage import Measure
 from .clean.permissions import closed_caches
-from .clean.plan import Choice
+from .clean.plan import CleanChoice
 from .clean.refusals import find_refusals
 from .discovery.installation import FoundInstallation
 from .exceptions import CleanRefusedError, HardlinksError, NotFoundError
@@ -249,7 +249,7 @@ def analyze(
     if {"causes", "map"} & set(details):
         detailed = [item.prefix for item in found.environments]
     else:
-        detailed = [] if named is None else found.paths_of(named)
+        detailed = [] if named is None else found.prefixes_of(named)
     request = model.Request(
         packages="packages" in details,
         causes="causes" in details,
@@ -429,7 +429,7 @@ def plan_clean(
     """
     if keep_newest is not None and version_key is None:
         raise HardlinksError("keep_newest needs version_key: pass conda's VersionOrder, or str.")
-    choice = Choice(
+    choice = CleanChoice(
         keep_newest=keep_newest,
         max_size_bytes=parse_size(max_size) if isinstance(max_size, str) else max_size,
         name_glob=name,
@@ -456,7 +456,7 @@ class CleanPlan:
     def __init__(
         self,
         analysis: Analysis,
-        choice: Choice,
+        choice: CleanChoice,
         keep_ns: int | None,
         version_key: Callable[[str], Any],
     ) -> None:
@@ -617,4 +617,4 @@ def last_totals(caches: Iterable[str]) -> tuple[Totals, float, bool] | None:
     if found is None:
         return None
     totals, taken_s = found
-    return totals, taken_s, totals.which_caches == checksum_of(caches)
+    return totals, taken_s, totals.caches_checksum == checksum_of(caches)

@@ -1,4 +1,4 @@
-"""Errors that the user can fix. Each message names the problem, its place and the remedy."""
+"""Errors that the user can fix. Each message says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 

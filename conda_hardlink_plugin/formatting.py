@@ -55,7 +55,7 @@ def timestamp(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
-def listed(names: Sequence[str], most: int, conjunction: str = ", ") -> str:
+def join_names(names: Sequence[str], most: int, conjunction: str = ", ") -> str:
     """Return the first names and the number of the others: `a, b and 3 more`.
 
     Args:

@@ -41,7 +41,7 @@ def settings() -> list[tuple[str, str, Any]]:
     ]
 
 
-def summary_is_on() -> bool:
+def summary_enabled() -> bool:
     """Return whether the user wants a summary after transactions."""
     return bool(_value("hardlinks_summary", default=True, fallback=True, allowed="true or false"))
 
@@ -75,7 +75,7 @@ def read_only_caches() -> tuple[str, ...]:
 
 
 def _folders(name: str) -> tuple[str, ...]:
-    """Return a list of folders; without it no package can be judged, so there is no fallback."""
+    """Return a list of folders. There is no fallback: without the list no verdict is safe."""
     from conda.base.context import context
 
     from .exceptions import HardlinksError

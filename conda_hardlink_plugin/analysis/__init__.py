@@ -1,1 +1,1 @@
-"""What the inventory and the records mean: usage, package users, verdicts, causes."""
+"""Figures and verdicts from an inventory and records: usage, package users, causes."""

@@ -22,12 +22,12 @@ _UNOPENED = -1  # the device of a root that could not be opened
 
 
 class Analysis:
-    """What every part of a report is computed from.
+    """The scan, the policy, and the results that every part of a report uses.
 
     Attributes:
         inventory: The result of the scan.
         policy: The user's settings for keeping packages.
-        observations: What is known of the machine besides the scanned trees.
+        observations: Facts about the machine outside the scanned trees.
         incomplete_roots: Indexes of the roots that are partly unreadable.
         names: Prefix to the name of the environment.
         usage: The arithmetic over the inventory.
@@ -35,7 +35,7 @@ class Analysis:
         evidence: The verdict on each extracted package.
         roots_of_environments: Indexes of the roots that are environments.
         packages: The units that are extracted packages, by path.
-        with_clean: For each environment, what removing it and its own packages frees, in bytes.
+        with_clean: For each environment, the bytes freed by removing it and its own packages.
 
     """
 
@@ -62,7 +62,7 @@ class Analysis:
             index for index, root in enumerate(inventory.roots) if root.kind is RootKind.ENVIRONMENT
         ]
         self.packages = sorted(self.evidence.uses, key=lambda unit: inventory.units[unit].path)
-        only_user = self.evidence.by_only_user()
+        only_user = self.evidence.packages_by_only_user()
         self.with_clean = self.usage.exclusive_with_packages(
             {root: only_user.get(root, set()) for root in self.roots_of_environments}
         )

@@ -85,8 +85,7 @@ def split_private_bytes(
         own_files: The files that only the environment holds, each inode once, from the scan.
         directory_bytes: Bytes of its directories.
         measure: The bytes to count for an inode.
-        records: What conda lists as installed, without unreadable records, whose files count as
-            unowned.
+        records: Records of the installed packages; files in unreadable records count as unowned.
         cached: `NAME-VERSION-BUILD` of the packages that are in a cache.
         pip_files: Paths that a `RECORD` lists.
 
@@ -106,7 +105,7 @@ def split_private_bytes(
             cause = cause_of_recorded(
                 role,
                 is_symlink=file.is_symlink,
-                hard_link_asked_for=record.hard_link_asked_for,
+                hard_link_requested=record.hard_link_requested,
                 in_cache=record.dist in cached,
             )
             if cause is Cause.COPIED:
@@ -117,24 +116,24 @@ def split_private_bytes(
 
 
 def cause_of_recorded(
-    recorded_role: FileRole, *, is_symlink: bool, hard_link_asked_for: bool, in_cache: bool
+    recorded_role: FileRole, *, is_symlink: bool, hard_link_requested: bool, in_cache: bool
 ) -> Cause:
     """Return why a file of a conda package is the environment's own.
 
     Args:
-        recorded_role: Its role by the record, which can differ from what is on disk. conda records
+        recorded_role: Its role by the record, which can differ from the disk. conda records
             all files of a softlinked package as symbolic links, yet copies its executables. In any
             package it records an absolute symbolic link as one, yet copies its target
             (`conda.gateways.disk.create.copy`).
         is_symlink: The file on disk is a symbolic link.
-        hard_link_asked_for: conda requested hard links for the package.
+        hard_link_requested: conda requested hard links for the package.
         in_cache: The package is in a cache.
 
     """
     if is_symlink:
         return Cause.SYMLINKS
     if recorded_role is FileRole.SYMLINK:
-        recorded_role = FileRole.NO_LINK if hard_link_asked_for else FileRole.LINKABLE
+        recorded_role = FileRole.NO_LINK if hard_link_requested else FileRole.LINKABLE
     if recorded_role is FileRole.LINKABLE:
         return Cause.COPIED if in_cache else Cause.NOT_IN_CACHE
     return _CAUSE_OF_ROLE[recorded_role]

@@ -43,7 +43,7 @@ class EditedFile:
 
 
 def find_edited(prefix: str, others: Iterable[str]) -> Iterator[EditedFile | PathProblem]:
-    """Yield the shared files of an environment that were edited in place, and what is unreadable.
+    """Yield the shared files of an environment that were edited in place, and unreadable paths.
 
     Only files with several links are read; an edit of a private file affects no other environment.
 

@@ -17,5 +17,5 @@ def index_totals(inventory: Inventory) -> Totals:
         caches=len(caches),
         environments=len(inventory.roots) - len(caches),
         incomplete=int(bool(inventory.problems)),
-        which_caches=checksum_of(caches),
+        caches_checksum=checksum_of(caches),
     )

@@ -61,8 +61,8 @@ class InstalledPackage:
         dist: `NAME-VERSION-BUILD`.
         files: Its paths, relative to the prefix.
         role_of: Returns the recorded role of the file at an index of `files`.
-        hard_link_asked_for: conda requested hard links.
-        soft_link_asked_for: conda requested symbolic links.
+        hard_link_requested: conda requested hard links.
+        soft_link_requested: conda requested symbolic links.
         extracted: Absolute path of the package in its cache; empty if unknown.
 
     """
@@ -70,8 +70,8 @@ class InstalledPackage:
     dist: str
     files: Sequence[str]
     role_of: Callable[[int], FileRole]
-    hard_link_asked_for: bool
-    soft_link_asked_for: bool
+    hard_link_requested: bool
+    soft_link_requested: bool
     extracted: str
 
 
@@ -142,7 +142,7 @@ def measure_linked(
     seen: set[str] = set()
     for package in packages:
         figures.packages += 1
-        if package.soft_link_asked_for:
+        if package.soft_link_requested:
             figures.softlinked.append(package)
         for index, status in _stats(prefix, package.files, budget):
             path = package.files[index]
@@ -158,7 +158,7 @@ def measure_linked(
             cause = cause_of_recorded(
                 package.role_of(index),
                 is_symlink=status.is_symlink,
-                hard_link_asked_for=package.hard_link_asked_for,
+                hard_link_requested=package.hard_link_requested,
                 in_cache=True,
             )
             if cause is Cause.COPIED and package not in figures.copied[-1:]:
@@ -242,7 +242,7 @@ def measure_rest(
     return rest_bytes
 
 
-def held_by_nobody(packages: Iterable[InstalledPackage], budget: Budget) -> int:
+def measure_unheld(packages: Iterable[InstalledPackage], budget: Budget) -> int:
     """Return the disk usage of the packages in a cache without hard links from elsewhere.
 
     Raises:

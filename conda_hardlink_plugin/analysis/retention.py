@@ -1,4 +1,4 @@
-"""What keeps packages besides their users: the user's policy, and observations."""
+"""The policy and the observations that keep packages besides their users."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RetentionPolicy:
             such as `15m`, or nanoseconds.
         older_than: Remove only packages and archives unused for at least this duration; `None` for
             no limit.
-        ignored_environments: Paths that the user declares deleted: what is unreadable there keeps
+        ignored_environments: Paths that the user declares deleted: unreadable files there keep
             no packages.
 
     Raises:
@@ -56,7 +56,7 @@ def _in_ns(duration: str | int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What is known of the machine besides the scanned trees.
+    """Facts about the machine outside the scanned trees.
 
     Attributes:
         now_ns: The time, in nanoseconds since the epoch.

@@ -88,7 +88,7 @@ def symlinks_through(inventory: Inventory, unit: int) -> list[EscapingSymlink]:
     return [symlink for symlink, chain in chains if unit in chain.units]
 
 
-def units_passed(inventory: Inventory) -> set[int]:
+def units_on_symlink_paths(inventory: Inventory) -> set[int]:
     """Return the cache units, of any kind, that symbolic links of environments pass through."""
     chains = _chains(inventory, _CachePaths(inventory))
     return set().union(*(chain.units for _, chain in chains))
@@ -175,9 +175,9 @@ class _CachePaths:
         may be a symbolic link in a package, too.
         """
         units: set[int] = set()
-        if len(os.fsencode(path)) >= fs.path_limit_bytes:
+        if len(os.fsencode(path)) >= fs.max_path_bytes:
             return _Chain(units, error="its path is too long to follow")
-        self.hops_left = fs.symlink_limit
+        self.hops_left = fs.max_symlinks
         try:
             current = self._enter("/", os.path.dirname(path), units)
             text: str | None = target

@@ -40,19 +40,19 @@ class Measure(Enum):
 
 
 class CachePart(Enum):
-    """What a byte of a package cache belongs to; each byte has one part."""
+    """A part of a package cache; each byte belongs to one part."""
 
     USED = 0
     KEPT = 1
     UNUSED = 2
-    TARBALLS = 3
+    ARCHIVES = 3
     QUARANTINE = 4
     OTHER = 5
 
 
 _PART_OF_KIND = {
     UnitKind.PACKAGE: CachePart.KEPT,
-    UnitKind.TARBALL: CachePart.TARBALLS,
+    UnitKind.ARCHIVE: CachePart.ARCHIVES,
     UnitKind.QUARANTINED: CachePart.QUARANTINE,
     UnitKind.TRASH: CachePart.OTHER,
     UnitKind.OTHER: CachePart.OTHER,
@@ -161,9 +161,9 @@ class Usage:
 
     @cached_property
     def unique_by_unit(self) -> list[int]:
-        """Unique usage of each cache unit; without meaning for environments."""
-        amounts = ((group.cache_units, amount) for group, amount, _ in self._groups)
-        return _added(self._unit_private.copy(), amounts)
+        """Unique usage of each unit alone."""
+        amounts = (amount for _, amount, _ in self._groups)
+        return _added(self._unit_private.copy(), zip(self._holders, amounts, strict=True))
 
     @cached_property
     def cache_units_linked_from(self) -> list[set[int]]:
@@ -218,7 +218,7 @@ class Usage:
                     figures[pair] += amount
         return figures
 
-    def each_inode_once(
+    def assign_inodes(
         self, rank: Mapping[int, int]
     ) -> tuple[list[int], dict[tuple[tuple[int, ...], bool], int]]:
         """Assign each inode to one owner: all of these figures add up to `on_disk`.

@@ -1,4 +1,4 @@
-"""From inventory and records to verdicts: who uses each extracted package, and what keeps it."""
+"""Verdicts on extracted packages: their users and other keep reasons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..filesystem.paths import is_within, real_path
 from ..filesystem.problems import PathProblem
 from ..metadata.conda_meta import CachedPackage, Record, read_cached_package, read_record
 from ..metadata.quarantine_names import Stage
-from ..scan.inventory import TARBALL_SUFFIXES, ProblemKind, RootKind, UnitKind
+from ..scan.inventory import ARCHIVE_SUFFIXES, ProblemKind, RootKind, UnitKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -88,7 +88,7 @@ class PackageUse:
 
 @dataclass(frozen=True, slots=True)
 class KeepReason:
-    """What keeps a package besides its known users.
+    """A reason to keep a package besides its known users.
 
     Attributes:
         verdict: `UNVERIFIABLE`, `RECENT` or `UNOBTAINABLE`.
@@ -105,7 +105,7 @@ class Evidence:
 
     Attributes:
         uses: For each unit that is a package, its users.
-        unseen: What is unreadable and may use any package.
+        unseen: Unreadable paths that may use any package.
 
     """
 
@@ -124,7 +124,7 @@ class Evidence:
             usage: The arithmetic over the inventory.
             softlinks: The result of `symlinks.follow_symlinks`.
             policy: The user's settings for keeping packages.
-            observations: What is known of the machine besides the scanned trees.
+            observations: Facts about the machine outside the scanned trees.
 
         """
         self._inventory = inventory
@@ -150,7 +150,7 @@ class Evidence:
         unseen = (
             *observations.unreachable,
             *observations.unsearched,
-            *unread_parts_of_environments(inventory, softlinks),
+            *unreadable_parts_of_environments(inventory, softlinks),
         )
         self.unseen = tuple(problem for problem in unseen if not policy.ignores(problem.path))
         self.uses = find_package_uses(inventory, usage, softlinks)
@@ -162,13 +162,13 @@ class Evidence:
         return self._packages[unit]
 
     def keep_reasons(self, unit: int) -> list[KeepReason]:
-        """Return what keeps a package besides its users, the strongest reason first."""
+        """Return the reasons to keep a package besides its users, the strongest first."""
         path = self._inventory.units[unit].path
         problems = [problem for problem in self._unreadable if is_within(problem.path, path)]
         package = self.package(unit)
         if isinstance(package, PathProblem):
             problems.append(package)
-        if unit in self._inventory.holding:
+        if unit in self._inventory.units_with_roots_inside:
             problems.append(PathProblem(path, HOLDS_ROOT))
         problems += [
             PathProblem(mount_point, "something is mounted there")
@@ -184,7 +184,7 @@ class Evidence:
             found += self._own_keep_reasons(unit, package)
         return found
 
-    def against_copies(self, unit: int) -> list[PathProblem]:
+    def records_against_copies(self, unit: int) -> list[PathProblem]:
         """Return the records that do not confirm that their environment has copies of a package.
 
         Such a record requests symbolic links, which may lead to the package by a path that the scan
@@ -197,7 +197,7 @@ class Evidence:
             match read_record(path):
                 case PathProblem() as problem:
                     found.append(problem)
-                case Record(soft_link_asked_for=True):
+                case Record(soft_link_requested=True):
                     found.append(PathProblem(path, "it records symbolic links to the package"))
         return found
 
@@ -238,7 +238,7 @@ class Evidence:
             and self._is_only_recent(unit)
         }
 
-    def by_only_user(self) -> dict[int, set[int]]:
+    def packages_by_only_user(self) -> dict[int, set[int]]:
         """Return for each environment the packages that nothing keeps once it is removed."""
         packages: dict[int, set[int]] = {}
         for unit, use in self.uses.items():
@@ -247,7 +247,7 @@ class Evidence:
                 packages.setdefault(root, set()).add(unit)
         return packages
 
-    def living_leases(self, dist: str) -> list[Lease]:
+    def active_leases(self, dist: str) -> list[Lease]:
         """Return the leases that keep a package, except those that the policy ignores."""
         return [
             lease
@@ -266,19 +266,19 @@ class Evidence:
         elif age_ns < self._policy.grace_ns:
             yield KeepReason(Verdict.RECENT, "extracted or about to be linked a moment ago")
         home, dist = self._inventory.units[unit].home, self._inventory.units[unit].dist
-        for lease in self.living_leases(dist)[:1]:
+        for lease in self.active_leases(dist)[:1]:
             reason = f"{lease.holder} may be about to link it ({lease.path})"
             yield KeepReason(Verdict.RECENT, reason)
         has_url = package.url.startswith(("http://", "https://"))
-        if not has_url and not any(home + suffix in self._archives for suffix in TARBALL_SUFFIXES):
+        if not has_url and not any(home + suffix in self._archives for suffix in ARCHIVE_SUFFIXES):
             reason = "it cannot be downloaded again: it has no archive and no http(s) URL"
             yield KeepReason(Verdict.UNOBTAINABLE, reason)
 
 
-def unread_parts_of_environments(
+def unreadable_parts_of_environments(
     inventory: Inventory, softlinks: Mapping[int, EnvironmentSymlinks]
 ) -> list[PathProblem]:
-    """Return what may hide a symbolic link of an environment into a cache, or a record.
+    """Return the unreadable parts of environments, which may hide symbolic links or records.
 
     Args:
         inventory: The result of the scan.
@@ -341,7 +341,7 @@ def find_package_uses(
 def _is_archive(unit: Unit) -> bool:
     """Return whether a unit is an archive, or may be a quarantined one that can be restored."""
     is_moving = unit.entry is not None and unit.entry.stage is Stage.MOVING
-    return unit.kind is UnitKind.TARBALL or is_moving
+    return unit.kind is UnitKind.ARCHIVE or is_moving
 
 
 def _drop_records_of_linked(inventory: Inventory, users: dict[int, dict[int, Use]]) -> None:

@@ -11,14 +11,14 @@ from ..filesystem.problems import PathProblem, reason_of
 from ..metadata.conda_meta import CachedPackage
 from ..metadata.quarantine_names import dist_of
 from ..metadata.text_lists import read_urls_txt
-from ..scan.inventory import PARTIAL_SUFFIXES, TARBALL_SUFFIXES
+from ..scan.inventory import ARCHIVE_SUFFIXES, PARTIAL_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..analysis.analysis import Analysis
 
-_SUFFIXES = (*PARTIAL_SUFFIXES, *TARBALL_SUFFIXES)
+_SUFFIXES = (*PARTIAL_SUFFIXES, *ARCHIVE_SUFFIXES)
 
 
 class Archives:
@@ -84,7 +84,7 @@ class Archives:
 
     def _about_to_be_unpacked(self, path: str) -> tuple[Verdict, str] | None:
         """Return the objection that a running conda may be about to unpack an archive, if any."""
-        for lease in self._analysis.evidence.living_leases(self.dist(path))[:1]:
+        for lease in self._analysis.evidence.active_leases(self.dist(path))[:1]:
             return Verdict.RECENT, f"{lease.holder} may be about to unpack it ({lease.path})"
         return None
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CleanChoice:
     """What the user wants to remove. The evidence decides what may be removed.
 
     Attributes:
@@ -70,21 +70,21 @@ class Plan(RemovalPlan):
         keep: What is kept, with the reasons.
         planned_bytes: What the plan frees now.
         held_bytes: What it will free when the packages that it holds expire.
-        returning: Paths that packages return to, after an interrupted run moved them aside.
-        too_big: Each cache that still exceeds the limit, to the excess in bytes.
-        archived: How many removed packages have an archive that is kept: conda extracts it when it
-            next reads the cache (`PackageCacheData.load`).
+        moving_back: Paths that packages return to, after an interrupted run moved them aside.
+        excess_bytes: Each cache that still exceeds the limit, to the excess in bytes.
+        packages_with_archive: How many removed packages have an archive that is kept: conda
+            extracts it when it next reads the cache (`PackageCacheData.load`).
 
     """
 
     keep: tuple[Kept, ...]
     planned_bytes: int
     held_bytes: int
-    returning: tuple[str, ...]
-    too_big: Mapping[str, int]
-    archived: int = 0
+    moving_back: tuple[str, ...]
+    excess_bytes: Mapping[str, int]
+    packages_with_archive: int = 0
 
     @property
     def does_something(self) -> bool:
         """Whether there is anything to remove or to move back."""
-        return bool(self.remove or self.trial_links or self.returning)
+        return bool(self.remove or self.trial_links or self.moving_back)

@@ -11,14 +11,14 @@ from functools import cached_property
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.symlinks import units_passed
+from ..analysis.symlinks import units_on_symlink_paths
 from ..analysis.verdicts import HOLDS_ROOT, VERDICT_OF_USE, Use, Verdict
 from ..executor.removal import Action, Removal
 from ..metadata.conda_meta import CachedPackage
 from ..metadata.quarantine_names import Stage
-from ..scan.inventory import TARBALL_SUFFIXES, RootKind, UnitKind
+from ..scan.inventory import ARCHIVE_SUFFIXES, RootKind, UnitKind
 from .archives import Archives
-from .plan import Choice, Kept, Plan
+from .plan import CleanChoice, Kept, Plan
 from .trial_links import bytes_of_trial_links
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _LEADS = {
 
 def make_plan(
     analysis: Analysis,
-    choice: Choice,
+    choice: CleanChoice,
     *,
     closed: Mapping[str, str],
     version_key: Callable[[str], Any],
@@ -60,7 +60,7 @@ def make_plan(
 @dataclass
 class _Planner:
     analysis: Analysis
-    choice: Choice
+    choice: CleanChoice
     closed: Mapping[str, str]
     version_key: Callable[[str], Any]
     trial_links: tuple[str, ...]
@@ -88,7 +88,7 @@ class _Planner:
         packages = self.evidence.uses.keys() - {*finishing, *blocked}
         wanted = self._wanted(sorted(packages, key=lambda index: self.units[index].home))
         trash = self._removable(self.choice.trash, UnitKind.TRASH, self.archives.recent)
-        tarballs = self._removable(self.choice.tarballs, UnitKind.TARBALL, self._archive_objection)
+        tarballs = self._removable(self.choice.tarballs, UnitKind.ARCHIVE, self._archive_objection)
         others = [*finishing, *trash, *tarballs]
         on_their_way = frozenset([*others, *self._at_stage(Stage.HELD)])
         wanted, too_big = self._as_far_as_needed(wanted, on_their_way)
@@ -106,7 +106,7 @@ class _Planner:
             trial_links=self.trial_links,
             planned_bytes=planned_bytes,
             held_bytes=self._freed_bytes(chosen) - planned_bytes,
-            returning=tuple(self.units[index].home for index in returning),
+            moving_back=tuple(self.units[index].home for index in returning),
             caches_to_heal=tuple(sorted(to_heal)),
             cache_identities={
                 root.path: identity
@@ -114,8 +114,8 @@ class _Planner:
                 if root.kind is RootKind.CACHE
                 and (identity := self.inventory.identity(index)) is not None
             },
-            too_big=too_big,
-            archived=self._count_archived(wanted, frozenset(tarballs)),
+            excess_bytes=too_big,
+            packages_with_archive=self._count_archived(wanted, frozenset(tarballs)),
         )
 
     def _cache(self, index: int) -> str:
@@ -134,7 +134,11 @@ class _Planner:
         finishing = []
         for index, unit in enumerate(self.units):
             entry = unit.entry
-            if entry is None or not self._is_open(index) or index in self.inventory.holding:
+            if (
+                entry is None
+                or not self._is_open(index)
+                or index in self.inventory.units_with_roots_inside
+            ):
                 continue
             expired = entry.has_expired(self.analysis.observations.now_ns)
             came_again = entry.stage is Stage.MOVING and self._is_whole(index_of.get(unit.home))
@@ -183,11 +187,10 @@ class _Planner:
         if not isinstance(package, CachedPackage):
             return Verdict.UNVERIFIABLE, package.reason
         if verdict is Verdict.RECORDED:
-            for problem in self.evidence.against_copies(index)[:1]:
+            for problem in self.evidence.records_against_copies(index)[:1]:
                 return verdict, f"{problem.path}: {problem.reason}"
-        return verdict, self._not_chosen(
-            {self.units[index].dist, package.name}, package.last_use_ns
-        )
+        names = (self.units[index].dist, package.name)
+        return verdict, self._not_chosen(names, package.last_use_ns)
 
     def _phrase(self, index: int, verdict: Verdict) -> str:
         for keep_reason in self.evidence.keep_reasons(index):
@@ -282,7 +285,7 @@ class _Planner:
 
     def _used_by_environment(self, index: int) -> Objection:
         """Return the objection that an environment is in a unit or links to it, if any."""
-        if index in self.inventory.holding:
+        if index in self.inventory.units_with_roots_inside:
             return Verdict.UNVERIFIABLE, HOLDS_ROOT
         if index in self._passed:
             return Verdict.SOFTLINKED, "a symbolic link in an environment leads to it"
@@ -307,14 +310,14 @@ class _Planner:
         kept = {
             unit.path
             for index, unit in enumerate(self.units)
-            if unit.kind is UnitKind.TARBALL and index not in removed
+            if unit.kind is UnitKind.ARCHIVE and index not in removed
         }
         homes = (self.units[index].home for index in wanted)
-        return sum(any(home + suffix in kept for suffix in TARBALL_SUFFIXES) for home in homes)
+        return sum(any(home + suffix in kept for suffix in ARCHIVE_SUFFIXES) for home in homes)
 
     @cached_property
     def _passed(self) -> set[int]:
-        return units_passed(self.inventory)
+        return units_on_symlink_paths(self.inventory)
 
     def _last_use_ns(self, index: int) -> int:
         package = self._package(index)

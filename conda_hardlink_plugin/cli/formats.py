@@ -118,9 +118,9 @@ def render(name: str, report: Report, analysis: Analysis, *, sort: str, verbose:
 
             return render_prometheus(report, version=__version__, taken_s=time.time())
         case "markdown":
-            from ..render.markdown import MarkdownPage
+            from ..render.markdown import MarkdownOutput
 
-            page = MarkdownPage()
+            page = MarkdownOutput()
             print_report(report, page, sort=sort, quiet=True, verbose=verbose)
             return page.text
     from io import StringIO

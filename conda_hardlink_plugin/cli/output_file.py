@@ -82,7 +82,7 @@ def _not_written(path: str, error: OSError) -> HardlinksError:
 
 def _leads_to_descriptor(path: str) -> bool:
     """Tell whether a path names an open file of this process, as `/dev/stdout` does."""
-    for _ in range(fs.symlink_limit):
+    for _ in range(fs.max_symlinks):
         folder = os.path.realpath(os.path.dirname(path))
         if fs.is_own_descriptor(folder):
             return True

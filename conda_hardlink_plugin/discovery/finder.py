@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Finder:
-    """Collects caches and environments, and what is unreadable.
+    """Collects caches, environments, and unreadable paths.
 
     Attributes:
         caches: Absolute paths of package caches.
@@ -153,7 +153,7 @@ class Finder:
                 self._add_missing(prefix)
         except OSError as error:
             if os.path.isdir(prefix):
-                self.prefixes[prefix] = None  # the scan reports what is unreadable
+                self.prefixes[prefix] = None  # the scan reports unreadable paths
             elif must_exist:
                 self.unreachable[prefix] = reason_of(error)
         else:

@@ -126,7 +126,7 @@ class FoundInstallation:
             )
         return environment.prefix
 
-    def paths_of(self, environment: Environment) -> list[str]:
+    def prefixes_of(self, environment: Environment) -> list[str]:
         """Return every prefix that leads to the folder of an environment."""
         return [
             other.prefix

@@ -144,11 +144,11 @@ class CacheExecutor:
                 f"{error.problem.reason}; an interrupted run moved the original to"
                 f" {self.quarantine.path_of(entry)}: move one of the two away",
             ) from None
-        self._outcome.returned.append(self.quarantine.home(entry))
+        self._outcome.moved_back.append(self.quarantine.home(entry))
 
     def _give_up(self, removal: Removal, entry: QuarantineEntry) -> None:
         self._given_up[removal] = self.quarantine.give_up(entry)
-        self._outcome.given_up.append(removal)
+        self._outcome.committed.append(removal)
 
     def _existing(self, *actions: Action) -> Iterator[tuple[Removal, Identity]]:
         """Yield the removals with these actions, each with its device and inode; spare the rest."""

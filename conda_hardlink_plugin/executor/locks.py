@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from ..filesystem import fs
 from ..filesystem.protocol import Access
-from ..metadata.quarantine_names import OUR_LOCK
+from ..metadata.quarantine_names import LOCK_NAME
 from .errors import RefusedError, naming_path
-from .quarantine import identity_at, opened
+from .quarantine import identity_at, opened_quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -56,7 +56,7 @@ def lock_files(cache: str, quarantine: Quarantine) -> list[LockFile]:
     mamba, in_cache = f"{os.path.basename(cache)}.lock", quarantine.cache_handle
     lock_byte = partial(fs.lock_byte, offset=_MAMBA_BYTE)
     return [
-        LockFile(f"{quarantine.path}/{OUR_LOCK}", OUR_LOCK, quarantine.handle, is_private=True),
+        LockFile(f"{quarantine.path}/{LOCK_NAME}", LOCK_NAME, quarantine.handle, is_private=True),
         LockFile(f"{cache}/{mamba}", mamba, in_cache, lock_byte),
         LockFile(f"{cache}/{RATTLER_LOCK}", RATTLER_LOCK, in_cache),
     ]
@@ -140,7 +140,7 @@ def locked_quarantine(
     with ExitStack() as stack:
         while True:
             attempt = stack.enter_context(ExitStack())
-            quarantine = attempt.enter_context(opened(cache, known))
+            quarantine = attempt.enter_context(opened_quarantine(cache, known))
             try:
                 attempt.enter_context(locked(lock_files(cache, quarantine)))
             except RefusedError:

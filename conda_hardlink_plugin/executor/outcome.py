@@ -32,11 +32,11 @@ class Outcome:
     Attributes:
         run: The name of the run; `conda hardlinks restore` takes it.
         removed: Removals that are complete.
-        given_up: Removals that are final: complete, or to be completed by the next run.
+        committed: Removals that are final: complete, or to be completed by the next run.
         trial_links: Absolute paths of conda's trial links that were removed from environments.
         held: Packages and files that were moved aside and can be restored.
         spared: Removals that were cancelled, with the reasons.
-        returned: Absolute paths of packages that an interrupted run had moved aside and that were
+        moved_back: Absolute paths of packages that an interrupted run had moved aside and that were
             moved back.
         freed_bytes: Disk usage of the removed inodes, measured as each was removed.
         problems: The steps that failed.
@@ -45,18 +45,18 @@ class Outcome:
 
     run: str = ""
     removed: list[Removal] = field(default_factory=list)
-    given_up: list[Removal] = field(default_factory=list)
+    committed: list[Removal] = field(default_factory=list)
     trial_links: list[str] = field(default_factory=list)
     held: list[Removal] = field(default_factory=list)
     spared: list[Spared] = field(default_factory=list)
-    returned: list[str] = field(default_factory=list)
+    moved_back: list[str] = field(default_factory=list)
     freed_bytes: int = 0
     problems: list[PathProblem] = field(default_factory=list)
 
     @property
     def unfinished(self) -> int:
         """How many final removals are not complete yet."""
-        return len(set(self.given_up) - set(self.removed))
+        return len(set(self.committed) - set(self.removed))
 
     def add_freed(self, count_bytes: int) -> None:
         """Add the bytes that a removal freed."""

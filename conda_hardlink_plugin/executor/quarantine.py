@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..filesystem import fs
 from ..filesystem.problems import reason_of
-from ..metadata.quarantine_names import OUR_LOCK, QUARANTINE, QuarantineEntry, Stage
+from ..metadata.quarantine_names import LOCK_NAME, QUARANTINE, QuarantineEntry, Stage
 from .errors import RefusedError, naming_path
 from .rmtree import Rmtree
 
@@ -41,7 +41,7 @@ class Quarantine:
     """
 
     def __init__(self, cache: str, cache_handle: Handle, handle: Handle, *, made: bool) -> None:
-        """Take the open cache and the open quarantine in it; `opened` provides them."""
+        """Take the open cache and the open quarantine in it; `opened_quarantine` provides them."""
         self.cache = cache
         self.cache_handle = cache_handle
         self.path = os.path.join(cache, QUARANTINE)
@@ -165,9 +165,9 @@ class Quarantine:
         without a free block it could not be created again.
         """
         with contextlib.suppress(OSError):
-            if self.made and set(fs.list_names(self.handle)) <= {OUR_LOCK}:
+            if self.made and set(fs.list_names(self.handle)) <= {LOCK_NAME}:
                 with contextlib.suppress(OSError):
-                    fs.unlink(OUR_LOCK, self.handle)
+                    fs.unlink(LOCK_NAME, self.handle)
                 fs.remove_directory(QUARANTINE, self.cache_handle)
 
     def _put_back(self, entry: QuarantineEntry, parent: Handle, name: str) -> None:
@@ -218,7 +218,7 @@ class Quarantine:
 
 
 @contextmanager
-def opened(cache: str, known: Identity | None = None) -> Iterator[Quarantine]:
+def opened_quarantine(cache: str, known: Identity | None = None) -> Iterator[Quarantine]:
     """Open the quarantine of a cache without locking it; create it if it does not exist.
 
     Args:

@@ -30,8 +30,8 @@ can_remove_safely = (
     and {os.stat, os.rename, os.unlink, os.rmdir, os.mkdir} <= os.supports_dir_fd
     and hasattr(os, "O_NOFOLLOW")
 )
-symlink_limit = 40  # path_resolution(7)
-path_limit_bytes = 4096  # PATH_MAX, limits.h
+max_symlinks = 40  # path_resolution(7)
+max_path_bytes = 4096  # PATH_MAX, limits.h
 
 _ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)

@@ -14,7 +14,7 @@ def is_within(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
-def is_one_of(path: str, identities: Collection[tuple[int, int]]) -> bool:
+def has_identity_in(path: str, identities: Collection[tuple[int, int]]) -> bool:
     """Return whether the file at a path has one of these (device, inode) pairs."""
     try:
         status = os.lstat(path)

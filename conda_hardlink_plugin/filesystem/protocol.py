@@ -121,9 +121,9 @@ class Filesystem(Protocol):
     """Whether directories can be listed and read by handle."""
     can_remove_safely: bool
     """Whether entries can be renamed and removed relative to an open directory."""
-    symlink_limit: int
+    max_symlinks: int
     """Maximum number of symbolic links that the resolution of one path may follow."""
-    path_limit_bytes: int
+    max_path_bytes: int
     """Maximum length of a path."""
 
     # Open and close

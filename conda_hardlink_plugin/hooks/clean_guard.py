@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from conda.base.context import context
 
-from ..formatting import listed
+from ..formatting import join_names
 from ..render.transaction_summary import warning_line, write_lines
 from ..settings import Guard, guard
 
@@ -70,8 +70,8 @@ def _danger(wanted: Guard) -> str:
         return ""
     packages = sorted({package for packages in found.values() for package in packages})
     return (
-        f"{listed(sorted(found), _NAMES)} may break: symbolic links there lead into"
-        f" {listed(packages, _NAMES)} in the cache. `conda hardlinks clean`"
+        f"{join_names(sorted(found), _NAMES)} may break: symbolic links there lead into"
+        f" {join_names(packages, _NAMES)} in the cache. `conda hardlinks clean`"
         " removes only what no environment uses."
     )
 
@@ -83,7 +83,7 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
     about that.
     """
     from ..analysis.symlinks import follow_symlinks
-    from ..analysis.verdicts import unread_parts_of_environments
+    from ..analysis.verdicts import unreadable_parts_of_environments
     from ..discovery.finder import find_installation
     from ..scan.inventory import Root, RootKind, UnitKind
     from ..scan.scanner import scan
@@ -115,7 +115,7 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
             if place.kind is UnitKind.PACKAGE and cleaned:
                 name = names.get(inventory.roots[root].path, inventory.roots[root].path)
                 found.setdefault(name, set()).add(os.path.basename(place.path))
-    for problem in () if found else unread_parts_of_environments(inventory, followed):
+    for problem in () if found else unreadable_parts_of_environments(inventory, followed):
         return _unseen(problem)
     return found
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from ..analysis.package_usage import (
     Budget,
     OverBudgetError,
-    held_by_nobody,
     measure_linked,
     measure_rest,
+    measure_unheld,
 )
 from ..report.transaction_summary import TransactionSummary
 from ..scan.index.trailer import checksum_of, index_folder, read_totals
@@ -66,7 +66,7 @@ def _add_totals(summary: TransactionSummary, began_s: float, caches: Iterable[st
     totals, taken_s = found
     is_recent = time.monotonic() - began_s < time.time() - taken_s < _MAX_AGE_S
     there = [path for path in caches if os.path.isdir(path)]
-    if is_recent and totals.which_caches == checksum_of(there):
+    if is_recent and totals.caches_checksum == checksum_of(there):
         summary.totals, summary.totals_taken_s = totals, taken_s
 
 
@@ -78,7 +78,7 @@ def _add_linked(summary: TransactionSummary, transaction: Transaction, budget: B
     linked.hardlinked_bytes += figures.hardlinked_bytes
     for cause, amount in figures.by_cause.items():
         linked.by_cause[cause] = linked.by_cause.get(cause, 0) + amount
-    linked.copied += [package for package in figures.copied if package.hard_link_asked_for]
+    linked.copied += [package for package in figures.copied if package.hard_link_requested]
     linked.softlinked += figures.softlinked
     if linked.copied and not summary.why_copied:
         summary.why_copied = why_copied(transaction.prefix, linked.copied[0].extracted)
@@ -114,4 +114,4 @@ def _add_left(summary: TransactionSummary, done: list[Transaction], budget: Budg
         for package in transaction.before.packages
     ]
     if packages:
-        summary.left_bytes = held_by_nobody(packages, budget)
+        summary.left_bytes = measure_unheld(packages, budget)

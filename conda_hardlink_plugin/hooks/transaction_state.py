@@ -156,8 +156,8 @@ def installed_packages(prefix: str, names: Iterable[str]) -> list[InstalledPacka
                     dist=dist_of_record(record),
                     files=record.files,
                     role_of=_roles_of(record),
-                    hard_link_asked_for=link is not None and link.type.value == HARD_LINK_REQUESTED,
-                    soft_link_asked_for=link is not None and link.type.value == SOFT_LINK_REQUESTED,
+                    hard_link_requested=link is not None and link.type.value == HARD_LINK_REQUESTED,
+                    soft_link_requested=link is not None and link.type.value == SOFT_LINK_REQUESTED,
                     extracted=getattr(record, "extracted_package_dir", None) or "",
                 )
             )

@@ -148,10 +148,10 @@ def _may_print() -> bool:
     """Tell whether anything may be printed."""
     from conda.base.context import context
 
-    from ..settings import summary_is_on
+    from ..settings import summary_enabled
 
     silent = context.json or context.quiet or context.dry_run or context.download_only
-    return not silent and summary_is_on()
+    return not silent and summary_enabled()
 
 
 def has_transaction_hooks() -> bool:

@@ -34,16 +34,16 @@ class Record:
     Attributes:
         dist: `NAME-VERSION-BUILD`, from the name of the file.
         files: Path in the prefix to the role of that file.
-        hard_link_asked_for: conda requested hard links (`link.type` is 1). It does not show
+        hard_link_requested: conda requested hard links (`link.type` is 1). It does not show
             whether conda made them.
-        soft_link_asked_for: conda requested symbolic links (`link.type` is 2), likewise.
+        soft_link_requested: conda requested symbolic links (`link.type` is 2), likewise.
 
     """
 
     dist: str
     files: dict[str, FileRole]
-    hard_link_asked_for: bool
-    soft_link_asked_for: bool = False
+    hard_link_requested: bool
+    soft_link_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

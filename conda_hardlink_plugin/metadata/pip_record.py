@@ -11,7 +11,7 @@ from .bounded_reader import read_record_bytes
 
 
 def read_pip_files(prefix: str) -> tuple[set[str], list[PathProblem]]:
-    """Return the files that `RECORD` files in site-packages list, and what is unreadable.
+    """Return the files that `RECORD` files in site-packages list, and unreadable paths.
 
     The paths are relative to the prefix. conda's own Python packages have a `RECORD` too: to get
     the files that pip installed, subtract those that conda's records name.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 QUARANTINE = ".conda-hardlinks"
-OUR_LOCK = "lock"
+LOCK_NAME = "lock"
 _ORIGIN = re.compile(r"-[0-9a-f]{64}$")
 _NAME = re.compile(
     r"(moving|purge|held-(?P<expires>\d{1,16}))-(?P<run>\w+)-(?P<quoted>[^/]+)", re.ASCII

@@ -9,7 +9,7 @@ from ..analysis.verdicts import Verdict
 from ..executor.removal import Action
 from ..formatting import count, exact_size, size
 from ..metadata.quarantine_names import Stage, entry_of
-from ..scan.inventory import TARBALL_SUFFIXES
+from ..scan.inventory import ARCHIVE_SUFFIXES
 from .output import Column, text_columns
 
 if TYPE_CHECKING:
@@ -44,22 +44,22 @@ def print_plan(plan: Plan, output: Output, *, verbose: bool, refused: bool = Fal
 
     """
     parts: list[Callable[[], None]] = []
-    if plan.remove or plan.trial_links or plan.returning:
+    if plan.remove or plan.trial_links or plan.moving_back:
         parts.append(lambda: _print_changes(plan, output, verbose=verbose))
     if plan.keep and verbose:
         columns = [*text_columns("KEPT ITEM"), Column("SIZE"), *text_columns("REASON")]
         rows = [[kept.name, size(kept.size_bytes), kept.reason] for kept in plan.keep]
         parts.append(lambda: output.table(columns, rows))
-    if plan.archived:
-        have = "has its archive" if plan.archived == 1 else "have their archives"
+    if plan.packages_with_archive:
+        have = "has its archive" if plan.packages_with_archive == 1 else "have their archives"
         parts.append(
             lambda: output.warn(
-                f"{plan.archived:,} of these packages {have} in the cache, and conda extracts"
-                " every archive there when it next installs a package. To remove archives, too,"
-                " add --tarballs."
+                f"{plan.packages_with_archive:,} of these packages {have} in the cache, and conda"
+                " extracts every archive there when it next installs a package. To remove archives,"
+                " too, add --tarballs."
             )
         )
-    if plan.keep or plan.too_big:
+    if plan.keep or plan.excess_bytes:
         parts.append(lambda: _print_kept(plan, output, verbose=verbose))
     if not refused:
         parts.append(lambda: output.say(_conclusion(plan), style="bold"))
@@ -70,8 +70,8 @@ def print_outcome(outcome: Outcome, output: Output) -> None:
     """Print the outcome of a plan."""
     for spared in outcome.spared:
         output.say(f"Kept after all: {spared.removal.name}: {spared.reason}.", indent="  ")
-    if outcome.returned:
-        output.say(f"Put back: {count(len(outcome.returned), 'package')}.")
+    if outcome.moved_back:
+        output.say(f"Put back: {count(len(outcome.moved_back), 'package')}.")
     if outcome.held:
         output.say(
             f"Moved aside: {count(len(outcome.held), 'item')}. To restore them: conda hardlinks"
@@ -89,9 +89,9 @@ def _print_changes(plan: Plan, output: Output, *, verbose: bool) -> None:
         _print_removals(plan.remove, output, verbose=verbose)
     for path in plan.trial_links:
         output.say(f"{path}: a trial link that conda left will be removed.")
-    if plan.returning:
+    if plan.moving_back:
         output.say(
-            f"{count(len(plan.returning), 'package')} that an interrupted run moved aside will be"
+            f"{count(len(plan.moving_back), 'package')} that an interrupted run moved aside will be"
             " put back first."
         )
 
@@ -100,7 +100,7 @@ def _print_kept(plan: Plan, output: Output, *, verbose: bool) -> None:
     if plan.keep:
         hint = "" if verbose else " -v lists them; see also `conda hardlinks explain PACKAGE`."
         output.say(f"Kept: {'; '.join(_kept_by_verdict(plan.keep))}.{hint}", indent="  ")
-    for cache, excess_bytes in plan.too_big.items():
+    for cache, excess_bytes in plan.excess_bytes.items():
         output.say(f"! {cache} is still {size(excess_bytes)} larger than --max-size.")
 
 
@@ -134,7 +134,7 @@ def _reason(removal: Removal) -> str:
         return "hold expired" if is_held else "interrupted removal"
     if removal.package is not None:
         return removal.verdict.value
-    return "archive" if removal.path.endswith(TARBALL_SUFFIXES) else "left-over"
+    return "archive" if removal.path.endswith(ARCHIVE_SUFFIXES) else "left-over"
 
 
 def _kept_by_verdict(keep: Sequence[Kept]) -> Iterator[str]:

@@ -42,9 +42,9 @@ def render_clean(plan: Plan, outcome: Outcome, *, errors: Sequence[str], dry_run
             {"name": spared.removal.name, "path": spared.removal.path, "reason": spared.reason}
             for spared in outcome.spared
         ],
-        "returned": outcome.returned,
-        "too_big": dict(plan.too_big),
-        "archived": plan.archived,
+        "returned": outcome.moved_back,
+        "too_big": dict(plan.excess_bytes),
+        "archived": plan.packages_with_archive,
         "errors": [*errors, *failures],
     }
     return json_text(content, success=not errors and not failures)

@@ -20,9 +20,9 @@ from ..report.disk_map import AreaKind
 from .labels import (
     CAUSE_HEADINGS,
     NO_PACKAGES,
-    mark_of,
+    cache_columns,
+    name_suffix,
     notes_of,
-    parts_of_caches,
     totals_sentence,
     users_of,
 )
@@ -100,7 +100,7 @@ def render_html(report: Report, written_s: float) -> str:
             default=0,
         ),
         most_shared_bytes=max(disk_map.sharing.shared_bytes.values(), default=0),
-        cache_parts=parts_of_caches(report),
+        cache_parts=cache_columns(report),
         users_shown=_USERS_SHOWN,
     )
 
@@ -114,7 +114,16 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    functions = (block_title, count, mark_of, percent, tile_label, tile_name, tile_title, users_of)
+    functions = (
+        block_title,
+        count,
+        name_suffix,
+        percent,
+        tile_label,
+        tile_name,
+        tile_title,
+        users_of,
+    )
     environment.globals |= {function.__name__: function for function in functions}
     environment.globals |= {"heading_character": HEADING_CHARACTER, "heat": _heat}
     environment.filters["size"] = size

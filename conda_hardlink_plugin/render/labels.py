@@ -40,13 +40,13 @@ _OPTIONAL_COLUMNS = ("KEPT", "QUARANTINE")  # left out if they are 0 in every ca
 _UNREACHABLE_SHOWN = 2
 
 
-def mark_of(row: EnvironmentFigures | CacheFigures) -> str:
+def name_suffix(row: EnvironmentFigures | CacheFigures) -> str:
     """Return the mark after the name of an environment or cache, with a space in front."""
     marks = [mark for mark in _MARKS if getattr(row, mark, False)]
     return f" ({', '.join(marks)})" if marks else ""
 
 
-def parts_of_caches(report: Report) -> Mapping[str, str]:
+def cache_columns(report: Report) -> Mapping[str, str]:
     """Return the columns of the cache table: the field of each heading."""
     return {
         heading: field

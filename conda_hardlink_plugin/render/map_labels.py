@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..formatting import count, listed, percent, size
+from ..formatting import count, join_names, percent, size
 from ..report.disk_map import AreaKind, HolderKind
 from .labels import CAUSE_HEADINGS, users_of
 
@@ -73,7 +73,7 @@ def tile_title(tile: Tile, block: Block, report: Report) -> str:
     name, area = tile_name(tile, block, report), tile.areas[0]
     what = f"{name}: {size(tile.amount_bytes)} ({share})"
     if len(tile.areas) == 1 and area.package is not None and report.disk_map is not None:
-        used_by = listed(users_of(report.disk_map.packages[area.package]), _NAMES_SHOWN)
+        used_by = join_names(users_of(report.disk_map.packages[area.package]), _NAMES_SHOWN)
         return f"{what}, {kind}: {used_by}."
     if len(tile.areas) > 1 or name.lower() != kind:
         what += f", {kind}"

@@ -19,7 +19,7 @@ _BLOCK_START = re.compile(r"^([-+]|\d+(?=[.)](?:\s|$)))")
 _STYLES = {"bold": "**", "dim": "_"}
 
 
-class MarkdownPage(Output):
+class MarkdownOutput(Output):
     """A page of Markdown for an issue, a wiki or another place that renders it."""
 
     def __init__(self) -> None:

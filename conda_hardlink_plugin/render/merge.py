@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..formatting import count, listed, percent, size
+from ..formatting import count, join_names, percent, size
 from .json import json_text
 from .output import Column, text_columns
 
@@ -54,8 +54,8 @@ def print_merged(merged: MergedReport, output: Output) -> None:
     for tree in merged.seen_again[:_TREES_SHOWN]:
         output.warn(
             f"{tree.path}, {size(tree.size_bytes)}, is the same in"
-            f" {listed(tree.machines, _MACHINES_SHOWN, ' and ')}: if they share one filesystem, it"
-            " counts once for each of them."
+            f" {join_names(tree.machines, _MACHINES_SHOWN, ' and ')}: if they share one filesystem,"
+            " it counts once for each of them."
         )
     more = len(merged.seen_again) - _TREES_SHOWN
     if more > 0:

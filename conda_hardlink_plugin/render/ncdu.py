@@ -78,7 +78,7 @@ class _Tree:
         self.folders: list[_Folder] = []  # of each unit; of an archive, the folder that holds it
         self.folder_of_root: dict[int, _Folder] = {}
         for unit in inventory.units:
-            path = os.path.dirname(unit.path) if unit.kind is UnitKind.TARBALL else unit.path
+            path = os.path.dirname(unit.path) if unit.kind is UnitKind.ARCHIVE else unit.path
             folder = self.whole.at(os.path.relpath(path, top))
             self.folders.append(folder)
             if unit.kind in {UnitKind.ENVIRONMENT, UnitKind.OTHER}:
@@ -100,7 +100,7 @@ class _Tree:
             "dsize": sums.disk_bytes - own["dsize"],
             "dev": device,
         }
-        if unit.kind is UnitKind.TARBALL:
+        if unit.kind is UnitKind.ARCHIVE:
             folder.entries.append({"name": os.path.basename(unit.path), **files})
             return
         for key, amount in own.items():
@@ -137,7 +137,7 @@ class _Tree:
         ]
         package += f" and {len(others)} more" if others else ""
         for index in sorted(group.cache_units):
-            is_file = units[index].kind is UnitKind.TARBALL
+            is_file = units[index].kind is UnitKind.ARCHIVE
             name = os.path.basename(units[index].path) if is_file else f"in {users}"
             yield self.folders[index], name
         for root in environments:

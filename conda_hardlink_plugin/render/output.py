@@ -32,7 +32,7 @@ def text_columns(*headings: str) -> list[Column]:
 
 
 class Output(ABC):
-    """An output of unlimited length that has block characters."""
+    """The base class of outputs; its defaults fit an output of unlimited length."""
 
     @property
     def lines(self) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..formatting import count, listed, size, timestamp
+from ..formatting import count, join_names, size, timestamp
 from .json import json_text
 from .output import Column, text_columns
 
@@ -53,5 +53,5 @@ def render_restore(
 
 
 def _row(held: HeldRun) -> list[str]:
-    names = listed(held.homes, _NAMES_SHOWN)
+    names = join_names(held.homes, _NAMES_SHOWN)
     return [held.run, size(held.size_bytes), timestamp(held.expires_s), names, held.cache]

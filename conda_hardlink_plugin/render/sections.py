@@ -25,7 +25,9 @@ USE_LEGEND = {
 _ROWS_IN_DETAIL = 10
 
 
-def print_views(report: Report, environments: Sequence[EnvironmentFigures], output: Output) -> bool:
+def print_requested_parts(
+    report: Report, environments: Sequence[EnvironmentFigures], output: Output
+) -> bool:
     """Print every requested part; return whether there was one."""
     parts: list[Callable[[], None]] = []
     if (detail := report.detail) is not None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from ..formatting import size
 from ..scan.inventory import ReadingMode
 from .bar import BLOCKS, LETTERS, draw_bar, legend
-from .labels import mark_of, notes_of, parts_of_caches, totals_sentence
+from .labels import cache_columns, name_suffix, notes_of, totals_sentence
 from .output import Column, text_columns
-from .sections import print_views
+from .sections import print_requested_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def print_report(
 
     """
     environments = sorted(report.environments, key=SORT_KEYS[sort])
-    if print_views(report, environments, output):
+    if print_requested_parts(report, environments, output):
         _print_notes(report, output, verbose=verbose)
         return
 
@@ -90,7 +90,7 @@ def _print_environments(
     columns = [*text_columns("ENVIRONMENT"), *map(Column, headings), *text_columns("")]
     rows = [
         [
-            row.name + mark_of(row),
+            row.name + name_suffix(row),
             size(row.size_bytes),
             size(row.shared_bytes),
             size(row.exclusive_bytes),
@@ -123,9 +123,12 @@ def _print_caches(report: Report, output: Output) -> None:
     if not report.caches:
         output.say("No package caches were found.")
         return
-    parts = parts_of_caches(report)
+    parts = cache_columns(report)
     rows = [
-        [cache.path + mark_of(cache), *(size(getattr(cache, field)) for field in parts.values())]
+        [
+            cache.path + name_suffix(cache),
+            *(size(getattr(cache, field)) for field in parts.values()),
+        ]
         for cache in report.caches
     ]
     output.table([*text_columns("PACKAGE CACHE"), *map(Column, parts)], rows)

@@ -155,7 +155,7 @@ def build_disk_map(
     """
     used, unused = analysis.evidence.used(), analysis.evidence.unused()
     parts = analysis.usage.parts_of_units(used, unused)
-    by_unit, by_roots = analysis.usage.each_inode_once({u: part.value for u, part in parts.items()})
+    by_unit, by_roots = analysis.usage.assign_inodes({u: part.value for u, part in parts.items()})
     number_of = {root: number for number, root in enumerate(analysis.roots_of_environments)}
     between: dict[tuple[int, ...], int] = {}
     outside: dict[int, int] = {}
@@ -208,7 +208,7 @@ def _caches(
                 environments = tuple(number_of[user] for user in users)
                 kind = _kind_of(packages[index])
                 areas.append(Area(kind, by_unit[unit], index, environments))
-            elif parts[unit] is CachePart.TARBALLS:
+            elif parts[unit] is CachePart.ARCHIVES:
                 archives_bytes += by_unit[unit]
             else:
                 rest_bytes += by_unit[unit]

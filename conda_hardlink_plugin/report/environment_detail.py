@@ -108,7 +108,7 @@ def break_down(usage: Usage, root: int, cached: Collection[str]) -> Breakdown:
         copied_packages=tuple(
             record.dist
             for record in records
-            if record.hard_link_asked_for and record.dist in private.copied
+            if record.hard_link_requested and record.dist in private.copied
         ),
         unreadable=(*unreadable, *pip_problems),
     )

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from ..analysis.symlinks import symlinks_through
 from ..analysis.verdicts import Verdict
 from ..filesystem import fs
-from ..filesystem.paths import is_one_of, is_within
+from ..filesystem.paths import has_identity_in, is_within
 from ..metadata.conda_meta import CachedPackage
 from ..metadata.quarantine_names import Stage
-from ..scan.inventory import TARBALL_SUFFIXES, RootKind, UnitKind
+from ..scan.inventory import ARCHIVE_SUFFIXES, RootKind, UnitKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class FileWitness:
+class Witness:
     """A file of an environment that proves that the environment uses a package.
 
     Attributes:
@@ -69,7 +69,7 @@ class PackageExplanation:
     freed_bytes: int
     last_use_ns: int | None
     url: str
-    witnesses: tuple[FileWitness, ...]
+    witnesses: tuple[Witness, ...]
     linked_outside: tuple[str, ...]
     would_break: tuple[str, ...]
 
@@ -119,7 +119,7 @@ def find_packages(analysis: Analysis, wanted: str) -> list[int]:
 
 def find_archives(analysis: Analysis, name: str) -> list[str]:
     """Return the paths of the archives with this file name."""
-    units = [unit for unit in analysis.inventory.units if unit.kind is UnitKind.TARBALL]
+    units = [unit for unit in analysis.inventory.units if unit.kind is UnitKind.ARCHIVE]
     return [unit.path for unit in units if os.path.basename(unit.path) == name]
 
 
@@ -161,11 +161,11 @@ def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
     counts = {identity: count for _, identity, count in _links_below(unit.path) if count > 1}
     links = _find_links(analysis.usage.roots_sharing_with(index), analysis, counts)
     softlinks = [
-        FileWitness(analysis.name_of(prefix), prefix, "softlink", symlink.path)
+        Witness(analysis.name_of(prefix), prefix, "softlink", symlink.path)
         for symlink in sorted(symlinks_through(inventory, index), key=lambda symlink: symlink.path)
         for prefix in [inventory.roots[symlink.root].path]
     ]
-    against = evidence.against_copies(index) if verdict is Verdict.RECORDED else []
+    against = evidence.records_against_copies(index) if verdict is Verdict.RECORDED else []
     broken = [witness.prefix for witness in softlinks]
     broken += [os.path.dirname(os.path.dirname(record.path)) for record in against]
     known = package if isinstance(package, CachedPackage) else None
@@ -224,13 +224,13 @@ def explain_file(analysis: Analysis, path: str) -> FileExplanation:
 
 def _package_of_archive(analysis: Analysis, identity: Identity) -> str | None:
     for unit in analysis.inventory.units:
-        if unit.kind is UnitKind.TARBALL and is_one_of(unit.path, {identity}):
-            suffix = next((each for each in TARBALL_SUFFIXES if unit.path.endswith(each)), "")
+        if unit.kind is UnitKind.ARCHIVE and has_identity_in(unit.path, {identity}):
+            suffix = next((each for each in ARCHIVE_SUFFIXES if unit.path.endswith(each)), "")
             return unit.path.removesuffix(suffix) if suffix else None
     return None
 
 
-def _hard_links(analysis: Analysis, paths: Iterable[str]) -> Iterator[FileWitness]:
+def _hard_links(analysis: Analysis, paths: Iterable[str]) -> Iterator[Witness]:
     """Yield a witness for each path in an environment, the innermost environment for each."""
     roots = analysis.inventory.roots
     prefixes = [roots[root].path for root in analysis.roots_of_environments]
@@ -239,16 +239,16 @@ def _hard_links(analysis: Analysis, paths: Iterable[str]) -> Iterator[FileWitnes
     for path in sorted(paths):
         if not any(is_within(path, cache) for cache in caches):
             prefix = next(prefix for prefix in innermost_first if is_within(path, prefix))
-            yield FileWitness(analysis.name_of(prefix), prefix, "hardlink", path)
+            yield Witness(analysis.name_of(prefix), prefix, "hardlink", path)
 
 
-def _records(analysis: Analysis, record: str) -> Iterator[FileWitness]:
+def _records(analysis: Analysis, record: str) -> Iterator[Witness]:
     """Yield a witness for each environment with a record of this file name."""
     for root, names in analysis.inventory.records.items():
         if record in names:
             prefix = analysis.inventory.roots[root].path
             path = os.path.join(prefix, "conda-meta", record)
-            yield FileWitness(analysis.name_of(prefix), prefix, "record", path)
+            yield Witness(analysis.name_of(prefix), prefix, "record", path)
 
 
 def _find_links(
@@ -285,7 +285,7 @@ def _links_below(
             continue
         for entry in listing:
             if entry.is_dir(follow_symlinks=False):
-                if not (excluded and is_one_of(entry.path, excluded)):
+                if not (excluded and has_identity_in(entry.path, excluded)):
                     waiting.append(entry.path)
             elif inodes is None or entry.inode() in inodes:
                 with contextlib.suppress(OSError):

@@ -72,7 +72,7 @@ def cache_figures(analysis: Analysis) -> Iterator[CacheFigures]:
             used_bytes=parts[CachePart.USED],
             kept_bytes=parts[CachePart.KEPT],
             unused_bytes=parts[CachePart.UNUSED],
-            tarball_bytes=parts[CachePart.TARBALLS],
+            tarball_bytes=parts[CachePart.ARCHIVES],
             quarantine_bytes=parts[CachePart.QUARANTINE],
             other_bytes=parts[CachePart.OTHER],
             packages=len(packages),

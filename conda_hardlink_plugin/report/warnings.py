@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..analysis.analysis import Analysis, is_on_other_filesystem
 from ..filesystem.mounts import OVERLAYS, REFLINK_FILESYSTEMS
 from ..filesystem.problems import PathProblem
-from ..formatting import count, listed
+from ..formatting import count, join_names
 from ..metadata.conda_meta import Record, read_record
 from ..metadata.quarantine_names import Stage
 from ..scan.inventory import ProblemKind, UnitKind
@@ -136,17 +136,17 @@ def _copies(analysis: Analysis) -> Iterator[str]:
     for index, root in enumerate(analysis.inventory.roots):
         dists = _from_other_filesystem(analysis.inventory, analysis.evidence.uses, index)
         if dists:
-            asked_for = any(_records_hard_links(root.path, dist) for dist in sorted(dists))
-            (recorded_as_links if asked_for else others).append(analysis.name_of(root.path))
+            requested = any(_records_hard_links(root.path, dist) for dist in sorted(dists))
+            (recorded_as_links if requested else others).append(analysis.name_of(root.path))
     if recorded_as_links:
         yield (
-            f"{listed(recorded_as_links, _NAMES_IN_A_SENTENCE)}: conda records hard links, but"
+            f"{join_names(recorded_as_links, _NAMES_IN_A_SENTENCE)}: conda records hard links, but"
             " some packages are copies, because their cache is on another filesystem."
         )
     if others:
         yield (
-            f"{listed(others, _NAMES_IN_A_SENTENCE)}: some packages cannot be hard-linked, because"
-            " their cache is on another filesystem."
+            f"{join_names(others, _NAMES_IN_A_SENTENCE)}: some packages cannot be hard-linked,"
+            " because their cache is on another filesystem."
         )
 
 
@@ -166,7 +166,7 @@ def _from_other_filesystem(inventory: Inventory, packages: Iterable[int], root: 
 
 def _records_hard_links(prefix: str, dist: str) -> bool:
     record = read_record(os.path.join(prefix, "conda-meta", f"{dist}.json"))
-    return isinstance(record, Record) and bool(record.files) and record.hard_link_asked_for
+    return isinstance(record, Record) and bool(record.files) and record.hard_link_requested
 
 
 def _softlinked(analysis: Analysis) -> Iterator[str]:
@@ -177,8 +177,8 @@ def _softlinked(analysis: Analysis) -> Iterator[str]:
     softlinked = [name for name, symlinks in environments if symlinks.links]
     if softlinked:
         yield (
-            f"{listed(softlinked, _NAMES_IN_A_SENTENCE)}: softlinked into a package cache. `conda"
-            " clean --packages` may not notice that and break the environment."
+            f"{join_names(softlinked, _NAMES_IN_A_SENTENCE)}: softlinked into a package cache."
+            " `conda clean --packages` may not notice that and break the environment."
         )
     for name, symlinks in environments:
         if symlinks.broken:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..filesystem import fs
 from ..metadata.quarantine_names import QUARANTINE, QuarantineEntry, Stage
-from .inventory import PARTIAL_SUFFIXES, TARBALL_SUFFIXES, UnitKind
+from .inventory import ARCHIVE_SUFFIXES, PARTIAL_SUFFIXES, UnitKind
 
 if TYPE_CHECKING:
     from ..filesystem.protocol import Handle
@@ -43,8 +43,8 @@ def kind_of_file(parent: OpenDirectory, name: str) -> UnitKind:
     """Return the kind of a file in the part of a cache outside packages."""
     if _is_quarantine(parent) and QuarantineEntry.of_name(name) is not None:
         return UnitKind.QUARANTINED
-    if name.endswith((*TARBALL_SUFFIXES, *PARTIAL_SUFFIXES)):
-        return UnitKind.TARBALL
+    if name.endswith((*ARCHIVE_SUFFIXES, *PARTIAL_SUFFIXES)):
+        return UnitKind.ARCHIVE
     return UnitKind.TRASH if _TRASH.fullmatch(name) else UnitKind.OTHER
 
 

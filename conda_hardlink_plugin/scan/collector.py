@@ -67,7 +67,7 @@ class Findings:
     private: dict[tuple[int, int], PrivateSums] = field(default_factory=dict)
     staying: dict[int, dict[str, str]] = field(default_factory=dict)
     leaving: dict[int, dict[str, str]] = field(default_factory=dict)
-    holding: set[int] = field(default_factory=set)
+    units_with_roots_inside: set[int] = field(default_factory=set)
     own_files: dict[int, list[NotedFile]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     states: dict[int, State] = field(default_factory=dict)

@@ -47,11 +47,11 @@ def combine(
     devices = tuple(dict.fromkeys([*of_roots, *listed]))
     device_of: dict[int | None, int] = {device: index for index, device in enumerate(devices)}
     private: dict[tuple[int, int], PrivateSums] = {}
-    holding: set[int] = set()
+    units_with_roots_inside: set[int] = set()
     for part, unit_map in zip(parts, unit_maps, strict=True):
         for (unit, device), sums in part.private.items():
             private.setdefault((unit_map[unit], device_of[device]), PrivateSums()).add(sums)
-        holding.update(unit_map[unit] for unit in part.holding)
+        units_with_roots_inside.update(unit_map[unit] for unit in part.units_with_roots_inside)
     grouping = _Grouping(parts, unit_maps, keeps_states=bool(scan_roots.detailed))
     for is_symlink in (False, True):
         for index, device in enumerate(devices):
@@ -73,7 +73,7 @@ def combine(
         devices=devices,
         records=records,
         symlinks=tuple(link for root in range(len(identities)) for link in _symlinks(parts, root)),
-        holding=frozenset(holding),
+        units_with_roots_inside=frozenset(units_with_roots_inside),
         own_files=own_files,
         problems=tuple(sorted(problems, key=attrgetter("root", "path"))),
         aliases=scan_roots.aliases,

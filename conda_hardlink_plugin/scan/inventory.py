@@ -11,9 +11,9 @@ from enum import Enum
 
 from ..metadata.quarantine_names import QuarantineEntry, dist_of, entry_of, home_of
 
-TARBALL_SUFFIXES = (".conda", ".tar.bz2")
+ARCHIVE_SUFFIXES = (".conda", ".tar.bz2")
 PARTIAL_SUFFIXES = tuple(  # of unfinished downloads, in recent versions of conda
-    tarball + partial for tarball in TARBALL_SUFFIXES for partial in (".partial", ".part")
+    tarball + partial for tarball in ARCHIVE_SUFFIXES for partial in (".partial", ".part")
 )
 
 
@@ -29,7 +29,7 @@ class UnitKind(Enum):
 
     ENVIRONMENT = "environment"
     PACKAGE = "package"
-    TARBALL = "tarball"
+    ARCHIVE = "tarball"
     QUARANTINED = "quarantined"
     TRASH = "trash"
     OTHER = "other"
@@ -279,7 +279,7 @@ class Inventory:
     devices: tuple[int, ...]
     records: dict[int, frozenset[str]]
     symlinks: tuple[EscapingSymlink, ...]
-    holding: frozenset[int]
+    units_with_roots_inside: frozenset[int]
     own_files: dict[int, list[OwnFile]]
     problems: tuple[Problem, ...]
     aliases: dict[str, str]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _MAX_OPEN_DIRECTORIES = 200
 _NAME_BYTES = 255  # NAME_MAX
-_MAX_RELATIVE_BYTES = fs.path_limit_bytes - 2 * _NAME_BYTES - 86
+_MAX_RELATIVE_BYTES = fs.max_path_bytes - 2 * _NAME_BYTES - 86
 
 
 class OpenDirectory:

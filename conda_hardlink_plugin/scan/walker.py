@@ -259,7 +259,7 @@ class Walker:
         )
         if counted_elsewhere:
             if parent is not None and identity in self.scan_roots.identities:
-                collector.found.holding.add(unit)
+                collector.found.units_with_roots_inside.add(unit)
             return directory
         begins_unit = parent is None or unit != parent.unit
         if not (begins_unit and self._remembered and self._remembered.recall(unit, collector)):
@@ -325,7 +325,7 @@ class Walker:
         if not status.is_directory:
             collector.add_problem(path, FileNotFoundError(error.errno, "replaced while scanning"))
         elif status.identity in self.scan_roots.identities:
-            collector.found.holding.add(parent.unit)
+            collector.found.units_with_roots_inside.add(parent.unit)
         else:
             collector.add_problem(path, error)
             collector.add_directory(parent.unit, status)

@@ -90,7 +90,7 @@ def test_a_package_that_cannot_move_back_is_not_the_one_at_its_path(made):
     write(f"{home}/info/index.json", b"{}")  # its extraction was never finished
     plan = plan_of(made, copied=True, unobtainable=True)
     assert plan.remove == ()
-    assert plan.returning == (home,)
+    assert plan.moving_back == (home,)
     assert [(kept.path, kept.verdict) for kept in plan.keep] == [(home, Verdict.RECENT)]
 
 
@@ -222,5 +222,5 @@ def test_removed_packages_whose_archive_is_kept_are_counted(made, suffix):
     for name in ("p-1-0", "q-1-0"):
         made.package(name, {"lib/f": b"f"})
     write(f"{made.caches[0]}/p-1-0{suffix}", b"a")
-    assert plan_of(made, unobtainable=True).archived == 1
-    assert plan_of(made, unobtainable=True, tarballs=True).archived == 0
+    assert plan_of(made, unobtainable=True).packages_with_archive == 1
+    assert plan_of(made, unobtainable=True, tarballs=True).packages_with_archive == 0

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from conda_hardlink_plugin.clean.plan import Choice
+from conda_hardlink_plugin.clean.plan import CleanChoice
 from conda_hardlink_plugin.executor.restore import Restored, held_runs, restore
 from tests.support.cleaning_oracle import Oracle, Question
 from tests.support.model_checks import check_clean, contents
@@ -219,7 +219,7 @@ class CleanMachine(RuleBasedStateMachine):
     @rule(thing=number)
     def crash_while_purging(self, thing):
         self.count("crash while purging")
-        oracle = self.oracle(Choice())
+        oracle = self.oracle(CleanChoice())
         unused = sorted(unit.path for unit in oracle.packages if oracle.verdict(unit) == "unused")
         is_healed = all(unit.path == unit.home or unit.kind == "held" for unit in oracle.units)
         if unused and is_healed:
@@ -274,6 +274,8 @@ class CleanMachine(RuleBasedStateMachine):
             for path in world.caches
             if os.path.realpath(path) == (None, world.pkgs, world.more)[closed]
         }
+        options = dict(choice)
+        older_than_ns = options.pop("older_than_ns", None)
         question = Question(
             caches=tuple(world.caches),
             prefixes=tuple(world.prefixes_as(spelling)),
@@ -282,7 +284,8 @@ class CleanMachine(RuleBasedStateMachine):
             unseen=unseen,
             ignored=tuple(world.lost) if ignored else (),
             closed=frozenset(closed_caches),
-            choice=Choice(**choice),
+            choice=CleanChoice(**options),
+            older_than_ns=older_than_ns,
         )
         known = world.prefixes
         world.prefixes = list(question.prefixes)
@@ -293,12 +296,12 @@ class CleanMachine(RuleBasedStateMachine):
         outcome = check_clean(self.world, question)
         if outcome is None:
             return
-        for _ in range(bool(outcome.trial_links or outcome.returned)):
+        for _ in range(bool(outcome.trial_links or outcome.moved_back)):
             check_clean(self.world, question)
         again = check_clean(self.world, question)
         if outcome.held and question.choice.max_size_bytes is not None:
             return  # the quarantine counts now, too, and may make the cache too big
-        assert (again.removed, again.held, again.returned) == ([], [], [])
+        assert (again.removed, again.held, again.moved_back) == ([], [], [])
         if all(unit.path == unit.home or unit.kind == "held" for unit in Oracle(question).units):
             after = contents(self.world)
             repaired, self.broken_by_crash = self.broken_by_crash, {}

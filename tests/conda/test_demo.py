@@ -15,6 +15,7 @@ from tests.docs.__main__ import PICTURES
 from tests.docs.blocks import as_built, documents, place_for_demo, read, run, steps_of
 from tests.docs.comparing import difference, what_is_unlike_the_documents
 from tests.docs.map_picture import draw_map, text_of_map
+from tests.docs.sessions import printed_by, shown_in
 from tests.docs.terminal_picture import text_of_picture
 from tests.support.oracles import du
 from tests.support.realconda import demo
@@ -22,6 +23,7 @@ from tests.support.realconda.finder import other_conda_origin
 from tests.support.repository import TOP
 
 WITH_COMMANDS = [document for document in documents() if steps_of(read(document))]
+WITH_PYTHON = [document for document in documents() if shown_in(read(document))]
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,7 @@ def test_what_is_there_and_no_demo_is_not_replaced(tmp_path):
 
 def test_there_are_documents_with_commands():
     assert len(WITH_COMMANDS) >= 8
+    assert WITH_PYTHON == ["docs/how-to/python.md"]
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,15 @@ def test_a_document_shows_what_its_commands_print(documented, document):
         for step in steps:
             differs = difference(step.output, run(documented, step.command))
             assert not differs, f"$ {step.command}\n{differs}\n`make figures` writes it anew"
+
+
+@pytest.mark.parametrize("document", WITH_PYTHON)
+def test_a_document_shows_what_its_python_code_prints(documented, document):
+    shown = shown_in(read(document))
+    with as_built(documented, []):
+        printed = printed_by(documented, read(document))
+    assert len(printed) == len(shown)
+    assert [difference(*pair) for pair in zip(shown, printed, strict=True)] == [""] * len(shown)
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -251,7 +251,7 @@ def test_whoever_only_wants_a_warning_does_not_wait_for_long(changing):
 FAULTS = (
     *("hooks.clean_guard:guard", "hooks.clean_guard:_removes_packages"),
     *("hooks.clean_guard:_danger", "hooks.clean_guard:_softlinked"),
-    *("hooks.clean_guard:_linked_units", "hooks.clean_guard:listed"),
+    *("hooks.clean_guard:_linked_units", "hooks.clean_guard:join_names"),
     *("hooks.clean_guard:warning_line", "hooks.clean_guard:write_lines"),
     *("discovery.finder:find_installation", "scan.scanner:scan"),
     "analysis.symlinks:follow_symlinks",

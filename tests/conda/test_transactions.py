@@ -118,7 +118,7 @@ def lost(installation, prefix, before):
 def test_a_new_environment_adds_what_du_says(empty, make):
     done = make(empty)
     assert said(done) == lines_of_new(empty, empty.prefix("new"), *NAMES)
-    causes = ("prefix", "bytecode", "entry points", "not to be linked")
+    causes = ("prefix", "bytecode", "entry points", "not linkable")
     assert all(f"{cause} " in done.stderr for cause in causes)
 
 

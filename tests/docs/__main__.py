@@ -13,6 +13,7 @@ import tempfile
 from tests.docs.blocks import as_built, documents, place_for_demo, read, rewritten, run, steps_of
 from tests.docs.comparing import difference, is_laid_out_alike
 from tests.docs.map_picture import draw_map
+from tests.docs.sessions import printed_by, shown_in, with_outputs
 from tests.docs.sets_picture import build_example, draw_sets
 from tests.docs.terminal_picture import draw_terminal
 from tests.support.realconda import demo
@@ -35,6 +36,9 @@ def main() -> int:
             if steps := steps_of(read(document)):
                 with as_built(built, steps):
                     _rewrite(document, built)
+            if shown := shown_in(read(document)):
+                with as_built(built, []):
+                    _rewrite_session(document, shown, printed_by(built, read(document)))
     with tempfile.TemporaryDirectory() as directory:
         _write("docs/images/accounting.svg", draw_sets(build_example(f"{directory}/example")))
     return 0
@@ -51,6 +55,12 @@ def _rewrite(document: str, built: demo.Installation) -> None:
         return before if is_the_same else printed
 
     _write(document, rewritten(read(document), output_of))
+
+
+def _rewrite_session(document: str, shown: list[str], printed: list[str]) -> None:
+    pairs = zip(shown, printed, strict=True)
+    outputs = [now if difference(before, now) else before for before, now in pairs]
+    _write(document, with_outputs(read(document), outputs))
 
 
 def _write(path: str, text: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.docs.blocks import Step, documents, read, rewritten, steps_of
 from tests.docs.comparing import columns_out_of_line, difference, is_laid_out_alike
+from tests.docs.sessions import shown_in, with_outputs
 from tests.docs.sets_picture import build_example, draw_sets
 from tests.docs.terminal_picture import draw_terminal, text_of_picture
 from tests.support.repository import TOP
@@ -78,6 +79,32 @@ def test_outputs_are_written_below_their_commands_and_nothing_else_is_changed():
     ]
     shown = {step.command: step.output for step in steps_of(PAGE)}
     assert rewritten(written, shown.__getitem__) == PAGE
+
+
+SESSION = """\
+```pycon
+>>> first()
+1
+>>> for each in range(2):
+...     print(each)
+0
+1
+```
+
+Text.
+
+```pycon
+>>> nothing = None
+```
+"""
+
+
+def test_outputs_are_written_below_their_statements_and_nothing_else_is_changed():
+    assert shown_in(SESSION) == ["1\n", "0\n1\n", ""]
+    assert shown_in(PAGE) == []
+    written = with_outputs(SESSION, ["2\n", "", "new\n"])
+    assert shown_in(written) == ["2\n", "", "new\n"]
+    assert with_outputs(written, shown_in(SESSION)) == SESSION
 
 
 @pytest.mark.parametrize(

@@ -129,8 +129,7 @@ def assert_sums_over_units(
     assert usage.exclusive(range(len(inventory.units))) == model.exclusive(model.units)
     by_unit = usage.unique_by_unit
     for path, unit in number.items():
-        in_cache = model.units[path] is not UnitKind.ENVIRONMENT
-        assert by_unit[unit] == (model.unique({path}) if in_cache else 0)
+        assert by_unit[unit] == model.unique({path})
     for index, root in enumerate(inventory.roots):
         units = model.units_of(root.path)
         linked = {
@@ -182,7 +181,7 @@ def parts_by_definition(
         CachePart.USED: units & used,
         CachePart.KEPT: of_kind[UnitKind.PACKAGE] - used - unused,
         CachePart.UNUSED: units & unused,
-        CachePart.TARBALLS: of_kind[UnitKind.TARBALL],
+        CachePart.ARCHIVES: of_kind[UnitKind.ARCHIVE],
         CachePart.QUARANTINE: of_kind[UnitKind.QUARANTINED],
         CachePart.OTHER: {cache} | of_kind[UnitKind.TRASH],
     }

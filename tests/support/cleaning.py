@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from conda_hardlink_plugin.clean.execution import execute_plan
-from conda_hardlink_plugin.clean.plan import Choice, Plan
+from conda_hardlink_plugin.clean.plan import CleanChoice, Plan
 from conda_hardlink_plugin.clean.planner import make_plan
 from conda_hardlink_plugin.executor.outcome import Outcome, new_run
 from conda_hardlink_plugin.executor.recheck import Checker
@@ -53,7 +53,7 @@ def plan_of(
     analysis = analysis_of(made.scan(), made.names(), circumstances)
     return make_plan(
         analysis,
-        Choice(**choice),
+        CleanChoice(**choice),
         closed=closed or {},
         version_key=version_key,
         trial_links=tuple(trial_links),

@@ -27,7 +27,7 @@ _MAX_LINKS = 40  # path_resolution(7)
 
 @dataclass(frozen=True)
 class Question:
-    """The input of a clean. `choice` has the fields of `clean.plan.Choice`."""
+    """The input of a clean. `choice` has the fields of `clean.plan.CleanChoice`."""
 
     caches: tuple[str, ...]
     prefixes: tuple[str, ...]
@@ -37,6 +37,7 @@ class Question:
     ignored: tuple[str, ...]
     closed: frozenset[str]
     choice: Any
+    older_than_ns: int | None = None
 
 
 @dataclass(eq=False)
@@ -337,7 +338,7 @@ class Oracle:
         ):
             return False
         age_ns = self.question.now_ns - self.last_use_ns(unit)
-        return choice.older_than_ns is None or age_ns >= choice.older_than_ns
+        return self.question.older_than_ns is None or age_ns >= self.question.older_than_ns
 
     def _is_copy(self, unit: Unit, prefix: str) -> bool:
         """Return whether a record says that the package has no symbolic links."""
@@ -372,7 +373,7 @@ class Oracle:
         if not self._is_left(unit.path) or self.soft_users[unit.path]:
             return False
         choice, age_ns = self.question.choice, self._age_ns(unit.path)
-        if choice.older_than_ns is not None and age_ns < choice.older_than_ns:
+        if self.question.older_than_ns is not None and age_ns < self.question.older_than_ns:
             return False
         dist = os.path.basename(unit.path).removesuffix(".conda").removesuffix(".tar.bz2")
         names = (dist, dist.split("-")[0])

@@ -53,7 +53,7 @@ def check_clean(world: World, question: Question) -> Outcome | None:
     assert _outside(world, trial_links) == others
     after = Oracle(question)
     if outcome.spared:
-        assert outcome.returned, (
+        assert outcome.moved_back, (
             "only a package that was moved back may link to one that was unused before"
         )
         spared = {_real(item.removal.path) for item in outcome.spared}
@@ -129,6 +129,7 @@ def _plan(world: World, question: Question) -> Plan:
         closed=dict.fromkeys(question.closed, "closed"),
         unseen=[PathProblem("/gone", "it is not mounted")] if question.unseen else (),
         ignored=question.ignored,
+        older_than_ns=question.older_than_ns,
         trial_links=find_trial_links(world.prefixes, question.now_ns, question.grace_ns)
         if trash
         else (),
@@ -148,7 +149,7 @@ def _check_plan(plan: Plan, oracle: Oracle, answer: Answer) -> None:
         "unlink": answer.archives,
         "trash": answer.trash,
     }
-    assert set(map(_real, plan.returning)) == answer.returned | answer.blocked
+    assert set(map(_real, plan.moving_back)) == answer.returned | answer.blocked
     assert set(map(_real, plan.trial_links)) == answer.trial_links
     if choice.max_size_bytes is None:
         assert packages == answer.packages
@@ -181,7 +182,7 @@ def _check_fit(plan: Plan, oracle: Oracle, answer: Answer, packages: set[str]) -
     others = answer.archives | answer.trash | answer.finished
     judged = [unit for unit in oracle.packages if unit.path not in answer.aside]
     last_use_ns = {unit.home: oracle.last_use_ns(unit) for unit in judged}
-    too_big = {os.path.realpath(cache): count for cache, count in plan.too_big.items()}
+    too_big = {os.path.realpath(cache): count for cache, count in plan.excess_bytes.items()}
     for cache in {unit.cache for unit in oracle.packages} - oracle.closed:
         gone = {home for home in packages if home.startswith(f"{cache}/")}
         may_go = {home for home in answer.packages if home.startswith(f"{cache}/")}

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from conda_hardlink_plugin.scan.inventory import RootKind, UnitKind
-from tests.support.trees import LEFT_OVERS, MOVED_ASIDE, QUARANTINE
+from tests.support.trees import LEFTOVERS, MOVED_ASIDE, QUARANTINE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -213,7 +213,7 @@ def _kind_of_directory(cache: str, path: str) -> UnitKind:
     if parent == f"{cache}/{QUARANTINE}" and name in MOVED_ASIDE:
         package = name.startswith("moving-") and _is_package(path)
         return UnitKind.PACKAGE if package else UnitKind.QUARANTINED
-    if name in LEFT_OVERS:
+    if name in LEFTOVERS:
         return UnitKind.TRASH
     return UnitKind.PACKAGE if name[0] != "." and _is_package(path) else UnitKind.OTHER
 
@@ -222,8 +222,8 @@ def _kind_of_file(cache: str, directory: str, name: str) -> UnitKind:
     if directory == f"{cache}/{QUARANTINE}" and name in MOVED_ASIDE:
         return UnitKind.QUARANTINED
     if name.endswith((".conda", ".tar.bz2")):
-        return UnitKind.TARBALL
-    return UnitKind.TRASH if name in LEFT_OVERS else UnitKind.OTHER
+        return UnitKind.ARCHIVE
+    return UnitKind.TRASH if name in LEFTOVERS else UnitKind.OTHER
 
 
 def _is_package(directory: str) -> bool:

@@ -136,7 +136,7 @@ def analysis(inventory):
         "devices": inventory.devices,
         "records": inventory.records,
         "symlinks": set(inventory.symlinks),
-        "holding": inventory.holding,
+        "holding": inventory.units_with_roots_inside,
         "problems": inventory.problems,
         "aliases": inventory.aliases,
     }

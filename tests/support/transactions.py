@@ -43,7 +43,7 @@ main(*sys.argv[1:])
 _EXCEPTIONS = (Exception, KeyboardInterrupt, MemoryError, SystemExit)
 _CALLS = 8  # of one function that fail, and the last
 _SAYS = "hardlinks: "
-_CAUSES = ("prefix", "bytecode", "copies", "entry points", "symbolic links", "not to be linked")
+_CAUSES = ("prefix", "bytecode", "copies", "entry points", "symbolic links", "not linkable")
 _REWRITTEN = ("bin/placeholder", "etc/placeholder.conf", "share/kernels/kernel.json")
 _ENTRY_POINTS = ("bin/entry",)
 _MOMENT = re.compile(rb"(?m)^==> .* <==$")  # in a history
@@ -148,7 +148,7 @@ def _cause(prefix, package, name):
         return "symbolic links"
     # conda copies the interpreter that an absolute link of a package leads to.
     if name.startswith("bin/python") and _record(prefix, package)["link"]["type"] == 1:
-        return "not to be linked"
+        return "not linkable"
     if name.endswith(".pyc"):
         return "bytecode"
     if name in _ENTRY_POINTS:

@@ -24,7 +24,7 @@ MOVED_ASIDE = (
     "purge-r1-a-1-0",
     "held-9-r1-x-1-0.conda",
 )
-LEFT_OVERS = (
+LEFTOVERS = (
     "a.c~",
     ".trash",
     "a-1-0.conda.c~",
@@ -242,7 +242,7 @@ class RandomTree:
 _names = st.one_of(
     st.sampled_from(ODD_NAMES),
     st.sampled_from(["a", "b", "c", "lib", "info", "index.json", "x-1-0.conda", "y-1-0.tar.bz2"]),
-    st.sampled_from([*LEFT_OVERS, *MOVED_ASIDE]),
+    st.sampled_from([*LEFTOVERS, *MOVED_ASIDE]),
     st.binary(min_size=1, max_size=8)
     .filter(lambda name: not {0, ord("/")} & set(name) and name not in (b".", b".."))
     .map(os.fsdecode),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conda_hardlink_plugin.formatting import (
     count,
     exact_size,
-    listed,
+    join_names,
     percent,
     printable,
     size,
@@ -96,7 +96,7 @@ def test_a_timestamp_shows_minutes():
     [([], ""), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and 1 more")],
 )
 def test_a_long_list_is_cut(names, text):
-    assert listed(names, 2, " and ") == text
+    assert join_names(names, 2, " and ") == text
 
 
 @pytest.mark.parametrize(

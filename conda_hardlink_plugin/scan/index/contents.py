@@ -83,7 +83,7 @@ def to_json(
     yield "private", [(*key, *astuple(sums)) for key, sums in inventory.private.items()]
     yield "groups", [_group_as_json(*item) for item in inventory.groups.items()]
     yield "symlinks", [astuple(link) for link in inventory.symlinks]
-    yield "holding", sorted(inventory.holding)
+    yield "holding", sorted(inventory.units_with_roots_inside)
     yield "pages", pages
     yield "texts", [(unit, *extent) for unit, extent in texts.items()]
     yield "unread", sorted(unread)
@@ -123,7 +123,7 @@ def from_json(data: dict[str, Any], read: Callable[[int, int, int], bytes]) -> S
         devices=tuple(data["devices"]),
         records={},
         symlinks=tuple(EscapingSymlink(*link) for link in data["symlinks"]),
-        holding=frozenset(data["holding"]),
+        units_with_roots_inside=frozenset(data["holding"]),
         own_files={},
         problems=(),
         aliases={},

@@ -71,8 +71,8 @@ class Remembered:
         for index, device in enumerate(inventory.devices):
             if (number, index) in inventory.private:
                 collector.sums(unit, device).add(inventory.private[number, index])
-        if number in inventory.holding:
-            collector.found.holding.add(unit)
+        if number in inventory.units_with_roots_inside:
+            collector.found.units_with_roots_inside.add(unit)
 
     def _inodes_of(self, page: Page) -> _Inodes:
         """Read the inodes of a page.

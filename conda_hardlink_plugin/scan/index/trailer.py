@@ -40,7 +40,7 @@ class Totals(NamedTuple):
     caches: int
     environments: int
     incomplete: int
-    which_caches: int
+    caches_checksum: int
 
 
 class Trailer(NamedTuple):

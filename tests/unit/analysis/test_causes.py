@@ -17,7 +17,7 @@ def own(path, amount, *, is_symlink=False):
 
 
 def record(dist="thing-1-0", **files):
-    return Record(dist, files, hard_link_asked_for=True)
+    return Record(dist, files, hard_link_requested=True)
 
 
 def split(*own_files, directory_bytes=0, measure=Measure.APPARENT, **known):
@@ -64,7 +64,7 @@ def test_a_linkable_file_whose_package_left_the_cache_was_not_copied():
 def test_a_symbolic_link_is_never_counted_as_copied(role, cached, hard):
     private = split(
         own("file", 7, is_symlink=True),
-        records=[Record("thing-1-0", {"file": role}, hard_link_asked_for=hard)],
+        records=[Record("thing-1-0", {"file": role}, hard_link_requested=hard)],
         cached=cached,
     )
     assert causes_of(private) == {Cause.SYMLINKS: 7}
@@ -76,7 +76,7 @@ def test_an_executable_of_a_softlinked_package_counts_as_copied():
     softlinked = Record(
         "thing-1-0",
         {"bin/tool": FileRole.SYMLINK, "lib/data": FileRole.SYMLINK},
-        hard_link_asked_for=False,
+        hard_link_requested=False,
     )
     private = split(
         own("bin/tool", 7),

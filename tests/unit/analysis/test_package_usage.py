@@ -19,9 +19,9 @@ from conda_hardlink_plugin.analysis.package_usage import (
     Budget,
     InstalledPackage,
     OverBudgetError,
-    held_by_nobody,
     measure_linked,
     measure_rest,
+    measure_unheld,
     measure_unlinked,
 )
 from conda_hardlink_plugin.metadata.conda_meta import FileRole
@@ -68,8 +68,8 @@ class Tree:
             "dist": f"p{number}-1-0",
             "files": tuple(files),
             "role_of": lambda index: self.roles[files[index]],
-            "hard_link_asked_for": number == 0,
-            "soft_link_asked_for": number == 1,
+            "hard_link_requested": number == 0,
+            "soft_link_requested": number == 1,
             "extracted": self.extracted(number),
         }
         return InstalledPackage(**(parts | more))
@@ -240,7 +240,7 @@ def test_a_package_without_outside_links_holds_what_du_reports(made):
             links = {status.st_ino: status.st_nlink for status in found}
             if all(files.count(inode) == links[inode] for inode in files):
                 expected += du(package.extracted)[0]
-        assert held_by_nobody(tree.packages, long()) == expected
+        assert measure_unheld(tree.packages, long()) == expected
 
 
 def test_a_path_in_two_packages_counts_once(tmp_path):
@@ -274,7 +274,7 @@ def test_a_symbolic_link_to_a_folder_belongs_to_the_package(tmp_path):
     write(f"{tree.extracted(0)}/lib/real/file", b"x")
     symlink("../" * 40 + f"{tree.extracted(0)}/lib/real", f"{tree.extracted(0)}/lib/again")
     assert os.path.isdir(f"{tree.extracted(0)}/lib/again")
-    assert [held_by_nobody([tree.package(0)], long())] == du(tree.extracted(0))
+    assert [measure_unheld([tree.package(0)], long())] == du(tree.extracted(0))
 
 
 def test_a_missing_folder_holds_nothing(tmp_path):
@@ -288,7 +288,7 @@ def test_a_missing_folder_holds_nothing(tmp_path):
 
 def test_a_package_that_is_not_in_the_cache_holds_nothing(tmp_path):
     tree = Tree(str(tmp_path))
-    assert held_by_nobody([tree.package(0), tree.package(1, extracted="")], long()) == 0
+    assert measure_unheld([tree.package(0), tree.package(1, extracted="")], long()) == 0
 
 
 # ---------------------------------------------------------------------------- budget
@@ -333,7 +333,7 @@ def _rest(tree, budget):
 
 
 def _held(tree, budget):
-    held_by_nobody(tree.packages, budget)
+    measure_unheld(tree.packages, budget)
 
 
 @pytest.mark.parametrize("measure", [_linked, _unlinked, _rest, _held])

@@ -452,7 +452,7 @@ def test_by_only_user_agrees_with_only_used_by(made):
     used_by_records(made)
     inventory = made.scan()
     evidence = made.evidence(LATER, inventory)
-    by_user = evidence.by_only_user()
+    by_user = evidence.packages_by_only_user()
     assert {
         os.path.basename(inventory.roots[root].path): names_of(made, inventory, units)
         for root, units in by_user.items()

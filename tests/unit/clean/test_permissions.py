@@ -127,7 +127,7 @@ def test_in_a_closed_cache_nothing_is_removed_healed_or_made(tmp_path):
     assert outcome.problems == []
     assert snapshot(f"{tmp_path}/closed") == before
     assert {removal.cache for removal in outcome.removed} == {f"{tmp_path}/open"}
-    assert outcome.returned == [f"{tmp_path}/open/moved-1-0"]
+    assert outcome.moved_back == [f"{tmp_path}/open/moved-1-0"]
     kept = {item.path: item.reason for item in plan().keep}
     assert kept[f"{tmp_path}/closed/unused-1-0"] == "its cache is not touched: for a reason"
 

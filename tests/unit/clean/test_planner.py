@@ -60,7 +60,7 @@ def test_without_unused_packages_there_is_nothing_to_do(made):
     made.install(made.environment("env"), f"{made.caches[0]}/used-1-0")
     plan = plan_of(made, tarballs=True, trash=True)
     assert not plan.does_something
-    assert (plan.remove, plan.planned_bytes, plan.held_bytes, plan.too_big) == ((), 0, 0, {})
+    assert (plan.remove, plan.planned_bytes, plan.held_bytes, plan.excess_bytes) == ((), 0, 0, {})
     assert [kept.name for kept in plan.keep] == ["used-1-0"]
 
 
@@ -196,11 +196,11 @@ def test_the_least_recently_used_packages_go_until_the_cache_fits(made):
         plan = plan_of(made, max_size_bytes=limit)
         assert [removal.path for removal in plan.remove] == paths[:number]
         assert plan.planned_bytes == sum(sizes[:number])
-        assert plan.too_big == {}
+        assert plan.excess_bytes == {}
         assert set(reasons(plan).values()) <= {"its cache fits --max-size without removing it"}
         more = plan_of(made, max_size_bytes=limit - 1)
         assert [removal.path for removal in more.remove] == paths[: number + 1]
-        assert more.too_big == ({} if number < 3 else {cache: 1})
+        assert more.excess_bytes == ({} if number < 3 else {cache: 1})
 
 
 def test_a_file_that_two_packages_share_counts_until_both_go(made):
@@ -224,7 +224,7 @@ def test_a_cache_without_packages_can_be_too_big_but_not_a_closed_one(made):
     empty = f"{made.directory}/empty"
     os.rename(f"{empty}/p-1-0", f"{made.directory}/p")
     plan = plan_of(made, max_size_bytes=10, closed={f"{made.directory}/closed": "it is closed"})
-    assert plan.too_big == {
+    assert plan.excess_bytes == {
         f"{made.directory}/pkgs": du(f"{made.directory}/pkgs")[0] - plan.planned_bytes - 10,
         empty: du(empty)[0] - 10,
     }
@@ -256,7 +256,7 @@ def test_nothing_in_a_closed_cache_is_removed_or_moved(made):
     options = {"tarballs": True, "trash": True, "unobtainable": True}
     plan = plan_of(made, closed={cache: "it is closed"}, **options)
     assert not plan.does_something
-    assert (plan.remove, plan.returning, plan.caches_to_heal) == ((), (), ())
+    assert (plan.remove, plan.moving_back, plan.caches_to_heal) == ((), (), ())
     reason = "its cache is not touched: it is closed"
     assert reasons(plan) == {"p-1-0": reason, "m-1-0": reason}
     assert going(plan_of(made, **options)) == [
@@ -286,7 +286,7 @@ def test_entries_of_earlier_runs_are_finished_held_or_moved_back(made):
     }
     assert going(plan) == ["came-again-1-0", "h-1-0", "p-1-0"]
     assert plan.planned_bytes == sum(du(*finished))
-    assert plan.returning == (used,)
+    assert plan.moving_back == (used,)
     assert plan.caches_to_heal == (cache,)
     assert sorted(kept.path for kept in plan.keep) == [came, used]
     # A nanosecond earlier the one that is held has not expired.

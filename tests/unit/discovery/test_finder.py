@@ -259,8 +259,8 @@ def test_an_environment_with_two_paths_comes_first_with_its_name(machine):
         Environment(real, real),
     )
     both = [f"{machine.root}/envs/named", real]
-    assert found.paths_of(found.environment("named")) == both
-    assert found.paths_of(found.environment(real)) == both
+    assert found.prefixes_of(found.environment("named")) == both
+    assert found.prefixes_of(found.environment(real)) == both
 
 
 def test_unreadable_folders_are_reported(machine):

@@ -17,7 +17,7 @@ from conda_hardlink_plugin.clean.execution import execute_plan
 from conda_hardlink_plugin.executor.errors import RefusedError
 from conda_hardlink_plugin.executor.locks import RATTLER_LOCK, lock_files, locked, locked_quarantine
 from conda_hardlink_plugin.executor.outcome import Outcome, new_run
-from conda_hardlink_plugin.executor.quarantine import opened
+from conda_hardlink_plugin.executor.quarantine import opened_quarantine
 from conda_hardlink_plugin.executor.recheck import Checker
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
 from tests.support.cleaning import executed, plan_of
@@ -143,7 +143,7 @@ def all_locked(cache, wait_s=0.0, when_refused=None):
 
         return replace(file, lock=lock)
 
-    with opened(cache) as quarantine:
+    with opened_quarantine(cache) as quarantine:
         files = [reporting(file) for file in lock_files(cache, quarantine)]
         with locked(files, wait_s):
             yield
@@ -199,7 +199,7 @@ def test_a_lock_file_that_its_holder_removes_is_created_and_locked_again(cache, 
 
 def test_a_lock_on_a_deleted_file_does_not_count(cache):
     """It was opened while it existed, and locked after its holder had removed it."""
-    with held(lock_as_mamba, cache) as holder, opened(cache) as quarantine:
+    with held(lock_as_mamba, cache) as holder, opened_quarantine(cache) as quarantine:
         (file,) = (
             file for file in lock_files(cache, quarantine) if file.path.endswith("pkgs.lock")
         )

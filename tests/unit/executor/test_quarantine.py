@@ -8,7 +8,7 @@ import pytest
 
 from conda_hardlink_plugin.executor.errors import RefusedError
 from conda_hardlink_plugin.executor.locks import locked_quarantine
-from conda_hardlink_plugin.executor.quarantine import opened
+from conda_hardlink_plugin.executor.quarantine import opened_quarantine
 from conda_hardlink_plugin.executor.recheck import identity
 from tests.support.cleaning import clean
 from tests.support.small_installation import SmallInstallation
@@ -22,7 +22,7 @@ def made(tmp_path):
 
 def test_a_quarantine_that_was_created_again_is_not_in_place(made):
     made.package("p-1-0", {})
-    with opened(made.caches[0]) as quarantine:
+    with opened_quarantine(made.caches[0]) as quarantine:
         assert quarantine.is_in_place()
         os.rename(quarantine.path, f"{quarantine.path}-before")
         assert not quarantine.is_in_place()

@@ -77,7 +77,7 @@ def test_a_record_has_the_role_of_each_file(tmp_path):
             "lib/locked": FileRole.NO_LINK,
             "lib/text": FileRole.LINKABLE,
         },
-        hard_link_asked_for=True,
+        hard_link_requested=True,
     )
 
 
@@ -136,7 +136,7 @@ def test_an_entry_whose_path_is_not_a_string_is_ignored(tmp_path, path):
 
 def test_an_old_record_without_paths_data_has_linkable_files(tmp_path):
     path = write_record(tmp_path, {"files": ["a"], "link": {"type": 2}})
-    record = Record("thing-1.0-0", {"a": FileRole.LINKABLE}, False, soft_link_asked_for=True)
+    record = Record("thing-1.0-0", {"a": FileRole.LINKABLE}, False, soft_link_requested=True)
     assert read_record(path) == record
 
 
@@ -152,7 +152,7 @@ def test_an_old_record_without_paths_data_has_linkable_files(tmp_path):
 )
 def test_link_type_1_requests_hard_links_and_2_symbolic_links(tmp_path, link_type, hard, soft):
     record = read_record(write_record(tmp_path, {"files": [], "link": {"type": link_type}}))
-    assert (record.hard_link_asked_for, record.soft_link_asked_for) == (hard, soft)
+    assert (record.hard_link_requested, record.soft_link_requested) == (hard, soft)
 
 
 @pytest.mark.parametrize(

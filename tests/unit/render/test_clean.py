@@ -194,7 +194,9 @@ def test_kept_items_are_counted_by_verdict_the_strongest_first(plan):
 
 
 def test_a_plan_may_have_only_trial_links_and_returning_packages(plan):
-    shown = plan(trial_links=("/e/.tmp.index.json.0",), returning=("/c/a", "/c/b"), planned_bytes=0)
+    shown = plan(
+        trial_links=("/e/.tmp.index.json.0",), moving_back=("/c/a", "/c/b"), planned_bytes=0
+    )
     assert of_plan(shown) == (
         """\
 /e/.tmp.index.json.0: a trial link that conda left will be removed.
@@ -203,7 +205,7 @@ def test_a_plan_may_have_only_trial_links_and_returning_packages(plan):
 This frees 0 B (0 bytes).
 """
     )
-    assert "1 package that an interrupted run" in of_plan(plan(returning=("/c/a",)))
+    assert "1 package that an interrupted run" in of_plan(plan(moving_back=("/c/a",)))
 
 
 def test_a_plan_shows_held_bytes_and_caches_that_stay_too_large(plan):
@@ -211,7 +213,7 @@ def test_a_plan_shows_held_bytes_and_caches_that_stay_too_large(plan):
         package("a-1-0", 2 * KIB),
         planned_bytes=KIB,
         held_bytes=2 * KIB,
-        too_big={"/conda/pkgs": 3 * KIB, "/other": 1},
+        excess_bytes={"/conda/pkgs": 3 * KIB, "/other": 1},
     )
     assert of_plan(shown).partition("unused\n")[2] == (
         """\
@@ -232,7 +234,7 @@ def test_hostile_names_in_a_plan_are_escaped(plan, columns):
         package("b", 1),
         keep=(kept(ODD, Verdict.UNVERIFIABLE, f"/{ODD}: permission denied"),),
         trial_links=(f"/{ODD}/.tmp.index.json.0",),
-        too_big={cache: 1},
+        excess_bytes={cache: 1},
     )
     text = of_plan(shown, columns, verbose=True)
     assert all(line.isprintable() for line in text.splitlines())
@@ -245,7 +247,7 @@ def test_an_outcome_shows_freed_bytes_and_deviations_from_the_plan():
         removed=[package("a", 1)],
         held=[package("b", 1), package("c", 1)],
         spared=[Spared(package("d-1-0", 1), "hard links in env")],
-        returned=["/conda/pkgs/e"],
+        moved_back=["/conda/pkgs/e"],
         freed_bytes=5 * MIB,
         problems=[PathProblem("/conda/pkgs/f", "operation not permitted")],
     )
@@ -279,14 +281,14 @@ def test_json_has_every_field_and_unescaped_names(plan):
         trial_links=("/e/.tmp.index.json.0",),
         planned_bytes=12,
         held_bytes=1,
-        too_big={"/conda/pkgs": 9},
+        excess_bytes={"/conda/pkgs": 9},
     )
     outcome = Outcome(
         run="r1",
         removed=[shown.remove[1]],
         held=[shown.remove[0]],
         spared=[Spared(shown.remove[0], "somebody is about to link it")],
-        returned=["/conda/pkgs/c"],
+        moved_back=["/conda/pkgs/c"],
         freed_bytes=5,
         problems=[PathProblem("/conda/pkgs/d", "it failed")],
     )

@@ -11,7 +11,7 @@ import pytest
 from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.render.explain import print_file, print_package, render_explanation
 from conda_hardlink_plugin.render.terminal import Terminal
-from conda_hardlink_plugin.report.explain import FileExplanation, FileWitness, PackageExplanation
+from conda_hardlink_plugin.report.explain import FileExplanation, PackageExplanation, Witness
 from tests.support.figures import KIB, MIB
 
 NOON_NS = 1_600_000_000 * 1_000_000_000  # 2020-09-13, at 12:26:40 UTC
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("utc")
 
 
 def witness(use, path, name="work"):
-    return FileWitness(name, f"/envs/{name}", use, f"/envs/{name}/{path}")
+    return Witness(name, f"/envs/{name}", use, f"/envs/{name}/{path}")
 
 
 def package(verdict="unused", **more):

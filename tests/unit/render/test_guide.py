@@ -11,7 +11,7 @@ from conda_hardlink_plugin.render.terminal import Terminal
 from conda_hardlink_plugin.scan.index.trailer import Totals
 from tests.support.figures import MIB
 
-TOTALS = Totals(4 * MIB, 6 * MIB, caches=1, environments=2, incomplete=0, which_caches=7)
+TOTALS = Totals(4 * MIB, 6 * MIB, caches=1, environments=2, incomplete=0, caches_checksum=7)
 
 
 def printed(found, columns=None):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from conda_hardlink_plugin.formatting import printable
-from conda_hardlink_plugin.render.markdown import MarkdownPage
+from conda_hardlink_plugin.render.markdown import MarkdownOutput
 from conda_hardlink_plugin.render.output import Column
 from conda_hardlink_plugin.render.table import print_report
 from tests.support.figures import environment, report, small_report
@@ -34,7 +34,7 @@ def drawn(text):
 
 
 def page_of(made, **more):
-    page = MarkdownPage()
+    page = MarkdownOutput()
     print_report(made, page, quiet=True, **more)
     return page.text
 
@@ -52,7 +52,7 @@ def test_a_report_has_tables_a_sentence_and_warnings():
 
 
 def test_figures_are_aligned_right():
-    page = MarkdownPage()
+    page = MarkdownOutput()
     page.table(COLUMNS, [["a", "1 B"]])
     assert page.text == "| NAME | SIZE |\n| :--- | ---: |\n| a | 1 B |\n"
 
@@ -76,7 +76,7 @@ def test_figures_are_aligned_right():
     ],
 )
 def test_a_hostile_name_is_rendered_literally(name):
-    page = MarkdownPage()
+    page = MarkdownOutput()
     page.table(COLUMNS, [[name, "1 B"]])
     page.say(f"{name}")
     page.say(f"! {name}", style="yellow")
@@ -88,7 +88,7 @@ def test_a_hostile_name_is_rendered_literally(name):
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_name_is_rendered_literally(name):
-    page = MarkdownPage()
+    page = MarkdownOutput()
     page.table(COLUMNS, [[f"x{name}x", "1 B"]])
     page.say(f"{name}x")
     shown = printable(name)

@@ -246,7 +246,7 @@ def test_each_inode_belongs_to_one_holder_by_the_definition(layout, random, meas
                 holders = tuple(sorted({roots[model.root_of_path(path)] for path in thing.paths}))
                 key = holders, complete
                 expected_between[key] = expected_between.get(key, 0) + thing.bytes
-        by_unit, between = usage.each_inode_once(rank)
+        by_unit, between = usage.assign_inodes(rank)
         assert by_unit == expected
         assert between == expected_between
         assert sum(by_unit) + sum(between.values()) == usage.on_disk

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from conda_hardlink_plugin.report.explain import (
-    FileWitness,
+    Witness,
     explain_file,
     explain_package,
     find_packages,
@@ -112,10 +112,10 @@ def test_each_kind_of_use_has_witnesses(made):
     record = "conda-meta/p-1-0.json"
     names = ("lib/a", "lib/b", "lib/c")
     assert explanation.witnesses == (
-        *(FileWitness("hard", hard, "hardlink", f"{hard}/{name}") for name in names),
-        *(FileWitness("soft", soft, "softlink", f"{soft}/{name}") for name in names),
+        *(Witness("hard", hard, "hardlink", f"{hard}/{name}") for name in names),
+        *(Witness("soft", soft, "softlink", f"{soft}/{name}") for name in names),
         *(
-            FileWitness(name, prefix, "record", f"{prefix}/{record}")
+            Witness(name, prefix, "record", f"{prefix}/{record}")
             for name, prefix in (("hard", hard), ("soft", soft), ("copied", copied))
         ),
     )

@@ -16,9 +16,9 @@ from tests.support.trees import cache_root, package, symlink, write
 
 pytestmark = pytest.mark.usefixtures("each_way")
 
-PACKAGE, TARBALL, QUARANTINED, TRASH, OTHER = (
+PACKAGE, ARCHIVE, QUARANTINED, TRASH, OTHER = (
     UnitKind.PACKAGE,
-    UnitKind.TARBALL,
+    UnitKind.ARCHIVE,
     UnitKind.QUARANTINED,
     UnitKind.TRASH,
     UnitKind.OTHER,
@@ -97,9 +97,9 @@ def test_a_directory_without_index_json_is_not_a_package(tmp_path, name, kind, i
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("thing-1-0.conda", TARBALL),
-        ("thing-1-0.tar.bz2", TARBALL),
-        ("thing-1-0.conda.partial", TARBALL),
+        ("thing-1-0.conda", ARCHIVE),
+        ("thing-1-0.tar.bz2", ARCHIVE),
+        ("thing-1-0.conda.partial", ARCHIVE),
         ("thing-1-0.conda.c~", TRASH),
         ("thing-1-0.conda.trash", TRASH),
         ("https/host/thing-1-0.tar.bz2.mamba_trash", TRASH),
@@ -107,11 +107,11 @@ def test_a_directory_without_index_json_is_not_a_package(tmp_path, name, kind, i
         ("urls.txt", OTHER),
         ("thing-1-0.lock", OTHER),
         (f"{QUARANTINE}/lock", OTHER),
-        (f"{QUARANTINE}/thing-1-0.conda", TARBALL),
+        (f"{QUARANTINE}/thing-1-0.conda", ARCHIVE),
         (f"{QUARANTINE}/moving-r1-thing-1-0.conda", QUARANTINED),
         (f"{QUARANTINE}/purge-r1-thing-1-0.conda", QUARANTINED),
         (f"{QUARANTINE}/held-1700000000-r1-thing-1-0.conda", QUARANTINED),
-        (f"deeper/{QUARANTINE}/purge-r1-thing-1-0.conda", TARBALL),
+        (f"deeper/{QUARANTINE}/purge-r1-thing-1-0.conda", ARCHIVE),
     ],
 )
 @pytest.mark.parametrize("make", [write, lambda path: symlink("nowhere", path)])

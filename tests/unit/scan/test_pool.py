@@ -59,7 +59,12 @@ def children():
 
 def figures(inventory):
     usage = Usage(inventory)
-    return usage.unique_by_root, usage.exclusive_by_root, inventory.links, usage.outside_links
+    return (
+        usage.unique_by_root,
+        usage.exclusive_by_root,
+        inventory.links,
+        usage.outside_links,
+    )
 
 
 def once(action):

@@ -66,9 +66,9 @@ def test_packages_tarballs_and_the_rest_of_a_cache_are_separate_units(tmp_path):
         made.mine: UnitKind.PACKAGE,
         made.unused: UnitKind.PACKAGE,
         nested: UnitKind.PACKAGE,
-        made.tarball: UnitKind.TARBALL,
-        old: UnitKind.TARBALL,
-        f"{made.cache}/dangling-1-0.conda": UnitKind.TARBALL,
+        made.tarball: UnitKind.ARCHIVE,
+        old: UnitKind.ARCHIVE,
+        f"{made.cache}/dangling-1-0.conda": UnitKind.ARCHIVE,
     }
 
 
