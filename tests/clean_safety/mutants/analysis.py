@@ -85,7 +85,7 @@ MUTANTS = (
     ),
     Mutant(
         "a symbolic link that cannot be followed keeps nothing",
-        "analysis/verdicts.py::unread_parts_of_environments",
+        "analysis/verdicts.py::unreadable_parts_of_environments",
         "found += [problem for links in softlinks.values() for problem in links.unresolved]",
         "",
         by(
@@ -95,7 +95,7 @@ MUTANTS = (
     ),
     Mutant(
         "an unreadable folder of an environment keeps nothing",
-        "analysis/verdicts.py::unread_parts_of_environments",
+        "analysis/verdicts.py::unreadable_parts_of_environments",
         "roots[problem.root].kind is RootKind.ENVIRONMENT",
         "roots[problem.root].kind is RootKind.CACHE",
         by(
@@ -138,7 +138,7 @@ MUTANTS = (
     ),
     Mutant(
         "packages with links from outside go with their only environment",
-        "analysis/verdicts.py::by_only_user",
+        "analysis/verdicts.py::packages_by_only_user",
         "len(use.environments) == 1 and not use.outside and self._is_only_recent(unit)",
         "len(use.environments) == 1 and self._is_only_recent(unit)",
         by(
@@ -164,7 +164,7 @@ MUTANTS = (
     ),
     Mutant(
         "an unreadable record does not keep a package from --copied",
-        "analysis/verdicts.py::against_copies",
+        "analysis/verdicts.py::records_against_copies",
         "found.append(problem)",
         "",
         by(
@@ -282,11 +282,11 @@ MUTANTS = (
     Mutant(
         "a package can be restored from an archive in another cache",
         "analysis/verdicts.py::_own_keep_reasons",
-        "any(home + suffix in self._archives for suffix in TARBALL_SUFFIXES)",
+        "any(home + suffix in self._archives for suffix in ARCHIVE_SUFFIXES)",
         """
             any(
                 os.path.basename(home) + suffix in map(os.path.basename, self._archives)
-                for suffix in TARBALL_SUFFIXES
+                for suffix in ARCHIVE_SUFFIXES
             )
         """,
         by("clean_safety/test_edges"),
@@ -300,14 +300,14 @@ MUTANTS = (
     ),
     Mutant(
         "records of one environment are enough for those with an unreadable conda-meta",
-        "analysis/verdicts.py::unread_parts_of_environments",
+        "analysis/verdicts.py::unreadable_parts_of_environments",
         "index not in inventory.records",
         "not inventory.records",
         by("clean_safety/test_edges"),
     ),
     Mutant(
         "only the first environment with a record of a package is asked for symbolic links",
-        "analysis/verdicts.py::against_copies",
+        "analysis/verdicts.py::records_against_copies",
         "self.uses[unit].environments",
         "list(self.uses[unit].environments)[:1]",
         by("clean_safety/test_edges"),
@@ -315,8 +315,8 @@ MUTANTS = (
     Mutant(
         "a package that a running conda is about to link goes",
         "analysis/verdicts.py::_own_keep_reasons",
-        "self.living_leases(dist)[:1]",
-        "self.living_leases(dist)[: age_ns < self._policy.grace_ns]",
+        "self.active_leases(dist)[:1]",
+        "self.active_leases(dist)[: age_ns < self._policy.grace_ns]",
         by("clean_safety/test_edges"),
     ),
     Mutant(
@@ -329,8 +329,8 @@ MUTANTS = (
     Mutant(
         "a link with forty hops leads nowhere",
         "filesystem/linux.py",
-        "symlink_limit = 40",
-        "symlink_limit = 38",
+        "max_symlinks = 40",
+        "max_symlinks = 38",
         by("clean_safety/test_edges"),
     ),
 )

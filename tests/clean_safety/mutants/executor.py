@@ -234,7 +234,7 @@ MUTANTS = (
     Mutant(
         "a package that was given up already counts as removed",
         "executor/cache_executor.py::_give_up",
-        "self._outcome.given_up.append(removal)",
+        "self._outcome.committed.append(removal)",
         "self._outcome.removed.append(removal)",
         by("clean_safety/test_unreadable", "packages_used_while_moved_aside_are_kept"),
     ),
@@ -412,13 +412,13 @@ MUTANTS = (
     Mutant(
         "a quarantine that was there before is removed",
         "executor/quarantine.py::remove_if_empty",
-        "self.made and set(fs.list_names(self.handle)) <= {OUR_LOCK}",
-        "set(fs.list_names(self.handle)) <= {OUR_LOCK}",
+        "self.made and set(fs.list_names(self.handle)) <= {LOCK_NAME}",
+        "set(fs.list_names(self.handle)) <= {LOCK_NAME}",
         by("clean_safety/test_full_disk", "a_full_disk_can_be_cleaned_if_the_quarantine_exists"),
     ),
     Mutant(
         "a replaced cache is opened",
-        "executor/quarantine.py::opened",
+        "executor/quarantine.py::opened_quarantine",
         "known is not None and status.identity != known",
         "known is not None and status.identity[0] != known[0]",
         by("clean_safety/test_attack", "nothing_outside_the_cache_changes_after_a_swap"),
@@ -520,7 +520,7 @@ MUTANTS = (
     Mutant(
         "the lock of a quarantine that still holds packages is removed",
         "executor/quarantine.py::remove_if_empty",
-        "self.made and set(fs.list_names(self.handle)) <= {OUR_LOCK}",
+        "self.made and set(fs.list_names(self.handle)) <= {LOCK_NAME}",
         "self.made",
         by(
             "unit/executor/test_quarantine",
