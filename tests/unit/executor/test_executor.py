@@ -126,11 +126,11 @@ def test_a_package_of_an_interrupted_run_is_not_moved_back_without_a_report(made
         return plan_of(made)
 
     outcome = executed(made, plan_of(made), replan)
-    assert outcome.returned == []
+    assert outcome.moved_back == []
     assert os.path.isfile(f"{moved}/f")
     outcome = clean(made)
     assert outcome.problems == []
-    assert outcome.returned == [home]
+    assert outcome.moved_back == [home]
 
 
 def test_a_removal_that_another_clean_finished_is_not_a_problem(made):
