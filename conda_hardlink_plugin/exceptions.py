@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .formatting import printable
-
 _REFUSALS_SHOWN = 4
 
 
@@ -18,6 +16,11 @@ class HardlinksError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the message. A name in them may have any character."""
+        return [str(self)]
 
 
 class NotFoundError(HardlinksError):
@@ -32,13 +35,17 @@ class CleanRefusedError(HardlinksError):
 
     """
 
+    @property
+    def lines(self) -> list[str]:
+        """The first few reasons, one per line."""
+        more = len(self.refusals) - _REFUSALS_SHOWN
+        lines = [f"{refusal}." for refusal in self.refusals[:_REFUSALS_SHOWN]]
+        return [*lines, f"And {more} more."] if more > 0 else lines
+
     def __init__(self, refusals: list[str]) -> None:
-        """Store the reasons; the message shows the first few, one per line."""
+        """Store the reasons."""
         self.refusals = refusals
-        more = len(refusals) - _REFUSALS_SHOWN
-        lines = [printable(f"{refusal}.") for refusal in refusals[:_REFUSALS_SHOWN]]
-        lines += [f"And {more} more."] if more > 0 else []
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join(self.lines))
 
 
 class StoppedError(HardlinksError):

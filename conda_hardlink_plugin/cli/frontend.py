@@ -34,8 +34,7 @@ def conda_error(error: HardlinksError) -> CondaError:
     from ..formatting import printable
 
     kind = type(type(error).__name__, (_Error,), {"return_code": error.exit_code})
-    sentence = "\n".join(map(printable, str(error).split("\n")))
-    return kind(sentence)
+    return kind("\n".join(map(printable, error.lines)))
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:

@@ -192,7 +192,7 @@ def test_yes_removes_what_was_shown(changing, typed):
     exit_code, text = on_terminal(changing, *CONDA, env=ASKING, answer=typed)
     assert exit_code == 0
     plan_shown, _, outcome = text.partition("Proceed (y/[n])?")
-    assert plan_shown.startswith("REMOVE ")
+    assert plan_shown.startswith("REMOVAL ")
     assert "Freed " in outcome
     assert not os.path.lexists(forgotten_in(changing))
 
@@ -212,7 +212,7 @@ def test_nobody_there_to_answer_is_a_no(installation, option):
     answer = json.loads(done.stdout)
     assert (answer["success"], answer["dry_run"]) == (False, False)
     assert answer["errors"] == [
-        "Nothing was removed: --json does not ask, so say --yes, or --dry-run"
+        "Nothing was removed: --json does not ask, so add --yes or --dry-run"
     ]
     planned = plan(installation)
     same = ("remove", "keep", "planned_bytes", "freed_bytes", "removed", "run")

@@ -66,7 +66,8 @@ def waiting(installation):
     names = os.listdir(quarantine) if os.path.isdir(quarantine) else []
     count = sum(name.startswith(("moving-", "purge-")) for name in names)
     said = " ".join(installation.hardlinks("report").stdout.split())
-    sentence = f"{count} package{'s' * (count != 1)} of an interrupted `conda hardlinks clean` wait"
+    packages = f"{count} package{'s' * (count != 1)}"
+    sentence = f"The quarantine contains {packages} from an interrupted `conda hardlinks clean`"
     return count, sentence in said
 
 

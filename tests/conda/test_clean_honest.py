@@ -136,7 +136,7 @@ def test_a_cache_that_others_can_change_is_cleaned_only_when_it_is_named(
 )
 def test_what_is_not_there_is_one_sentence(installation, options, sentence):
     (line,) = (line for line in refused(installation, *options).splitlines() if line)
-    assert line.startswith(f"FolderNotFoundError: {sentence}")
+    assert line.startswith(f"NotFoundError: {sentence}")
 
 
 @pytest.mark.parametrize(
@@ -249,9 +249,10 @@ def test_ctrl_c_while_cleaning_leaves_nothing_half_and_the_next_clean_ends_it(
     freed_bytes = before_bytes - du(cache)[0] + os.lstat(quarantine).st_blocks * 512
     left = "Interrupted. Nothing else was changed"
     if aside:
+        packages = "1 package is" if len(aside) == 1 else f"{len(aside)} packages are"
         left = (
-            f"Stopped by Ctrl-C: of what had been given up already, {len(aside)} are not quite"
-            " gone, and the next clean removes the rest of them; everything else is as it was"
+            f"Interrupted. {packages} partly deleted; the next clean finishes that. Nothing else"
+            " was changed"
         )
     if options:
         answer = json.loads(done.stdout)

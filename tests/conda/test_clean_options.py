@@ -313,9 +313,15 @@ def test_what_is_recent_stays(installation, grace):
     ("options", "sentence"),
     [
         (("--older",), "unrecognized arguments: --older"),
-        (("--older-than", "30"), "'30' is no duration: give one as 90s, 15m, 12h, 30d or 2w"),
-        (("--max-size", "20 gigs"), "'20 gigs' is no size: give one as 20GiB, 500MB or 4096"),
-        (("--keep-newest", "-1"), "'-1' is no number of packages: give one as 0, 1 or 2"),
+        (
+            ("--older-than", "30"),
+            "'30' is not a duration: give one such as 90s, 15m, 12h, 30d or 2w",
+        ),
+        (
+            ("--max-size", "20 gigs"),
+            "'20 gigs' is not a size: give one such as 20GiB, 500MB or 4096",
+        ),
+        (("--keep-newest", "-1"), "'-1' is not a number of packages: give 0, 1, 2 or more"),
     ],
     ids=repr,
 )

@@ -205,7 +205,7 @@ def test_what_cannot_be_checked_is_said(changing):
     edit(record, b"{")
     lines = doctor(changing, "sharing").stdout.splitlines()
     (line,) = (line for line in lines if EDITED in line)
-    assert line.startswith(f"❌ {EDITED}: {record} cannot be checked: it is no JSON")
+    assert line.startswith(f"❌ {EDITED}: {record} cannot be checked: not valid JSON")
 
 
 def test_what_may_not_be_read_is_said_and_the_rest_is_checked(changing):

@@ -238,7 +238,10 @@ def test_a_file_that_is_in_no_package_is_explained_alone(changing):
         ("nope", "No package cache contains nope: `conda hardlinks report --packages` lists the"),
         ("library", "library matches several packages: give one of {pkgs}/library-1.0-0, {pkgs}"),
         ("./nope", "{directory}/nope does not exist: give the path of a package or of a file."),
-        ("conda/envs/work", "{directory}/conda/envs/work is no cached package: give the path of"),
+        (
+            "conda/envs/work",
+            "{directory}/conda/envs/work is not a cached package: give the path of",
+        ),
         ("a\x1b[31m\nb", "No package cache contains a\\x1b[31m\\nb: "),
     ],
     ids=repr,
@@ -248,7 +251,7 @@ def test_what_is_not_there_or_not_one_is_one_sentence(installation, subject, sen
     expected = sentence.format(directory=installation.directory, pkgs=installation.pkgs_dir)
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = (line for line in done.stderr.splitlines() if line)
-    assert line.startswith(f"SubjectNotFoundError: {expected}")
+    assert line.startswith(f"NotFoundError: {expected}")
 
 
 def test_wrong_usage_is_exit_code_2(installation):
@@ -295,7 +298,7 @@ def test_an_archive_is_found_by_its_name_and_a_folder_by_a_dot(installation):
     assert answer["file"]["archive_of"] == f"{installation.pkgs_dir}/{FORGOTTEN}"
     done = installation.hardlinks("explain", ".", check=False)
     assert done.returncode == 1
-    assert f"{installation.directory} is no cached package" in done.stderr
+    assert f"{installation.directory} is not a cached package" in done.stderr
     done = installation.hardlinks("explain", "", check=False)
     assert done.returncode == 2
     assert "it is empty, as an unset variable is" in done.stderr

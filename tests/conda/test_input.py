@@ -62,7 +62,7 @@ def test_what_is_not_there_is_an_object_with_json(installation, options, sentenc
     assert done.stderr == ""
     error = json.loads(done.stdout)
     assert sentence in error["message"]
-    assert error["exception_name"] in ("EnvironmentNotFoundError", "FolderNotFoundError")
+    assert error["exception_name"] == "NotFoundError"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_no_installation_at_all_is_one_sentence_with_what_to_do(emptied):
     assert "--search" in done.stderr
     done = emptied.hardlinks("report", "--json", check=False)
     assert done.returncode == 1
-    assert json.loads(done.stdout)["exception_name"] == "NothingToReportError"
+    assert json.loads(done.stdout)["exception_name"] == "HardlinksError"
 
 
 def test_a_cache_without_environments_is_a_report(emptied):

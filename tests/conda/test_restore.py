@@ -73,7 +73,7 @@ def test_a_person_is_told_what_is_held_until_when_and_how_to_get_it_back(changin
     total = 3 * du(f"{changing.pkgs_dir}/p-1-0")[0]
     done = changing.hardlinks("clean", *YES, "--keep", "36h", "--name", "p")
     assert f"This moves {size(total)} ({total:,} bytes) aside and frees 0 B now." in done.stdout
-    (lead, run) = done.stdout.splitlines()[-2].split(" To bring them back: ")
+    (lead, run) = done.stdout.splitlines()[-2].split(" To restore them: ")
     assert lead == "Moved aside: 3 items."
     assert done.stdout.endswith("\nFreed 0 B (0 bytes).\n")
     changing.hardlinks("clean", *YES, "--keep", "7d", "--name", "forgotten")
@@ -172,12 +172,12 @@ def test_what_is_not_held_is_one_sentence_and_exit_code_1(installation):
     done = installation.hardlinks("restore", "no\x1b-such", check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "NotHeldError: No run no\\x1b-such holds anything: `conda hardlinks restore` lists the runs"
-        " that do."
+        "NotFoundError: No run no\\x1b-such holds anything: `conda hardlinks restore` lists the"
+        " runs that do."
     )
     done = installation.hardlinks("restore", "--json", "nothing", check=False)
     assert (done.returncode, done.stderr) == (1, "")
-    assert json.loads(done.stdout)["exception_name"] == "NotHeldError"
+    assert json.loads(done.stdout)["exception_name"] == "NotFoundError"
     text = installation.hardlinks("restore").stdout
     hint = "To hold what a clean removes: conda hardlinks clean --keep 7d"
     assert text == f"Nothing is held. {hint}\n"

@@ -170,7 +170,6 @@ def test_a_closed_stdout_is_said_on_stderr(installation, option):
         "clean --dry-run --json",
         "explain entry",
         "index",
-        "completion bash",
         "",
     ],
 )

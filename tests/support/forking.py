@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+def children() -> list[int]:
+    """Return the processes that this one has started, except the servers that fork conda."""
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        return [pid for pid in map(int, file.read().split()) if not _is_server(pid)]
+
+
+def _is_server(pid: int) -> bool:
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return b"warm_server.py" in file.read()
+
+
 class Forked:
     """A function in a child process; created by `forked`."""
 

@@ -20,7 +20,7 @@ from conda_hardlink_plugin.scan.inventory import ProblemKind
 from conda_hardlink_plugin.scan.pool import read_together
 from conda_hardlink_plugin.scan.scan_roots import survey_roots
 from conda_hardlink_plugin.scan.scanner import scan
-from tests.support.forking import forked
+from tests.support.forking import children, forked
 from tests.support.oracles import du, open_descriptors
 from tests.support.trees import (
     cache_root,
@@ -49,12 +49,6 @@ def wide(tmp_path):
         for number in range(300):
             write(f"{prefix}/own/d{number}/f", b"y" * number * 10)
     return [cache_root(cache), *map(environment_root, prefixes)]
-
-
-def children():
-    """The processes that this one has started."""
-    with open(f"/proc/self/task/{os.getpid()}/children") as file:
-        return [int(pid) for pid in file.read().split()]
 
 
 def figures(inventory):

@@ -27,7 +27,7 @@ from conda_hardlink_plugin.scan.inventory import ReadingMode
 from conda_hardlink_plugin.scan.scan_roots import survey_roots
 from conda_hardlink_plugin.scan.scanner import scan
 from conda_hardlink_plugin.scan.walker import Walker
-from tests.support.forking import allow_descriptors, forked, in_child
+from tests.support.forking import allow_descriptors, children, forked, in_child
 from tests.support.oracles import NOBODY, open_descriptors
 from tests.support.repository import TOP
 from tests.support.scanning import Partly, analysis, look_up, next_tick, trusting, write_index
@@ -383,12 +383,6 @@ def test_everything_is_read_if_a_process_that_checks_the_index_is_killed(
     assert analysis(inventory) == analysis(scan(wide, processes=1))
     assert "a worker process failed" in caplog.text
     assert children() == []
-
-
-def children():
-    """Return the child processes of this process."""
-    with open(f"/proc/self/task/{os.getpid()}/children") as file:
-        return [int(pid) for pid in file.read().split()]
 
 
 def test_the_status_describes_the_index(indexed, folder):
