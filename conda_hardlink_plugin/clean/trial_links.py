@@ -19,14 +19,13 @@ _TRIAL_LINK = re.compile(r"\.tmp\.index\.json\.[0-9a-f]{8}")
 
 
 def find_trial_links(prefixes: Iterable[str], now_ns: int, grace_ns: int) -> tuple[str, ...]:
-    """Return the absolute paths of the trial links that are older than the grace.
+    """Return the paths, without symbolic links, of the trial links that are older than the grace.
 
     conda links `info/index.json` of a package into the prefix to test for hard links, and unlinks
     it at once. If conda is killed in between, the link is left.
     """
     found = []
-    folders = {os.path.realpath(prefix): prefix for prefix in prefixes}  # each once
-    for prefix in folders.values():
+    for prefix in dict.fromkeys(map(os.path.realpath, prefixes)):
         try:
             names = sorted(os.listdir(prefix))
         except OSError:  # the evidence reports it, and keeps every package

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..filesystem import fs
+from ..filesystem import closing, fs
 from ..filesystem.problems import reason_of
 from ..metadata.quarantine_names import LOCK_NAME, QUARANTINE, QuarantineEntry, Stage
 from .errors import RefusedError, naming_path
@@ -295,8 +295,10 @@ def unlink_trial_link(path: str) -> int:
         RefusedError: It was not removed.
 
     """
-    with naming_path(path):
-        status = fs.status(path)
-        if status.is_regular:
-            os.unlink(path)
+    folder, name = os.path.split(path)
+    with naming_path(path), closing(fs.open_own_directory(folder)) as parent:
+        status = fs.status_at(name, parent)
+        if not status.is_regular:
+            raise RefusedError(path, "it is not a regular file")
+        fs.unlink(name, parent)
     return status.disk_bytes if status.link_count == 1 else 0

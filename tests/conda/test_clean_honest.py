@@ -249,9 +249,9 @@ def test_ctrl_c_while_cleaning_leaves_nothing_half_and_the_next_clean_ends_it(
     freed_bytes = before_bytes - du(cache)[0] + os.lstat(quarantine).st_blocks * 512
     left = "Interrupted. Nothing else was changed"
     if aside:
-        packages = "1 package is" if len(aside) == 1 else f"{len(aside)} packages are"
+        subject = "1 package is" if len(aside) == 1 else f"{len(aside)} packages are"
         left = (
-            f"Interrupted. {packages} partly deleted; the next clean finishes that. Nothing else"
+            f"Interrupted. {subject} partly deleted; the next clean finishes that. Nothing else"
             " was changed"
         )
     if options:

@@ -301,4 +301,4 @@ def test_an_archive_is_found_by_its_name_and_a_folder_by_a_dot(installation):
     assert f"{installation.directory} is not a cached package" in done.stderr
     done = installation.hardlinks("explain", "", check=False)
     assert done.returncode == 2
-    assert "it is empty, as an unset variable is" in done.stderr
+    assert "the path is empty, as an unset variable is" in done.stderr

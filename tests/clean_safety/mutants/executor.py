@@ -506,12 +506,12 @@ MUTANTS = (
         "a trial link frees the bytes of its package",
         "executor/quarantine.py::unlink_trial_link",
         """
-            with naming_path(path):
+            with naming_path(path), closing(fs.open_own_directory(folder)) as parent:
                 ...
             return status.disk_bytes if status.link_count == 1 else 0
         """,
         """
-            with naming_path(path):
+            with naming_path(path), closing(fs.open_own_directory(folder)) as parent:
                 ...
             return status.disk_bytes
         """,

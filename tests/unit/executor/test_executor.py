@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from contextlib import suppress
 
 import pytest
 
 from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.clean.execution import execute_plan
+from conda_hardlink_plugin.clean.trial_links import find_trial_links
+from conda_hardlink_plugin.executor.errors import RefusedError
 from conda_hardlink_plugin.executor.outcome import Outcome, new_run
+from conda_hardlink_plugin.executor.quarantine import unlink_trial_link
 from conda_hardlink_plugin.executor.recheck import Checker
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
 from tests.support.cleaning import clean, executed, move_aside, plan_of
@@ -141,6 +145,32 @@ def test_a_removal_that_another_clean_finished_is_not_a_problem(made):
     outcome = executed(made, plan, lambda: plan_of(made))
     assert outcome.problems == []
     assert [removal.name for removal in outcome.removed] == ["other-1-0"]
+
+
+def test_a_trial_link_is_removed_from_an_environment_known_by_a_symlink(made):
+    prefix, package = made.environment("env"), made.package("p-1-0", {"f": b"f" * 9_000})
+    trial_link = link(f"{package}/info/index.json", f"{prefix}/.tmp.index.json.0123abcd")
+    alias = symlink(prefix, f"{made.directory}/alias")
+    assert find_trial_links([alias, prefix], time.time_ns(), 0) == (trial_link,)
+    assert unlink_trial_link(trial_link) == 0
+    assert not os.path.lexists(trial_link)
+
+
+@pytest.mark.parametrize("replacement", ["folder", "environment"])
+def test_a_replaced_trial_link_is_not_removed(made, replacement):
+    prefix, other = made.environment("env"), made.environment("other")
+    trial_link = write(f"{prefix}/.tmp.index.json.0123abcd", b"x")
+    of_other = write(f"{other}/.tmp.index.json.0123abcd", b"x")
+    if replacement == "folder":
+        os.unlink(trial_link)
+        os.mkdir(trial_link)
+    else:
+        os.rename(prefix, f"{prefix}-before")
+        symlink(other, prefix)
+    with pytest.raises(RefusedError):
+        unlink_trial_link(trial_link)
+    assert os.path.lexists(trial_link)
+    assert os.path.isfile(of_other)
 
 
 @pytest.mark.parametrize("what", ["archive", "left-over", "trial link"])
