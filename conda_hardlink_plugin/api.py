@@ -61,7 +61,7 @@ class Installation:
     """The package caches and environments of a machine, or those that you name.
 
     Naming them needs no conda: `Installation(caches=["/opt/pkgs"], prefixes=["/opt/envs/a"])`.
-    Package caches that you name may be cleaned, whoever they belong to.
+    Package caches that you name may be cleaned, even those of other users.
 
     Attributes:
         found: What was found.
@@ -293,9 +293,7 @@ def _observe(found: FoundInstallation) -> Observations:
 
 def _check_platform() -> None:
     if not fs.can_scan:
-        raise HardlinksError(
-            "On this platform folders cannot be read by descriptor: use Linux or macOS."
-        )
+        raise HardlinksError("conda hardlinks does not support this platform: use Linux or macOS.")
 
 
 class Analysis:

@@ -1,4 +1,4 @@
-"""The hooks that conda calls. Loaded by every conda command: it imports nothing else."""
+"""The hooks that conda calls. It loads this with every command: only `hookimpl` is imported."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ def _call(
 ) -> Any:
     """Import a module and call a function of it; `None`, and a line in conda's log, if that fails.
 
-    Whatever it is, Ctrl-C too: out of a hook it could have conda remove a new environment. Only
-    before a `conda clean` that is let through: what would be removed then is not let be removed.
+    It catches everything, including Ctrl-C, because an exception in a hook can make conda remove a
+    new environment. Exception: before `conda clean`, Ctrl-C passes and stops the clean.
     """
     try:
         from importlib import import_module

@@ -182,7 +182,7 @@ class _Planner:
                 return keeping, self._phrase(index, keeping)
         verdict = self.evidence.verdict(index)
         if not self._is_open(index):
-            return verdict, f"its cache is not touched: {self.closed[self._cache(index)]}"
+            return verdict, f"its cache is not cleaned: {self.closed[self._cache(index)]}"
         package = self.evidence.package(index)
         if not isinstance(package, CachedPackage):
             return Verdict.UNVERIFIABLE, package.reason

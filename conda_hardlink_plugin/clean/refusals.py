@@ -33,7 +33,7 @@ def find_refusals(
     for problem in analysis.evidence.unseen:
         unseen.setdefault(problem.path, problem.reason)
     refusals = [
-        f"{path} cannot be looked at ({reason}) and may use any package, so nothing is removed."
+        f"{path} cannot be read ({reason}) and may use any package, so nothing was removed."
         f" {_remedy(path, prefixes)}"
         for path, reason in unseen.items()
     ]

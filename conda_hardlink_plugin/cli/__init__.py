@@ -19,7 +19,7 @@ VERBS = {
     "report": "Show what environments and package caches cost, alone and together.",
     "explain": "Explain why a cached package is kept, or where a file is linked.",
     "clean": "Remove cached packages that no environment uses.",
-    "restore": "Bring back what `clean --keep` holds.",
+    "restore": "Restore what `clean --keep` holds.",
     "merge": "Add up the reports of several machines.",
     "index": "Show or clear the report index.",
 }
@@ -36,8 +36,8 @@ def verb(name: str) -> ModuleType:
 def configure_parser(parser: ArgumentParser) -> None:
     """Add the verbs to the parser of `conda hardlinks`."""
     parser.description = (
-        "Show what environments really cost on disk, counted by inode, and free what none of them"
-        " uses."
+        "Show what conda environments really cost on disk, and remove cached packages that no"
+        " environment uses."
     )
     parser.epilog = f"examples:\n{EXAMPLES}"
     verbs = parser.add_subparsers(

@@ -85,6 +85,6 @@ def add_evidence_options(parser: argparse.ArgumentParser | argparse._ArgumentGro
         default="15m",
         dest="grace_ns",
         metavar="DURATION",
-        help="Keep packages for DURATION (90s, 15m, 12h, 30d) after they were extracted or about to"
-        " be linked (default: %(default)s).",
+        help="Count a package as recent, and so as used, for DURATION (90s, 15m, 12h, 30d) after"
+        " conda extracted it or was about to link it (default: %(default)s).",
     )

@@ -57,20 +57,22 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         type=size_bytes,
         dest="max_size_bytes",
         metavar="SIZE",
-        help="Remove the least recently used packages until each cache takes at most SIZE"
-        " (20GiB), and no more.",
+        help="Remove the least recently used packages, only as many as needed to bring each cache"
+        " down to SIZE (20GiB).",
     )
     which.add_argument(
         "--name",
         dest="name_glob",
         metavar="GLOB",
-        help="Only packages and archives whose name, or NAME-VERSION-BUILD, matches GLOB.",
+        help="Only packages and archives whose name, or NAME-VERSION-BUILD, matches GLOB. It does"
+        " not name an environment.",
     )
     more = parser.add_argument_group("Also remove")
     more.add_argument(
         "--copied",
         action="store_true",
-        help="Packages that environments have as copies, without a link to the cache.",
+        help="Packages that environments only record: their files there are copies, or they have"
+        " no files.",
     )
     more.add_argument(
         "--unobtainable",
@@ -86,21 +88,22 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         "--trash",
         action="store_true",
         help="Files that conda and mamba renamed out of the way and left behind: *.c~, .trash,"
-        " *.conda_trash, *.mamba_trash, and .tmp.index.json.* in environments.",
+        " *.trash, *.conda_trash, *.mamba_trash, and .tmp.index.json.* in environments.",
     )
-    how = parser.add_argument_group("How to remove")
+    how = parser.add_argument_group("Undo")
     how.add_argument(
         "--keep",
         type=duration_ns,
         dest="keep_ns",
         metavar="DURATION",
         help="Hold what is removed for DURATION (7d): `conda hardlinks restore` brings it back."
-        " The first clean after that frees its space.",
+        " The first clean after DURATION frees the space.",
     )
+    where = parser.add_argument_group("Where to look")
     add_cache_option(
-        how, "Clean the package cache DIR and no other, even one of another conda or user."
+        where, "Clean the package cache DIR and no other, even one of another conda or user."
     )
-    add_evidence_options(how)
+    add_evidence_options(where)
     add_output_and_prompt_options(parser)
 
 
@@ -157,7 +160,7 @@ def _ask(plan: CleanPlan) -> int | None:
     if is_dry_run() or not plan.does_something:
         return 0
     if not is_read:
-        sys.stderr.write("Nothing was removed: nobody reads the plan.\n")
+        sys.stderr.write("Nothing was removed: the program that reads the plan ended early.\n")
         return 1
     if not confirm():
         show(lambda: terminal.say("Nothing was removed."))

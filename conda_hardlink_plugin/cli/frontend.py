@@ -1,6 +1,6 @@
 """conda, as the verbs see it: options, output, prompts, errors, exit codes.
 
-No other module of this room imports conda, so that the verbs can later run without it.
+No other module of this package imports conda, so that the verbs can later run without it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def execute(args: argparse.Namespace) -> int:
     from .frontend import wants_json
     from .output import is_closed, show
 
-    if is_closed("what the index is"):
+    if is_closed("the status of the index"):
         return 1
     status = index_status()
     if args.clear:

@@ -1,4 +1,4 @@
-"""Standard output in any encoding, also where it is closed or nobody reads it any more."""
+"""Standard output in any encoding, also if it is closed or its reader has ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def is_closed(what: str) -> bool:
-    """Tell whether stdout is closed; if so, print on stderr that there is nowhere to print.
+    """Return whether stdout is closed; if so, print that on stderr.
 
     This is not an exception, as conda would print that to stdout.
 
@@ -21,7 +21,7 @@ def is_closed(what: str) -> bool:
 
     """
     if sys.stdout is None and sys.stderr is not None:
-        sys.stderr.write(f"There is nowhere to print {what}: stdout is closed.\n")
+        sys.stderr.write(f"stdout is closed: cannot print {what}.\n")
     return sys.stdout is None
 
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from ..api import Analysis, Detail, Report
 
 DESCRIPTION = """
-Read every package cache and every environment, and show what each costs:
-SIZE is what `du -s` prints for it alone, EXCLUSIVE what removing it frees,
-WITH CLEAN what removing it and then the cached packages that only it used
-frees. Nothing is written except the files that you ask for and an index, so
-that the next report reads only what has changed (`conda hardlinks index`).
+Read every package cache and every environment, and show what each costs.
+SIZE is what `du -s` prints for it alone. EXCLUSIVE is what removing it frees.
+WITH CLEAN is what you gain if you also remove the cached packages that only it
+used. The command writes only the files that you ask for and an index, which
+makes the next report faster (`conda hardlinks index`).
 """
 EXAMPLES = """\
   conda hardlinks report                      every environment and cache
@@ -54,7 +54,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="The same for the environment at PATH.",
     )
-    more = parser.add_argument_group("What else to show")
+    more = parser.add_argument_group("More tables")
     more.add_argument(
         "--packages",
         action="store_true",
@@ -89,13 +89,13 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("Where to look")
     add_evidence_options(where)
     add_cache_option(where, "Include the package cache DIR, of mamba, pixi or another conda.")
-    index = parser.add_argument_group("What to read again")
+    index = parser.add_argument_group("Index")
     index = index.add_mutually_exclusive_group()
     index.add_argument(
         "--quick",
         action="store_true",
-        help="Look at folders only, if nothing in them was added or removed since the last report:"
-        " files that have grown and links made elsewhere are not noticed.",
+        help="Check only folders if nothing was added or removed since the last report. It does not"
+        " notice files that grew or links made elsewhere.",
     )
     index.add_argument(
         "--no-index",
@@ -103,7 +103,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         dest="uses_index",
         help="Read everything and write nothing.",
     )
-    how = parser.add_argument_group("How to count and sort")
+    how = parser.add_argument_group("Counting and sorting")
     how.add_argument(
         "--apparent-size",
         action="store_true",
@@ -116,7 +116,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         dest="sort_column",
         help="The column to sort the environments by (default: %(default)s).",
     )
-    what = parser.add_argument_group("What to write, and where")
+    what = parser.add_argument_group("Output")
     what.add_argument(
         "--format",
         action=FormatAction,

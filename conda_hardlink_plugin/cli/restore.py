@@ -64,5 +64,7 @@ def execute(args: argparse.Namespace) -> int:
 
         show(printing)
     except KeyboardInterrupt:
-        raise StoppedError("Interrupted. What was brought back stays.") from None
+        raise StoppedError(
+            "Interrupted. Items that were already restored stay in their place."
+        ) from None
     return 1 if problems else 0

@@ -1,1 +1,1 @@
-"""The only code that changes a user's disk: locks, quarantine, removal."""
+"""The only code that moves or removes something in a package cache: locks, quarantine, removal."""

@@ -1,4 +1,4 @@
-"""The quarantine of a package cache, the only code that renames or removes anything.
+"""The quarantine of a package cache, the only code that renames or removes anything in it.
 
 Every name is relative to an open directory. No symbolic link and no mount is crossed, so nothing
 outside the cache can be reached, whatever changes in the meantime. Each step is one rename: if the

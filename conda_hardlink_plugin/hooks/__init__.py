@@ -1,1 +1,1 @@
-"""What is said before and after conda's transactions, and what they cost."""
+"""Hooks around conda's own commands: summary, warnings, the `conda clean` guard, doctor checks."""

@@ -46,7 +46,10 @@ def _obstacle(target: str, source: str) -> str:
     if _device(target) != _device(source):
         return f"{target} and {source} are on different filesystems"
     if _is_protected(source):
-        return f"{source} belongs to another user, whose files may not be linked"
+        return (
+            f"{source} belongs to another user, and `fs.protected_hardlinks` forbids linking its"
+            " files"
+        )
     if _is_in_lower_layer(source):
         return f"{source} is in a lower layer of an overlay, from where it is copied up"
     return ""

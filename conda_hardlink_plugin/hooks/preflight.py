@@ -39,7 +39,7 @@ def preflight_warning(command: str, linked: Sequence[Any]) -> str:
     room_bytes, least_bytes = free_bytes(prefix), sum(int(record.size or 0) for record in linked)
     if room_bytes is not None and room_bytes < least_bytes:
         return (
-            f"the packages will be copied and take at least {size(least_bytes)}, and"
+            f"the packages will be copied and need at least {size(least_bytes)}, and"
             f" {os.path.dirname(prefix)} has {size(room_bytes)} free"
         )
     return f"the packages will be copied: {reason}" if reason else ""

@@ -59,7 +59,7 @@ def print_package(package: PackageExplanation, output: Output, *, verbose: bool)
     for witness in package.witnesses:
         paths.setdefault(f"{_HEADINGS[witness.use]} {witness.name}:", []).append(witness.path)
     if package.linked_outside:
-        paths["Linked from outside these trees:"] = list(package.linked_outside)
+        paths["Linked from outside the scanned trees:"] = list(package.linked_outside)
     for heading, paths_there in paths.items():
         _print_paths(heading, paths_there, output, verbose=verbose)
     output.say(_effect_of_removal(package))
@@ -76,10 +76,10 @@ def print_file(file: FileExplanation, output: Output) -> None:
     if file.leads_to is not None:
         output.say(f"It is a symbolic link to {file.leads_to}", indent="  ")
     if file.links:
-        _print_paths("Links in these trees:", file.links, output, verbose=True)
+        _print_paths("Links in the scanned trees:", file.links, output, verbose=True)
     unseen = file.link_count - len(file.links)
     if unseen > 0:
-        output.say(f"{count(unseen, 'link')} outside these trees.")
+        output.say(f"{count(unseen, 'link')} outside the scanned trees.")
     if file.archive_of is not None:
         is_extracted = "extracted" if os.path.isdir(file.archive_of) else "not extracted"
         output.say(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .output import Output
 
 _COMMANDS = (
-    ("conda hardlinks report", "the cost of each environment, and what it frees"),
+    ("conda hardlinks report", "what each environment costs and what it would free"),
     ("conda hardlinks report -n NAME", "why one environment takes space of its own"),
     ("conda hardlinks clean --dry-run", "which packages can be removed safely"),
     ("conda hardlinks explain PACKAGE", "which environments use a package"),
@@ -40,7 +40,7 @@ def print_guide(last: tuple[Totals, float, bool] | None, output: Output) -> None
 
 def _summary(last: tuple[Totals, float, bool] | None) -> str:
     if last is None:
-        return "There is no report index yet: run `conda hardlinks report` to create it."
+        return "There is no report yet: run `conda hardlinks report`."
     totals, taken_s, is_of_these_caches = last
     if not is_of_these_caches:
         return "The last report covered other package caches: run `conda hardlinks report` again."

@@ -68,7 +68,7 @@ def _linked(summary: TransactionSummary) -> Iterator[str]:
         return
     parts = []
     if linked.hardlinked_bytes:
-        parts.append(f"{size(linked.hardlinked_bytes)} hardlinked to the cache")
+        parts.append(f"{size(linked.hardlinked_bytes)} hard-linked to the cache")
     if linked.private_bytes:
         causes = [
             f"{name} {size(amount)}"

@@ -35,7 +35,7 @@ def find_warnings(analysis: Analysis) -> Iterator[str]:
         first = observations.unsearched[0]
         yield (
             f"{count(len(observations.unsearched), 'folder')} could not be searched for"
-            " environments. Environments in there count as outside these trees"
+            " environments. Environments in there count as outside the scanned trees"
             f" ({first.path}: {first.reason})."
         )
     if analysis.usage.surplus_inodes:
@@ -97,8 +97,8 @@ def _outside(analysis: Analysis) -> Iterator[str]:
         )
         yield (
             f"{count(files, 'file')} {'is' if files == 1 else 'are'} also linked from outside"
-            f" these trees: from {'an unreadable path, or from ' if hidden else ''}an environment"
-            " or a cache that conda does not list. Include it with --search DIR or --cache DIR."
+            f" the scanned trees: from {'an unreadable path, or from ' if hidden else ''}an"
+            " environment or a cache that conda does not list. Include it with --search DIR or --cache DIR."
         )
 
 
@@ -177,8 +177,8 @@ def _softlinked(analysis: Analysis) -> Iterator[str]:
     softlinked = [name for name, symlinks in environments if symlinks.links]
     if softlinked:
         yield (
-            f"{join_names(softlinked, _NAMES_IN_A_SENTENCE)}: softlinked into a package cache."
-            " `conda clean --packages` may not notice that and break the environment."
+            f"{join_names(softlinked, _NAMES_IN_A_SENTENCE)}: symbolic links lead into a package"
+            " cache. `conda clean --packages` may not notice that and break the environment."
         )
     for name, symlinks in environments:
         if symlinks.broken:

@@ -47,8 +47,8 @@ def test_an_environment_that_may_be_on_a_disk_that_is_not_mounted_blocks(changin
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
         file.write(f"{stale}\n{disk}/envs/one\n{disk}/envs/other\n")
     blocked = [
-        f"{disk}/envs/{name} cannot be looked at (its folder cannot be reached (no such file or"
-        " directory)) and may use any package, so nothing is removed. If that environment was"
+        f"{disk}/envs/{name} cannot be read (its folder cannot be reached (no such file or"
+        " directory)) and may use any package, so nothing was removed. If that environment was"
         f" deleted, add --ignore-env {disk}/envs/{name}"
         for name in ("one", "other")
     ]
@@ -120,7 +120,7 @@ def test_a_cache_that_others_can_change_is_cleaned_only_when_it_is_named(
     os.chmod(cache, mode)
     os.chown(cache, user, -1)
     answer = clean(changing, *YES, "--tarballs", "--trash", "--unobtainable")
-    assert kept(answer, FORGOTTEN)["reason"] == f"its cache is not touched: {reason}"
+    assert kept(answer, FORGOTTEN)["reason"] == f"its cache is not cleaned: {reason}"
     assert answer["removed"] == []
     assert names(clean(changing, *YES, "--cache", cache)["remove"]) == [FORGOTTEN]
 
@@ -152,7 +152,7 @@ def test_a_closed_stdout_is_said_on_stderr_and_nothing_is_done(installation, com
     before = snapshot(installation.directory)
     done = installation.run("sh", "-c", f"conda hardlinks {command} >&-", check=False)
     assert done.returncode == 1
-    assert done.stderr == f"There is nowhere to print {what}: stdout is closed.\n"
+    assert done.stderr == f"stdout is closed: cannot print {what}.\n"
     assert snapshot(installation.directory) == before
 
 
@@ -191,7 +191,7 @@ def test_a_reader_that_is_gone_is_no_error(installation, command):
 
 def test_a_plan_that_nobody_reads_is_not_carried_out_but_json_is(changing):
     """A person may have ended the pager for what he read; a program that asks for JSON has said."""
-    says = "Nothing was removed: nobody reads the plan.\n"
+    says = "Nothing was removed: the program that reads the plan ended early.\n"
     assert without_a_reader(changing, "clean", *YES) == (1, says)
     assert FORGOTTEN in packages_in(changing.pkgs_dir)
     assert without_a_reader(changing, "clean", *YES, "--json") == (0, "")

@@ -281,7 +281,7 @@ def test_a_cache_that_is_named_is_cleaned_and_no_other(changing, cache):
     assert names(answer["remove"]) == ["p-1-0", "p-2-0"]
     assert packages_in(cache) == []
     assert snapshot(changing.pkgs_dir) == untouched
-    reason = "its cache is not touched: it is not named with --cache"
+    reason = "its cache is not cleaned: it is not named with --cache"
     assert kept(answer, FORGOTTEN)["reason"] == reason
 
 

@@ -257,7 +257,7 @@ def test_a_cache_that_cannot_be_written_is_left_alone_or_refused(changing):
     cache = changing.pkgs_dir
     with mode_of(cache, 0o555):
         answer = clean_as_ordinary_user(changing, *YES)
-        reason = "its cache is not touched: it is read-only for you"
+        reason = "its cache is not cleaned: it is read-only for you"
         assert kept(answer, FORGOTTEN)["reason"] == reason
         answer = clean_as_ordinary_user(changing, *YES, "--cache", cache, code=1)
         assert answer["errors"] == [f"{cache} cannot be cleaned: it is read-only for you"]

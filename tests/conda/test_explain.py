@@ -191,8 +191,8 @@ def test_a_file_has_its_links_and_its_packages(changing):
         assert answer["name"] == "library-1.0-0"
         assert answer["linked_outside"] == [links[-1]]
     text = changing.hardlinks("explain", outside).stdout
-    assert "1 link outside these trees." in text
-    assert "Linked from outside these trees:" in text
+    assert "1 link outside the scanned trees." in text
+    assert "Linked from outside the scanned trees:" in text
 
 
 def test_a_symbolic_link_leads_to_the_package_that_it_needs(installation):
@@ -229,7 +229,7 @@ def test_a_file_that_is_in_no_package_is_explained_alone(changing):
         assert answer["file"]["packages"] == []
         assert answer["file"]["freed_bytes"] == answer["file"]["size_bytes"] == size_of(path)
     text = changing.hardlinks("explain", elsewhere).stdout
-    assert text.endswith("\n1 link outside these trees.\nNo cached package contains it.\n")
+    assert text.endswith("\n1 link outside the scanned trees.\nNo cached package contains it.\n")
 
 
 @pytest.mark.parametrize(

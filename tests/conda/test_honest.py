@@ -291,7 +291,7 @@ def test_links_from_outside_are_counted_and_nothing_they_hold_is_called_freed(ch
     report = report_of(changing, "--packages")
     assert report["totals"]["outside_links"] == 3
     assert report["totals"]["outside_linked_inodes"] == 2
-    assert any("linked from outside these trees" in warning for warning in report["warnings"])
+    assert any("linked from outside the scanned trees" in warning for warning in report["warnings"])
     row, row_before = row_of(report, "work"), row_of(before, "work")
     assert row["exclusive_bytes"] == row_before["exclusive_bytes"] - size_of(planted)
     assert row["size_bytes"] == row_before["size_bytes"]

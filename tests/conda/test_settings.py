@@ -104,7 +104,7 @@ def test_a_folder_that_is_not_there_blocks_a_clean(changing, way):
     gone = f"{changing.directory}/disk/envs"
     env = way(changing, "search", (gone,))
     refusal = (
-        f"{gone} cannot be looked at (hardlinks_search lists it: no such file or directory) and"
+        f"{gone} cannot be read (hardlinks_search lists it: no such file or directory) and"
         " may use any package, so nothing is removed. If that environment was deleted, add"
         f" --ignore-env {gone}"
     )
@@ -141,7 +141,7 @@ def test_a_read_only_cache_is_not_touched_and_the_reason_is_named(changing, way,
     reason = "the setting hardlinks_read_only_caches names it"
     answer = clean(changing, *YES, *WIDEST, "--max-size", "0", env=env)
     assert (answer["remove"], answer["removed"], answer["returned"]) == ([], [], [])
-    assert kept(answer, FORGOTTEN)["reason"] == f"its cache is not touched: {reason}"
+    assert kept(answer, FORGOTTEN)["reason"] == f"its cache is not cleaned: {reason}"
     for named in (f"{changing.directory}/link", cache):
         refused = clean(changing, *YES, *WIDEST, "--cache", named, env=env, code=1)
         paths = {error.removesuffix(f" cannot be cleaned: {reason}") for error in refused["errors"]}

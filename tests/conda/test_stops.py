@@ -156,7 +156,7 @@ def test_a_closed_stdout_is_said_on_stderr(installation, option):
     command = f"conda hardlinks report {option} >&-"
     done = installation.run("sh", "-c", command, check=False)
     assert done.returncode == 1
-    assert done.stderr == "There is nowhere to print the report: stdout is closed.\n"
+    assert done.stderr == "stdout is closed: cannot print the report.\n"
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_too_little_room_for_copies_is_warned_of(empty):
     folder = f"{empty.channels[0].removeprefix('file://')}/{native_subdir()}"
     least = sum(os.path.getsize(f"{folder}/{name}-1.0-0.conda") for name in NAMES)
     assert said(done)[0] == (
-        f"warning: the packages will be copied and take at least {size(least)}, and"
+        f"warning: the packages will be copied and need at least {size(least)}, and"
         f" {empty.envs_dir} has {size(10 * 4096)} free"
     )
     assert len(said(done)) == 3

@@ -93,7 +93,7 @@ def small_report(**more) -> Report:
         "unreachable": (PathProblem("/disk/env", "its folder cannot be reached"),),
         "stale": ("/gone",),
         "aliases": {"/cache": "/conda/pkgs"},
-        "warnings": ("1 file is also linked from outside these trees.",),
+        "warnings": ("1 file is also linked from outside the scanned trees.",),
     }
     return report(
         environment("soft", 1536, 1536, softlinked=True, softlinked_bytes=512, inodes=3, links=3),

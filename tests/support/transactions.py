@@ -79,7 +79,7 @@ def linked_line(installation, prefix, *packages, pkgs_dir=None):
         private[cause] += figure
     alone = sum(private.values())
     if unique > alone:
-        parts.append(f"{size(unique - alone)} hardlinked to the cache")
+        parts.append(f"{size(unique - alone)} hard-linked to the cache")
     if alone:
         why = ", ".join(f"{cause} {size(figure)}" for cause, figure in private.items() if figure)
         parts.append(f"{size(alone)} private ({why})")

@@ -129,7 +129,7 @@ def test_in_a_closed_cache_nothing_is_removed_healed_or_made(tmp_path):
     assert {removal.cache for removal in outcome.removed} == {f"{tmp_path}/open"}
     assert outcome.moved_back == [f"{tmp_path}/open/moved-1-0"]
     kept = {item.path: item.reason for item in plan().keep}
-    assert kept[f"{tmp_path}/closed/unused-1-0"] == "its cache is not touched: for a reason"
+    assert kept[f"{tmp_path}/closed/unused-1-0"] == "its cache is not cleaned: for a reason"
 
 
 @pytest.fixture
@@ -168,9 +168,9 @@ def test_the_command_cleans_a_closed_cache_only_if_it_is_named(changing, change)
     done = changing.hardlinks(*CLEAN, "--json")
     report = json.loads(done.stdout)
     assert report["remove"] == []
-    assert f"its cache is not touched: {reason}" in [kept["reason"] for kept in report["keep"]]
+    assert f"its cache is not cleaned: {reason}" in [kept["reason"] for kept in report["keep"]]
     assert snapshot(changing.pkgs_dir) == before
-    assert "is not touched" in " ".join(changing.hardlinks(*CLEAN).stdout.split())
+    assert "is not cleaned" in " ".join(changing.hardlinks(*CLEAN).stdout.split())
     assert snapshot(changing.pkgs_dir) == before
     changing.hardlinks(*CLEAN, "--cache", changing.pkgs_dir)
     assert not unused(changing)

@@ -257,7 +257,7 @@ def test_nothing_in_a_closed_cache_is_removed_or_moved(made):
     plan = plan_of(made, closed={cache: "it is closed"}, **options)
     assert not plan.does_something
     assert (plan.remove, plan.moving_back, plan.caches_to_heal) == ((), (), ())
-    reason = "its cache is not touched: it is closed"
+    reason = "its cache is not cleaned: it is closed"
     assert reasons(plan) == {"p-1-0": reason, "m-1-0": reason}
     assert going(plan_of(made, **options)) == [
         "a.c~",

@@ -110,7 +110,7 @@ Symbolic links in soft:
   /envs/soft/lib/s
 Recorded in work:
   /envs/work/conda-meta/p-1-0.json
-Linked from outside these trees:
+Linked from outside the scanned trees:
   /pkgs/p-1-0/lib/a
 Removing it would break soft, /envs/nameless: symbolic links there would dangle.
 """
@@ -184,10 +184,10 @@ def test_a_file_has_its_links_its_inode_and_its_packages():
         """\
 /envs/work/lib/f
 Its inode takes 3.0 KiB (3,072 bytes) and has 4 links; removing this link frees nothing.
-Links in these trees:
+Links in the scanned trees:
   /envs/work/lib/f
   /pkgs/p-1-0/lib/f
-2 links outside these trees.
+2 links outside the scanned trees.
 
 """
     )
@@ -199,7 +199,7 @@ def test_a_file_outside_every_package():
         """\
 /envs/work/lib/f
 Its inode takes 3.0 KiB (3,072 bytes) and has 1 link; removing this link frees 3.0 KiB.
-1 link outside these trees.
+1 link outside the scanned trees.
 No cached package contains it.
 """
     )
@@ -212,7 +212,7 @@ def test_a_symbolic_link_shows_its_target():
 /envs/work/lib/f
 Its inode takes 0 B (0 bytes) and has 1 link; removing this link frees nothing.
 It is a symbolic link to /pkgs/p
-Links in these trees:
+Links in the scanned trees:
   /envs/work/lib/f
 
 """

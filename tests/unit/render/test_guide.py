@@ -34,7 +34,7 @@ def test_the_size_of_an_incomplete_report_is_a_bound():
 
 def test_without_a_report_it_says_how_to_make_one():
     first, *rest = printed(None).splitlines()
-    assert first.startswith("There is no report index yet: ")
+    assert first.startswith("There is no report yet: ")
     assert rest == printed((TOTALS, 0, True)).splitlines()[1:]
 
 

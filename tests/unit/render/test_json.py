@@ -93,7 +93,7 @@ WHOLE = {
     "stale": ["/gone"],
     "aliases": {"/cache": "/conda/pkgs"},
     "incomplete": False,
-    "warnings": ["1 file is also linked from outside these trees."],
+    "warnings": ["1 file is also linked from outside the scanned trees."],
     "reading": {"mode": "full", "taken_s": None},
 }
 

@@ -48,7 +48,7 @@ def test_a_report_has_tables_a_sentence_and_warnings():
     assert (
         "4.0 MiB on disk; 6.0 MiB as copies: hard links save 2.0 MiB (33 %) and 20 inodes." in texts
     )
-    assert "! 1 file is also linked from outside these trees." in texts
+    assert "! 1 file is also linked from outside the scanned trees." in texts
 
 
 def test_figures_are_aligned_right():

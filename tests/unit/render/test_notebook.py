@@ -51,7 +51,7 @@ def test_a_report_has_tables_sentences_and_notes():
     assert parsed.tags == {"table", "tr", "th", "td", "p", "b", "small", "em"}
     assert parsed.texts[:5] == ["ENVIRONMENT", "SIZE", "SHARED", "EXCLUSIVE", "WITH CLEAN"]
     assert parsed.texts[5:10] == ["work", "2.0 MiB", "1.5 MiB", "512 KiB", "1.5 MiB"]
-    assert "! 1 file is also linked from outside these trees." in parsed.texts
+    assert "! 1 file is also linked from outside the scanned trees." in parsed.texts
     assert not [text for text in parsed.texts if text.startswith("Next:")]
 
 

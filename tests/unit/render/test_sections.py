@@ -256,7 +256,7 @@ free 2 B (2 bytes).
 ALONE  ADDED  PATH IN `du -B1 -s`
     1      1  /a
 
-! 1 file is also linked from outside these trees.
+! 1 file is also linked from outside the scanned trees.
 """
     )
 

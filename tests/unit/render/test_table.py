@@ -47,7 +47,7 @@ NEXT = (
     " packages), --why (private bytes by cause), --if-removed ENV... (what removing them frees)\n"
 )
 NOTES = """
-! 1 file is also linked from outside these trees.
+! 1 file is also linked from outside the scanned trees.
 ! /disk/env: not scanned, its folder cannot be reached.
 ! /gone is in environments.txt but no longer an environment.
 """

@@ -60,7 +60,7 @@ def lines(figures=None, **more):
     [
         (linked(), "1 package, 0 B"),
         (linked(symlinks=0), "1 package, 0 B"),
-        (linked(2, 3 * MIB), "2 packages, 3.0 MiB: 3.0 MiB hardlinked to the cache"),
+        (linked(2, 3 * MIB), "2 packages, 3.0 MiB: 3.0 MiB hard-linked to the cache"),
         (
             linked(1200, prefix_rewritten=KIB, bytecode=0),
             "1,200 packages, 1.0 KiB: 1.0 KiB private (prefix 1.0 KiB)",
@@ -76,9 +76,9 @@ def lines(figures=None, **more):
                 prefix_rewritten=MIB,
             ),
             (
-                "3 packages, 318 MiB: 300 MiB hardlinked to the cache, 18.0 MiB private (prefix 1.0"
-                " MiB, bytecode 2.0 MiB, entry points 4.0 MiB, symbolic links 5.0 MiB, not linkable"
-                " 6.0 MiB)"
+                "3 packages, 318 MiB: 300 MiB hard-linked to the cache, 18.0 MiB private (prefix"
+                " 1.0 MiB, bytecode 2.0 MiB, entry points 4.0 MiB, symbolic links 5.0 MiB, not"
+                " linkable 6.0 MiB)"
             ),
         ),
     ],

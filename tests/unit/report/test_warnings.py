@@ -100,7 +100,7 @@ def test_unsearched_folders_may_hide_environments(made):
     unsearched, uncertain = warnings_of(made, unsearched=[folder])
     assert unsearched == (
         "1 folder could not be searched for environments. Environments in there count as outside"
-        " these trees (/envs: permission denied)."
+        " the scanned trees (/envs: permission denied)."
     )
     assert uncertain == f"/envs: permission denied. {UNSEEN}"
 
@@ -116,8 +116,8 @@ def test_files_with_unseen_links_are_counted(made, tmp_path, files, words):
             os.link(f"{prefix}/{number}", tmp_path / f"{number}{copy}")
     assert warnings_of(made) == [
         (
-            f"{words} from outside these trees: from an environment or a cache that conda does not"
-            " list. Include it with --search DIR or --cache DIR."
+            f"{words} from outside the scanned trees: from an environment or a cache that conda"
+            " does not list. Include it with --search DIR or --cache DIR."
         )
     ]
 
@@ -225,8 +225,8 @@ def test_many_environments_are_not_all_named(made):
         made.install(made.environment(name), package, "softlink")
     assert warnings_of(made) == [
         (
-            "a, b, c, d and 2 more: softlinked into a package cache. `conda clean --packages` may"
-            " not notice that and break the environment."
+            "a, b, c, d and 2 more: symbolic links lead into a package cache. `conda clean"
+            " --packages` may not notice that and break the environment."
         )
     ]
 
@@ -237,7 +237,7 @@ def test_broken_symbolic_links_into_a_cache_are_counted(made):
     for name in ("gone", "lost"):
         symlink(f"{package}/lib/{name}", f"{prefix}/{name}")
     softlinked, broken = warnings_of(made)
-    assert softlinked.startswith("env: softlinked into a package cache.")
+    assert softlinked.startswith("env: symbolic links lead into a package cache.")
     assert broken.startswith("env: 2 broken symbolic links into a package cache (")
     assert broken.endswith(("/env/gone).", "/env/lost)."))
 
