@@ -98,7 +98,8 @@ def _outside(analysis: Analysis) -> Iterator[str]:
         yield (
             f"{count(files, 'file')} {'is' if files == 1 else 'are'} also linked from outside"
             f" the scanned trees: from {'an unreadable path, or from ' if hidden else ''}an"
-            " environment or a cache that conda does not list. Include it with --search DIR or --cache DIR."
+            " environment or a cache that conda does not list. Include it with --search DIR or"
+            " --cache DIR."
         )
 
 
