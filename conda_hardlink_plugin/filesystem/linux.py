@@ -16,7 +16,7 @@ with contextlib.suppress(ImportError):  # Windows has neither
     import pwd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
     from os import DirEntry
 
@@ -128,17 +128,20 @@ def status_of(handle: Handle) -> FileStatus:
     return as_status(os.fstat(handle))
 
 
-def directory_facts_at(name: str | bytes, parent: Handle) -> DirectoryFacts:
-    return directory_facts(os.stat(name, dir_fd=parent))
+def directory_facts_at(names: Iterable[str | bytes], parent: Handle) -> list[DirectoryFacts]:
+    return [directory_facts(os.stat(name, dir_fd=parent)) for name in names]
 
 
 def directory_facts_of(handle: Handle) -> DirectoryFacts:
     return directory_facts(os.fstat(handle))
 
 
-def entry_facts_at(name: str | bytes, parent: Handle) -> EntryFacts:
-    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    return found.st_ino, found.st_nlink, found.st_size, found.st_blocks * BLOCK_BYTES
+def entry_facts_at(names: Iterable[str | bytes], parent: Handle) -> list[EntryFacts]:
+    return [
+        (found.st_ino, found.st_nlink, found.st_size, found.st_blocks * BLOCK_BYTES)
+        for name in names
+        for found in (os.stat(name, dir_fd=parent, follow_symlinks=False),)
+    ]
 
 
 def scan(handle: Handle) -> AbstractContextManager[Iterator[DirEntry[str]]]:

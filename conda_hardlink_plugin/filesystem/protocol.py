@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
     from os import DirEntry
 
@@ -177,14 +177,16 @@ class Filesystem(Protocol):
     def status_of(self, handle: Handle) -> FileStatus:
         """Return the status of an open file or directory."""
 
-    def directory_facts_at(self, name: str | bytes, parent: Handle) -> DirectoryFacts:
-        """Return `FileStatus.directory_facts` of a directory, in less time."""
+    def directory_facts_at(
+        self, names: Iterable[str | bytes], parent: Handle
+    ) -> list[DirectoryFacts]:
+        """Return `FileStatus.directory_facts` of several directories, in less time."""
 
     def directory_facts_of(self, handle: Handle) -> DirectoryFacts:
         """Return `FileStatus.directory_facts` of an open directory, in less time."""
 
-    def entry_facts_at(self, name: str | bytes, parent: Handle) -> EntryFacts:
-        """Return `FileStatus.entry_facts` of a file, in less time."""
+    def entry_facts_at(self, names: Iterable[str | bytes], parent: Handle) -> list[EntryFacts]:
+        """Return `FileStatus.entry_facts` of several files, in less time."""
 
     def scan(self, handle: Handle) -> AbstractContextManager[Iterator[DirEntry[str]]]:
         """List an open directory: names, inode numbers and types."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _DIRECTORIES_PER_LOOK = 32
 _LOOKS_AHEAD = 100
-_Facts = tuple[bytearray, bytearray]  # of directories, and of entries
+_Facts = tuple[bytes, bytes]  # of directories, and of entries
 
 
 class Checked(NamedTuple):
@@ -157,10 +157,7 @@ def _examine(look: _Look) -> tuple[_Look, _Facts | None]:
 
 
 def _quick(look: _Look) -> _Facts:
-    facts = bytearray()
-    for path in look.paths:
-        facts += pack_directory(fs.directory_facts_at(path, look.root))
-    return facts, bytearray()
+    return b"".join(map(pack_directory, fs.directory_facts_at(look.paths, look.root))), b""
 
 
 def _exact(look: _Look, names: list[list[bytes]]) -> _Facts:
@@ -170,8 +167,9 @@ def _exact(look: _Look, names: list[list[bytes]]) -> _Facts:
         handle = fs.open_directory(path, look.root)
         try:
             directories += pack_directory(fs.directory_facts_of(handle))
-            for name in of_directory:
-                entries += pack_name(*fs.entry_facts_at(name, handle))
+            if of_directory:
+                for facts in fs.entry_facts_at(of_directory, handle):
+                    entries += pack_name(*facts)
         finally:
             fs.close(handle)
-    return directories, entries
+    return bytes(directories), bytes(entries)
