@@ -11,6 +11,7 @@ Names in `conda_hardlink_plugin.__all__` are the contract; every other module's 
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
@@ -28,6 +29,7 @@ from .exceptions import CleanRefusedError, HardlinksError, NotFoundError
 from .executor.outcome import Outcome, new_run
 from .filesystem import fs
 from .filesystem.paths import expand
+from .filesystem.problems import reason_of
 from .formatting import parse_duration, parse_size
 from .metadata.leases import lease_folder, read_leases
 from .report import model
@@ -369,9 +371,10 @@ class Report(model.Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `conda hardlinks report --json` prints, as Python objects."""
-        from .render.json import report_object
+        from .render.json import render_json
 
-        return report_object(self)
+        content: dict[str, Any] = json.loads(render_json(self))
+        return content
 
     def to_records(self) -> list[dict[str, Any]]:
         """Return a row for each environment and package cache, as `pandas.DataFrame` takes them.
@@ -597,7 +600,7 @@ def clear_index() -> None:
         clear(index_folder())
     except OSError as error:
         path = index_path(index_folder())
-        raise HardlinksError(f"{path} cannot be removed: {error.strerror}.") from error
+        raise HardlinksError(f"{path} cannot be removed: {reason_of(error)}.") from error
 
 
 def last_totals(caches: Iterable[str]) -> tuple[Totals, float, bool] | None:

@@ -87,11 +87,12 @@ def _read_one(path: str) -> tuple[FileStatus, str]:
     """
     from ..exceptions import HardlinksError
     from ..filesystem import fs
+    from ..filesystem.problems import reason_of
 
     try:
         with open(path, encoding="utf-8-sig") as file:
             return fs.status_of(file.fileno()), file.read()
     except OSError as error:
-        raise HardlinksError(f"{path} cannot be read: {error.strerror}.") from error
+        raise HardlinksError(f"{path} cannot be read: {reason_of(error)}.") from error
     except UnicodeDecodeError as error:
         raise HardlinksError(f"{path} is not text in UTF-8.") from error

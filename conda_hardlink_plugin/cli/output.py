@@ -40,9 +40,11 @@ def show(printing: Callable[[], object]) -> bool:
         _discard_the_rest()
         return False
     except OSError as error:
+        from ..filesystem.problems import reason_of
+
         _discard_the_rest()
         if sys.stderr is not None:
-            sys.stderr.write(f"The output cannot be written to stdout: {error.strerror}.\n")
+            sys.stderr.write(f"The output cannot be written to stdout: {reason_of(error)}.\n")
         raise SystemExit(1) from None
     return True
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from ..exceptions import HardlinksError
 from ..filesystem import fs
+from ..filesystem.problems import reason_of
 
 
 def check_file(option: str, path: str) -> str:
@@ -77,7 +78,7 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def _not_written(path: str, error: OSError) -> HardlinksError:
-    return HardlinksError(f"{path} could not be written and is unchanged: {error.strerror}.")
+    return HardlinksError(f"{path} could not be written and is unchanged: {reason_of(error)}.")
 
 
 def _leads_to_descriptor(path: str) -> bool:

@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from ..report.model import SCHEMA_VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..report.model import Report
-
-SCHEMA_VERSION = 1  # of every output; adding a field does not change it
 
 
 def json_text(content: Mapping[str, Any], *, success: bool = True) -> str:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import HardlinksError
+from .model import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SCHEMA_VERSION = 1  # of the reports, as `render.json` writes it
 _LIMIT = 2**63  # more than the bytes and inodes of any filesystem
 _HINT = "give the output of `conda hardlinks report --json`"
 
@@ -114,10 +114,10 @@ def read_report(name: str, text: str) -> MachineReport:
         raise HardlinksError(f"{name} is not valid JSON: {_HINT}.") from error
     if not isinstance(report, dict) or "schema_version" not in report:
         raise HardlinksError(f"{name} is not a report: {_HINT}.")
-    if report["schema_version"] != _SCHEMA_VERSION:
+    if report["schema_version"] != SCHEMA_VERSION:
         raise HardlinksError(
             f"{name} has report version {report['schema_version']!r}, but this program reads"
-            f" version {_SCHEMA_VERSION}: use the same plugin version on every machine."
+            f" version {SCHEMA_VERSION}: use the same plugin version on every machine."
         )
     try:
         return _machine_report(report)

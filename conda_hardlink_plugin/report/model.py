@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .packages import PackageFigures
 
 
+SCHEMA_VERSION = 1  # of the JSON of every command; adding a field does not change it
+
+
 @dataclass(frozen=True, slots=True)
 class EnvironmentFigures:
     """The disk usage of one environment.

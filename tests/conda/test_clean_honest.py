@@ -80,7 +80,7 @@ def test_more_refusals_than_a_person_reads_are_counted(changing):
         file.writelines(f"{changing.directory}/gone/{number}/env\n" for number in range(6))
         file.write("not even absolute\n")
     text = refused(changing)
-    assert text.count("cannot be looked at") == 4
+    assert text.count("cannot be read (") == 4
     assert "And 3 more." in text
     assert len(clean(changing, *YES, code=1)["errors"]) == 7
 
@@ -90,7 +90,7 @@ def test_a_name_that_a_terminal_would_obey_or_a_format_would_is_printed_with_esc
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
         file.write(f"{odd}\n")
     text = refused(changing)
-    assert "/esc\\x1b[31m/100%(name)s{x}/env cannot be looked at" in text
+    assert "/esc\\x1b[31m/100%(name)s{x}/env cannot be read" in text
     assert "\x1b" not in text
     assert odd in clean(changing, *YES, code=1)["errors"][0]
 

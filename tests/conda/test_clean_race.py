@@ -412,4 +412,4 @@ def test_transactions_and_cleans_in_a_loop_leave_every_environment_whole(racing,
     finally:
         over.set()
         cleaning.join()
-    assert [said for said in errors if "cannot be looked at" not in said] == []
+    assert [said for said in errors if "cannot be read (" not in said] == []

@@ -82,7 +82,7 @@ def test_a_page_takes_the_place_of_a_file_and_has_its_mode(installation, tmp_pat
         ("pipe", "not a regular file"),
         ("/dev/null", "not a regular file"),
         ("/proc/page.html", "/proc"),
-        ("a" * 300, "File name too long"),
+        ("a" * 300, "file name too long"),
     ],
 )
 def test_where_no_page_can_be_is_one_sentence_and_exit_code_1(

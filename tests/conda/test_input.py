@@ -109,7 +109,7 @@ class TestAlone:
 
     def test_it_says_where_to_begin(self, changing):
         done = changing.hardlinks()
-        assert done.stdout.startswith("There is no report index yet")
+        assert done.stdout.startswith("There is no report yet")
         assert "conda hardlinks clean --dry-run" in done.stdout
         assert done.stderr == ""
         assert indexes_of(changing) == []

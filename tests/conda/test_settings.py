@@ -105,7 +105,7 @@ def test_a_folder_that_is_not_there_blocks_a_clean(changing, way):
     env = way(changing, "search", (gone,))
     refusal = (
         f"{gone} cannot be read (hardlinks_search lists it: no such file or directory) and"
-        " may use any package, so nothing is removed. If that environment was deleted, add"
+        " may use any package, so nothing was removed. If that environment was deleted, add"
         f" --ignore-env {gone}"
     )
     answer = clean(changing, *YES, env=env, code=1)

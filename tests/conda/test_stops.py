@@ -178,6 +178,6 @@ def test_a_full_disk_below_stdout_is_one_sentence(installation, command):
     command = f"conda hardlinks {command} > /dev/full"
     done = installation.run("sh", "-c", command, check=False)
     assert done.returncode == 1
-    expected = "The output cannot be written to stdout: No space left on device.\n"
+    expected = "The output cannot be written to stdout: no space left on device.\n"
     assert done.stderr == expected
     assert snapshot_but_index(installation) == before

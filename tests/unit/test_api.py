@@ -20,6 +20,7 @@ from conda_hardlink_plugin import (
     analyze,
     plan_clean,
 )
+from conda_hardlink_plugin.render.json import render_json
 from tests.support.oracles import du
 from tests.support.small_installation import URL, SmallInstallation
 from tests.support.trees import link, write
@@ -89,8 +90,9 @@ def test_an_environment_in_detail(made):
 
 def test_a_dict_is_what_json_takes_and_records_are_rows(made):
     report = analyze(installation_of(made)).report()
-    content = json.loads(json.dumps(report.to_dict()))
-    assert content["environments"][0]["prefix"] == made.prefixes[0]
+    assert report.to_dict() == json.loads(render_json(report))
+    assert (report.to_dict()["schema_version"], report.to_dict()["success"]) == (1, True)
+    assert report.to_dict()["environments"][0]["prefix"] == made.prefixes[0]
     rows = report.to_records()
     assert [(row["kind"], row["size_bytes"]) for row in rows] == [
         ("environment", report.environments[0].size_bytes),
