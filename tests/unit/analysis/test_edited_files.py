@@ -240,6 +240,14 @@ def test_a_malformed_record_is_a_problem_and_the_others_are_checked(world, one, 
     assert found(one) == edited
 
 
+def test_a_record_that_is_a_fifo_is_a_problem_at_once(world, one):
+    os.mkfifo(f"{one}/conda-meta/pipe-1.0-0.json")
+    edit(f"{one}/lib/p.so")
+    (problem,) = (item for item in found(one) if isinstance(item, PathProblem))
+    assert problem == PathProblem(f"{one}/conda-meta/pipe-1.0-0.json", "not a regular file")
+    assert [item.path for item in found(one) if isinstance(item, EditedFile)] == ["lib/p.so"]
+
+
 def test_other_files_in_conda_meta_are_ignored(world, one):
     write(f"{one}/conda-meta/history", b"==> now <==\n")
     os.makedirs(f"{one}/conda-meta/a-folder")
