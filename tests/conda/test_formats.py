@@ -224,7 +224,7 @@ class TestOutput:
             "bash", "-c", f"{command} --format prometheus", check=False, env=no_bytecode
         )
         assert done.returncode == 1
-        assert "could not be written and is unchanged: File too large" in done.stderr
+        assert "could not be written and is unchanged: file too large" in done.stderr
         assert file.read_text() == "last\n"
         assert os.listdir(tmp_path) == ["report.prom"]
 
@@ -308,7 +308,7 @@ class TestMerge:
         for bad, why in (
             (str(tmp_path / "text.json"), "is not valid JSON"),
             (str(tmp_path / "latin.json"), "is not text in UTF-8"),
-            (str(tmp_path / "gone.json"), "cannot be read: No such file or directory"),
+            (str(tmp_path / "gone.json"), "cannot be read: no such file or directory"),
             (reports[0], "is given twice"),
             (str(tmp_path / "link.json"), "is given twice, before as "),
         ):
