@@ -15,7 +15,7 @@ import json
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from .analysis.analysis import Analysis as _AnalysisData
 from .analysis.index_totals import index_totals
@@ -30,7 +30,7 @@ from .executor.outcome import Outcome, new_run
 from .filesystem import fs
 from .filesystem.paths import expand
 from .filesystem.problems import reason_of
-from .formatting import parse_duration, parse_size
+from .formatting import natural_number, one_or_more, parse_duration, parse_size
 from .metadata.leases import lease_folder, read_leases
 from .report import model
 from .report.builder import build_report
@@ -74,9 +74,9 @@ class Installation:
     def __init__(
         self,
         *,
-        caches: Iterable[str] = (),
-        prefixes: Iterable[str] = (),
-        read_only_caches: Iterable[str] = (),
+        caches: str | Iterable[str] = (),
+        prefixes: str | Iterable[str] = (),
+        read_only_caches: str | Iterable[str] = (),
     ) -> None:
         """Name package caches and environments.
 
@@ -86,10 +86,13 @@ class Installation:
             read_only_caches: Package caches that are never cleaned.
 
         Raises:
-            NotFoundError: One of them is not a folder.
+            NotFoundError: One of them is not a folder, or is empty.
 
         """
-        self.found = FoundInstallation.of(caches, prefixes, read_only_caches)
+        given = [one_or_more(paths) for paths in (caches, prefixes, read_only_caches)]
+        if any("" in paths for paths in given):
+            raise NotFoundError("A path is empty, as an unset variable is.")
+        self.found = FoundInstallation.of(*given)
         self.find: Callable[[], FoundInstallation] | None = None
 
     @classmethod
@@ -167,7 +170,10 @@ class Installation:
 
 
 def find_installation(
-    *, search: Sequence[str] = (), caches: Sequence[str] = (), prefixes: Sequence[str] = ()
+    *,
+    search: str | Iterable[str] = (),
+    caches: str | Iterable[str] = (),
+    prefixes: str | Iterable[str] = (),
 ) -> Installation:
     """Find every package cache and environment that conda knows. This needs conda.
 
@@ -178,13 +184,21 @@ def find_installation(
 
     Raises:
         NotFoundError: One of these is not there, or is something else.
-        HardlinksError: There is neither a package cache nor an environment.
+        HardlinksError: There is neither a package cache nor an environment, or conda cannot be
+            imported.
 
     """
-    from .discovery.finder import find_installation as find
+    try:
+        from .discovery.finder import find_installation as find
+    except ModuleNotFoundError as error:
+        raise HardlinksError(
+            f"conda cannot be imported ({error}): run this in the Python of conda's base"
+            " environment, or name package caches and environments with Installation(...)."
+        ) from error
 
     _check_platform()
-    return Installation.of(lambda: find(search=search, caches=caches, prefixes=prefixes))
+    folders, named, extra = map(one_or_more, (search, caches, prefixes))
+    return Installation.of(lambda: find(search=folders, caches=named, prefixes=extra))
 
 
 class Readers(NamedTuple):
@@ -218,7 +232,7 @@ def analyze(
     installation: Installation,
     *,
     policy: RetentionPolicy = RetentionPolicy(),  # noqa: B008  # it is immutable
-    details: Collection[Detail] = (),
+    details: Detail | Collection[Detail] = (),
     environment: str | None = None,
     apparent_size: bool = False,
     index: IndexUse | None = None,
@@ -243,21 +257,24 @@ def analyze(
     Raises:
         NotFoundError: There is no such environment.
         HardlinksError: This platform cannot be read.
+        ValueError: There is no such detail or use of the index.
 
     """
     _check_platform()
     found = installation.found
     named = None if environment is None else found.environment(environment)
-    if {"causes", "map"} & set(details):
+    wanted = _choices("details", one_or_more(details), get_args(Detail))
+    _choices("index", [] if index is None else [index], get_args(IndexUse))
+    if {"causes", "map"} & set(wanted):
         detailed = [item.prefix for item in found.environments]
     else:
         detailed = [] if named is None else found.prefixes_of(named)
     request = model.Request(
-        packages="packages" in details,
-        causes="causes" in details,
-        du="du" in details,
+        packages="packages" in wanted,
+        causes="causes" in wanted,
+        du="du" in wanted,
         detail=None if named is None else named.prefix,
-        disk_map="map" in details,
+        disk_map="map" in wanted,
     )
     observations = _observe(found)
     roots = [
@@ -278,6 +295,13 @@ def analyze(
     measure = Measure.APPARENT if apparent_size else Measure.DISK
     data = _AnalysisData(inventory, found.names, measure, policy, observations)
     return Analysis(installation, data, request)
+
+
+def _choices(name: str, given: Collection[str], allowed: Collection[str]) -> Collection[str]:
+    unknown = [value for value in given if value not in allowed]
+    if unknown:
+        raise ValueError(f"{name}: {unknown[0]!r} is not one of {', '.join(allowed)}")
+    return given
 
 
 def _observe(found: FoundInstallation) -> Observations:
@@ -328,7 +352,7 @@ class Analysis:
         """Prefix to the name of each environment."""
         return self.data.names
 
-    def report(self, *, if_removed: Sequence[str] = ()) -> Report:
+    def report(self, *, if_removed: str | Iterable[str] = ()) -> Report:
         """Compute the figures.
 
         Args:
@@ -339,7 +363,7 @@ class Analysis:
 
         """
         found = self.installation.found
-        prefixes = tuple(found.removable(name) for name in if_removed)
+        prefixes = tuple(map(found.removable, one_or_more(if_removed)))
         request = replace(self._request, if_removed=prefixes or None)
         return Report.of(build_report(self.data, request))
 
@@ -425,14 +449,14 @@ def plan_clean(
 
     Raises:
         HardlinksError: `keep_newest` is given without `version_key`.
-        ValueError: A size or duration is not one.
+        ValueError: A size, duration or number is malformed or negative.
 
     """
     if keep_newest is not None and version_key is None:
         raise HardlinksError("keep_newest needs version_key: pass conda's VersionOrder, or str.")
     choice = CleanChoice(
-        keep_newest=keep_newest,
-        max_size_bytes=parse_size(max_size) if isinstance(max_size, str) else max_size,
+        keep_newest=None if keep_newest is None else natural_number(keep_newest),
+        max_size_bytes=_parsed(max_size, parse_size),
         name_glob=name,
         copied=copied,
         unobtainable=unobtainable,
@@ -440,8 +464,13 @@ def plan_clean(
         trash=trash,
         hold=keep is not None,
     )
-    keep_ns = parse_duration(keep) if isinstance(keep, str) else keep
-    return CleanPlan(analysis, choice, keep_ns, version_key or str)
+    return CleanPlan(analysis, choice, _parsed(keep, parse_duration), version_key or str)
+
+
+def _parsed(value: str | int | None, parse: Callable[[str], int]) -> int | None:
+    if isinstance(value, str):
+        return parse(value)
+    return None if value is None else natural_number(value)
 
 
 class CleanPlan:

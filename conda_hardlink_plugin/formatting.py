@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _S = 1_000_000_000
 _NS_OF_UNIT = {"s": _S, "m": 60 * _S, "h": 3600 * _S, "d": 24 * 3600 * _S, "w": 7 * 24 * 3600 * _S}
@@ -113,3 +113,20 @@ def parse_size(text: str) -> int:
     if match is None or match[2] not in _BYTES_OF_UNIT:
         raise ValueError(f"{text!r} is not a size: give one such as 20GiB, 500MB or 4096")
     return int(float(match[1]) * _BYTES_OF_UNIT[match[2]])
+
+
+def natural_number(value: int) -> int:
+    """Return a whole number from 0.
+
+    Raises:
+        ValueError: The value is another number, or none.
+
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is not a whole number from 0")
+    return value
+
+
+def one_or_more(values: str | Iterable[str]) -> tuple[str, ...]:
+    """Return several texts as a tuple; a single text counts as one, not as its characters."""
+    return (values,) if isinstance(values, str) else tuple(values)

@@ -33,7 +33,9 @@ def conda_error(error: HardlinksError) -> CondaError:
     """Return an error of ours as one of conda's, of the same name and exit code."""
     from ..formatting import printable
 
-    kind = type(type(error).__name__, (_Error,), {"return_code": error.exit_code})
+    ours = type(error)
+    members = {"return_code": error.exit_code, "__module__": ours.__module__}
+    kind = type(ours.__name__, (_Error,), members)
     return kind("\n".join(map(printable, error.lines)))
 
 

@@ -30,16 +30,14 @@ def read_installation(
 
     """
     from .. import RetentionPolicy, api
-    from ..filesystem.paths import expand
     from ..render.progress import progress
     from .frontend import is_quiet, package_caches
 
     # As given, too: a line of environments.txt may not be an absolute path.
-    ignored = tuple(name for path in args.ignored_environments for name in (path, expand(path)))
     policy = RetentionPolicy(
         grace=args.grace_ns,
         older_than=getattr(args, "older_than_ns", None),
-        ignored_environments=ignored,
+        ignored_environments=args.ignored_environments,
     )
     with api.readers_started(args.cache_folders or package_caches(), index=index) as readers:
         installation = api.find_installation(

@@ -306,7 +306,7 @@ def test_where_nothing_is_edited_nothing_is_asked(installation):
 
 
 @fixes
-@pytest.mark.parametrize("way", ["gone", "broken", "cut off", "of another content"])
+@pytest.mark.parametrize("way", ["gone", "broken", "cut off", "of different content"])
 def test_without_a_good_archive_it_says_what_to_do_and_mends_the_others(changing, way):
     prefix, archive = changing.prefix("work"), f"{changing.pkgs_dir}/library-1.0-0.conda"
     for path in (LIBRARY, "lib/libplaceholder.so"):
@@ -361,7 +361,7 @@ def test_a_name_that_a_terminal_would_obey_is_printed_with_escapes_by_fix_too(ch
 def test_conda_lists_the_checks_and_what_they_mend(installation):
     listed = installation.conda("doctor", "--list").stdout
     (line,) = (line for line in listed.splitlines() if line.startswith(f"  {NAME}: "))
-    assert "(fix: Gives this environment copies of its own" in line
+    assert "(fix: Gives this environment its own copies" in line
 
 
 @fixes

@@ -176,6 +176,49 @@ def test_durations_and_sizes_are_text_or_numbers(made):
         plan_clean(analysis, max_size="much")
 
 
+def test_a_single_text_counts_as_one(made):
+    prefix = made.prefixes[0]
+    installation = Installation(caches=made.caches[0], prefixes=prefix)
+    assert (installation.caches, installation.prefixes) == ((made.caches[0],), (prefix,))
+    report = analyze(installation, details="packages").report(if_removed=prefix)
+    assert report.packages is not None
+    assert report.if_removed.environments == (prefix,)
+    policy = RetentionPolicy(ignored_environments="/gone")
+    assert policy.ignored_environments == ("/gone",)
+    assert [policy.ignores(path) for path in ("/gone/lib", "/here")] == [True, False]
+    assert RetentionPolicy(ignored_environments=["~/gone"]).ignores(os.path.expanduser("~/gone"))
+
+
+@pytest.mark.parametrize("option", ["caches", "prefixes", "read_only_caches"])
+def test_an_empty_path_is_not_the_current_folder(option):
+    with pytest.raises(NotFoundError, match="A path is empty"):
+        Installation(**{option: [""]})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"grace": -1}, {"grace": True}, {"older_than": 1.5}, {"ignored_environments": [""]}],
+    ids=repr,
+)
+def test_a_policy_that_means_nothing_is_refused(options):
+    with pytest.raises(ValueError, match=r"whole number|is empty"):
+        RetentionPolicy(**options)
+
+
+@pytest.mark.parametrize("options", [{"details": ["all"]}, {"index": "fast"}], ids=repr)
+def test_an_unknown_choice_is_refused(made, options):
+    with pytest.raises(ValueError, match="is not one of"):
+        analyze(installation_of(made), **options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"keep_newest": -1}, {"max_size": 1.5}, {"keep": -5}], ids=repr
+)
+def test_a_number_that_means_nothing_is_refused(made, options):
+    with pytest.raises(ValueError, match="whole number"):
+        plan_clean(analyze(installation_of(made)), version_key=str, **options)
+
+
 def test_the_newest_versions_need_an_order(made):
     analysis = analyze(installation_of(made), policy=AT_ONCE)
     with pytest.raises(HardlinksError, match="version_key"):
@@ -197,6 +240,18 @@ def test_without_conda_the_example_runs_to_its_outcome(made):
         check=False,
     )
     assert (done.stdout, done.stderr) == (f"['unused-1-0'] {freed}\n", "")
+
+
+def test_finding_an_installation_without_conda_says_what_to_do():
+    code = (
+        "import sys; sys.modules['conda'] = None\n"
+        "from conda_hardlink_plugin import HardlinksError, find_installation\n"
+        "try: find_installation()\n"
+        "except HardlinksError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("conda cannot be imported (")
+    assert "Installation(...)" in done.stdout
 
 
 def test_importing_the_package_loads_nothing_but_itself():

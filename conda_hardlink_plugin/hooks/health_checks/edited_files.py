@@ -84,7 +84,7 @@ def _replace(prefix: str, file: EditedFile) -> str:
             extract(archive, dest_dir=folder)
             fresh = os.path.join(folder, file.source)
             if not os.path.isfile(fresh) or sha256_of(fresh) != file.sha256:
-                return "the archive of the package has different content; reinstall the package"
+                return "the archive of the package has different content; reinstall it"
             shutil.copy2(fresh, beside)
         os.replace(beside, path)
     except Exception as error:  # noqa: BLE001  # of one file: the others are mended all the same
