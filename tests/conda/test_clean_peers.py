@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.conda.test_honest import as_ordinary_user
+from tests.conda.test_unreadable_paths import as_ordinary_user
 from tests.support.conda_cleaning import (
     NOW,
     YES,

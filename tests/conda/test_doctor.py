@@ -13,8 +13,8 @@ from conda.plugins.types import CondaHealthCheck
 from conda_hardlink_plugin.analysis.edited_files import find_edited
 from conda_hardlink_plugin.hooks.health_checks import health_checks
 from conda_hardlink_plugin.hooks.health_checks.edited_files import NAME, _replace
-from tests.conda.test_honest import as_ordinary_user
 from tests.conda.test_leases import waiting
+from tests.conda.test_unreadable_paths import as_ordinary_user
 from tests.support.conda_cleaning import ASKING
 from tests.support.disk import snapshot
 from tests.support.realconda.packages import PackageSpec, made_up, write_package

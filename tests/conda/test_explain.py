@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from conda_hardlink_plugin.scan.inventory import Root, RootKind
-from tests.conda.test_honest import as_ordinary_user
+from tests.conda.test_unreadable_paths import as_ordinary_user
 from tests.support.conda_cleaning import NOW, explain, extract, read_through, versions
 from tests.support.disk import size_of
 from tests.support.oracles import Model, du

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.conda.test_honest import as_ordinary_user
+from tests.conda.test_unreadable_paths import as_ordinary_user
 from tests.support.conda_cleaning import packages_in, read_through
 from tests.support.disk import snapshot
 from tests.support.realconda.copying import copy_in_place

@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from conda_hardlink_plugin.cli.output_file import check_file
 from conda_hardlink_plugin.exceptions import HardlinksError
 from conda_hardlink_plugin.render.html import render_html
-from tests.conda.test_input import assert_one_sentence
+from tests.conda.test_arguments import assert_one_sentence
 from tests.support import browsing
 from tests.support.disk import snapshot_but_index
 from tests.support.forking import in_child

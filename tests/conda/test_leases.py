@@ -13,7 +13,7 @@ import pytest
 
 from conda_hardlink_plugin.metadata.leases import read_leases
 from tests.conda.test_clean_race import COPY, HARD, SOFT, Stop, asking, contents, read, stopped
-from tests.conda.test_honest import as_ordinary_user
+from tests.conda.test_unreadable_paths import as_ordinary_user
 from tests.support.conda_cleaning import (
     NOW,
     YES,

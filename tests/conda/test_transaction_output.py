@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from conda_hardlink_plugin.formatting import size
-from tests.conda.test_honest import as_ordinary_user
+from tests.conda.test_unreadable_paths import as_ordinary_user
 from tests.support.conda_cleaning import ASKING, on_terminal
 from tests.support.realconda.packages import PackageSpec, native_subdir, write_channel
 from tests.support.transactions import (

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from conda_package_handling import api as archives
 
-from tests.conda.test_honest import as_ordinary_user
+from tests.conda.test_unreadable_paths import as_ordinary_user
 from tests.support.realconda.packages import PackageSpec, write_package
 
 NOW = ("--grace", "0")  # everything here was extracted a moment ago

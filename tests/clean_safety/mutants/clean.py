@@ -224,7 +224,7 @@ MUTANTS = (
         "clean/planner.py::plan",
         "{*finishing, *blocked}",
         "finishing",
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "a left-over goes although a symbolic link leads to it",
@@ -236,7 +236,7 @@ MUTANTS = (
                 or objection_to(unit.path)
             )
         """,
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "an archive goes although a symbolic link leads to it",
@@ -248,35 +248,35 @@ MUTANTS = (
                 or objection_to(unit.path)
             )
         """,
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "an environment is known by only one of its paths",
         "clean/planner.py::_recorded_by",
         "frozenset(found | aliases)",
         "frozenset(found)",
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "an archive is as old as its content",
         "clean/archives.py::recent",
         "changed_ns = fs.status(path).ctime_ns",
         "changed_ns = fs.status(path).mtime_ns",
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "an archive of unknown age is old",
         "clean/archives.py::fetched_ns",
         "return self._analysis.observations.now_ns",
         "return 0",
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "a symbolic link opens the cache of another user",
         "clean/permissions.py::_reservation",
         "fs.status(cache, follow_symlinks=True)",
         "fs.status(cache)",
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "--cache opens a cache that the settings keep closed",
@@ -297,28 +297,28 @@ MUTANTS = (
             else:
                 ...
         """,
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "a file whose name begins like that of a trial link is one",
         "clean/trial_links.py::find_trial_links",
         "[os.path.join(prefix, name) for name in names if _TRIAL_LINK.fullmatch(name)]",
         "[os.path.join(prefix, name) for name in names if _TRIAL_LINK.match(name)]",
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "a trial link that conda has just made goes",
         "clean/trial_links.py::_is_left_over",
         "status is not None and status.ctime_ns <= before_ns and status.is_regular",
         "status is not None and status.is_regular",
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "a folder with the name of a trial link is one",
         "clean/trial_links.py::_is_left_over",
         "status is not None and status.ctime_ns <= before_ns and status.is_regular",
         "status is not None and status.ctime_ns <= before_ns",
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "the first plan has the last word",

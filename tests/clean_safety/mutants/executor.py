@@ -320,7 +320,7 @@ MUTANTS = (
         "executor/recheck.py::_recorded",
         "prefix not in removal.recorded_by and os.path.lexists(os.path.join(prefix, record))",
         "os.path.lexists(os.path.join(prefix, record))",
-        by("clean_safety/test_edges"),
+        by("clean_safety/test_edge_cases"),
     ),
     Mutant(
         "the second plan is made only once, although packages that go back lead to more",

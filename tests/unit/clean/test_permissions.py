@@ -11,7 +11,7 @@ import tempfile
 import pytest
 
 from conda_hardlink_plugin.clean.permissions import closed_caches, is_named
-from tests.conda.test_honest import as_ordinary_user
+from tests.conda.test_unreadable_paths import as_ordinary_user
 from tests.support.cleaning import executed, plan_of
 from tests.support.disk import snapshot
 from tests.support.forking import in_child
