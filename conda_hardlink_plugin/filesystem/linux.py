@@ -8,7 +8,6 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from .mounts import read_mount_table
 from .protocol import Access, FileStatus
 
 with contextlib.suppress(ImportError):  # Windows has neither
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from os import DirEntry
 
+    from .mounts import MountTable
     from .protocol import DirectoryFacts, EntryFacts, Handle, Owner
 
 BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
@@ -277,7 +277,10 @@ def hard_links_are_protected() -> bool:
 # Filesystems
 
 
-read_mounts = read_mount_table
+def read_mounts() -> MountTable:
+    from .mounts import read_mount_table  # noqa: PLC0415  # workers start faster without it
+
+    return read_mount_table()
 
 
 def free_bytes(path: str) -> int:
