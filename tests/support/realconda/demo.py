@@ -162,7 +162,9 @@ def main(arguments: list[str] | None = None) -> int:
     activate = shlex.quote(os.path.join(installation.directory, "activate"))
     _say(f"\nThe installation is in {installation.directory}. To go on playing, in a shell:")
     _say(f"    . {activate} && conda hardlinks report --help")
-    _say("To serve its channel: python -m tests.support.realconda.demo --serve DIR")
+    folder = shlex.quote(installation.directory)
+    _say("To let conda download from its channel again, in another shell, from this checkout:")
+    _say(f"    {sys.executable} -m tests.support.realconda.demo --serve {folder}")
     return code
 
 

@@ -39,7 +39,7 @@ def test_a_duration_is_a_number_and_its_unit(text, nanoseconds):
         *("1y", "1h30m", "0x1d", "1e3s", "1000000000s", "inf", "nan"),
     ],
 )
-def test_what_is_no_duration_is_refused_with_how_to_give_one(text):
+def test_a_malformed_duration_is_refused_with_an_example(text):
     with pytest.raises(
         argparse.ArgumentTypeError, match="is not a duration: give one such as 90s, 15m,"
     ):
@@ -74,7 +74,7 @@ def test_a_size_is_in_powers_of_1024_only_where_its_unit_says_so(text, size):
         *("1,5GB", ".5GB", "1.GB", "1e9", "0x10", "inf", "nan", "1000000000000000"),
     ],
 )
-def test_what_is_no_size_is_refused_with_how_to_give_one(text):
+def test_a_malformed_size_is_refused_with_an_example(text):
     with pytest.raises(
         argparse.ArgumentTypeError, match="is not a size: give one such as 20GiB, 500MB or"
     ):
@@ -84,7 +84,7 @@ def test_what_is_no_size_is_refused_with_how_to_give_one(text):
 @pytest.mark.parametrize(
     ("text", "number"), [("0", 0), ("1", 1), ("20", 20), ("999999999", 10**9 - 1)]
 )
-def test_a_count_is_a_number_from_nought(text, number):
+def test_a_count_is_a_number_from_zero(text, number):
     assert count(text) == number
 
 
