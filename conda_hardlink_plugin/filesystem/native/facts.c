@@ -1,0 +1,66 @@
+/* Checks a part of the index: looks at its directories, and at the names in them that were examined. */
+#include "job_private.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Looks at the entries of a directory, whose names stand between slashes; 1: one is gone. */
+static int look_at_names(int descriptor, char *names, char *end, Buffer *facts)
+{
+    while (names < end) {
+        char *slash = memchr(names, '/', (size_t)(end - names));
+        char *name_end = slash ? slash : end;
+        struct stat status;
+        if (name_end > names) {
+            *name_end = 0; /* `inside` has room for one more byte */
+            int failed = fstatat(descriptor, names, &status, AT_SYMLINK_NOFOLLOW);
+            *name_end = '/';
+            if (failed)
+                return 1;
+            if (facts_of_name(facts, &status))
+                return -1;
+        }
+        names = name_end + 1;
+    }
+    return 0;
+}
+
+static int look_at_directory(int root, const char *path, TaskResult *result, char *names, char *names_end)
+{
+    struct stat status;
+    int descriptor = openat(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0)
+        return 1;
+    int failed = fstat(descriptor, &status) ? 1 : facts_of_directory(&result->directory_facts, &status);
+    if (!failed)
+        failed = look_at_names(descriptor, names, names_end, &result->name_facts);
+    close(descriptor);
+    return failed;
+}
+
+int check_page(Worker *worker, const Item *item)
+{
+    Job *job = worker->job;
+    Task *task = job->tasks + item->task;
+    TaskResult *result = job->results + item->task;
+    char *end = task->name + task->name_bytes, *names = task->inside, *names_end = task->inside + task->inside_bytes;
+    int failed = 0;
+    uint64_t directories = 0;
+    for (char *path = task->name; path < end && !failed; path += strlen(path) + 1, directories++) {
+        struct stat status;
+        if (atomic_load(&job->stop))
+            return 0;
+        if (!job->settings.record) {
+            failed = fstatat(task->parent, path, &status, 0) ? 1 : facts_of_directory(&result->directory_facts, &status);
+            continue;
+        }
+        if (names >= names_end || *names) /* each directory begins with \0 */
+            return 0;
+        char *next = memchr(names + 1, 0, (size_t)(names_end - names - 1));
+        failed = look_at_directory(task->parent, path, result, names + 1, next ? next : names_end);
+        names = next ? next : names_end;
+    }
+    atomic_fetch_add(&job->links, task->location);
+    result->is_read = !failed && (!job->settings.record || names == names_end);
+    return failed < 0 ? -1 : 0;
+}
