@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from .analysis.analysis import Analysis as _AnalysisData
 from .analysis.index_totals import index_totals
@@ -34,22 +34,19 @@ from .formatting import natural_number, one_or_more, parse_duration, parse_size
 from .metadata.leases import lease_folder, read_leases
 from .report import model
 from .report.builder import build_report
-from .scan.crew import crew_for
 from .scan.index.lookup import look_up
 from .scan.index.trailer import checksum_of, index_folder, read_totals
 from .scan.inventory import Root, RootKind
 from .scan.scanner import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from .clean.plan import Plan
     from .executor.restore import HeldRun, Restored
     from .filesystem.problems import PathProblem
     from .report.merge import MergedReport
     from .report.subject import Explanation
-    from .scan.crew import Worker
-    from .scan.index.lookup import Lookup
     from .scan.index.status import IndexStatus
     from .scan.index.trailer import Totals
     from .scan.inventory import Inventory
@@ -201,33 +198,6 @@ def find_installation(
     return Installation.of(lambda: find(search=folders, caches=named, prefixes=extra))
 
 
-class Readers(NamedTuple):
-    """What reads the disk, started before it is known what is to be read."""
-
-    crew: Sequence[Worker]
-    lookup: Lookup | None
-
-
-@contextmanager
-def readers_started(caches: Iterable[str], *, index: IndexUse | None = None) -> Iterator[Readers]:
-    """Start what reads the disk, so that it is ready when the installation has been found.
-
-    Args:
-        caches: Package caches: they tell how much there is to read.
-        index: As in `analyze`.
-
-    """
-    with ExitStack() as stack:
-        crew = stack.enter_context(crew_for(caches, ready=index is None))
-        lookup = None
-        if index is not None:
-            quick = index == "quick"
-            lookup = stack.enter_context(
-                look_up(index_folder(), quick=quick, totals_of=index_totals, crew=crew)
-            )
-        yield Readers(crew, lookup)
-
-
 def analyze(
     installation: Installation,
     *,
@@ -236,7 +206,6 @@ def analyze(
     environment: str | None = None,
     apparent_size: bool = False,
     index: IndexUse | None = None,
-    readers: Readers | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Analysis:
     """Read every directory of an installation, and work out who uses what.
@@ -251,7 +220,6 @@ def analyze(
         apparent_size: Count the length of files instead of their disk usage.
         index: `exact` reads only what has changed since the last report, `quick` looks at folders
             only, `None` reads everything. Nothing is written with `None`.
-        readers: From `readers_started`; they are started here where not given.
         on_progress: Called now and then with the number of entries read so far.
 
     Raises:
@@ -282,15 +250,17 @@ def analyze(
         *(Root(RootKind.ENVIRONMENT, item.prefix) for item in found.environments),
     ]
     with ExitStack() as stack:
-        if readers is None:
-            readers = stack.enter_context(readers_started(found.caches, index=index))
+        lookup = None
+        if index is not None:
+            quick = index == "quick"
+            used = look_up(index_folder(), quick=quick, totals_of=index_totals)
+            lookup = stack.enter_context(used)
         inventory = scan(
             roots,
             detailed=detailed,
             mounts=observations.mounts,
             on_progress=on_progress,
-            crew=readers.crew,
-            lookup=readers.lookup,
+            lookup=lookup,
         )
     measure = Measure.APPARENT if apparent_size else Measure.DISK
     data = _AnalysisData(inventory, found.names, measure, policy, observations)

@@ -31,7 +31,7 @@ def read_installation(
     """
     from .. import RetentionPolicy, api
     from ..render.progress import progress
-    from .frontend import is_quiet, package_caches
+    from .frontend import is_quiet
 
     # As given, too: a line of environments.txt may not be an absolute path.
     policy = RetentionPolicy(
@@ -39,12 +39,11 @@ def read_installation(
         older_than=getattr(args, "older_than_ns", None),
         ignored_environments=args.ignored_environments,
     )
-    with api.readers_started(args.cache_folders or package_caches(), index=index) as readers:
-        installation = api.find_installation(
-            search=args.search, caches=args.cache_folders, prefixes=prefixes
+    installation = api.find_installation(
+        search=args.search, caches=args.cache_folders, prefixes=prefixes
+    )
+    installation.check_removable(removable)
+    with progress("files and folders read", quiet=is_quiet()) as on_progress:
+        return api.analyze(
+            installation, policy=policy, index=index, on_progress=on_progress, **more
         )
-        installation.check_removable(removable)
-        with progress("files and folders read", quiet=is_quiet()) as on_progress:
-            return api.analyze(
-                installation, policy=policy, readers=readers, on_progress=on_progress, **more
-            )

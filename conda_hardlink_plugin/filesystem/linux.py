@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import sys
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .protocol import Access, FileStatus
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .mounts import MountTable
     from .protocol import DirectoryFacts, EntryFacts, Handle, Owner
 
-BLOCK_BYTES = 512  # the unit of st_blocks, stat(3type)
+block_bytes = 512  # the unit of st_blocks, stat(3type)
 
 can_scan = os.scandir in os.supports_fd and os.open in os.supports_dir_fd
 can_remove_safely = (
@@ -47,14 +48,17 @@ _FLAGS_OF_ACCESS = {
 _PROTECTED = "/proc/sys/fs/protected_hardlinks"  # proc_sys_fs(5)
 
 
-def as_status(found: os.stat_result) -> FileStatus:
+raw_facts = attrgetter("st_dev", "st_ino", "st_nlink", "st_size", "st_blocks")
+
+
+def from_raw(found: os.stat_result) -> FileStatus:
     """Convert a `stat` result to `FileStatus`."""
     return FileStatus(
         found.st_dev,
         found.st_ino,
         found.st_mode,
         found.st_nlink,
-        found.st_blocks * BLOCK_BYTES,
+        found.st_blocks * block_bytes,
         found.st_size,
         found.st_mtime_ns,
         found.st_ctime_ns,
@@ -70,7 +74,7 @@ def directory_facts(found: os.stat_result) -> DirectoryFacts:
         found.st_mtime_ns,
         found.st_ctime_ns,
         found.st_size,
-        found.st_blocks * BLOCK_BYTES,
+        found.st_blocks * block_bytes,
     )
 
 
@@ -117,15 +121,19 @@ def most_open_directories() -> int:
 
 
 def status(path: str, *, follow_symlinks: bool = False) -> FileStatus:
-    return as_status(os.stat(path) if follow_symlinks else os.lstat(path))
+    return from_raw(os.stat(path) if follow_symlinks else os.lstat(path))
 
 
 def status_at(name: str | bytes, parent: Handle) -> FileStatus:
-    return as_status(os.stat(name, dir_fd=parent, follow_symlinks=False))
+    return from_raw(os.stat(name, dir_fd=parent, follow_symlinks=False))
 
 
 def status_of(handle: Handle) -> FileStatus:
-    return as_status(os.fstat(handle))
+    return from_raw(os.fstat(handle))
+
+
+def raw_status_of(handle: Handle) -> os.stat_result:
+    return os.fstat(handle)
 
 
 def directory_facts_at(names: Iterable[str | bytes], parent: Handle) -> list[DirectoryFacts]:
@@ -138,7 +146,7 @@ def directory_facts_of(handle: Handle) -> DirectoryFacts:
 
 def entry_facts_at(names: Iterable[str | bytes], parent: Handle) -> list[EntryFacts]:
     return [
-        (found.st_ino, found.st_nlink, found.st_size, found.st_blocks * BLOCK_BYTES)
+        (found.st_ino, found.st_nlink, found.st_size, found.st_blocks * block_bytes)
         for name in names
         for found in (os.stat(name, dir_fd=parent, follow_symlinks=False),)
     ]
@@ -272,6 +280,19 @@ def hard_links_are_protected() -> bool:
             return file.read().strip() == "1"
     except OSError:
         return False
+
+
+# Processes
+
+
+def voluntary_switches() -> int:
+    import resource  # noqa: PLC0415  # not on Windows
+
+    return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_nvcsw
+
+
+def processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 # Filesystems

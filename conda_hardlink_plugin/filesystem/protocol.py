@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
     from os import DirEntry
@@ -177,6 +178,21 @@ class Filesystem(Protocol):
     def status_of(self, handle: Handle) -> FileStatus:
         """Return the status of an open file or directory."""
 
+    block_bytes: int
+    """Unit of the last of `raw_facts`."""
+
+    def raw_status_of(self, handle: Handle) -> os.stat_result:
+        """Return the status of an open file as the system gives it, in less time."""
+
+    def raw_facts(self, raw: os.stat_result) -> tuple[int, int, int, int, int]:
+        """Return device, inode, link count, size and blocks of a status of the system."""
+
+    def directory_facts(self, raw: os.stat_result) -> DirectoryFacts:
+        """Return `FileStatus.directory_facts` of a status of the system."""
+
+    def from_raw(self, raw: os.stat_result) -> FileStatus:
+        """Convert a status of the system."""
+
     def directory_facts_at(
         self, names: Iterable[str | bytes], parent: Handle
     ) -> list[DirectoryFacts]:
@@ -259,6 +275,14 @@ class Filesystem(Protocol):
 
     def hard_links_are_protected(self) -> bool:
         """Return whether the system forbids hard links to files of other users."""
+
+    # Processes
+
+    def voluntary_switches(self) -> int:
+        """Return how often this thread, or this process, gave up the processor to wait."""
+
+    def processors(self) -> int:
+        """Return the number of processors that this process may use."""
 
     # Filesystems
 

@@ -39,6 +39,12 @@ def kind_of_directory(parent: OpenDirectory, name: str, handle: Handle) -> UnitK
     return UnitKind.PACKAGE if is_package else UnitKind.OTHER
 
 
+def may_be_package(parent: OpenDirectory, name: str) -> bool:
+    """Return whether a directory outside packages is a package if it has `info/index.json`."""
+    is_hidden = name.startswith(_UNFINISHED) or _TRASH.fullmatch(name)
+    return not (is_hidden or _is_quarantine(parent))
+
+
 def kind_of_file(parent: OpenDirectory, name: str) -> UnitKind:
     """Return the kind of a file in the part of a cache outside packages."""
     if _is_quarantine(parent) and QuarantineEntry.of_name(name) is not None:

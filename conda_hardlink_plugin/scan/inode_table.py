@@ -1,38 +1,90 @@
 """The table of inodes with several links: where each was seen, in a few bytes per inode.
 
 The inodes of one package nearly always have links in the same environments. So the table stores,
-for each inode, the number of a state that many inodes share: the roots and cache units in which
-links were seen, and how many.
+for each inode, the number of a state that many inodes share: the locations of its links, in the
+order in which they were seen. A location is a number: `Collector` says what each stands for.
 """
 
 from __future__ import annotations
 
-import sys
 from array import array
 from dataclasses import dataclass
-from itertools import chain, compress, filterfalse, islice, pairwise, repeat
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import compress, count
+from operator import ne
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from .inventory import GroupSums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
-_NO_UNIT = -1
-_NARROW = "BHI"  # type codes of arrays; the next wider one is `Q`
+    from ..filesystem.protocol import FileStatus
 
 
-class State(NamedTuple):
-    """Where links to an inode were seen so far.
+class PageInodes(NamedTuple):
+    """The inodes of a page of the index.
 
     Attributes:
-        roots: Indexes of the roots, in ascending order.
-        cache_units: Units of caches.
-        links_seen: Number of directory entries.
+        device: Device number of the directories.
+        linked: Number of inodes of entries that were not examined.
+        rows: Number of inodes with several links that were examined.
+        inodes: Words of 8 bytes: the former, then the columns of `ROW` of the latter.
 
     """
 
-    roots: tuple[int, ...]
-    cache_units: frozenset[int]
-    links_seen: int
+    device: int
+    linked: int
+    rows: int
+    inodes: bytes
+
+
+ROW = ("number", "link_count", "disk_bytes", "apparent_bytes", "is_symlink")
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedInodes:
+    """Inodes of one device with links in the same locations.
+
+    Attributes:
+        device: Device number.
+        locations: The location of each link that was seen, in ascending order.
+        complete: Whether no inode has more links than were seen.
+        surplus: Whether each has fewer.
+        sums: Sums over the inodes.
+
+    """
+
+    device: int
+    locations: tuple[int, ...]
+    complete: bool
+    surplus: bool
+    sums: GroupSums
+
+
+class InodeTable(Protocol):
+    """The inodes with several links that a scan has seen."""
+
+    def add(self, status: FileStatus, link_count: int, location: int) -> bool:
+        """Count one link to an examined inode; return whether it is the first link.
+
+        Args:
+            status: Its status.
+            link_count: Its link count, including mounts over other files.
+            location: Where the link is.
+
+        """
+
+    def recall(self, pages: Sequence[PageInodes], location: int) -> bool:
+        """Count the links on pages of the index; return whether they were counted.
+
+        They are not if an inode of an entry that was not examined is unknown.
+        """
+
+    def locations(self, device: int, inode: int) -> tuple[int, ...]:
+        """Return the locations of the links to an inode, in ascending order."""
+
+    def groups(self) -> Iterator[LocatedInodes]:
+        """Yield all inodes, in groups. Groups may be alike."""
 
 
 class States:
@@ -45,110 +97,57 @@ class States:
     def __init__(self) -> None:
         """Begin with state 0."""
         self._previous = array("I", [0])
-        self._roots = array("I", [0])
-        self._cache_units = array("i", [_NO_UNIT])
+        self._locations = array("I", [0])
 
-    def __getitem__(self, number: int) -> State:
-        """Return the state with a number."""
-        roots, cache_units, links_seen = set(), set(), 0
+    def locations(self, number: int) -> tuple[int, ...]:
+        """Return the locations of a state, one for each link, in ascending order."""
+        found = []
         while number:
-            roots.add(self._roots[number])
-            cache_units.add(self._cache_units[number])
-            links_seen += 1
+            found.append(self._locations[number])
             number = self._previous[number]
-        return State(tuple(sorted(roots)), frozenset(cache_units - {_NO_UNIT}), links_seen)
+        return tuple(sorted(found))
 
-    def after(self, number: int, root: int, cache_unit: int | None) -> int:
+    def after(self, number: int, location: int) -> int:
         """Add the state after one more link; return its number."""
         self._previous.append(number)
-        self._roots.append(root)
-        self._cache_units.append(_NO_UNIT if cache_unit is None else cache_unit)
+        self._locations.append(location)
         return len(self._previous) - 1
 
 
 class Step(dict[int, int]):
-    """Maps the state of an inode to its state after one more link in a fixed root and unit."""
+    """Maps the state of an inode to its state after one more link in a fixed location."""
 
-    def __init__(self, states: States, root: int, cache_unit: int | None) -> None:
-        """Fix the root and, in a cache, the unit."""
+    def __init__(self, states: States, location: int) -> None:
+        """Fix the location."""
         super().__init__()
         self._states = states
-        self._location = (root, cache_unit)
+        self._location = location
 
     def __missing__(self, number: int) -> int:
         """Add the next state when it is first needed."""
-        after = self[number] = self._states.after(number, *self._location)
+        after = self[number] = self._states.after(number, self._location)
         return after
 
 
-@dataclass(frozen=True, slots=True)
-class Inodes:
-    """Inodes with several links on one device, in arrays of the same order.
-
-    The arrays are as narrow as their values allow, because processes send them to each other.
+class DeviceInodes:
+    """The inodes of one device.
 
     Attributes:
-        numbers: Inode numbers, each once.
-        link_counts: Link counts.
+        states: Inode number to state number, in the order in which inodes were first seen.
+        link_counts: Link counts, in that order.
         disk_bytes: Allocated bytes.
         apparent_bytes: Apparent sizes.
 
     """
 
-    numbers: array[int]
-    link_counts: array[int]
-    disk_bytes: array[int]
-    apparent_bytes: array[int]
-
-    def columns(self) -> tuple[array[int], ...]:
-        """Return the arrays in the order of the fields."""
-        return self.numbers, self.link_counts, self.disk_bytes, self.apparent_bytes
-
-    def __getitem__(self, rows: slice) -> Inodes:
-        """Return the inodes in some rows."""
-        if rows.indices(len(self.numbers)) == (0, len(self.numbers), 1):
-            return self  # a copy would double the memory
-        return Inodes(*(column[rows] for column in self.columns()))
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The inode table of one device, as one process hands it over.
-
-    Attributes:
-        inodes: The inodes that the process examined itself.
-        states: Their state numbers.
-        own_first: Number of inodes that it had examined before it learned those of the others.
-        learned_states: State numbers of the learned inodes, in the order in which they were
-            learned, without those that the process had examined itself; 0 if it saw no link.
-
-    """
-
-    inodes: Inodes
-    states: array[int]
-    own_first: int
-    learned_states: array[int]
-
-
-class InodeTable:
-    """The inodes with several links of one device.
-
-    Attributes:
-        states: Inode number to state number. First come the inodes examined before `learn`, then
-            the learned inodes, then those examined afterwards.
-        disk_bytes: Allocated bytes of the examined inodes.
-        apparent_bytes: Apparent sizes of the examined inodes.
-        link_counts: Link counts of the examined inodes, when they were examined.
-
-    """
+    __slots__ = ("apparent_bytes", "disk_bytes", "link_counts", "states")
 
     def __init__(self) -> None:
         """Begin empty."""
         self.states: dict[int, int] = {}
+        self.link_counts = array("I")
         self.disk_bytes = array("Q")
         self.apparent_bytes = array("Q")
-        self.link_counts = array("I")
-        self._own_first = self._learned = 0
 
     def add(
         self, number: int, link_count: int, disk_bytes: int, apparent_bytes: int, step: Step
@@ -159,76 +158,123 @@ class InodeTable:
             self.states[number] = step[state]
             return False
         self.states[number] = step[0]
+        self.link_counts.append(link_count)
         self.disk_bytes.append(disk_bytes)
         self.apparent_bytes.append(apparent_bytes)
-        self.link_counts.append(link_count)
         return True
 
-    def learn(self, numbers: Iterable[int]) -> None:
-        """Add, once, the inodes that other processes examined, which makes them known here."""
-        states = self.states
-        self._own_first = len(states)
-        states.update(zip(filterfalse(states.__contains__, numbers), repeat(0)))
-        self._learned = len(states) - self._own_first
 
-    def numbers(self) -> array[int]:
-        """Return the numbers of the inodes that this process examined."""
-        first, after = self._own_first, self._own_first + self._learned
-        own = chain(islice(self.states, first), islice(self.states, after, None))
-        return _narrow(array("Q", own))
+class PythonInodeTable:
+    """An `InodeTable` of dictionaries and arrays.
 
-    def rows(self) -> Rows:
-        """Return the table in the form that is handed over."""
-        first, after = self._own_first, self._own_first + self._learned
-        states = _narrow(array("I", self.states.values()))
-        columns = (self.link_counts, self.disk_bytes, self.apparent_bytes)
-        return Rows(
-            inodes=Inodes(self.numbers(), *map(_narrow, columns)),
-            states=states[:first] + states[after:],
-            own_first=first,
-            learned_states=states[first:after],
-        )
+    Attributes:
+        listed: For each device, the inodes that a directory listing is trusted to identify.
 
-
-def _narrow(values: array[int]) -> array[int]:
-    """Return an array as narrow as its values allow, with the lowest bytes of each."""
-    bits = max(values, default=0).bit_length()
-    for code in _NARROW:
-        width = array(code).itemsize
-        if bits <= 8 * width < 8 * values.itemsize:
-            step = values.itemsize // width
-            lowest = 0 if sys.byteorder == "little" else step - 1
-            words = memoryview(values).cast("B").cast(code)  # type: ignore[call-overload]  # typeshed wants a literal
-            return array(code, words[lowest::step].tobytes())
-    return values
-
-
-def unite(tables: Sequence[Inodes]) -> Inodes:
-    """Return the inodes of one device that several processes examined, each once.
-
-    If two link counts differ, the higher one is used: an inode whose count grew during the scan, or
-    whose count includes mounts, must not become exclusive.
     """
-    first = tables[0]
-    if len(tables) == 1:
-        return first
-    united = Inodes(
-        array("Q", first.numbers),
-        array("I", first.link_counts),
-        array("Q", first.disk_bytes),
-        array("Q", first.apparent_bytes),
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.listed: dict[int, DeviceInodes] = {}
+        # Apart, because each of their paths must be examined: the same link can leave its tree
+        # from one directory and not from another.
+        self._symbolic: dict[int, DeviceInodes] = {}
+        self._states = States()
+        self._step = (-1, Step(self._states, 0))
+
+    def step(self, location: int) -> Step:
+        """Return the `Step` for links in a location."""
+        if self._step[0] != location:  # only the last one is kept: a cache has thousands
+            self._step = (location, Step(self._states, location))
+        return self._step[1]
+
+    def of_device(self, device: int) -> DeviceInodes:
+        """Return the inodes of a device, without symbolic links."""
+        return self.listed.setdefault(device, DeviceInodes())
+
+    def add(self, status: FileStatus, link_count: int, location: int) -> bool:
+        """Count one link, as `InodeTable` says."""
+        tables = self._symbolic if status.is_symlink else self.listed
+        inodes = tables.setdefault(status.device, DeviceInodes())
+        row = (status.inode, link_count, status.disk_bytes, status.size_bytes)
+        return inodes.add(*row, self.step(location))
+
+    def recall(self, pages: Sequence[PageInodes], location: int) -> bool:
+        """Count pages of the index, as `InodeTable` says."""
+        unpacked = list(map(_unpacked, pages))
+        known: dict[int, set[int]] = {}
+        for device, rows, _ in unpacked:
+            known.setdefault(device, set()).update(row[0] for row in rows if not row[-1])
+        for device, _, linked in unpacked:
+            states = self.of_device(device).states
+            if not all(number in states or number in known[device] for number in linked):
+                return False
+        step = self.step(location)
+        for device, rows, _ in unpacked:
+            for number, link_count, disk_bytes, apparent_bytes, is_symlink in rows:
+                tables = self._symbolic if is_symlink else self.listed
+                inodes = tables.setdefault(device, DeviceInodes())
+                inodes.add(number, link_count, disk_bytes, apparent_bytes, step)
+        for device, _, linked in unpacked:  # an inode may be on a later page
+            states = self.of_device(device).states
+            for number in linked:
+                states[number] = step[states[number]]
+        return True
+
+    def locations(self, device: int, inode: int) -> tuple[int, ...]:
+        """Return locations, as `InodeTable` says."""
+        for tables in (self.listed, self._symbolic):
+            state = tables[device].states.get(inode) if device in tables else None
+            if state is not None:
+                return self._states.locations(state)
+        return ()
+
+    def groups(self) -> Iterator[LocatedInodes]:
+        """Yield groups, as `InodeTable` says; adjacent inodes that are alike in one step."""
+        for tables in (self.listed, self._symbolic):
+            for device, inodes in tables.items():
+                yield from self._groups_of(device, inodes)
+
+    def _groups_of(self, device: int, inodes: DeviceInodes) -> Iterator[LocatedInodes]:
+        states = array("I", inodes.states.values())
+        alike: dict[tuple[int, int], tuple[int, LocatedInodes]] = {}
+        for run in _runs(inodes.link_counts, states):
+            key = link_count, state = inodes.link_counts[run.start], states[run.start]
+            if key not in alike:
+                locations = self._states.locations(state)
+                seen = len(locations)
+                compared = {"complete": link_count <= seen, "surplus": link_count < seen}
+                group = LocatedInodes(device, locations, **compared, sums=GroupSums())
+                alike[key] = max(link_count - seen, 0), group
+            outside_links, group = alike[key]
+            run_inodes = run.stop - run.start
+            group.sums.inodes += run_inodes
+            group.sums.disk_bytes += sum(inodes.disk_bytes[run])
+            group.sums.apparent_bytes += sum(inodes.apparent_bytes[run])
+            group.sums.outside_links += outside_links * run_inodes
+        for _, group in alike.values():
+            yield group
+
+
+_Row = tuple[int, ...]
+
+
+def _unpacked(page: PageInodes) -> tuple[int, list[_Row], array[int]]:
+    """Return the device, the rows, and the inodes of the entries that were not examined."""
+    inodes = array("Q")
+    inodes.frombytes(page.inodes)
+    columns = (
+        inodes[page.linked + column * page.rows :][: page.rows] for column in range(len(ROW))
     )
-    seen: set[int] = set()
-    for previous, table in pairwise(tables):
-        seen.update(previous.numbers)
-        again = seen.intersection(table.numbers)
-        is_new: Iterable[int] = repeat(1)
-        if again:
-            counts = dict(zip(table.numbers, table.link_counts, strict=True))
-            for row, number in enumerate(united.numbers):
-                if number in again:
-                    united.link_counts[row] = max(counts[number], united.link_counts[row])
-            is_new = bytes(number not in again for number in table.numbers)
-        for column, more in zip(united.columns(), table.columns(), strict=True):
-            column.extend(compress(more, is_new))
-    return united
+    return page.device, list(zip(*columns, strict=True)), inodes[: page.linked]
+
+
+def _runs(*columns: array[int]) -> Iterator[slice]:
+    """Yield the runs of rows in which no column changes."""
+    rows, following = zip(*columns, strict=True), zip(*columns, strict=True)
+    next(following, None)
+    begin = 0
+    for end in compress(count(1), map(ne, rows, following)):
+        yield slice(begin, end)
+        begin = end
+    if columns[0]:
+        yield slice(begin, len(columns[0]))

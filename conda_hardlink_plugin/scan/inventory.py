@@ -150,6 +150,13 @@ class GroupSums:
     apparent_bytes: int = 0
     outside_links: int = 0
 
+    def add(self, other: GroupSums) -> None:
+        """Add sums over other inodes."""
+        self.inodes += other.inodes
+        self.disk_bytes += other.disk_bytes
+        self.apparent_bytes += other.apparent_bytes
+        self.outside_links += other.outside_links
+
 
 @dataclass(frozen=True, slots=True)
 class OwnFile:
@@ -231,6 +238,13 @@ class ReadingMode(Enum):
     QUICK = "quick"
 
 
+class ReaderKind(Enum):
+    """What reads directories: the compiled module, or Python alone."""
+
+    NATIVE = "native"
+    PYTHON = "python"
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How the contents of the roots were determined, and how current they are.
@@ -239,11 +253,13 @@ class Reading:
         mode: By reading, or from the index.
         taken_s: In `QUICK` mode, the time of the last exact check, in seconds since the epoch:
             later changes that a quick check does not notice are missing. Otherwise `None`.
+        reader: What read directories.
 
     """
 
     mode: ReadingMode
     taken_s: int | None = None
+    reader: ReaderKind = ReaderKind.PYTHON
 
 
 @dataclass(frozen=True, slots=True)

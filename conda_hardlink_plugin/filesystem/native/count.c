@@ -139,10 +139,9 @@ static int count_unopened(Worker *worker, const Item *item, int error)
         return add_problem(worker, ENAMETOOLONG, item->parent, item->task, item->name);
     if (fstatat(item->parent->descriptor, path, &status, AT_SYMLINK_NOFOLLOW))
         return add_problem(worker, errno, item->parent, item->task, item->name);
-    if (!S_ISDIR(status.st_mode))
-        return add_problem(worker, ENOENT, item->parent, item->task, item->name);
     Event event = {
-        .kind = EVENT_UNOPENED,
+        .kind = S_ISDIR(status.st_mode) ? EVENT_UNOPENED : EVENT_PROBLEM,
+        .replaced = !S_ISDIR(status.st_mode),
         .error = error,
         .device = status.st_dev,
         .inode = status.st_ino,
@@ -204,9 +203,10 @@ static int read_descriptor(Worker *worker, const Item *item, int descriptor)
         close(descriptor);
         return count_unopened(worker, item, error);
     }
-    if (!item->parent && task->flags & TASK_ROOT)
+    int is_root = !item->parent && task->flags & TASK_ROOT;
+    if (is_root)
         task->device = status.st_dev;
-    int is_left = is_special(job, &status) || status.st_dev != task->device ||
+    int is_left = (!is_root && is_special(job, &status)) || status.st_dev != task->device ||
                   (!item->parent && task->flags & TASK_PACKAGE && !is_package(descriptor));
     if (!item->parent)
         job->results[item->task] = (TaskResult){.is_read = !is_left, .device = status.st_dev, .inode = status.st_ino};

@@ -54,7 +54,8 @@ typedef struct {
     int32_t error;
     uint32_t link_count;
     uint64_t device, inode, disk_bytes, size_bytes;
-    uint32_t is_symlink, path_bytes, text_bytes, unused;
+    uint32_t is_symlink, path_bytes, text_bytes;
+    uint32_t replaced; /* a directory by something else, since it was listed */
 } Event;
 
 typedef struct {

@@ -8,163 +8,183 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...filesystem import closing, fs
-from ...filesystem.protocol import Access
-from ..pace import Pace, threads_allowed
-from .page import Page, digest_of, names_by_directory, pack_directory, pack_name
+from ...filesystem.native import check_pages, native_module
+from ..latency import Latency, threads_allowed
+from .page import digest_of, names_by_directory, pack_directory, pack_name
 from .trailer import read_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from types import ModuleType
 
     from ...filesystem.protocol import Handle
-    from ..crew_member import Check
+    from .file import IndexFile
+    from .page import Page
 
-_DIRECTORIES_PER_LOOK = 32
+_MAX_ENTRIES = 100_000  # of a batch: their facts are in memory at the same time
+_MAX_ROOTS = 50  # of a batch: each is opened
 _LOOKS_AHEAD = 100
 _Facts = tuple[bytes, bytes]  # of directories, and of entries
 
 
-class Checked(NamedTuple):
-    """The answer to `Check`.
-
-    Attributes:
-        unchanged: Numbers of the pages that match the disk.
-        entries: Number of entries that these pages describe.
-
-    """
-
-    unchanged: list[int]
-    entries: int
-
-
-def check(request: Check) -> Checked:
-    """Check pages; a page that cannot be checked does not count as unchanged.
-
-    If another index has replaced the requested one, the paths that are read from it may be wrong.
-    The facts of the directories then differ from the digests of the page.
-    """
-    unchanged, entries = [], 0
-    with ExitStack() as stack, suppress(OSError):
-        handle = stack.enter_context(closing(fs.open_file(request.path, Access.READ)))
-        roots = {}
-        for root in {root for root, _, _ in request.pages}:
-            with suppress(OSError):
-                roots[root] = stack.enter_context(closing(fs.open_root(request.roots[root])))
-        for look, facts in _examine_all(_looks(request, handle, roots)):
-            if look.comparison.add(len(look.paths), facts, exact=request.exact):
-                unchanged.append(look.comparison.number)
-                entries += look.comparison.page.entries
-    return Checked(unchanged, entries)
-
-
-class _Comparison:
-    """The facts about the directories of one page, until they are complete and can be compared."""
-
-    def __init__(self, number: int, page: Page, directories: int) -> None:
-        self.number = number
-        self.page = page
-        self.directories_left = directories
-        self.failed = False
-        self.directory_facts = bytearray()
-        self.name_facts = bytearray()
-
-    def add(self, directories: int, facts: _Facts | None, *, exact: bool) -> bool:
-        """Add the facts about some directories; return whether the whole page is unchanged."""
-        self.directories_left -= directories
-        if facts is None or self.failed:
-            self.failed = True
-            return False
-        self.directory_facts += facts[0]
-        self.name_facts += facts[1]
-        return (
-            not self.directories_left
-            and digest_of(self.directory_facts) == self.page.directories_digest
-            and (not exact or digest_of(self.name_facts) == self.page.names_digest)
-        )
-
-
 class _Look(NamedTuple):
-    """Some directories of a page to examine.
+    """The directories of a page, and the entries to examine in them.
 
     Attributes:
-        comparison: The page.
+        number: Number of the page.
         root: The open root of the directories.
-        paths: Their paths below the root.
-        names: The entries to examine in each directory; `None` for a quick check.
+        paths: Their paths below the root, as on the page.
+        names: The names of the entries, as on the page; empty for a quick check.
 
     """
 
-    comparison: _Comparison
+    number: int
     root: Handle
-    paths: list[bytes]
-    names: list[list[bytes]] | None
+    paths: bytes
+    names: bytes
 
 
-def _looks(request: Check, handle: Handle, roots: Mapping[int, Handle]) -> Iterator[_Look]:
-    """Yield the directories to examine, page by page."""
-    for root, number, fields in request.pages:
-        page = Page(*fields)
-        names_bytes = page.names_bytes if request.exact else 0
-        try:
-            root_handle = roots[root]
-            content = read_at(handle, page.offset, page.directories_bytes + names_bytes)
-        except (KeyError, OSError):
-            continue
-        paths = content[: page.directories_bytes].split(b"\0")
-        names = names_by_directory(content[page.directories_bytes :]) if request.exact else None
-        if names is not None and len(names) != len(paths):  # the index is damaged
-            continue
-        comparison = _Comparison(number, page, len(paths))
-        for begin in range(0, len(paths), _DIRECTORIES_PER_LOOK):
-            some = slice(begin, begin + _DIRECTORIES_PER_LOOK)
-            yield _Look(comparison, root_handle, paths[some], names and names[some])
+def unchanged_pages(
+    index: IndexFile,
+    numbers: Collection[int],
+    *,
+    exact: bool,
+    on_progress: Callable[[int], None] | None = None,
+) -> set[int]:
+    """Return the pages that match the disk; a page that cannot be checked is not among them.
+
+    Args:
+        index: The index.
+        numbers: Numbers of the pages to check.
+        exact: Look at each entry that was examined when the page was written as well.
+        on_progress: Called now and then with the number of entries checked so far.
+
+    """
+    native, latency = native_module(), Latency()
+    unchanged, entries = set(), 0
+    for batch in _batches(index, numbers):
+        with ExitStack() as stack:
+            looks = list(_looks(index, batch, stack, exact=exact))
+            found: Iterable[_Facts | None]
+            if native is None:
+                found = _facts_in_python(looks, latency, exact=exact)
+            else:
+                found = _facts(native, looks, index.stored.pages, exact=exact)
+            for look, facts in zip(looks, found, strict=True):
+                if facts is not None and _match(
+                    index.stored.pages[look.number], facts, exact=exact
+                ):
+                    unchanged.add(look.number)
+        entries += sum(index.stored.pages[number].entries for number in batch)
+        if on_progress is not None:
+            on_progress(entries)
+    return unchanged
 
 
-def _examine_all(looks: Iterator[_Look]) -> Iterator[tuple[_Look, _Facts | None]]:
-    """Examine directories, with threads while calls to the filesystem wait."""
-    pace, directories = Pace(), 0
-    for look in looks:
-        yield _examine(look)
-        directories += len(look.paths)
-        pace.look(directories)
-        if pace.waits:
-            yield from _examine_with_threads(looks)
+def _match(page: Page, facts: _Facts, *, exact: bool) -> bool:
+    return digest_of(facts[0]) == page.directories_digest and (
+        not exact or digest_of(facts[1]) == page.names_digest
+    )
 
 
-def _examine_with_threads(looks: Iterator[_Look]) -> Iterator[tuple[_Look, _Facts | None]]:
-    """Examine many directories at the same time; yield the results in the order of the looks."""
+def _batches(index: IndexFile, numbers: Collection[int]) -> Iterator[list[int]]:
+    """Yield pages that are checked together, root by root."""
+    pages, units = index.stored.pages, index.stored.inventory.units
+    batch: list[int] = []
+    roots: set[int] = set()
+    entries = 0
+    for number in sorted(numbers, key=lambda number: (units[pages[number].unit].root, number)):
+        root = units[pages[number].unit].root
+        if entries > _MAX_ENTRIES or (len(roots) == _MAX_ROOTS and root not in roots):
+            yield batch
+            batch, roots, entries = [], set(), 0
+        batch.append(number)
+        roots.add(root)
+        entries += pages[number].entries
+    if batch:
+        yield batch
+
+
+def _looks(
+    index: IndexFile, numbers: Sequence[int], stack: ExitStack, *, exact: bool
+) -> Iterator[_Look]:
+    """Yield what is to be looked at for some pages, from the index."""
+    handles: dict[int, Handle] = {}
+    stored = index.stored
+    for number in numbers:
+        page = stored.pages[number]
+        root = stored.inventory.units[page.unit].root
+        with suppress(OSError):
+            if root not in handles:
+                handle = fs.open_root(stored.roots[root][1])
+                handles[root] = stack.enter_context(closing(handle))
+            names_bytes = page.names_bytes if exact else 0
+            content = read_at(index.handle, page.offset, page.directories_bytes + names_bytes)
+            paths, names = content[: page.directories_bytes], content[page.directories_bytes :]
+            yield _Look(number, handles[root], paths, names)
+
+
+def _facts(
+    native: ModuleType, looks: Sequence[_Look], pages: Sequence[Page], *, exact: bool
+) -> list[_Facts | None]:
+    """Return the facts about each page with the native reader; `None` if something is gone."""
+    threads = fs.processors()
+    tasks = [
+        (look.root, 0, pages[look.number].entries, 0, look.paths, look.names) for look in looks
+    ]
+    return check_pages(native, tasks, threads, max(threads, threads_allowed()), exact=exact)
+
+
+def _facts_in_python(
+    looks: Sequence[_Look], latency: Latency, *, exact: bool
+) -> Iterator[_Facts | None]:
+    """Yield the facts about each page, with threads while calls to the filesystem wait."""
+    waiting = iter(looks)
+    directories = 0
+    for look in waiting:
+        yield _examine(look, exact=exact)
+        directories += look.paths.count(b"\0") + 1
+        latency.look(directories)
+        if latency.waits:
+            yield from _with_threads(waiting, exact=exact)
+    latency.begin(0)
+
+
+def _with_threads(looks: Iterator[_Look], *, exact: bool) -> Iterator[_Facts | None]:
+    """Examine many pages at the same time; yield the results in their order."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # only if calls wait
 
     with ThreadPoolExecutor(threads_allowed()) as pool:
-        results: deque[Callable[[], tuple[_Look, _Facts | None]]] = deque()
+        results: deque[Callable[[], _Facts | None]] = deque()
         for look in looks:
+            examine = partial(_examine, look, exact=exact)
             try:
-                results.append(pool.submit(_examine, look).result)
+                results.append(pool.submit(examine).result)
             except RuntimeError:  # the thread limit is reached
-                results.append(partial(_examine, look))
+                results.append(examine)
             if len(results) > _LOOKS_AHEAD:
                 yield results.popleft()()
         while results:
             yield results.popleft()()
 
 
-def _examine(look: _Look) -> tuple[_Look, _Facts | None]:
-    """Examine directories, and entries in them; return no facts if one of them is gone."""
-    facts = None
-    with suppress(OSError):
-        facts = _quick(look) if look.names is None else _exact(look, look.names)
-    return look, facts
+def _examine(look: _Look, *, exact: bool) -> _Facts | None:
+    """Examine the directories of a page, and entries in them; `None` if one of them is gone."""
+    paths = look.paths.split(b"\0")
+    try:
+        if not exact:
+            return b"".join(map(pack_directory, fs.directory_facts_at(paths, look.root))), b""
+        names = names_by_directory(look.names)
+        return _exact(look.root, paths, names) if len(names) == len(paths) else None
+    except OSError:
+        return None
 
 
-def _quick(look: _Look) -> _Facts:
-    return b"".join(map(pack_directory, fs.directory_facts_at(look.paths, look.root))), b""
-
-
-def _exact(look: _Look, names: list[list[bytes]]) -> _Facts:
+def _exact(root: Handle, paths: list[bytes], names: list[list[bytes]]) -> _Facts:
     directories = bytearray()
     entries = bytearray()
-    for path, of_directory in zip(look.paths, names, strict=True):
-        handle = fs.open_directory(path, look.root)
+    for path, of_directory in zip(paths, names, strict=True):
+        handle = fs.open_directory(path, root)
         try:
             directories += pack_directory(fs.directory_facts_of(handle))
             if of_directory:

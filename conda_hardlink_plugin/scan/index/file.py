@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from zlib import crc32
 from ... import __version__
 from ...filesystem import closing, fs
 from ...filesystem.protocol import Access, Handle
-from ..crew_member import encoding_of_names
 from .contents import Extent, Stored, from_json
 from .trailer import INDEX_NAME, Totals, Trailer, is_own_file, pack_trailer, read_at, read_trailer
 
@@ -69,6 +69,11 @@ def open_index(folder: str) -> Iterator[IndexFile | None]:
         return
     with closing(handle):
         yield _read(path, handle)
+
+
+def encoding_of_names() -> tuple[str, str]:
+    """Return the encoding of file names in this process, and what it does with other bytes."""
+    return sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
 def _read(path: str, handle: int) -> IndexFile | None:

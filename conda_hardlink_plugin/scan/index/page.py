@@ -16,6 +16,8 @@ from struct import Struct, error
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
+from ..inode_table import ROW
+
 try:  # hashlib also loads OpenSSL, which takes 3.5 MB and 5 ms in each process
     from _blake2 import blake2b
 except ImportError:
@@ -37,31 +39,12 @@ _PAGE = Struct("<9Q16s16sI?")
 pack_name = _NAME.pack  # of `EntryFacts`
 
 
-class Row(NamedTuple):
-    """An inode with several links that was examined.
-
-    Attributes:
-        number: Inode number.
-        link_count: Link count.
-        disk_bytes: Allocated bytes.
-        apparent_bytes: Apparent size.
-        is_symlink: 1 for a symbolic link, else 0.
-
-    """
-
-    number: int
-    link_count: int
-    disk_bytes: int
-    apparent_bytes: int
-    is_symlink: int
-
-
 class Page(NamedTuple):
     """The location of a page in the index file, and the values to check it.
 
     At that location the file contains, in this order: the paths of the directories, the names of
     the examined entries, the inodes of the other entries, and the inodes with several links, column
-    by column of `Row`.
+    by column of `ROW`.
 
     Attributes:
         unit: Index of the unit.
@@ -98,7 +81,7 @@ class Page(NamedTuple):
     @property
     def bytes(self) -> int:
         """The length of the page."""
-        inodes_bytes = (self.linked + self.rows * len(Row._fields)) * _WORD_BYTES
+        inodes_bytes = (self.linked + self.rows * len(ROW)) * _WORD_BYTES
         return self.directories_bytes + self.names_bytes + inodes_bytes
 
 
@@ -149,28 +132,24 @@ class Draft:
 
     def page(self, unit: int, device: int) -> tuple[Page, bytes]:
         """Return the page, with offset 0, and its content in the file."""
-        directories = os.fsencode("\0".join(self.directories))
-        names = os.fsencode("/".join(self.names))
         rows = self._rows()
-        inodes = b"".join(column.tobytes() for column in (array("Q", self.linked), *rows))
         # Not mtime, which users can set to any time, even in the future.
         newest_ns = max(array("q", self.directory_facts)[_CTIME::_FACTS_OF_DIRECTORY])
-        page = Page(
+        return page_of_facts(
+            self._began_ns,
             unit,
             device,
-            0,
-            len(directories),
-            len(names),
+            len(self.directories),
+            len(self.name_facts) // _NAME.size,
             len(self.linked),
             len(rows[0]),
-            len(self.directories),
-            len(self.directories) + len(self.name_facts) // _NAME.size + len(self.linked),
-            digest_of(self.directory_facts),
-            digest_of(self.name_facts),
-            crc32(inodes),
-            newest_ns < self._began_ns - RACY_NS,
+            newest_ns,
+            os.fsencode("\0".join(self.directories)),
+            self.directory_facts,
+            os.fsencode("/".join(self.names)),
+            self.name_facts,
+            b"".join(column.tobytes() for column in (array("Q", self.linked), *rows)),
         )
-        return page, directories + names + inodes
 
     def _rows(self) -> list[array[int]]:
         """Return the columns of the rows of the inodes with several links."""
@@ -183,6 +162,57 @@ class Draft:
         ]
         columns.append(array("Q", map(self.symbolic.__contains__, columns[0])))
         return columns
+
+
+def page_of_facts(
+    began_ns: int,
+    unit: int,
+    device: int,
+    directories: int,
+    examined: int,
+    linked: int,
+    rows: int,
+    newest_ns: int,
+    paths: bytes,
+    directory_facts: bytes | bytearray,
+    names: bytes,
+    name_facts: bytes | bytearray,
+    inodes: bytes,
+) -> tuple[Page, bytes]:
+    """Return a page, with offset 0, and its content in the file.
+
+    Args:
+        began_ns: Start time of the scan, in nanoseconds since the epoch.
+        unit: Index of the unit.
+        device: Device number of the directories.
+        directories: Number of directories.
+        examined: Number of entries that were examined.
+        linked: Number of inodes of the other entries.
+        rows: Number of inodes with several links that were examined.
+        newest_ns: When a directory changed last, in nanoseconds since the epoch.
+        paths: The paths of the directories.
+        directory_facts: `pack_directory` of each.
+        names: The names of the examined entries.
+        name_facts: `pack_name` of each.
+        inodes: The inodes of the other entries, then the columns of the rows.
+
+    """
+    page = Page(
+        unit,
+        device,
+        0,
+        len(paths),
+        len(names),
+        linked,
+        rows,
+        directories,
+        directories + examined + linked,
+        digest_of(directory_facts),
+        digest_of(name_facts),
+        crc32(inodes),
+        newest_ns < began_ns - RACY_NS,
+    )
+    return page, paths + names + inodes
 
 
 def pack_page(page: Page) -> bytes:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from array import array
-from itertools import filterfalse
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from ..inode_table import PageInodes
 from ..inventory import Unit, UnitKind
 from .file import read_checked
-from .page import Row
 
 if TYPE_CHECKING:
     from ..collector import Collector
@@ -42,9 +40,19 @@ class Remembered:
         for page in stored.pages:
             self._pages.setdefault(page.unit, []).append(page)
 
-    def recall(self, unit: int, collector: Collector) -> bool:
-        """Count a unit from the index if it is there and unchanged; return whether it was."""
-        current = collector.found.units[unit]
+    def has(self, unit: Unit) -> bool:
+        """Return whether a unit is in the index and unchanged."""
+        return unit in self._numbers
+
+    def recall(self, current: Unit, collector: Collector, unit: int | None = None) -> bool:
+        """Count a unit of the current root from the index; return whether it was counted.
+
+        Args:
+            current: The unit.
+            collector: Counts it.
+            unit: Its index; it is added if it has none yet.
+
+        """
         number = self._numbers.get(current)
         if number is None:
             return False
@@ -53,20 +61,22 @@ class Remembered:
             texts = self._texts_of(number)
         except OSError:
             return False
-        if not _are_known(pages, collector):
+        if unit is None:
+            location = collector.add_location(current.root, None)
+        else:
+            location = collector.location_of(unit)
+        if not collector.table.recall(pages, location):
             return False
-        self._count(number, unit, pages, collector)
+        if unit is None:
+            unit = collector.add_unit(current.kind, current.path, location)
+        self._count(number, unit, collector)
         for path, target in zip(texts[::2], texts[1::2], strict=True):
             collector.add_symlink(path, target)
         self.recalled[number] = current
         return True
 
-    def _count(self, number: int, unit: int, pages: list[_Inodes], collector: Collector) -> None:
+    def _count(self, number: int, unit: int, collector: Collector) -> None:
         inventory = self.index.stored.inventory
-        for page in pages:
-            collector.add_rows(unit, page.device, page.rows)
-        for page in pages:  # an inode may be on a later page, if several processes wrote the pages
-            collector.add_known(unit, page.device, page.linked)
         collector.links[collector.root] += sum(page.entries for page in self._pages[number])
         for index, device in enumerate(inventory.devices):
             if (number, index) in inventory.private:
@@ -74,7 +84,7 @@ class Remembered:
         if number in inventory.units_with_roots_inside:
             collector.found.units_with_roots_inside.add(unit)
 
-    def _inodes_of(self, page: Page) -> _Inodes:
+    def _inodes_of(self, page: Page) -> PageInodes:
         """Read the inodes of a page.
 
         Raises:
@@ -83,12 +93,8 @@ class Remembered:
         """
         skipped = page.directories_bytes + page.names_bytes
         location = page.offset + skipped, page.bytes - skipped
-        inodes = array("Q")
-        inodes.frombytes(read_checked(self.index.handle, *location, page.checksum))
-        begins = range(page.linked, len(inodes), page.rows or 1)
-        columns = (inodes[begin : begin + page.rows] for begin in begins)
-        rows = list(map(Row._make, zip(*columns, strict=True)))
-        return _Inodes(page.device, rows, inodes[: page.linked])
+        inodes = read_checked(self.index.handle, *location, page.checksum)
+        return PageInodes(page.device, page.linked, page.rows, inodes)
 
     def _texts_of(self, number: int) -> list[str]:
         """Read the symbolic links of a unit: alternating paths and texts.
@@ -101,25 +107,3 @@ class Remembered:
         if extent is None:
             return []
         return os.fsdecode(read_checked(self.index.handle, *extent)).split("\0")
-
-
-class _Inodes(NamedTuple):
-    """The inodes of a page."""
-
-    device: int
-    rows: list[Row]
-    linked: array[int]
-
-
-def _are_known(pages: list[_Inodes], collector: Collector) -> bool:
-    """Return whether every inode is on one of the pages, or was examined before."""
-    known: dict[int, set[int]] = {}
-    for page in pages:
-        numbers = (row.number for row in page.rows if not row.is_symlink)
-        known.setdefault(page.device, set()).update(numbers)
-    for page in pages:
-        table = collector.listed.get(page.device)
-        states = {} if table is None else table.states
-        if not known[page.device].issuperset(filterfalse(states.__contains__, page.linked)):
-            return False
-    return True

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...filesystem import fs
 from ...filesystem.protocol import Access
-from .page import Draft, pack_page
+from .page import Draft, pack_page, page_of_facts
 
 if TYPE_CHECKING:
     from ...filesystem.protocol import Handle
+    from .page import Page
 
 _DIRECTORIES_OF_PAGE = 256
 _MAX_DRAFTS = 4  # units are nested: a package is read while the rest of its cache is begun
 
 
 class Recorder:
-    """Records what one process reads, in a file to which other processes append as well."""
+    """Records what is read."""
 
     def __init__(self, path: str, began_ns: int) -> None:
         """Open the file; if that fails, `pages` returns `None`.
@@ -62,16 +63,28 @@ class Recorder:
             fs.close(self._handle)
             self._handle = None
 
+    def write_facts(self, *facts: Any) -> Page:
+        """Write a page from facts of the native module; return it."""
+        page, content = page_of_facts(self._began_ns, *facts)
+        return page._replace(offset=self._append(content))
+
+    def add(self, page: Page) -> None:
+        """Add a page that was written."""
+        self._pages += pack_page(page)
+
     def _write(self, key: tuple[int, int], draft: Draft) -> None:
-        if self._handle is None or self._failed or not draft.directories:
-            return
-        page, content = draft.page(*key)
+        if draft.directories:
+            page, content = draft.page(*key)
+            self.add(page._replace(offset=self._append(content)))
+
+    def _append(self, content: bytes) -> int:
+        """Append content; return its offset, or 0 once a write has failed."""
+        if self._handle is None or self._failed:
+            return 0
         try:
             written = os.write(self._handle, content)
             end = os.lseek(self._handle, 0, os.SEEK_CUR)
         except OSError:
             written = -1
-        if written != len(content):  # the disk is full, most likely
-            self._failed = True
-            return
-        self._pages += pack_page(page._replace(offset=end - written))
+        self._failed = written != len(content)  # the disk is full, most likely
+        return 0 if self._failed else end - written

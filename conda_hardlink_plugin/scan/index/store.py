@@ -13,7 +13,7 @@ from .page import pack_page, unpack_pages
 from .trailer import read_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from ..collector import Findings
     from ..inventory import Inventory, Unit
@@ -27,7 +27,8 @@ def store(
     new: NewIndex,
     inventory: Inventory,
     scan_roots: ScanRoots,
-    parts: Sequence[Findings],
+    found: Findings,
+    pages: bytes,
     remembered: Remembered | None,
 ) -> None:
     """Complete an index, and replace the previous one.
@@ -38,26 +39,21 @@ def store(
         new: The new index, which already contains the pages of what was read.
         inventory: The inventory.
         scan_roots: The roots.
-        parts: The findings behind the inventory; their inode tables are not needed.
+        found: The findings behind the inventory.
+        pages: The packed pages of what was read, with indexes of `found.units` as units.
         remembered: The units that were recalled from the previous index, if any.
 
     """
-    if any(part.pages is None for part in parts):
-        return
     with suppress(OSError):
         number_of = {unit: number for number, unit in enumerate(inventory.units)}
-        all_pages = chain(_read(parts, number_of), _copied(new, remembered, number_of))
-        pages = new.append_checked(b"".join(map(pack_page, all_pages)))
-        texts = {number: new.append_checked(text) for number, text in _texts(inventory, parts)}
+        read = (
+            page._replace(unit=number_of[found.units[page.unit]]) for page in unpack_pages(pages)
+        )
+        all_pages = chain(read, _copied(new, remembered, number_of))
+        extent = new.append_checked(b"".join(map(pack_page, all_pages)))
+        texts = {number: new.append_checked(text) for number, text in _texts(inventory, found)}
         unread = frozenset(_unread(inventory))
-        new.commit(to_json(inventory, scan_roots, pages, texts, unread), new.totals_of(inventory))
-
-
-def _read(parts: Sequence[Findings], number_of: Mapping[Unit, int]) -> Iterator[Page]:
-    """Yield the pages of the units that were read."""
-    for part in parts:
-        for page in unpack_pages(part.pages or b""):
-            yield page._replace(unit=number_of[part.units[page.unit]])
+        new.commit(to_json(inventory, scan_roots, extent, texts, unread), new.totals_of(inventory))
 
 
 def _copied(
@@ -74,20 +70,13 @@ def _copied(
             yield page._replace(unit=number_of[unit], offset=offset)
 
 
-def _texts(inventory: Inventory, parts: Sequence[Findings]) -> Iterator[tuple[int, bytes]]:
+def _texts(inventory: Inventory, found: Findings) -> Iterator[tuple[int, bytes]]:
     """Yield the symbolic links of each environment: alternating paths and texts."""
     for number, unit in enumerate(inventory.units):
-        if unit.kind is not UnitKind.ENVIRONMENT:
-            continue
-        links = [
-            text
-            for part in parts
-            for found in (part.staying, part.leaving)
-            for link in found.get(unit.root, {}).items()
-            for text in link
-        ]
-        if links:
-            yield number, os.fsencode("\0".join(links))
+        if unit.kind is UnitKind.ENVIRONMENT:
+            links = found.staying.get(unit.root, {}) | found.leaving.get(unit.root, {})
+            if links:
+                yield number, os.fsencode("\0".join(chain.from_iterable(links.items())))
 
 
 def _unread(inventory: Inventory) -> Iterator[int]:

@@ -1,35 +1,36 @@
-"""Reads directories whose listings may be taken as they are: nearly all there are.
+"""Reads plain directories, which nearly all are: the cost of a scan without the native module.
 
-What stands here is done for each entry of every environment: it is the cost of a scan.
+A directory is plain if it belongs to the unit and the device of the directory above, and if its
+listing shows the inode numbers of its entries.
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from ..filesystem import fs
-from ..filesystem.linux import BLOCK_BYTES, as_status, directory_facts
 from .index.page import NEXT, pack_directory, pack_name
 from .listing import UntrustedDeviceError
 from .open_directory import OpenDirectory
 
 if TYPE_CHECKING:
-    from .walker import Walker
+    from .boundaries import BoundaryWalker
+    from .inode_table import PythonInodeTable
 
 
 def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry costs more
-    walker: Walker, end: int
+    walker: BoundaryWalker, inodes_of: PythonInodeTable, end: int
 ) -> None:
-    """Read the directories below those on the stack of a walk, as far as they are of one unit.
+    """Read the directories below those on the stack of a walker, as long as they are of one unit.
 
-    It stops when so many directories as `end` were read in all. Where a listing's numbers may not
-    be taken as they are, `Walker.read_with_stat` does it slowly.
+    Stops when `end` directories were read in all. A directory that turns out not to be plain is
+    left to `BoundaryWalker.read_with_stat`.
     """
     collector, special_inodes, stack = walker.collector, walker.special_inodes, walker.stack
     unit, sums = stack[-1].unit, stack[-1].sums
-    table = collector.listed[stack[-1].identity[0]]
-    states, step = table.states, collector.step_in(unit)
+    table = inodes_of.of_device(stack[-1].identity[0])
+    states, step = table.states, inodes_of.step(collector.location_of(unit))
+    facts_of, block_bytes = fs.raw_facts, fs.block_bytes
     first_state = step[0]
     state_of = states.get
     add_disk_bytes, add_apparent_bytes, add_link_count = (
@@ -58,16 +59,17 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                 continue
             children: list[str] = []
             try:
-                status = os.fstat(descriptor)
-                if status.st_dev != device or status.st_ino in special_inodes:
-                    place = walker.read_with_stat(parent, name, unit, descriptor, as_status(status))
-                    walker.enter(place, descriptor)
-                    draft = walker.draft(unit, own_device)  # others may have had to be written
+                status = fs.raw_status_of(descriptor)
+                found_device, inode, _, file_size, file_blocks = facts_of(status)
+                if found_device != device or inode in special_inodes:
+                    found = fs.from_raw(status)
+                    directory = walker.read_with_stat(parent, name, unit, descriptor, found)
+                    walker.enter(directory, descriptor)
+                    draft = walker.draft(unit, own_device)  # the former one may have been written
                     noting = draft is not None
                     continue
-                inode = status.st_ino
-                directory_blocks += status.st_blocks
-                directory_size += status.st_size
+                directory_blocks += file_blocks
+                directory_size += file_size
                 directories += 1
                 if draft is not None and parent.inside is None:
                     walker.stop_recording()
@@ -76,9 +78,9 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                     add_known, add_name = draft.linked.append, draft.names.append
                     facts = draft.name_facts
                     draft.directories.append(parent.inside + name)
-                    draft.directory_facts += pack_directory(directory_facts(status))
+                    draft.directory_facts += pack_directory(fs.directory_facts(status))
                     add_name(NEXT)
-                with os.scandir(descriptor) as entries:
+                with fs.scan(descriptor) as entries:
                     for entry in entries:
                         number = entry.inode()
                         state = state_of(number)
@@ -98,26 +100,26 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                         except OSError as error:
                             collector.add_problem(f"{parent.path}/{name}/{entry.name}", error)
                             continue
-                        if status.st_ino != number or status.st_dev != device:
+                        found_device, found_inode, link_count, file_size, file_blocks = facts_of(
+                            status
+                        )
+                        if found_inode != number or found_device != device:
                             raise UntrustedDeviceError(parent.identity[0])  # noqa: TRY301
-                        link_count, file_size, file_blocks = (
-                            status.st_nlink, status.st_size, status.st_blocks
-                        )  # fmt: skip
                         if noting:
                             add_name(entry.name)
                             facts += pack_name(
-                                number, link_count, file_size, file_blocks * BLOCK_BYTES
+                                number, link_count, file_size, file_blocks * block_bytes
                             )
                         if keeps_own or entry.is_symlink():
                             path = f"{parent.path}/{name}"
                             collector.add_file(
-                                unit, path, entry.name, descriptor, as_status(status)
+                                unit, path, entry.name, descriptor, fs.from_raw(status)
                             )
                             if draft is not None and entry.is_symlink():
                                 draft.symbolic.add(number)
                         elif link_count > 1:
                             states[number] = first_state
-                            add_disk_bytes(file_blocks * BLOCK_BYTES)
+                            add_disk_bytes(file_blocks * block_bytes)
                             add_apparent_bytes(file_size)
                             add_link_count(link_count)
                             linked += 1
@@ -128,19 +130,19 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
             except OSError as error:
                 collector.add_problem(f"{parent.path}/{name}", error)
             except BaseException:
-                os.close(descriptor)
+                fs.close(descriptor)
                 raise
             if children:
                 identity = (parent.identity[0], inode)
-                place = OpenDirectory(parent, name, unit, sums, identity, children, plain=True)
-                walker.enter(place, descriptor)
+                directory = OpenDirectory(parent, name, unit, sums, identity, children, plain=True)
+                walker.enter(directory, descriptor)
             else:
-                os.close(descriptor)
+                fs.close(descriptor)
     finally:
         walker.directories += directories
         collector.links[collector.root] += inodes + linked + directories
-        sums.disk_bytes += (blocks + directory_blocks) * BLOCK_BYTES
+        sums.disk_bytes += (blocks + directory_blocks) * block_bytes
         sums.apparent_bytes += size + directory_size
         sums.inodes += inodes + directories
-        sums.directory_disk_bytes += directory_blocks * BLOCK_BYTES
+        sums.directory_disk_bytes += directory_blocks * block_bytes
         sums.directory_apparent_bytes += directory_size

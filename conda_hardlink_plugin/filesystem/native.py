@@ -1,0 +1,185 @@
+"""Finds the native reader: the compiled module `_native`, which an installation may lack.
+
+The variable `HARDLINKS_READER` chooses: `python` never uses the module, `native` insists on it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from enum import IntEnum, IntFlag
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..exceptions import HardlinksError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
+
+    Task = tuple[int, int, int, int, bytes, bytes]
+    """Parent handle, flags, location, device, name, path below the root (native/job.h)."""
+
+    class Table(Protocol):
+        """The inode table (native/table.h)."""
+
+        def add(
+            self,
+            device: int,
+            inode: int,
+            link_count: int,
+            disk_bytes: int,
+            size_bytes: int,
+            is_symlink: bool,
+            location: int,
+            /,
+        ) -> bool:
+            """Count one link to an examined inode; return whether it is the first link."""
+
+        def recall(self, pages: Sequence[tuple[int, int, int, bytes]], location: int, /) -> bool:
+            """Count the links on pages of the index, unless one leads to an unknown inode."""
+
+        def groups(self) -> tuple[bytes, bytes, dict[int, bytes]]:
+            """Return devices, groups, and the locations of each state."""
+
+        def state(self, device: int, inode: int, /) -> int:
+            """Return the state of an inode; 0 if it is unknown."""
+
+
+ABI = 1  # of `_native.c`
+_LOG = logging.getLogger("conda.hardlinks")
+_VARIABLE = "HARDLINKS_READER"
+
+
+_COUNT, _SEARCH, _CHECK = range(3)  # JobKind, native/job.h
+
+
+class TaskFlag(IntFlag):
+    """Flags of a task (native/job.h)."""
+
+    ROOT = 1
+    PACKAGE = 2
+    TEXTS = 4
+    FILES = 8
+
+
+class EventKind(IntEnum):
+    """Kinds of events (native/job.h)."""
+
+    PROBLEM = 1
+    UNOPENED = 2
+    LEFT = 3
+    TEXT = 4
+    FILE = 5
+    ENVIRONMENT = 6
+
+
+def native_module() -> ModuleType | None:
+    """Return the native reader; `None` if it is not there, or not wanted.
+
+    Raises:
+        HardlinksError: It is wanted, and not there.
+
+    """
+    wanted = os.environ.get(_VARIABLE, "")
+    if wanted not in ("", "native", "python"):
+        raise HardlinksError(f"{_VARIABLE}={wanted}: give native or python, or unset it.")
+    if wanted == "python":
+        return None
+    try:
+        native = import_module("._native", __package__)
+    except ImportError as error:
+        if wanted:
+            raise HardlinksError(
+                f"{_VARIABLE}=native: {error}. Install a compiled package."
+            ) from error
+        return None
+    if native.ABI != ABI:
+        _LOG.warning("The native reader is not used: it is version %s, not %s.", native.ABI, ABI)
+        return None
+    return native
+
+
+class Counted(NamedTuple):
+    """What a job counted.
+
+    Attributes:
+        tops: For each task device and inode of its directory; `None` if it was left to the caller.
+        sums: Packed sums of inodes with a single link (Sums).
+        events: Packed events.
+        is_too_deep: Whether a directory is deeper than a path can reach.
+        untrusted: A device whose listings show other inode numbers than those of its files; the
+            rest is not complete then.
+
+    """
+
+    tops: list[tuple[int, int] | None]
+    sums: bytes
+    events: bytes
+    is_too_deep: bool
+    untrusted: int | None
+
+
+def count_trees(
+    native: ModuleType,
+    table: Table,
+    tasks: Sequence[Task],
+    *,
+    settings: tuple[int, int, int, bool],
+    special: Sequence[tuple[int, int]],
+    untrusted: Sequence[int],
+    on_progress: Callable[[int], None],
+    on_page: Callable[..., None],
+) -> Counted:
+    """Count the entries of trees in an inode table.
+
+    Args:
+        native: The module.
+        table: The table.
+        tasks: The trees.
+        settings: Number of threads, of threads where calls wait, and of directories kept open;
+            whether to make pages for the index.
+        special: Device and inode of directories that are left to the caller.
+        untrusted: Devices whose listings are not trusted.
+        on_progress: Called now and then with the number of entries read so far.
+        on_page: Called with the facts of each page (`index.page.page_of_facts`).
+
+    """
+    found = native.read(
+        _COUNT, table, tasks, settings, special, untrusted, (), on_progress, on_page
+    )
+    return Counted(*found)
+
+
+def check_pages(
+    native: ModuleType, tasks: Sequence[Task], threads: int, threads_waiting: int, *, exact: bool
+) -> list[tuple[bytes, bytes] | None]:
+    """Return the facts about the directories and the entries of pages; `None` if one is gone."""
+    settings = threads, threads_waiting, 0, exact
+    facts: list[tuple[bytes, bytes] | None]
+    facts, *_ = native.read(_CHECK, None, tasks, settings, (), (), (), None, _no_page)
+    return facts
+
+
+def search_trees(
+    native: ModuleType,
+    tasks: Sequence[Task],
+    skipped: Sequence[bytes],
+    settings: tuple[int, int, int, bool],
+) -> bytes:
+    """Search trees for environments; return packed events.
+
+    Args:
+        native: The module.
+        tasks: The trees.
+        skipped: Paths, below the roots of the trees, that are not opened.
+        settings: As in `count_trees`.
+
+    """
+    events: bytes
+    _, _, events, *_ = native.read(_SEARCH, None, tasks, settings, (), (), skipped, None, _no_page)
+    return events
+
+
+def _no_page(*_: object) -> None:
+    raise AssertionError("this job makes no pages")
