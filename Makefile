@@ -63,6 +63,7 @@ figures: setup
 
 bench: setup
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/shapes.py
 
 bench-transactions: setup
 	$(BIN)/python benchmarks/transactions.py
