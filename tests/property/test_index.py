@@ -279,9 +279,7 @@ def test_a_root_found_inside_another_one_is_no_longer_counted_there(indexed, fol
     now = analysis(scan(roots))
     for partly in (True, False):
         assert analysis(scan_again(folder, roots, partly=partly)) == now
-    assert analysis(scan_again(folder, indexed.roots, partly=True)) == analysis(
-        scan(indexed.roots)
-    )
+    assert analysis(scan_again(folder, indexed.roots, partly=True)) == analysis(scan(indexed.roots))
 
 
 def test_an_inode_of_a_removed_package_is_examined_in_an_environment(indexed, folder):
