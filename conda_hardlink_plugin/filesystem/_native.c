@@ -7,6 +7,8 @@
 #include "native/job.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 enum { ABI = 1, LOOK_MS = 50, END_MS = 200 };
 
@@ -236,6 +238,133 @@ static PyObject *table_get_groups(PyObject *object, PyObject *none)
     return result;
 }
 
+static PyObject *table_learn_inodes(PyObject *object, PyObject *arguments)
+{
+    TableObject *self = (TableObject *)object;
+    unsigned long long st_dev;
+    const char *bytes;
+    Py_ssize_t length;
+    if (!PyArg_ParseTuple(arguments, "Ky#", &st_dev, &bytes, &length))
+        return NULL;
+    int64_t device = table_device(self->table, st_dev);
+    int failed = device < 0;
+    for (Py_ssize_t at = 0; at + 8 <= length && !failed; at += 8) {
+        uint64_t inode;
+        memcpy(&inode, bytes + at, sizeof inode);
+        failed = table_learn(self->table, (uint32_t)device, inode);
+    }
+    return failed ? PyErr_NoMemory() : Py_BuildValue("");
+}
+
+static PyObject *table_get_numbers(PyObject *object, PyObject *arguments)
+{
+    TableObject *self = (TableObject *)object;
+    unsigned long long st_dev;
+    if (!PyArg_ParseTuple(arguments, "K", &st_dev))
+        return NULL;
+    int64_t device = table_device(self->table, st_dev);
+    size_t count = table_rows(self->table), found = 0;
+    Row *rows = malloc((count + 1) * sizeof *rows);
+    uint64_t *numbers = malloc((count + 1) * sizeof *numbers);
+    PyObject *result = NULL;
+    if (rows && numbers) {
+        table_copy_rows(self->table, rows);
+        for (size_t index = 0; index < count; index++)
+            if (rows[index].device == (uint32_t)device && !rows[index].is_symlink)
+                numbers[found++] = rows[index].inode;
+        result = PyBytes_FromStringAndSize((char *)numbers, (Py_ssize_t)(found * sizeof *numbers));
+    } else {
+        PyErr_NoMemory();
+    }
+    free(rows);
+    free(numbers);
+    return result;
+}
+
+static PyObject *table_get_rows(PyObject *object, PyObject *none)
+{
+    (void)none;
+    TableObject *self = (TableObject *)object;
+    size_t length = table_rows(self->table) * sizeof(Row);
+    PyObject *rows = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
+    if (!rows)
+        return NULL;
+    table_copy_rows(self->table, (Row *)PyBytes_AsString(rows));
+    const uint64_t *devices;
+    size_t device_count = table_devices(self->table, &devices);
+    PyObject *states = PyList_New((Py_ssize_t)table_states(self->table));
+    for (size_t state = 0; states && state < table_states(self->table); state++) {
+        uint32_t *locations;
+        size_t count;
+        PyObject *item = NULL;
+        if (table_locations(self->table, (uint32_t)state, &locations, &count)) {
+            PyErr_NoMemory();
+        } else {
+            item = PyBytes_FromStringAndSize((char *)locations, (Py_ssize_t)(count * sizeof *locations));
+            free(locations);
+        }
+        if (!item || PyList_SetItem(states, (Py_ssize_t)state, item))
+            Py_CLEAR(states);
+    }
+    if (!states) {
+        Py_DECREF(rows);
+        return NULL;
+    }
+    return Py_BuildValue("(y#NN)", (const char *)devices, (Py_ssize_t)(device_count * sizeof *devices), rows, states);
+}
+
+/* Counts the links of one row in each location of its state. */
+static int load_row(TableObject *self, const Row *packed, const uint64_t *devices, PyObject *states)
+{
+    Row row = *packed;
+    char *bytes;
+    Py_ssize_t length;
+    PyObject *state = PyList_GetItem(states, (Py_ssize_t)packed->state); /* borrowed */
+    if (!state || PyBytes_AsStringAndSize(state, &bytes, &length))
+        return -1;
+    int64_t device = table_device(self->table, devices[packed->device]);
+    int failed = device < 0;
+    row.device = (uint32_t)device;
+    for (Py_ssize_t at = 0; at + 4 <= length && !failed; at += 4) {
+        uint32_t location;
+        memcpy(&location, bytes + at, sizeof location);
+        failed = table_add(self->table, self->steps, &row, location) < 0;
+    }
+    if (failed)
+        PyErr_NoMemory();
+    return failed ? -1 : 0;
+}
+
+static PyObject *table_load_rows(PyObject *object, PyObject *arguments)
+{
+    const char *devices, *rows;
+    Py_ssize_t devices_length, rows_length;
+    PyObject *states;
+    if (!PyArg_ParseTuple(arguments, "y#y#O", &devices, &devices_length, &rows, &rows_length, &states))
+        return NULL;
+    if (rows_length % (Py_ssize_t)sizeof(Row) || devices_length % 8 || !PyList_Check(states)) {
+        PyErr_SetString(PyExc_ValueError, "the rows of a table are not complete");
+        return NULL;
+    }
+    uint64_t *numbers = malloc((size_t)devices_length + 8);
+    if (!numbers)
+        return PyErr_NoMemory();
+    memcpy(numbers, devices, (size_t)devices_length);
+    int failed = 0;
+    for (Py_ssize_t at = 0; at < rows_length && !failed; at += (Py_ssize_t)sizeof(Row)) {
+        Row row;
+        memcpy(&row, rows + at, sizeof row);
+        if (row.device >= (size_t)devices_length / 8) {
+            PyErr_SetString(PyExc_ValueError, "a row has an unknown device");
+            failed = 1;
+        } else {
+            failed = load_row((TableObject *)object, &row, numbers, states);
+        }
+    }
+    free(numbers);
+    return failed ? NULL : Py_BuildValue("");
+}
+
 static PyObject *table_get_state(PyObject *object, PyObject *arguments)
 {
     unsigned long long st_dev, inode;
@@ -260,6 +389,14 @@ static PyMethodDef table_methods[] = {
      "Count the links on pages of the index, unless one of them leads to an unknown inode."},
     {"groups", table_get_groups, METH_NOARGS,
      "groups() -> (devices, groups, {state: locations})\n\nReturn sums over inodes with links in the same locations."},
+    {"learn", table_learn_inodes, METH_VARARGS,
+     "learn(st_dev, inodes)\n\nMake inodes known that were examined elsewhere, in words of 8 bytes."},
+    {"numbers", table_get_numbers, METH_VARARGS,
+     "numbers(st_dev) -> bytes\n\nReturn the inodes of a device but symbolic links, in words of 8 bytes."},
+    {"rows", table_get_rows, METH_NOARGS,
+     "rows() -> (devices, rows, [locations, ...])\n\nReturn all inodes, for `load`."},
+    {"load", table_load_rows, METH_VARARGS,
+     "load(devices, rows, [locations, ...])\n\nCount the links in another table; `devices` may be other numbers."},
     {"state", table_get_state, METH_VARARGS,
      "state(st_dev, inode) -> int\n\nReturn the state of an inode, 0 if it is not known."},
     {NULL, NULL, 0, NULL},
@@ -456,7 +593,9 @@ static PyObject *results_of(const JobResult *found, size_t count, JobKind kind)
     for (size_t index = 0; list && index < count; index++) {
         const TaskResult *result = found->results + index;
         PyObject *item;
-        if (!result->is_read)
+        if (result->state == TASK_UNREAD && kind == JOB_COUNT)
+            item = PyBool_FromLong(0);
+        else if (result->state != TASK_READ)
             item = Py_BuildValue("");
         else if (kind == JOB_CHECK)
             item = Py_BuildValue("(NN)", bytes_of(&result->directory_facts), bytes_of(&result->name_facts));
@@ -489,8 +628,8 @@ static PyObject *run_and_collect(Table *table, Settings settings, PyObject *task
         if (found.no_memory)
             PyErr_NoMemory();
         else
-            result = Py_BuildValue("(NNNiN)", results_of(&found, count, settings.kind), bytes_of(&found.sums),
-                                   bytes_of(&found.events), found.too_deep,
+            result = Py_BuildValue("(NNNKiN)", results_of(&found, count, settings.kind), bytes_of(&found.sums),
+                                   bytes_of(&found.events), (unsigned long long)found.directories, found.too_deep,
                                    found.is_untrusted ? PyLong_FromUnsignedLongLong(found.untrusted)
                                                       : Py_BuildValue(""));
     }
@@ -504,10 +643,12 @@ static PyObject *native_read(PyObject *module, PyObject *arguments)
     PyObject *table, *tasks, *special, *untrusted, *skipped, *on_progress, *on_page;
     int kind;
     Settings settings = {0};
-    if (!PyArg_ParseTuple(arguments, "iOO(iiip)OOOOO", &kind, &table, &tasks, &settings.threads,
-                          &settings.threads_waiting, &settings.max_open, &settings.record, &special, &untrusted,
-                          &skipped, &on_progress, &on_page))
+    unsigned long long max_directories;
+    if (!PyArg_ParseTuple(arguments, "iOO(iiipK)OOOOO", &kind, &table, &tasks, &settings.threads,
+                          &settings.threads_waiting, &settings.max_open, &settings.record, &max_directories, &special,
+                          &untrusted, &skipped, &on_progress, &on_page))
         return NULL;
+    settings.max_directories = max_directories;
     settings.kind = (JobKind)kind;
     if (kind < JOB_COUNT || kind > JOB_CHECK || (kind == JOB_COUNT) != (table != Py_None)) {
         PyErr_SetString(PyExc_ValueError, "a table is needed to count, and only there");
@@ -527,10 +668,26 @@ static PyObject *native_read(PyObject *module, PyObject *arguments)
                            on_page);
 }
 
+static PyObject *native_birth(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    int descriptor;
+    struct statx status;
+    if (!PyArg_ParseTuple(arguments, "i", &descriptor))
+        return NULL;
+    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_BTIME, &status))
+        return PyErr_SetFromErrno(PyExc_OSError);
+    if (!(status.stx_mask & STATX_BTIME))
+        return Py_BuildValue("");
+    return PyLong_FromLongLong((long long)status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec);
+}
+
 static PyMethodDef native_methods[] = {
+    {"birth_ns", native_birth, METH_VARARGS,
+     "birth_ns(descriptor) -> int | None\n\nReturn when an open file was created, if the filesystem knows (statx(2))."},
     {"read", native_read, METH_VARARGS,
-     "read(kind, table, tasks, (threads, threads_waiting, max_open, record), special, untrusted, skipped,\n"
-     "     on_progress, on_page) -> (results, sums, events, is_too_deep, untrusted_device)\n\n"
+     "read(kind, table, tasks, (threads, threads_waiting, max_open, record, max_directories), special, untrusted, skipped,\n"
+     "     on_progress, on_page) -> (results, sums, events, directories, is_too_deep, untrusted_device)\n\n"
      "Read directories with several threads; native/job.h says what is in the arguments and in the results."},
     {NULL, NULL, 0, NULL},
 };

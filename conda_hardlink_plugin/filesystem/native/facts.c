@@ -61,6 +61,7 @@ int check_page(Worker *worker, const Item *item)
         names = next ? next : names_end;
     }
     atomic_fetch_add(&job->links, task->location);
-    result->is_read = !failed && (!job->settings.record || names == names_end);
+    if (!failed && (!job->settings.record || names == names_end))
+        result->state = TASK_READ;
     return failed < 0 ? -1 : 0;
 }
