@@ -7,12 +7,8 @@ directories and hands back the rest, so that an environment of a million files i
 
 from __future__ import annotations
 
-import logging
 import os
-from collections import deque
-from concurrent.futures import FIRST_COMPLETED, wait
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..exceptions import HardlinksError
 from ..filesystem import closing, fs
@@ -29,10 +25,11 @@ from .part import (
     read_part,
 )
 from .reader import Notes, Reader
+from .task_loop import TaskLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
     from types import ModuleType
 
     from ..filesystem.native import Task
@@ -42,32 +39,25 @@ if TYPE_CHECKING:
 _FIRST_DIRECTORIES = 200  # of a task while it is unknown how fast directories are read
 _SECONDS_OF_TASK = 1.0
 _SUBTREES_OF_TASK = 64
-_MAX_WAITING = 64  # tasks
 _MAX_SPLIT = 8  # tasks of what one left unread
-_MAX_ATTEMPTS = 3
 _MAX_KNOWN_BYTES = 2_000_000  # in each task: sending more takes longer than examining it again
-_SECONDS_BETWEEN_PROGRESS = 0.1
 _NOTHING = pack_numbers(b"")
-_LOG = logging.getLogger("conda.hardlinks")
 _Top = tuple[int, int] | Literal[False] | None
 
 
-@dataclass(slots=True)
-class _Sent:
+class _Part(NamedTuple):
     """A task.
 
     Attributes:
-        part: What is read.
+        task: What is read.
         root: Index of the root.
         indexes: For each directory, which job of the native module it stands for; -1 for none.
-        attempts: How often it was refused.
 
     """
 
-    part: PartTask
+    task: PartTask
     root: int
     indexes: list[int]
-    attempts: int = 0
 
 
 class ExecutorReader(Reader):
@@ -84,13 +74,12 @@ class ExecutorReader(Reader):
     ) -> None:
         """Begin with nothing read; `executor` runs the tasks, the others are as in `Reader`."""
         super().__init__(native, scan_roots, untrusted, on_progress)
-        self._executor = executor
+        self._loop = TaskLoop(executor)
         self._identities: dict[int, tuple[int, RootIdentity] | None] = {}
         self._known: dict[int, bytes] = {}
         self._flags: dict[int, int] = {}  # of each location
         self._directories_of_task = _FIRST_DIRECTORIES
         self._links = 0
-        self._refused: set[str] = set()
 
     def _read_environments(self, indexes: Iterable[int], *, recalling: bool = True) -> list[int]:
         devices = {device for _, device in self.collector.found.private}
@@ -108,22 +97,12 @@ class ExecutorReader(Reader):
         for index, top in zip(local, found, strict=True):
             tops[index] = top
         sums, events = list(notes.sums), list(notes.events)
-        waiting: dict[Future[PartResult], _Sent] = {}
-        queue = deque(self._parts(tasks, sorted(remote)))
-        try:
-            while queue or waiting:
-                while queue and len(waiting) < _MAX_WAITING:
-                    sent = queue.popleft()
-                    limit = self._directories_of_task
-                    sent.part = replace(sent.part, max_directories=limit)
-                    waiting[self._executor.submit(read_part, sent.part)] = sent
-                done, _ = wait(waiting, _SECONDS_BETWEEN_PROGRESS, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._take(waiting.pop(future), future, tops, sums, events, queue)
-                self.report_progress(self._links)
-        finally:
-            for future in waiting:
-                future.cancel()
+        self._loop.run(
+            _read,
+            self._parts(tasks, sorted(remote)),
+            lambda part, result: self._take(part, result, tops, sums, events),
+            lambda: self.report_progress(self._links),
+        )
         return tops, Notes(notes.pages, sums, events)
 
     def _can_be_sent(self, task: Task) -> bool:
@@ -146,7 +125,7 @@ class ExecutorReader(Reader):
                 pass  # whoever reads it here says so
         return self._identities[root]
 
-    def _parts(self, tasks: Sequence[Task], indexes: Sequence[int]) -> Iterator[_Sent]:
+    def _parts(self, tasks: Sequence[Task], indexes: Sequence[int]) -> Iterator[_Part]:
         """Yield the tasks for some jobs: each reads directories of one root."""
         of_root: dict[int, list[tuple[Subtree, int]]] = {}
         for index in indexes:
@@ -157,41 +136,35 @@ class ExecutorReader(Reader):
         for root, found in of_root.items():
             for begin in range(0, len(found), _SUBTREES_OF_TASK):
                 some = found[begin : begin + _SUBTREES_OF_TASK]
-                yield self._sent(root, [one for one, _ in some], [index for _, index in some])
+                yield self._part(root, [one for one, _ in some], [index for _, index in some])
 
-    def _sent(self, root: int, subtrees: Sequence[Subtree], indexes: list[int]) -> _Sent:
+    def _part(self, root: int, subtrees: Sequence[Subtree], indexes: list[int]) -> _Part:
         found = self._identity(root)
         if found is None:  # not so: it was asked for before
             raise HardlinksError(f"{self.scan_roots.roots[root].path} cannot be identified.")
         device, identity = found
         is_cache = self.scan_roots.roots[root].kind is RootKind.CACHE
-        part = PartTask(
+        task = PartTask(
             root=self.scan_roots.roots[root].path,
             identity=identity,
             device=device,
             subtrees=tuple(subtrees),
             special=frozenset(inode for on, inode in self._special if on == device),
             known=_NOTHING if is_cache else self._known.get(device, _NOTHING),
-            max_directories=0,
+            max_directories=self._directories_of_task,
         )
-        return _Sent(part, root, indexes)
+        return _Part(task, root, indexes)
 
     def _take(
         self,
-        sent: _Sent,
-        future: Future[PartResult],
+        part: _Part,
+        result: PartResult,
         tops: list[_Top],
         sums: list[tuple[int, ...]],
         events: list[Event],
-        queue: deque[_Sent],
-    ) -> None:
-        """Count what a task has read, and queue what it has left unread."""
-        result = _result_of(future)
-        if result.refusal:
-            self._refuse(sent, result.refusal)
-            queue.append(sent)
-            return
-        device = sent.part.device
+    ) -> list[_Part]:
+        """Count what a task has read; return tasks for what it has left unread."""
+        device = part.task.device
         if result.is_untrusted:
             raise UntrustedDeviceError(device)
         self._table.load(device, result.rows, result.states)
@@ -205,13 +178,12 @@ class ExecutorReader(Reader):
             elif event.device == result.device or not event.device:
                 events.append(event._replace(device=device))
             else:
-                events.append(self._seen_here(event, sent.root))
-        queue.extend(self._not_begun(sent, result, tops, events))
-        queue.extendleft(self._split(sent.root, unread))
+                events.append(self._seen_here(event, part.root))
         if result.directories >= _FIRST_DIRECTORIES // 2:
             speed = result.directories / max(result.seconds, 1e-3)
             limit = max(_FIRST_DIRECTORIES, int(speed * _SECONDS_OF_TASK))
             self._directories_of_task = min(limit, MAX_DIRECTORIES)
+        return [*self._split(part.root, unread), *self._not_begun(part, result, tops, events)]
 
     def _unread(self, event: Event) -> Subtree:
         path = os.fsencode(event.path)
@@ -227,55 +199,32 @@ class ExecutorReader(Reader):
         return event._replace(device=device, inode=inode)
 
     def _not_begun(
-        self, sent: _Sent, result: PartResult, tops: list[_Top], events: list[Event]
-    ) -> Iterator[_Sent]:
+        self, part: _Part, result: PartResult, tops: list[_Top], events: list[Event]
+    ) -> Iterator[_Part]:
         """Note which directories of a task were read; yield a task for the others."""
         subtrees: list[Subtree] = []
         indexes = []
-        device = sent.part.device
-        for one, index, top in zip(sent.part.subtrees, sent.indexes, result.tops, strict=True):
+        device = part.task.device
+        for one, index, top in zip(part.task.subtrees, part.indexes, result.tops, strict=True):
             if top is False:
                 subtrees.append(one)
                 indexes.append(index)
             elif index >= 0:
-                tops[index] = (device, sent.part.identity.inode) if top else None
+                tops[index] = (device, part.task.identity.inode) if top else None
             elif top is None:
                 path = os.fsdecode(one.path)
                 left = Event(EventKind.LEFT, one.location, 0, 0, 0, 0, 0, 0, 0, 0, path, "")
-                events.append(self._seen_here(left, sent.root))
+                events.append(self._seen_here(left, part.root))
         if subtrees:
-            yield self._sent(sent.root, subtrees, indexes)
+            yield self._part(part.root, subtrees, indexes)
 
-    def _split(self, root: int, unread: Sequence[Subtree]) -> Iterator[_Sent]:
+    def _split(self, root: int, unread: Sequence[Subtree]) -> Iterator[_Part]:
         """Yield tasks for directories that were left unread."""
         size = max(1, -(-len(unread) // _MAX_SPLIT))
         for begin in range(0, len(unread), size):
             some = unread[begin : begin + size]
-            yield self._sent(root, some, [-1] * len(some))
-
-    def _refuse(self, sent: _Sent, sentence: str) -> None:
-        """Note that a machine refuses; raise if that happens too often."""
-        if sentence not in self._refused:
-            self._refused.add(sentence)
-            _LOG.warning("hardlinks: %s", sentence)
-        sent.attempts += 1
-        if sent.attempts >= _MAX_ATTEMPTS:
-            raise HardlinksError(sentence)
+            yield self._part(root, some, [-1] * len(some))
 
 
-def _result_of(future: Future[PartResult]) -> PartResult:
-    """Return the result of a task.
-
-    Raises:
-        HardlinksError: It has none: a process, or the connection to it, has failed.
-
-    """
-    try:
-        return future.result()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        text = f"{type(error).__name__}: {error}".rstrip(": ").split("\n")[0]
-        raise HardlinksError(
-            f"A process that reads a part of the trees has failed ({text}). Nothing was counted."
-        ) from error
+def _read(part: _Part) -> PartResult:
+    return read_part(part.task)
