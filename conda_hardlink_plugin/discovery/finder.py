@@ -20,11 +20,13 @@ from ..filesystem import fs
 from ..filesystem.paths import expand, is_within
 from ..filesystem.problems import GONE, PathProblem, reason_of
 from ..metadata.text_lists import read_environments_txt
+from ..scan.executor_search import find_with
 from ..scan.search import find_below
 from .installation import NO_ENVIRONMENT, Environment, FoundInstallation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from concurrent.futures import Executor
 
 
 class Finder:
@@ -206,15 +208,19 @@ class Finder:
             if error.errno != errno.ELOOP:
                 self.unreachable[path] = reason_of(error)
 
-    def add_below(self, folder: str) -> None:
+    def add_below(self, folder: str, executor: Executor | None = None) -> None:
         """Add every environment below a folder; inside an environment, only those in its `envs`."""
-        found = find_below(folder)
+        found = find_below(folder) if executor is None else find_with(executor, folder)
         self.prefixes.update(dict.fromkeys(found.prefixes))
         self.unsearched.update({path: reason_of(error) for path, error in found.unsearched.items()})
 
 
 def find_installation(
-    *, search: Sequence[str] = (), caches: Sequence[str] = (), prefixes: Sequence[str] = ()
+    *,
+    search: Sequence[str] = (),
+    caches: Sequence[str] = (),
+    prefixes: Sequence[str] = (),
+    executor: Executor | None = None,
 ) -> FoundInstallation:
     """Find every package cache and environment.
 
@@ -222,6 +228,7 @@ def find_installation(
         search: Folders below which to find further environments.
         caches: Package caches besides those in conda's configuration.
         prefixes: Environments besides those that are found.
+        executor: Searches in its processes.
 
     Raises:
         NotFoundError: One of `prefixes` is not an environment.
@@ -234,7 +241,7 @@ def find_installation(
     for folder in caches:
         finder.add_named_cache(folder)
     for folder in search:
-        finder.add_below(_existing_folder(folder, "--search"))
+        finder.add_below(_existing_folder(folder, "--search"), executor)
     for prefix in prefixes:
         finder.add_named_prefix(expand(prefix))
     for folder in caches:

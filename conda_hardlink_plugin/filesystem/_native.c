@@ -593,7 +593,7 @@ static PyObject *results_of(const JobResult *found, size_t count, JobKind kind)
     for (size_t index = 0; list && index < count; index++) {
         const TaskResult *result = found->results + index;
         PyObject *item;
-        if (result->state == TASK_UNREAD && kind == JOB_COUNT)
+        if (result->state == TASK_UNREAD && kind != JOB_CHECK)
             item = PyBool_FromLong(0);
         else if (result->state != TASK_READ)
             item = Py_BuildValue("");

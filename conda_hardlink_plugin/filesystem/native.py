@@ -250,23 +250,24 @@ def check_pages(
 
 
 def search_trees(
-    native: ModuleType,
-    tasks: Sequence[Task],
-    skipped: Sequence[bytes],
-    limits: tuple[int, int, int],
-) -> Iterator[Event]:
-    """Search trees for environments; return what was found.
+    native: ModuleType, tasks: Sequence[Task], skipped: Sequence[bytes], settings: Settings
+) -> tuple[list[tuple[int, int] | Literal[False] | None], bytes]:
+    """Search trees for environments.
 
     Args:
         native: The module.
         tasks: The trees.
         skipped: Paths, below the roots of the trees, that are not opened.
-        limits: Number of threads, of threads where calls wait, and of directories kept open.
+        settings: How to read.
+
+    Returns:
+        As in `Counted.tops`, and packed events.
 
     """
-    settings = Settings(*limits)
-    _, _, events, *_ = native.read(_SEARCH, None, tasks, settings, (), (), skipped, None, _no_page)
-    return events_of(events)
+    tops, _, events, *_ = native.read(
+        _SEARCH, None, tasks, settings, (), (), skipped, None, _no_page
+    )
+    return tops, events
 
 
 def _no_page(*_: object) -> None:

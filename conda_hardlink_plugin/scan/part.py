@@ -17,14 +17,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate, chain
 from operator import sub
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .. import __version__
 from ..filesystem import closing, fs
-from ..filesystem.native import Settings, count_trees, native_module
+from ..filesystem.native import Settings, count_trees, native_module, search_trees
 from ..filesystem.problems import reason_of
 from .latency import threads_allowed
 from .open_directory import open_directories_allowed
+from .search import pseudo_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,6 +96,7 @@ class PartTask:
         special: Inodes of directories that are left to the coordinator.
         known: Packed inodes with several links that were examined elsewhere (`pack_numbers`).
         max_directories: Number of directories after which the rest is left unread.
+        searches: Whether environments are searched for, and nothing is counted.
         version: Version of this package.
 
     """
@@ -106,6 +108,7 @@ class PartTask:
     special: frozenset[int]
     known: bytes
     max_directories: int
+    searches: bool = False
     version: str = __version__
 
 
@@ -143,7 +146,7 @@ class PartResult:
 
 def read_part(task: PartTask) -> PartResult:
     """Read a part; a refusal says what is wrong with this machine."""
-    node = platform.node() or "this machine"
+    node = platform.node() or "a machine without a name"
     if task.version != __version__:
         return PartResult(
             node, f"{node} has version {__version__} of conda-hardlink-plugin, not {task.version}."
@@ -180,10 +183,15 @@ def _read(native: ModuleType, task: PartTask, root: Handle, node: str) -> PartRe
         max_directories=task.max_directories,
     )
     with ExitStack() as stack:
+        tasks = list(_tasks(task.subtrees, root, device, stack))
+        if task.searches:
+            skipped = [os.fsencode(path) for path in pseudo_below(task.root)]
+            tops, events = search_trees(native, tasks, skipped, settings)
+            return PartResult(node, tops=list(map(_as_read, tops)), events=events)
         found = count_trees(
             native,
             table,
-            list(_tasks(task.subtrees, root, device, stack)),
+            tasks,
             settings=settings,
             special=[(device, inode) for inode in task.special],
             untrusted=(),
@@ -192,7 +200,7 @@ def _read(native: ModuleType, task: PartTask, root: Handle, node: str) -> PartRe
     return PartResult(
         node,
         device=device,
-        tops=[None if top is None else bool(top) for top in found.tops],
+        tops=list(map(_as_read, found.tops)),
         sums=found.sums,
         events=found.events,
         rows=rows,
@@ -222,6 +230,10 @@ def _tasks(
             else:
                 stack.callback(fs.close, opened[parent])
         yield opened[parent], *of_subtree, name, subtree.path
+
+
+def _as_read(top: tuple[int, int] | Literal[False] | None) -> bool | None:
+    return None if top is None else bool(top)
 
 
 def _open_below(root: Handle, path: bytes) -> Handle:
