@@ -97,6 +97,7 @@ class ExecutorReader(Reader):
         for index, top in zip(local, found, strict=True):
             tops[index] = top
         sums, events = list(notes.sums), list(notes.events)
+        self._links = 0  # what was read before is counted by now
         self._loop.run(
             _read,
             self._parts(tasks, sorted(remote)),
