@@ -29,6 +29,7 @@ def running(*words, **environment):
     process = subprocess.Popen(
         [sys.executable, "-m", f"distributed.cli.{words[0]}", *words[1:]],
         env=os.environ | quiet | environment,
+        cwd="/",  # -m would find this package here
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
