@@ -26,13 +26,20 @@ def yaml(path):
     return YAML(typ="safe").load(read(path))
 
 
-def project():
-    """The table `project` of pyproject.toml."""
+def pyproject():
     if sys.version_info < (3, 11):
         pytest.skip("no tomllib before Python 3.11")
     import tomllib  # noqa: PLC0415  # as above
 
-    return tomllib.loads(read("pyproject.toml"))["project"]
+    return tomllib.loads(read("pyproject.toml"))
+
+
+def project():
+    return pyproject()["project"]
+
+
+def without_spaces(specs):
+    return {spec.replace(" ", "") for spec in specs if isinstance(spec, str)}
 
 
 def test_the_version_is_the_same_everywhere():
@@ -45,6 +52,19 @@ def test_the_licence_is_the_same_everywhere():
     licence = project()["license"]
     assert yaml("CITATION.cff")["license"] == licence
     assert yaml("recipe/recipe.yaml")["about"]["license"] == licence
+
+
+def test_the_same_packages_build_a_wheel_and_the_conda_package_and_are_tested():
+    needed = set(pyproject()["build-system"]["requires"])
+    assert needed <= without_spaces(yaml("recipe/recipe.yaml")["requirements"]["host"])
+    assert needed <= set(read("tests/support/realconda/requirements.txt").splitlines())
+
+
+def test_the_conda_package_constrains_what_is_optional():
+    extras = project()["optional-dependencies"]
+    optional = {spec for name in extras.keys() - {"dev", "docs"} for spec in extras[name]}
+    constraints = yaml("recipe/recipe.yaml")["requirements"]["run_constraints"]
+    assert without_spaces(constraints) == optional
 
 
 def test_each_python_that_is_named_is_tested():
