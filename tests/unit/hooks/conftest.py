@@ -9,7 +9,7 @@ from argparse import Namespace
 from types import SimpleNamespace
 
 import pytest
-from conda.base.context import Context, reset_context
+from conda.base.context import Context, context, reset_context
 from conda.core.prefix_data import PrefixData
 
 from conda_hardlink_plugin.hooks.transaction_state import Process
@@ -47,6 +47,7 @@ class Conda:
             self._monkeypatch.setenv(name, value)
         reset_context((), Namespace(**arguments) if arguments else None)
         if settings is not None:
+            self._monkeypatch.delitem(context.__dict__, "plugins", raising=False)  # cached
             self._mocker.patch.object(Context, "plugins", SimpleNamespace(**settings))
 
     def prefix(self, name):
