@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from argparse import Namespace
+from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
@@ -74,10 +75,14 @@ class Conda:
         self.record(prefix, dist, files, link)
         return extracted
 
-    def record(self, prefix, dist, files=(), link="hardlink"):
-        """Write a record as conda does; return its path."""
+    def record(self, prefix, dist, files=None, link="hardlink"):
+        """Write a record of files and their contents as conda does; return its path."""
         name, version, build = dist.rsplit("-", 2)
-        paths = [{"_path": path, "path_type": "hardlink"} for path in files]
+        files = files or {}
+        paths = [
+            {"_path": path, "path_type": "hardlink", "sha256": sha256(content).hexdigest()}
+            for path, content in files.items()
+        ]
         content = {
             "name": name,
             "version": version,

@@ -73,7 +73,7 @@ def test_linked_packages_are_counted_with_their_links_and_the_files_of_their_own
 def test_copies_instead_of_hard_links_are_named_with_the_reason(conda):
     env = conda.environment("env")
     conda.link(env, "p-1-0", {"f": b"f" * 9_000}, "copy")
-    conda.record(env, "p-1-0", ["f"], "hardlink")
+    conda.record(env, "p-1-0", {"f": b"f"}, "hardlink")
     summary = summarize(running(Transaction(env, is_new=False, linked=("p",))))
     assert [package.dist for package in summary.linked.copied] == ["p-1-0"]
     assert summary.linked.by_cause == {Cause.COPIED: du(f"{env}/f")[0]}

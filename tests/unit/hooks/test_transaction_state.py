@@ -97,7 +97,7 @@ def test_an_installed_package_is_as_its_record_has_it(conda):
 
 def test_a_package_without_details_of_its_files_has_linkable_ones(conda):
     env = conda.environment("env")
-    conda.record(env, "p-1-0", ["f", "g"])
+    conda.record(env, "p-1-0", {"f": b"f", "g": b"g"})
     record = PrefixData(env).get("p")
     record.paths_data.paths = record.paths_data.paths[:1]
     (package,) = installed_packages(env, ["p"])
