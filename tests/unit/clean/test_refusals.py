@@ -41,7 +41,7 @@ def test_if_everything_can_be_read_nothing_is_refused(made):
     assert refusals(made) == []
 
 
-def test_an_environment_that_is_not_there_may_be_ignored(made):
+def test_a_missing_environment_can_be_ignored(made):
     remedy = "If that environment was deleted, add --ignore-env /disk/env"
     sentence = unreadable("/disk/env", "it is not mounted", remedy)
     for deleted in ((), ("/disk/env",)):
@@ -96,7 +96,7 @@ def test_only_a_closed_cache_that_the_user_named_is_refused(made):
     assert refusals(made, closed=closed, named=[alias]) == sentences
 
 
-def test_what_cannot_be_read_comes_before_closed_caches(made):
+def test_unreadable_paths_come_before_closed_caches(made):
     cache = made.caches[0]
     first, second = refusals(made, ("/a", "why"), closed={cache: "no"}, named=[cache])
     assert first.startswith("/a cannot be read")

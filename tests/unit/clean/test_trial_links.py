@@ -145,7 +145,7 @@ def test_a_removed_symbolic_link_does_not_remove_what_it_leads_to(made, package)
     assert bytes_of_trial_links([path], [alias, file]) == 0
 
 
-def test_what_is_gone_meanwhile_frees_nothing(made, package):
+def test_a_path_that_vanished_frees_nothing(made, package):
     path = trial_link(package, made.environment("env"))
     gone = f"{path[:-1]}f"
     assert bytes_of_trial_links([gone], [package]) == 0

@@ -85,7 +85,7 @@ def test_a_removal_goes_through_the_quarantine_and_is_counted_when_it_is_complet
     assert os.path.isdir(kept)
 
 
-def test_what_must_not_be_removed_is_moved_back_with_the_reason(made, locked):
+def test_a_cancelled_removal_is_moved_back_with_the_reason(made, locked):
     back, gone = made.removal("back-1-0"), made.removal("gone-1-0")
     executor = made.executor(locked)
     executor.move_aside()
@@ -97,7 +97,7 @@ def test_what_must_not_be_removed_is_moved_back_with_the_reason(made, locked):
     assert made.outcome.committed == [gone]
 
 
-def test_what_changed_since_the_plan_is_never_moved(made, locked):
+def test_a_package_that_changed_since_the_plan_is_not_moved(made, locked):
     gone, recorded = made.removal("gone-1-0"), made.removal("recorded-1-0")
     linked = made.removal("linked-1-0")
     os.rename(gone.path, f"{made.directory}/gone")
@@ -148,7 +148,7 @@ def test_a_folder_is_not_removed_as_a_single_file(made, locked):
     assert (made.outcome.removed, os.listdir(folder)) == ([], ["f"])
 
 
-def test_what_is_held_is_moved_aside_with_single_files_and_frees_nothing(made, locked):
+def test_held_packages_and_files_are_moved_aside_and_free_nothing(made, locked):
     removal = made.removal("p-1-0")
     archive = made.removal_of(write(f"{made.cache}/p-1-0.conda", b"a"), Action.UNLINK)
     executor = made.executor(locked, UNTIL_S)
@@ -208,7 +208,7 @@ def test_if_something_else_is_in_the_place_of_a_moved_package_both_paths_are_nam
     assert (made.outcome.moved_back, os.path.isdir(aside)) == ([], True)
 
 
-def test_after_a_failure_only_what_this_run_moved_and_did_not_give_up_is_put_back(made, locked):
+def test_after_a_failure_only_uncommitted_moves_of_this_run_are_undone(made, locked):
     earlier = move_aside(made, made.package("earlier-1-0", {}), "moving")
     given_up, removal = made.removal("given-up-1-0"), made.removal("p-1-0")
     executor = made.executor(locked)
@@ -222,7 +222,7 @@ def test_after_a_failure_only_what_this_run_moved_and_did_not_give_up_is_put_bac
 
 
 @pytest.mark.parametrize("hold_until_s", [None, UNTIL_S], ids=["given up", "held"])
-def test_what_cannot_be_given_up_or_held_is_back_before_the_next_is_tried(
+def test_a_package_that_cannot_be_given_up_or_held_is_moved_back_before_the_next_one(
     made, locked, hold_until_s
 ):
     """On a full disk its place in the quarantine makes room for the name of the next."""

@@ -41,7 +41,7 @@ def test_only_errors_of_the_system_are_renamed(error):
     assert raised.value is error
 
 
-def test_a_refusal_is_noted_once_and_each_other_one_too():
+def test_each_refusal_is_noted_once():
     problems = []
     for path, reason in (("/a", "x"), ("/b", "x"), ("/a", "x"), ("/a", "y")):
         with noting_refusals(problems):

@@ -151,7 +151,7 @@ def test_a_held_file_comes_back_by_the_same_name_to_the_byte(made, name):
     assert os.path.isfile(path)
 
 
-def test_what_came_to_its_place_meanwhile_stays_and_the_rest_of_the_run_comes_back(made):
+def test_a_package_extracted_again_stays_and_the_rest_of_the_run_is_restored(made):
     held, cache = hold(made, "p-1-0"), made.caches[0]
     hold(made, "q-1-0")
     again = made.package("p-1-0", {"lib/f": b"again"})

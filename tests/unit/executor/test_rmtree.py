@@ -37,7 +37,7 @@ def test_a_tree_is_removed_with_everything_in_it_and_frees_what_du_counts(tmp_pa
     assert open_descriptors() == before
 
 
-def test_any_name_that_a_filesystem_takes_is_removed(tmp_path):
+def test_entries_with_any_name_are_removed(tmp_path):
     for name in ODD_NAMES:
         write(f"{tmp_path}/{name}/{name}", b"x")
     (size_bytes, *more) = du(*(f"{tmp_path}/{name}" for name in ODD_NAMES))
@@ -45,7 +45,7 @@ def test_any_name_that_a_filesystem_takes_is_removed(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_file_with_another_link_stays_there_and_frees_nothing(tmp_path):
+def test_a_file_with_another_link_keeps_that_link_and_frees_nothing(tmp_path):
     kept = link(write(f"{tmp_path}/tree/f", b"x" * 9_000), f"{tmp_path}/kept")
     link(write(f"{tmp_path}/tree/g", b"x" * 9_000), f"{tmp_path}/tree/again")
     own_bytes = du(f"{tmp_path}/tree")[0] - du(kept)[0]
@@ -65,13 +65,13 @@ def test_a_symbolic_link_is_removed_and_its_target_stays(tmp_path):
     assert os.listdir(f"{tmp_path}/outside") == ["f"]
 
 
-def test_a_missing_entry_is_as_good_as_removed(tmp_path):
+def test_a_missing_entry_is_not_a_problem(tmp_path):
     write(f"{tmp_path}/other")
     assert removed(tmp_path, "missing") == (0, [])
     assert os.listdir(tmp_path) == ["other"]
 
 
-def test_entries_add_up_and_a_file_is_one(tmp_path):
+def test_the_freed_bytes_of_files_and_folders_add_up(tmp_path):
     write(f"{tmp_path}/file", b"x" * 9_000)
     write(f"{tmp_path}/folder/file", b"x" * 9_000)
     size_bytes = sum(du(f"{tmp_path}/file", f"{tmp_path}/folder"))
@@ -105,7 +105,7 @@ def test_of_a_deep_tree_only_a_hundred_folders_are_open_at_once(tmp_path):
     assert os.stat(source).st_nlink == 1
 
 
-def test_whatever_fails_is_named_and_the_rest_is_removed(tmp_path):
+def test_a_failed_removal_is_named_and_the_rest_is_removed(tmp_path):
     for number in itertools.count(1):
         top = f"{tmp_path}/{number}"
         for name in ("a\x1b[31m/f", "a\x1b[31m/g", "b\n", "c"):

@@ -49,15 +49,15 @@ def test_an_installation_without_symbolic_links_gives_no_warning(conda, capsys):
     assert guarded(conda, capsys, Guard.BLOCK) == ("", "")
 
 
-def test_to_warn_is_one_line_and_no_objection(conda, capsys, softlinked):
+def test_warn_prints_one_line_and_does_not_object(conda, capsys, softlinked):
     assert guarded(conda, capsys) == ("", warning(sentence("soft", "p-1-0")))
 
 
-def test_to_block_is_an_objection_and_no_line(conda, capsys, softlinked):
+def test_block_objects_and_prints_nothing(conda, capsys, softlinked):
     assert guarded(conda, capsys, Guard.BLOCK) == (sentence("soft", "p-1-0") + BLOCKED, "")
 
 
-def test_turned_off_it_looks_at_nothing(conda, capsys, softlinked):
+def test_off_neither_prints_nor_objects(conda, capsys, softlinked):
     assert guarded(conda, capsys, Guard.OFF) == ("", "")
 
 

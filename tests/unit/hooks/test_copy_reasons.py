@@ -39,7 +39,7 @@ def test_on_one_filesystem_nothing_will_be_copied(cache, tmp_path):
     assert will_copy(str(tmp_path), f"{cache}/not-yet-1-0") == ""
 
 
-def test_what_was_copied_on_one_filesystem_was_refused_by_it(cache, tmp_path):
+def test_copies_on_one_filesystem_are_explained_by_a_refused_link(cache, tmp_path):
     assert why_copied(str(tmp_path), f"{cache}/p-1-0") == REFUSED
 
 

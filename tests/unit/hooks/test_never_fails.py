@@ -32,7 +32,7 @@ def test_a_function_that_works_returns_what_it_returns(logged):
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=type)
-def test_whatever_is_raised_becomes_none_and_a_line_in_the_log(logged, error):
+def test_every_exception_becomes_none_and_a_line_in_the_log(logged, error):
     """Also Ctrl-C: it would have conda remove the new environment."""
     assert fail(error) is None
     assert logged() == [f"hardlinks: fail failed: {type(error).__name__}: why"]

@@ -50,7 +50,7 @@ def test_packages_that_will_be_hard_linked_give_no_warning(conda):
 
 
 @pytest.mark.parametrize("variables", [ALWAYS_SOFTLINK, ALWAYS_COPY], ids=["soft", "copy"])
-def test_if_nothing_is_linked_nothing_is_said(conda, variables):
+def test_a_command_that_links_nothing_gives_no_warning(conda, variables):
     conda.set(env=variables, prefix=conda.environment("env"))
     assert preflight_warning("install", []) == ""
 

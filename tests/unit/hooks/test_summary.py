@@ -189,7 +189,7 @@ def test_a_removed_environment_frees_the_rest_of_it_too(conda):
     assert summary.freed_bytes == freed_bytes
 
 
-def test_what_was_not_measured_is_unknown_and_not_nought():
+def test_unmeasured_packages_have_unknown_figures_rather_than_zero():
     transaction = Transaction("/env", is_new=False, unlinked=("p", "q"))
     summary = summarize(running(transaction))
     assert summary.unlinked_packages == 2

@@ -54,7 +54,7 @@ def test_an_environment_is_new_if_only_what_conda_makes_first_is_there(tmp_path,
     assert recorded(prefix).is_new is is_new
 
 
-def test_an_environment_that_is_not_there_is_new(tmp_path):
+def test_a_missing_environment_is_new(tmp_path):
     assert recorded(f"{tmp_path}/env").is_new
 
 
@@ -107,7 +107,7 @@ def test_a_package_without_details_of_its_files_has_linkable_ones(conda):
 # ---------------------------------------------------------------------------- measuring
 
 
-def test_what_is_unlinked_is_measured_once_before_it_goes(conda):
+def test_packages_are_measured_once_before_they_are_unlinked(conda):
     env = conda.environment("env")
     conda.link(env, "p-1-0", {"lib/f": b"f" * 9_000})
     conda.link(env, "q-1-0", {"lib/g": b"g" * 9_000})
@@ -228,7 +228,7 @@ def test_renaming_moves_an_environment_and_unlinks_nothing(conda):
     assert not running.transactions[0].is_new
 
 
-def test_what_was_measured_before_is_kept_with_the_difference(conda):
+def test_earlier_measurements_stay_with_the_transaction(conda):
     env = conda.environment("env")
     conda.link(env, "p-1-0", {"f": b"f"})
     running = listed(conda)

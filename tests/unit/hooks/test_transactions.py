@@ -110,7 +110,7 @@ def test_without_a_home_to_write_to_there_is_no_lease_and_no_error(conda, monkey
     assert logged() == []
 
 
-def test_a_solver_without_a_command_of_ours_is_of_no_interest(conda, logged):
+def test_a_solve_outside_a_command_of_ours_is_ignored(conda, logged):
     after_solve([record("a-1-0")], [record("b-1-0")])
     assert (Process.running, leases(), logged()) == (None, [], [])
 
@@ -234,13 +234,13 @@ def test_conda_remove_removes_the_environment_only_with_all(
     assert len(Process.running.transactions) == measured
 
 
-def test_what_is_not_an_environment_is_not_measured(conda, without_hooks, logged):
+def test_a_folder_that_is_not_an_environment_is_not_measured(conda, without_hooks, logged):
     conda.set(prefix=f"{conda.top}/missing")
     before_command("env_remove")
     assert (Process.running.transactions, logged()) == ([], [])
 
 
-def test_what_the_solver_unlinks_is_measured_in_the_target(conda, without_hooks):
+def test_packages_that_the_solver_unlinks_are_measured_in_the_target(conda, without_hooks):
     env, other = conda.environment("env"), conda.environment("other")
     for prefix in (other, env):
         conda.record(prefix, "p-1-0")
