@@ -9,7 +9,7 @@ import pytest
 from conda_hardlink_plugin.hooks.health_checks.edited_files import check, fix
 from tests.support.disk import snapshot
 from tests.support.realconda.packages import PackageSpec, write_package
-from tests.support.trees import write
+from tests.support.trees import link, symlink, write
 from tests.unit.analysis.test_edited_files import edit
 
 TITLE = "Shared files edited in place"
@@ -181,6 +181,18 @@ def test_an_archive_that_does_not_have_the_content_replaces_nothing(
     code, _, lines = fixed(capsys, one)
     assert (code, lines[-1]) == (1, f"  lib/f: {reason}")
     assert snapshot(one) == before
+
+
+@pytest.mark.xfail(strict=True, reason="a fix follows symbolic links to folders")
+def test_a_file_outside_the_environment_is_not_replaced(capsys, conda):
+    env, files = conda.environment("env"), {"lib/own/f": b"f"}
+    path = write(f"{conda.top}/own/f", b"not of the package")
+    link(path, f"{conda.top}/again")
+    symlink(f"{conda.top}/own", f"{env}/lib/own")
+    conda.record(env, DIST, files)
+    write_package(conda.pkgs, PackageSpec("p", "1", "0", files=files))
+    fixed(capsys, env)
+    assert content(path) == b"not of the package"
 
 
 def test_names_that_a_terminal_would_obey_are_printed_with_escapes(capsys, conda):
