@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 
 import pytest
 
 from tests.support.small_installation import SmallInstallation
-from tests.support.trees import link
+from tests.support.trees import link, write
 
 
 @pytest.fixture
 def made(tmp_path):
     """A package that the environment `env` hard-links, and one that nothing uses."""
     made = SmallInstallation(str(tmp_path))
-    used = made.package("used-1-0", {"lib/used": b"u" * 5000})
-    made.package("unused-1-0", {"lib/unused": b"n" * 9000})
+    used, unused = (
+        made.package(f"{name}-1-0", {f"lib/{name}": b"x" * 9000}) for name in ("used", "unused")
+    )
+    for path, name in ((used, "used"), (unused, "unused")):
+        record = {"name": name, "version": "1", "build_number": 0, "url": "https://made.up/p"}
+        write(f"{path}/info/repodata_record.json", json.dumps(record).encode())
     prefix = made.environment("env")
     link(f"{used}/lib/used", f"{prefix}/lib/used")
     return made

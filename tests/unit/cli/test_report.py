@@ -12,7 +12,7 @@ from conda.base.context import Context
 from conda_hardlink_plugin.exceptions import HardlinksError, NotFoundError, StoppedError
 from tests.support.disk import snapshot
 from tests.support.oracles import du
-from tests.support.trees import package
+from tests.support.trees import package, write
 
 INDEX = ".cache/conda/hardlinks/report.index"
 
@@ -51,8 +51,8 @@ def test_a_path_without_a_slash_is_not_a_name(hardlinks, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NotFoundError, match=f"There is no environment at {tmp_path}/env: give"):
         hardlinks("report", "-p", "env")
-    monkeypatch.chdir(f"{tmp_path}/envs")
-    assert report_of(hardlinks, "-p", "env")["detail"]["prefix"] == f"{tmp_path}/envs/env"
+    write(f"{tmp_path}/env/conda-meta/history")
+    assert report_of(hardlinks, "-p", "env")["detail"]["prefix"] == f"{tmp_path}/env"
 
 
 def test_a_report_writes_its_index_and_nothing_else(hardlinks, made, isolated):
