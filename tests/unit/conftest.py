@@ -20,7 +20,8 @@ def made(tmp_path):
         made.package(f"{name}-1-0", {f"lib/{name}": b"x" * 9000}) for name in ("used", "unused")
     )
     for path, name in ((used, "used"), (unused, "unused")):
-        record = {"name": name, "version": "1", "build_number": 0, "url": "https://made.up/p"}
+        url = f"https://made.up/{name}-1-0.conda"
+        record = {"name": name, "version": "1", "build_number": 0, "url": url}
         write(f"{path}/info/repodata_record.json", json.dumps(record).encode())
     prefix = made.environment("env")
     link(f"{used}/lib/used", f"{prefix}/lib/used")
