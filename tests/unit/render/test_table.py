@@ -8,7 +8,6 @@ from dataclasses import fields, replace
 
 import pytest
 
-from conda_hardlink_plugin.analysis.usage import Measure
 from conda_hardlink_plugin.cli.report import SORT_COLUMNS
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.render.table import SORT_KEYS, print_report
@@ -224,16 +223,6 @@ No package caches were found.
 0 B on disk; 0 B as copies: hard links save 0 B (0 %) and 0 inodes.
 """
     )
-
-
-def test_apparent_size_is_named():
-    text = printed(small_report(measure=Measure.APPARENT))
-    assert "\n4.0 MiB apparent size; 6.0 MiB as copies: hard links save 2.0 MiB (33 %)" in text
-
-
-def test_several_stale_lines_are_counted():
-    text = printed(report(stale=("/a", "/b")))
-    assert text.endswith("\n\n! 2 paths in environments.txt are no longer environments.\n")
 
 
 def test_hostile_names_are_escaped_everywhere():
