@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .scan.crew import Worker
     from .scan.index.lookup import Lookup
     from .scan.index.status import IndexStatus
-    from .scan.index.trailer import Totals
+    from .scan.index.trailer import IndexTotals
     from .scan.inventory import Inventory
 
 Detail = Literal["packages", "causes", "du", "map"]
@@ -632,7 +632,7 @@ def clear_index() -> None:
         raise HardlinksError(f"{path} cannot be removed: {reason_of(error)}.") from error
 
 
-def last_totals(caches: Iterable[str]) -> tuple[Totals, float, bool] | None:
+def last_totals(caches: Iterable[str]) -> tuple[IndexTotals, float, bool] | None:
     """Return the totals of the last report, in less than a millisecond.
 
     Args:

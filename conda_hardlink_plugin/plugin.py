@@ -109,12 +109,12 @@ def _after_command(command: str) -> None:
 
 
 def _before_clean(_command: str) -> None:
-    objection = _call("hooks.clean_guard", "objection_to_clean", passing=KeyboardInterrupt)
-    if objection:
+    refusal = _call("hooks.clean_guard", "refusal_of_clean", passing=KeyboardInterrupt)
+    if refusal:
         from .cli.frontend import conda_error
         from .exceptions import CleanRefusedError
 
-        raise conda_error(CleanRefusedError([objection.removesuffix(".")]))
+        raise conda_error(CleanRefusedError([refusal.removesuffix(".")]))
 
 
 def _call(

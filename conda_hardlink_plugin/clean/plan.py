@@ -48,7 +48,7 @@ class Kept:
         name: Its name, as of a `Removal`.
         path: Absolute path.
         size_bytes: Its own unique usage.
-        verdict: The verdict of the evidence.
+        verdict: The verdict on the package.
         reason: Why it is kept, as a phrase.
         environments: The environments that use it.
 

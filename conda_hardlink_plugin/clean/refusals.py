@@ -30,7 +30,7 @@ def find_refusals(
 
     """
     unseen: dict[str, str] = {}
-    for problem in analysis.evidence.unseen:
+    for problem in analysis.verdicts.unseen:
         unseen.setdefault(problem.path, problem.reason)
     refusals = [
         f"{path} cannot be read ({reason}) and may use any package, so nothing was removed."

@@ -79,7 +79,7 @@ class CacheExecutor:
         held_actions = () if self._hold_until_s is None else (Action.UNLINK,)
         for removal, known in self._existing(Action.MOVE, *held_actions):
             with self._noting_refusals():
-                reason = self._checker.objection(removal)
+                reason = self._checker.reason_to_keep(removal)
                 if reason is not None:
                     self._outcome.spared.append(Spared(removal, reason))
                     continue

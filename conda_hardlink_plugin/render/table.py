@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..formatting import size
 from ..scan.inventory import ReadingMode
 from .bar import BLOCKS, LETTERS, draw_bar, legend
-from .labels import cache_columns, name_suffix, notes_of, totals_sentence
+from .labels import cache_columns, name_suffix, report_notes, totals_sentence
 from .output import Column, text_columns
 from .sections import print_requested_parts
 
@@ -135,7 +135,7 @@ def _print_caches(report: Report, output: Output) -> None:
 
 
 def _print_notes(report: Report, output: Output, *, verbose: bool) -> None:
-    notes = notes_of(report, verbose=verbose)
+    notes = report_notes(report, verbose=verbose)
     if notes:
         output.say()
     for note in notes:

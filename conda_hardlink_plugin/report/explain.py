@@ -104,16 +104,16 @@ class FileExplanation:
 
 def find_packages(analysis: Analysis, wanted: str) -> list[int]:
     """Return the packages with this NAME-VERSION-BUILD; if there are none, those with this name."""
-    units, evidence = analysis.inventory.units, analysis.evidence
+    units, verdicts = analysis.inventory.units, analysis.verdicts
     by_dist = [
         unit
-        for unit in evidence.uses
+        for unit in verdicts.uses
         if wanted in (units[unit].dist, os.path.basename(units[unit].home))
     ]
     return by_dist or [
         unit
-        for unit in evidence.uses
-        if isinstance(package := evidence.package(unit), CachedPackage) and package.name == wanted
+        for unit in verdicts.uses
+        if isinstance(package := verdicts.package(unit), CachedPackage) and package.name == wanted
     ]
 
 
@@ -142,7 +142,7 @@ def package_at(analysis: Analysis, path: str) -> int | None:
     inventory = analysis.inventory
     roots = [(root.path, os.path.realpath(root.path)) for root in inventory.roots]
     for real in (os.path.join(os.path.realpath(folder), name), os.path.realpath(path)):
-        for index in analysis.evidence.uses:
+        for index in analysis.verdicts.uses:
             unit = inventory.units[index]
             as_scanned, real_root = roots[unit.root]
             if is_within(real, real_root + unit.path[len(as_scanned) :]):
@@ -152,11 +152,11 @@ def package_at(analysis: Analysis, path: str) -> int | None:
 
 def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
     """Return the explanation of a package; this walks the environments that share its inodes."""
-    inventory, evidence = analysis.inventory, analysis.evidence
+    inventory, verdicts = analysis.inventory, analysis.verdicts
     unit, package, verdict = (
         inventory.units[index],
-        evidence.package(index),
-        evidence.verdict(index),
+        verdicts.package(index),
+        verdicts.verdict(index),
     )
     counts = {identity: count for _, identity, count in _links_below(unit.path) if count > 1}
     links = _find_links(analysis.usage.roots_sharing_with(index), analysis, counts)
@@ -165,7 +165,7 @@ def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
         for symlink in sorted(symlinks_through(inventory, index), key=lambda symlink: symlink.path)
         for prefix in [inventory.roots[symlink.root].path]
     ]
-    against = evidence.records_against_copies(index) if verdict is Verdict.RECORDED else []
+    against = verdicts.records_against_copies(index) if verdict is Verdict.RECORDED else []
     broken = [witness.prefix for witness in softlinks]
     broken += [os.path.dirname(os.path.dirname(record.path)) for record in against]
     known = package if isinstance(package, CachedPackage) else None
@@ -175,7 +175,7 @@ def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
         verdict=verdict.value,
         reasons=(
             *(f"{record.path}: {record.reason}" for record in against),
-            *(keep_reason.reason for keep_reason in evidence.keep_reasons(index)),
+            *(keep_reason.reason for keep_reason in verdicts.keep_reasons(index)),
         ),
         size_bytes=analysis.usage.unique_by_unit[index],
         freed_bytes=analysis.usage.exclusive([index]),

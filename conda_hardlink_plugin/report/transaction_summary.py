@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..analysis.package_usage import LinkFigures
 
 if TYPE_CHECKING:
-    from ..scan.index.trailer import Totals
+    from ..scan.index.trailer import IndexTotals
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class TransactionSummary:
 
     linked: LinkFigures = field(default_factory=LinkFigures)
     added_bytes: int | None = None
-    totals: Totals | None = None
+    totals: IndexTotals | None = None
     totals_taken_s: float = 0
     unlinked_packages: int = 0
     unlinked_bytes: int | None = None

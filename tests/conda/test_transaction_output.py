@@ -43,9 +43,9 @@ sys.addaudithook(refuse)
 """
 _FULL = "os.statvfs = lambda _: os.statvfs_result((4096, 4096, 10, 10, 10, 1, 1, 1, 0, 255))"
 _NO_TIME = """\
-from conda_hardlink_plugin.hooks import transaction_state as happening, summary
+from conda_hardlink_plugin.hooks import summary, transaction_state
 
-happening.UNLINK_BUDGET_S = summary._MAX_S = -1
+transaction_state.UNLINK_BUDGET_S = summary._MAX_S = -1
 """
 # A file that is opened after the commands has the number that a file of ours had.
 _AFTERWARDS = """\

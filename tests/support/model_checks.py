@@ -170,7 +170,7 @@ def _check_plan(plan: Plan, oracle: Oracle, answer: Answer) -> None:
 
 def _verdicts_of_kept(oracle: Oracle, unit: Unit, allowed: Collection[str]) -> set[str]:
     """Return the verdicts that the plan may report for a package that is kept."""
-    reasons = oracle.objections(unit)
+    reasons = oracle.reasons_to_keep(unit)
     kept_for = [reason for reason in reasons if reason not in allowed]
     return {(*kept_for, *reasons, "unused")[0]}
 

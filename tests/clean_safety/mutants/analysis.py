@@ -78,7 +78,7 @@ MUTANTS = (
     ),
     Mutant(
         "one ignored environment ignores all others",
-        "analysis/verdicts.py::Evidence",
+        "analysis/verdicts.py::Verdicts",
         "tuple(problem for problem in unseen if not policy.ignores(problem.path))",
         "() if any(policy.ignores(problem.path) for problem in unseen) else unseen",
         by("unit/analysis/test_verdicts", "every_unreadable_environment_must_be_ignored"),
@@ -86,7 +86,7 @@ MUTANTS = (
     Mutant(
         "a symbolic link that cannot be followed keeps nothing",
         "analysis/verdicts.py::unreadable_parts_of_environments",
-        "found += [problem for links in softlinks.values() for problem in links.unresolved]",
+        "found += [problem for links in symlinks.values() for problem in links.unresolved]",
         "",
         by(
             "unit/analysis/test_verdicts",

@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         "a package that an option allows is removed from a closed cache",
-        "clean/planner.py::_objection",
+        "clean/planner.py::_verdict_and_reason",
         """
             if not self._is_open(index):
                 return verdict, ...
@@ -117,8 +117,14 @@ MUTANTS = (
     Mutant(
         "a left-over or an archive that contains an environment goes",
         "clean/planner.py::_used_by_environment",
-        "return Verdict.UNVERIFIABLE, HOLDS_ROOT",
-        "return None",
+        """
+            if index in self.inventory.units_with_roots_inside:
+                return KeepReason(Verdict.UNVERIFIABLE, HOLDS_ROOT)
+        """,
+        """
+            if index in self.inventory.units_with_roots_inside:
+                return None
+        """,
         by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_goes"),
     ),
     Mutant(
@@ -141,9 +147,9 @@ MUTANTS = (
     ),
     Mutant(
         "a partial package replaces its archive",
-        "clean/archives.py::objection",
-        "package if unit is not None else next(iter(evidence.unseen), None)",
-        "None if unit is not None else next(iter(evidence.unseen), None)",
+        "clean/archives.py::reason_to_keep",
+        "package if unit is not None else next(iter(verdicts.unseen), None)",
+        "None if unit is not None else next(iter(verdicts.unseen), None)",
         by(
             "unit/clean/test_archives",
             "a_partial_package_does_not_replace_its_archive",
@@ -151,9 +157,9 @@ MUTANTS = (
     ),
     Mutant(
         "an archive of a package that an unseen environment may use goes",
-        "clean/archives.py::objection",
-        "next(iter(evidence.unseen), None)",
-        "next(iter(evidence.unseen if self._recorded else ()), None)",
+        "clean/archives.py::reason_to_keep",
+        "next(iter(verdicts.unseen), None)",
+        "next(iter(verdicts.unseen if self._recorded else ()), None)",
         by(
             "unit/clean/test_archives",
             "if_an_environment_is_unreadable_only_archives_of_extracted_packages_go",
@@ -175,7 +181,7 @@ MUTANTS = (
     ),
     Mutant(
         "--copied lets the only archive of a recorded package go",
-        "clean/archives.py::objection",
+        "clean/archives.py::reason_to_keep",
         'f"{dist_of(extracted)}.json" in self._recorded',
         'f"{dist_of(extracted)}.json" in self._recorded and Verdict.RECORDED not in allowed',
         by(
@@ -229,11 +235,11 @@ MUTANTS = (
     Mutant(
         "a left-over goes although a symbolic link leads to it",
         "clean/planner.py::_removable",
-        "self._used_by_environment(index) or objection_to(unit.path)",
+        "self._used_by_environment(index) or reason_to_keep(unit.path)",
         """
             (
                 (kind is not UnitKind.TRASH and self._used_by_environment(index))
-                or objection_to(unit.path)
+                or reason_to_keep(unit.path)
             )
         """,
         by("clean_safety/test_edge_cases"),
@@ -241,11 +247,11 @@ MUTANTS = (
     Mutant(
         "an archive goes although a symbolic link leads to it",
         "clean/planner.py::_removable",
-        "self._used_by_environment(index) or objection_to(unit.path)",
+        "self._used_by_environment(index) or reason_to_keep(unit.path)",
         """
             (
                 (kind is not UnitKind.ARCHIVE and self._used_by_environment(index))
-                or objection_to(unit.path)
+                or reason_to_keep(unit.path)
             )
         """,
         by("clean_safety/test_edge_cases"),
@@ -327,7 +333,7 @@ MUTANTS = (
             execute_removals(
                 plan,
                 ...,
-                lambda moved: _objections(replan(), moved),
+                lambda moved: _reasons_to_keep(replan(), moved),
                 ...,
                 hold_until_s=...,
                 on_step=...,
@@ -337,7 +343,7 @@ MUTANTS = (
             execute_removals(
                 plan,
                 ...,
-                lambda moved: _objections(plan, moved),
+                lambda moved: _reasons_to_keep(plan, moved),
                 ...,
                 hold_until_s=...,
                 on_step=...,
@@ -347,7 +353,7 @@ MUTANTS = (
     ),
     Mutant(
         "a package that the second plan does not know goes",
-        "clean/execution.py::_objections",
+        "clean/execution.py::_reasons_to_keep",
         "found[removal.path] = reasons.get(removal.path, ...)",
         """
             if removal.path in reasons:
@@ -360,7 +366,7 @@ MUTANTS = (
     ),
     Mutant(
         "a trial link to a package that is moved aside is not noticed",
-        "clean/execution.py::_objections",
+        "clean/execution.py::_reasons_to_keep",
         "still.package is None or still.package.linked_ns != removal.package.linked_ns",
         "still.package is None",
         by(

@@ -53,8 +53,8 @@ def test_a_trial_link_just_before_a_package_is_moved_brings_it_back(made):
     linked_ns = os.stat(index).st_ctime_ns
 
     class Late(Checker):
-        def objection(self, removal):
-            found = super().objection(removal)
+        def reason_to_keep(self, removal):
+            found = super().reason_to_keep(removal)
             while os.stat(index).st_ctime_ns == linked_ns:  # clocks of filesystems are coarse
                 os.unlink(link(index, f"{made.directory}/probe"))
             return found

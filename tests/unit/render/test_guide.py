@@ -8,10 +8,10 @@ import pytest
 
 from conda_hardlink_plugin.render.guide import print_guide
 from conda_hardlink_plugin.render.terminal import Terminal
-from conda_hardlink_plugin.scan.index.trailer import Totals
+from conda_hardlink_plugin.scan.index.trailer import IndexTotals
 from tests.support.figures import MIB
 
-TOTALS = Totals(4 * MIB, 6 * MIB, caches=1, environments=2, incomplete=0, caches_checksum=7)
+TOTALS = IndexTotals(4 * MIB, 6 * MIB, caches=1, environments=2, incomplete=0, caches_checksum=7)
 
 
 def printed(found, columns=None):
