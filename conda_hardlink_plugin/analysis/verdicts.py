@@ -380,7 +380,14 @@ def _recorded(inventory: Inventory, packages: Iterable[int]) -> dict[int, set[in
 
 @dataclass(frozen=True, slots=True)
 class PackageUser:
-    """An environment that uses a package by `hardlink`, by `softlink`, or only by `record`."""
+    """An environment that uses a package.
+
+    Attributes:
+        name: Name of the environment.
+        prefix: Absolute path of the environment.
+        use: `hardlink`, `softlink`, or only `record`: value of `Use`.
+
+    """
 
     name: str
     prefix: str

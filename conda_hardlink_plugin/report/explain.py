@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..analysis.symlinks import symlinks_through
-from ..analysis.verdicts import Verdict
+from ..analysis.verdicts import PackageUser, Verdict
 from ..filesystem import fs
 from ..filesystem.paths import has_identity_in, is_within
 from ..metadata.conda_meta import CachedPackage
@@ -23,20 +23,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """A file of an environment that proves that the environment uses a package.
+class Witness(PackageUser):
+    """A user of a package, with one file that proves the use.
 
     Attributes:
-        name: Name of the environment.
-        prefix: Absolute path of the environment.
-        use: `hardlink`, `softlink`, or `record` for a file in `conda-meta`.
-        path: Absolute path of the file.
+        path: Absolute path of the file in the environment.
 
     """
 
-    name: str
-    prefix: str
-    use: str
     path: str
 
 
@@ -160,13 +154,13 @@ def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
     )
     counts = {identity: count for _, identity, count in _links_below(unit.path) if count > 1}
     links = _find_links(analysis.usage.roots_sharing_with(index), analysis, counts)
-    softlinks = [
+    symlinks = [
         Witness(analysis.name_of(prefix), prefix, "softlink", symlink.path)
         for symlink in sorted(symlinks_through(inventory, index), key=lambda symlink: symlink.path)
         for prefix in [inventory.roots[symlink.root].path]
     ]
     against = verdicts.records_against_copies(index) if verdict is Verdict.RECORDED else []
-    broken = [witness.prefix for witness in softlinks]
+    broken = [witness.prefix for witness in symlinks]
     broken += [os.path.dirname(os.path.dirname(record.path)) for record in against]
     known = package if isinstance(package, CachedPackage) else None
     return PackageExplanation(
@@ -183,7 +177,7 @@ def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
         url=known.url if known else "",
         witnesses=(
             *_hard_links(analysis, [path for paths in links.values() for path in paths]),
-            *softlinks,
+            *symlinks,
             *_records(analysis, f"{unit.dist}.json"),
         ),
         linked_outside=tuple(
