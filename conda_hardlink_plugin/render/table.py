@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..formatting import size
+from ..formatting import and_more, size
 from ..scan.inventory import ReadingMode
 from .bar import BLOCKS, LETTERS, draw_bar, legend
 from .labels import cache_columns, name_suffix, report_notes, totals_sentence
@@ -103,7 +103,7 @@ def _print_environments(
     shown = rows[: _rows_that_fit(columns, rows, output, lines)]
     output.table(columns, shown)
     if len(shown) < len(rows):
-        output.say(f"... and {len(rows) - len(shown)} more: -v shows all.")
+        output.say(and_more(len(rows) - len(shown), "environment"))
     output.say(legend(characters), style="dim")
 
 

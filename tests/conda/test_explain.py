@@ -268,9 +268,9 @@ def test_verbose_names_every_file_and_otherwise_the_first_of_each_environment(ch
             os.makedirs(f"{changing.prefix(name)}/many", exist_ok=True)
             os.link(f"{path}/many/{number}", f"{changing.prefix(name)}/many/{number}")
     text = changing.hardlinks("explain", "many").stdout
-    assert text.count("  and 4 more: -v lists all.\n") == 2
+    assert text.count("  ... and 4 more files: -v shows all.\n") == 2
     everything = changing.hardlinks("explain", "-v", "many").stdout
-    assert "more: -v" not in everything
+    assert "-v shows all" not in everything
     named = [line.strip() for line in everything.splitlines() if line.startswith("  /")]
     assert named == [row["path"] for row in explain(changing, "many")["witnesses"]]
 

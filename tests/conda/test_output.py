@@ -136,7 +136,7 @@ def test_the_tables_fit_on_a_screen(changing):
         make_prefix(f"{changing.envs_dir}/more{number}")
     text = report_on_terminal(changing, columns=100, lines=30)
     assert text.count("\n") <= 30
-    assert "more: -v shows all" in text
+    assert "more environments: -v shows all" in text
     assert text.count("more2") < 11
     everything = report_on_terminal(changing, "-v", columns=100, lines=30)
     assert all(f"more{number} " in everything for number in range(30))

@@ -142,7 +142,7 @@ def test_a_long_plan_lists_the_largest_twenty(plan):
     shown = plan(*(package(f"p{number:02}-1-0", number * KIB) for number in range(23)))
     text = of_plan(shown)
     assert text.count("-1-0 ") == 20
-    assert "\np03-1-0   3.0 KiB  2020-09-13  unused\n... and 3 smaller: -v shows all.\n" in text
+    assert "\np03-1-0   3.0 KiB  2020-09-13  unused\n... and 3 more items: -v shows all.\n" in text
     everything = of_plan(shown, verbose=True)
     assert everything.count("-1-0 ") == 23
     assert "smaller" not in everything
