@@ -135,8 +135,10 @@ def _call(
     except passing:
         raise
     except BaseException as error:  # noqa: BLE001  # that is what this is for
-        from logging import getLogger
+        from contextlib import suppress
 
-        sentence = f"{type(error).__name__}: {error}".split("\n")[0]
-        getLogger("conda.hardlinks").warning("hardlinks: %s failed: %s", function, sentence)
+        with suppress(BaseException):
+            from .hooks.never_fails import log_failure
+
+            log_failure(function, error)
         return None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ..executor.outcome import Outcome
     from ..executor.recheck import Checker
-    from ..executor.removal import Removal
+    from ..executor.removal_plan import Removal
     from .plan import Plan
 
 

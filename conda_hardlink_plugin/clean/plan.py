@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..executor.removal import RemovalPlan
+from ..executor.removal_plan import RemovalPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from ..metadata.quarantine_names import Stage, entry_of
 from .errors import RefusedError, naming_path, noting_refusals
 from .outcome import Outcome, Spared
 from .recheck import identity
-from .removal import Action
+from .removal_plan import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..metadata.quarantine_names import QuarantineEntry
     from .quarantine import Quarantine
     from .recheck import Checker
-    from .removal import Removal
+    from .removal_plan import Removal
 
 
 class CacheExecutor:

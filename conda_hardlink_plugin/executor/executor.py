@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .outcome import Outcome
     from .quarantine import Quarantine
     from .recheck import Checker
-    from .removal import Removal, RemovalPlan
+    from .removal_plan import Removal, RemovalPlan
 
 
 def execute_removals(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..filesystem.mounts import MountTable
     from ..filesystem.protocol import Identity
     from ..metadata.conda_meta import CachedPackage
-    from .removal import Removal
+    from .removal_plan import Removal
 
 
 class Checker:

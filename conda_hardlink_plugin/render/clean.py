@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..analysis.verdicts import Verdict
-from ..executor.removal import Action
+from ..executor.removal_plan import Action
 from ..formatting import and_more, count, exact_size, size
 from ..metadata.quarantine_names import Stage, entry_of
 from ..scan.inventory import ARCHIVE_SUFFIXES
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..clean.plan import Kept, Plan
     from ..executor.outcome import Outcome
-    from ..executor.removal import Removal
+    from ..executor.removal_plan import Removal
     from .output import Output
 
 _ROWS = 20

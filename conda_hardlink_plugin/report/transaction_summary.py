@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..analysis.package_usage import LinkFigures
+from ..analysis.transaction_figures import LinkFigures
 
 if TYPE_CHECKING:
     from ..scan.index.trailer import IndexTotals

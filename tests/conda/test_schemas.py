@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from conda_hardlink_plugin.analysis.verdicts import Use, Verdict
-from conda_hardlink_plugin.executor.removal import Action
+from conda_hardlink_plugin.executor.removal_plan import Action
 from tests.conda.test_schema import descriptions_of, places_in, places_of
 from tests.support.conda_cleaning import NOW, YES, clean, clean_while, explain, plan, restore
 from tests.support.repository import TOP

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from conda_hardlink_plugin.clean.trial_links import find_trial_links
-from conda_hardlink_plugin.executor.removal import Action
+from conda_hardlink_plugin.executor.removal_plan import Action
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from tests.support.cleaning import executed, plan_of
 from tests.support.cleaning_oracle import Oracle, Question

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from conda_hardlink_plugin.analysis.verdicts import PackageUser, Verdict
-from conda_hardlink_plugin.executor.removal import Action
+from conda_hardlink_plugin.executor.removal_plan import Action
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from tests.support.cleaning import plan_of
 from tests.support.oracles import du

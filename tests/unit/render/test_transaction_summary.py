@@ -8,7 +8,7 @@ import os
 import pytest
 
 from conda_hardlink_plugin.analysis.causes import Cause
-from conda_hardlink_plugin.analysis.package_usage import InstalledPackage, LinkFigures
+from conda_hardlink_plugin.analysis.transaction_figures import InstalledPackage, LinkFigures
 from conda_hardlink_plugin.metadata.conda_meta import FileRole
 from conda_hardlink_plugin.render.transaction_summary import (
     summary_lines,
