@@ -132,7 +132,7 @@ def test_the_age_of_an_archive_counts_from_its_ctime(made, name):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator can give files away")
-def test_the_owner_of_a_cache_counts_and_not_that_of_a_link_to_it(tmp_path):
+def test_the_owner_of_a_cache_counts_rather_than_the_owner_of_a_link_to_it(tmp_path):
     cache = f"{tmp_path}/pkgs"
     os.mkdir(cache)
     alias = symlink(cache, f"{tmp_path}/alias")

@@ -53,7 +53,7 @@ def test_the_demo_has_what_it_promises(built):
     assert (cache["unused_packages"], cache["kept_packages"]) == (2, 0)
 
 
-def test_the_demo_is_new_by_its_own_clock(built):
+def test_packages_of_the_demo_are_recent_without_its_clock(built):
     (cache,) = json.loads(built.hardlinks("report", "--json").stdout)["caches"]
     assert (cache["unused_packages"], cache["kept_packages"]) == (0, 2)
 
@@ -83,7 +83,7 @@ def test_conda_can_download_the_packages_of_the_demo_again(built):
             assert json.load(answer)["packages.conda"]
 
 
-def test_what_is_there_and_no_demo_is_not_replaced(tmp_path):
+def test_a_folder_that_is_not_a_demo_is_not_replaced(tmp_path):
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(FileExistsError, match="is no demo"):
         demo.build(str(tmp_path))

@@ -169,7 +169,7 @@ MUTANTS = (
         "",
         by(
             "unit/clean/test_planner",
-            "a_recorded_package_goes_only_if_its_record_says_that_it_is_copied",
+            "a_recorded_package_is_removed_only_if_its_record_says_copied",
         ),
     ),
     Mutant(
@@ -177,7 +177,7 @@ MUTANTS = (
         "analysis/verdicts.py::keep_reasons",
         "problems.append(PathProblem(path, HOLDS_ROOT))",
         "",
-        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_goes"),
+        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_is_removed"),
     ),
     Mutant(
         "a link does not use a package that it only passes through",

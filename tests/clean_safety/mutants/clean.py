@@ -41,14 +41,20 @@ MUTANTS = (
         "clean/planner.py::_as_far_as_needed",
         "here.sort(key=self._last_use_ns)",
         "here.sort(key=self._last_use_ns, reverse=True)",
-        by("unit/clean/test_planner", "the_least_recently_used_packages_go_until_the_cache_fits"),
+        by(
+            "unit/clean/test_planner",
+            "the_least_recently_used_packages_are_removed_until_the_cache_fits",
+        ),
     ),
     Mutant(
         "one package too many goes from a cache that fits to the byte",
         "clean/planner.py::_as_far_as_needed",
         "-limit_bytes",
         "1 - limit_bytes",
-        by("unit/clean/test_planner", "the_least_recently_used_packages_go_until_the_cache_fits"),
+        by(
+            "unit/clean/test_planner",
+            "the_least_recently_used_packages_are_removed_until_the_cache_fits",
+        ),
     ),
     Mutant(
         "a package reaches an age a nanosecond late",
@@ -112,7 +118,7 @@ MUTANTS = (
         "clean/planner.py::_finishing",
         "entry is None or not self._is_open(index) or ...",
         "entry is None or not self._is_open(index)",
-        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_goes"),
+        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_is_removed"),
     ),
     Mutant(
         "a left-over or an archive that contains an environment goes",
@@ -125,7 +131,7 @@ MUTANTS = (
             if index in self.inventory.units_with_roots_inside:
                 return None
         """,
-        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_goes"),
+        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_is_removed"),
     ),
     Mutant(
         "an archive from the future is old",
@@ -162,7 +168,7 @@ MUTANTS = (
         "next(iter(verdicts.unseen if self._recorded else ()), None)",
         by(
             "unit/clean/test_archives",
-            "if_an_environment_is_unreadable_only_archives_of_extracted_packages_go",
+            "an_unreadable_environment_keeps_archives_without_an_extracted_package",
         ),
     ),
     Mutant(

@@ -126,7 +126,7 @@ MUTANTS = (
             for executor in executors:
                 executor.unlink()
         """,
-        by("unit/executor/test_executor", "trial_links_stay_if_the_packages_cannot_be_checked"),
+        by("unit/executor/test_executor", "trial_links_are_kept_if_the_packages_cannot_be_checked"),
     ),
     Mutant(
         "a clean puts back packages that another clean moved aside",

@@ -272,7 +272,7 @@ def test_of_two_packages_with_one_original_path_the_restorable_one_is_used(made,
     assert set(verdicts(made).values()) == {Verdict.SOFTLINKED}
 
 
-def test_a_link_through_a_closed_folder_and_out_of_it_again_is_not_taken_for_resolved():
+def test_a_link_through_an_unreadable_folder_and_out_again_does_not_count_as_resolved():
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         made = SmallInstallation(directory)

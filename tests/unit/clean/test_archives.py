@@ -123,7 +123,7 @@ def test_a_recorded_package_needs_its_archive_unless_it_is_extracted(made, cache
     assert judged(made, path) == NOT_EXTRACTED
 
 
-def test_if_an_environment_is_unreadable_only_archives_of_extracted_packages_go(made, cache):
+def test_an_unreadable_environment_keeps_archives_without_an_extracted_package(made, cache):
     path = archive(cache)
     urls(cache, f"{URL}/p-1-0.conda")
     unseen = (PathProblem("/disk/env", "it is not mounted"), PathProblem("/disk/b", "nor this"))
