@@ -45,8 +45,8 @@ def test_the_figures_of_the_demo_are_those_of_du(built, option):
 def test_the_demo_has_what_it_promises(built):
     report = json.loads(built.hardlinks("report", "--json", "--why", env=demo.CLOCK).stdout)
     environments = {row["name"]: row for row in report["environments"]}
-    assert environments.keys() == {"base", "softlinked", *demo.ENVIRONMENTS}
-    assert [name for name, row in environments.items() if row["softlinked"]] == ["softlinked"]
+    assert environments.keys() == {"base", "webapp", *demo.ENVIRONMENTS}
+    assert [name for name, row in environments.items() if row["softlinked"]] == ["webapp"]
     assert [name for name, row in environments.items() if row["private"]["pip"]] == ["velocyto"]
     assert report["totals"]["saved_bytes"] > 0
     (cache,) = report["caches"]
