@@ -133,7 +133,7 @@ class Installation:
             self.found.removable(name)
 
     def held_runs(self) -> tuple[list[HeldRun], list[PathProblem]]:
-        """Return what `clean --keep` holds, the oldest run first, and what cannot be read."""
+        """Return what earlier cleans hold, the oldest run first, and what cannot be read."""
         from .executor.restore import held_runs
 
         return held_runs(self.found.caches)
@@ -543,8 +543,16 @@ class CleanPlan:
         from .clean.trial_links import find_trial_links
 
         data, found = analysis.data, analysis.installation.found
-        read_only = found.read_only_caches or _read_only_caches(analysis.installation)
-        closed = closed_caches(found.caches, found.named_caches, read_only)
+        if found.read_only_caches:
+            closed = closed_caches(
+                found.caches,
+                found.named_caches,
+                found.read_only_caches,
+                read_only_by="read_only_caches",
+            )
+        else:
+            read_only = _read_only_caches(analysis.installation)
+            closed = closed_caches(found.caches, found.named_caches, read_only)
         prefixes = [data.inventory.roots[root].path for root in data.roots_of_environments]
         trial_links: tuple[str, ...] = ()
         if self._choice.trash:

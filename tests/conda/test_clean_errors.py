@@ -28,6 +28,7 @@ from tests.support.terminal_session import make_prefix
 FORGOTTEN = "forgotten-1.0-0"
 UNUSED = (FORGOTTEN, "one-1.0-0", "two-1.0-0")
 GRACE = " ".join(NOW)
+TO_CLEAN_IT = "to clean it, name it with --cache (in Python: caches)"
 
 CTRL_C = "os.kill(os.getpid(), signal.SIGINT)"
 
@@ -49,7 +50,7 @@ def test_an_environment_that_may_be_on_an_unmounted_disk_blocks_a_clean(changing
     blocked = [
         f"{disk}/envs/{name} cannot be read (its folder cannot be reached (no such file or"
         " directory)) and may use any package, so nothing was removed. If that environment was"
-        f" deleted, add --ignore-env {disk}/envs/{name}"
+        f" deleted, add --ignore-env {disk}/envs/{name} (in Python: ignored_environments)"
         for name in ("one", "other")
     ]
     text = refused(changing)
@@ -70,8 +71,9 @@ def test_each_refusal_has_a_line(changing):
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
         file.writelines(f"{changing.directory}/gone/{number}/env\n" for number in range(2))
     lines = [line for line in refused(changing).splitlines() if line]
-    assert [line.rpartition(" ")[2] for line in lines] == [
-        f"{changing.directory}/gone/{number}/env." for number in range(2)
+    assert [line.partition("add --ignore-env ")[2] for line in lines] == [
+        f"{changing.directory}/gone/{number}/env (in Python: ignored_environments)."
+        for number in range(2)
     ]
 
 
@@ -109,8 +111,16 @@ def test_a_name_that_is_not_utf_8_survives_json(changing):
 @pytest.mark.parametrize(
     ("mode", "user", "reason"),
     [
-        (0o757, 0, "users other than root can write to it; to clean it, name it with --cache"),
-        (0o755, 54321, "it belongs to user 54321; to clean it, name it with --cache"),
+        (
+            0o757,
+            0,
+            f"users other than root can write to it; {TO_CLEAN_IT}",
+        ),
+        (
+            0o755,
+            54321,
+            f"it belongs to user 54321; {TO_CLEAN_IT}",
+        ),
     ],
 )
 def test_a_cache_that_others_can_change_is_cleaned_only_when_it_is_named(
@@ -128,9 +138,9 @@ def test_a_cache_that_others_can_change_is_cleaned_only_when_it_is_named(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--cache", "nope"), "--cache nope: there is no such folder"),
-        (("--cache", "conda/envs/work"), "--cache conda/envs/work: this is an environment."),
-        (("--search", ".condarc"), "--search .condarc: there is no such folder"),
+        (("--cache", "nope"), "Package cache nope: there is no such folder"),
+        (("--cache", "conda/envs/work"), "Package cache conda/envs/work: this is an environment."),
+        (("--search", ".condarc"), "Searched folder .condarc: there is no such folder"),
     ],
     ids=repr,
 )

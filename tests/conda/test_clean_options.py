@@ -281,7 +281,7 @@ def test_only_the_named_cache_is_cleaned(changing, cache):
     assert names(answer["remove"]) == ["p-1-0", "p-2-0"]
     assert packages_in(cache) == []
     assert snapshot(changing.pkgs_dir) == untouched
-    reason = "its cache is not cleaned: it is not named with --cache"
+    reason = "its cache is not cleaned: you named other caches"
     assert kept(answer, FORGOTTEN)["reason"] == reason
 
 

@@ -106,7 +106,7 @@ def test_a_missing_folder_blocks_a_clean(changing, way):
     refusal = (
         f"{gone} cannot be read (hardlinks_search lists it: no such file or directory) and"
         " may use any package, so nothing was removed. If that environment was deleted, add"
-        f" --ignore-env {gone}"
+        f" --ignore-env {gone} (in Python: ignored_environments)"
     )
     answer = clean(changing, *YES, env=env, code=1)
     assert answer["errors"] == [refusal]

@@ -148,7 +148,7 @@ def test_a_read_only_cache_is_refused_before_anything_is_removed(made):
     installation = installation_of(made, read_only_caches=made.caches)
     plan = plan_clean(analyze(installation, policy=AT_ONCE))
     assert len(plan.refusals) == 1
-    with pytest.raises(CleanRefusedError, match="cannot be cleaned"):
+    with pytest.raises(CleanRefusedError, match="cannot be cleaned: read_only_caches names it"):
         plan.execute()
     assert os.path.isdir(f"{made.caches[0]}/unused-1-0")
 

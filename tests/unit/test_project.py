@@ -14,6 +14,12 @@ import conda_hardlink_plugin
 from conda_hardlink_plugin.cli import VERBS
 from tests.support.repository import TOP
 
+# The objects that the functions and classes of the API return, and those in their fields.
+RETURNED = {
+    *("PackageUser", "EnvironmentDetail", "PathProblem"),  # of a report
+    *("Explanation", "PackageExplanation", "Witness", "FileExplanation"),
+    *("Plan", "RemovalPlan", "Removal", "Kept", "Outcome", "Spared", "HeldRun", "Restored"),
+}
 WORKFLOWS = sorted(glob(os.path.join(TOP, ".github", "workflows", "*.yml")))
 
 
@@ -52,6 +58,14 @@ def test_each_named_python_version_is_tested():
     tests = yaml(".github/workflows/tests.yml")["jobs"]
     assert tests["bundled"]["strategy"]["matrix"]["python"] == named
     assert project()["requires-python"] == f">={named[0]}"
+
+
+def test_the_reference_of_the_api_has_every_public_name_and_what_callers_get():
+    directive = r"^\.\. auto(?:function|class|exception):: conda_hardlink_plugin\.([\w.]+)"
+    documented = re.findall(directive, read("docs/reference/api.md"), re.MULTILINE)
+    public = {name for name in documented if "." not in name}
+    assert public == set(conda_hardlink_plugin.__all__)
+    assert {name.rpartition(".")[2] for name in documented} >= RETURNED
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=os.path.basename)
