@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..inventory import Inventory
     from ..scan_roots import ScanRoots
     from .file import IndexFile
-    from .trailer import Totals
+    from .trailer import IndexTotals
 
 _MIN_PAGES = 32  # of one request
 _MAX_ROOTS = 50  # of one request: a worker opens each of them
@@ -58,7 +58,7 @@ def look_up(
     folder: str,
     *,
     quick: bool,
-    totals_of: Callable[[Inventory], Totals],
+    totals_of: Callable[[Inventory], IndexTotals],
     crew: Sequence[Worker] = (),
 ) -> Iterator[Lookup]:
     """Open the index in a directory, and begin to check it.
@@ -97,7 +97,7 @@ class Lookup:
     folder: str
     began_ns: int
     question: _Question | None
-    totals_of: Callable[[Inventory], Totals]
+    totals_of: Callable[[Inventory], IndexTotals]
 
     def unchanged(
         self, scan_roots: ScanRoots, on_progress: Callable[[int], None] | None

@@ -109,13 +109,13 @@ def test_chains_through_environments_count_for_every_environment_on_the_way(made
     symlink("../../second/lib/near", f"{made.first}/lib/far")
     symlink("far", f"{made.first}/lib/further")  # stays inside and ends at one that is counted
     found = follow(made.roots)
-    assert {path: softlinks.count for path, softlinks in found.items()} == {
+    assert {path: symlinks.count for path, symlinks in found.items()} == {
         made.first: 1,
         made.second: 1,
     }
-    for softlinks in found.values():
-        assert units(made.roots, softlinks) == {made.unused: 1}
-        assert softlinks.targets.keys() == {identity(f"{made.unused}/lib/unused")}
+    for symlinks in found.values():
+        assert units(made.roots, symlinks) == {made.unused: 1}
+        assert symlinks.targets.keys() == {identity(f"{made.unused}/lib/unused")}
 
 
 def test_a_link_passes_every_package_on_its_way(made):

@@ -335,13 +335,13 @@ def test_a_prefix_is_added_by_its_path(machine, monkeypatch):
         (
             {"search": ["{top}/missing"]},
             NotFoundError,
-            "--search {top}/missing: there is no such folder. Give one that exists.",
+            "Searched folder {top}/missing: there is no such folder. Give one that exists.",
         ),
         (
             {"caches": ["{top}/conda/conda-meta/history"]},
             NotFoundError,
             (
-                "--cache {top}/conda/conda-meta/history: there is no such folder."
+                "Package cache {top}/conda/conda-meta/history: there is no such folder."
                 " Give one that exists."
             ),
         ),
@@ -428,7 +428,7 @@ def test_a_named_cache_that_contains_other_roots_is_refused(machine, where):
     environment(machine.root)
     environment(f"{machine.root}/envs/one")
     folder = os.path.join(machine.top, where)
-    with pytest.raises(NotFoundError, match=f"--cache {folder}: this folder contains "):
+    with pytest.raises(NotFoundError, match=f"Package cache {folder}: this folder contains "):
         find_installation(caches=[folder])
 
 

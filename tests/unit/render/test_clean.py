@@ -11,7 +11,7 @@ import pytest
 from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.clean.plan import Kept
 from conda_hardlink_plugin.executor.outcome import Outcome, Spared
-from conda_hardlink_plugin.executor.removal import Action, Removal
+from conda_hardlink_plugin.executor.removal_plan import Action, Removal
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.conda_meta import CachedPackage
 from conda_hardlink_plugin.render.clean import print_outcome, print_plan
@@ -140,7 +140,7 @@ def test_a_long_plan_lists_the_largest_twenty(plan):
     shown = plan(*(package(f"p{number:02}-1-0", number * KIB) for number in range(23)))
     text = of_plan(shown)
     assert text.count("-1-0 ") == 20
-    assert "\np03-1-0   3.0 KiB  2020-09-13  unused\n... and 3 smaller: -v shows all.\n" in text
+    assert "\np03-1-0   3.0 KiB  2020-09-13  unused\n... and 3 more items: -v shows all.\n" in text
     everything = of_plan(shown, verbose=True)
     assert everything.count("-1-0 ") == 23
     assert "smaller" not in everything

@@ -190,10 +190,10 @@ def test_environments_fit_on_the_screen(monkeypatch, lines, rows):
     text = printed(shown, 100, Screen())
     listed = [line for line in text.splitlines() if line.startswith(("env", "\x1b[1menv"))]
     assert len(listed) == rows
-    rest = f"... and {25 - rows} more: -v shows all.\n"
+    rest = f"... and {25 - rows} more environments: -v shows all.\n"
     assert (rest in text) is (rows < 25)
     assert text.count("\n") <= max(lines - 1, 17)
-    assert "more: -v" not in printed(shown, 100, Screen(), verbose=True)
+    assert "-v shows all" not in printed(shown, 100, Screen(), verbose=True)
 
 
 def test_warnings_and_caches_leave_fewer_lines_for_environments(monkeypatch):
@@ -205,7 +205,7 @@ def test_warnings_and_caches_leave_fewer_lines_for_environments(monkeypatch):
     for each in (shown, several):
         text = printed(each, 100, Screen())
         assert text.count("\n") <= 40
-        assert "more: -v shows all" in text
+        assert "more environments: -v shows all" in text
 
 
 def test_a_pipe_gets_every_environment():
