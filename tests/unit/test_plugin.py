@@ -80,7 +80,7 @@ def test_ctrl_c_before_a_clean_stops_the_clean(mocker):
 def test_any_other_failure_before_a_clean_does_not_stop_it(mocker, log):
     mocker.patch.object(Context, "dry_run", mocker.PropertyMock(side_effect=SystemExit(3)))
     guard_of_clean()("clean")
-    assert log.messages == ["hardlinks: objection_to_clean failed: SystemExit: 3"]
+    assert log.messages == ["hardlinks: refusal_of_clean failed: SystemExit: 3"]
 
 
 def test_a_blocked_clean_is_an_error_of_conda_in_one_sentence(

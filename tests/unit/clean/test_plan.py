@@ -8,7 +8,7 @@ import pytest
 
 from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.clean.plan import CleanChoice, Kept, Plan
-from conda_hardlink_plugin.executor.removal import Action, Removal
+from conda_hardlink_plugin.executor.removal_plan import Action, Removal
 
 EMPTY = Plan(
     remove=(),

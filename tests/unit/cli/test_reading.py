@@ -31,9 +31,9 @@ def read(configured, read_configuration):
 
 
 def verdicts_of(analysis):
-    evidence = analysis.data.evidence
+    verdicts = analysis.data.verdicts
     return {
-        analysis.inventory.units[unit].dist: evidence.verdict(unit).value for unit in evidence.uses
+        analysis.inventory.units[unit].dist: verdicts.verdict(unit).value for unit in verdicts.uses
     }
 
 

@@ -12,7 +12,7 @@ from conda_hardlink_plugin.executor.cache_executor import CacheExecutor
 from conda_hardlink_plugin.executor.locks import locked_quarantine
 from conda_hardlink_plugin.executor.outcome import Outcome, Spared
 from conda_hardlink_plugin.executor.recheck import Checker
-from conda_hardlink_plugin.executor.removal import Action, Removal
+from conda_hardlink_plugin.executor.removal_plan import Action, Removal
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from tests.support.cleaning import move_aside, plan_of

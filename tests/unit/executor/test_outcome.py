@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from conda_hardlink_plugin.executor.outcome import Outcome, new_run
-from conda_hardlink_plugin.executor.removal import Action, Removal
+from conda_hardlink_plugin.executor.removal_plan import Action, Removal
 from conda_hardlink_plugin.metadata.quarantine_names import QuarantineEntry, Stage
 
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from conda_hardlink_plugin.hooks.clean_guard import objection_to_clean
+from conda_hardlink_plugin.hooks.clean_guard import refusal_of_clean
 from conda_hardlink_plugin.settings import Guard
 from tests.support.trees import link, symlink, write
 
@@ -23,12 +23,12 @@ def softlinked(conda):
 
 
 def guarded(conda, capsys, mode=Guard.WARN, **arguments):
-    """Return the objection, and what is printed on stderr; nothing is ever printed on stdout."""
+    """Return the refusal, and what is printed on stderr; nothing is ever printed on stdout."""
     conda.set(settings={"hardlinks_guard": mode}, **(arguments or {"packages": True}))
-    objection = objection_to_clean()
+    refusal = refusal_of_clean()
     stdout, stderr = capsys.readouterr()
     assert stdout == ""
-    return objection, stderr
+    return refusal, stderr
 
 
 def sentence(names, packages):

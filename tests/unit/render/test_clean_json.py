@@ -11,7 +11,7 @@ import pytest
 from conda_hardlink_plugin.analysis.verdicts import PackageUser, Verdict
 from conda_hardlink_plugin.clean.plan import Kept
 from conda_hardlink_plugin.executor.outcome import Outcome, Spared
-from conda_hardlink_plugin.executor.removal import Action, Removal
+from conda_hardlink_plugin.executor.removal_plan import Action, Removal
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.conda_meta import CachedPackage
 from conda_hardlink_plugin.render.clean_json import render_clean

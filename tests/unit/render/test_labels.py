@@ -14,7 +14,7 @@ from conda_hardlink_plugin.render.labels import (
     CAUSE_HEADINGS,
     cache_columns,
     name_suffix,
-    notes_of,
+    report_notes,
     totals_sentence,
     users_of,
 )
@@ -101,15 +101,15 @@ def test_totals_are_one_sentence_with_the_measure_and_the_bound():
 
 
 def test_a_quick_report_says_first_since_when_it_may_miss_something(utc):
-    first, *rest = notes_of(small_report(reading=QUICK), verbose=False)
+    first, *rest = report_notes(small_report(reading=QUICK), verbose=False)
     assert first.startswith("Quick: only directories were checked.")
     assert first.endswith("since 2020-09-13 12:26 are missing.")
-    assert rest == notes_of(small_report(), verbose=False)
+    assert rest == report_notes(small_report(), verbose=False)
 
 
 @pytest.mark.parametrize("mode", [ReadingMode.FULL, ReadingMode.EXACT])
 def test_a_report_with_nothing_to_note_has_no_notes(mode):
-    assert notes_of(report(reading=Reading(mode)), verbose=True) == []
+    assert report_notes(report(reading=Reading(mode)), verbose=True) == []
 
 
 @pytest.mark.parametrize(("number", "shown"), [(1, 1), (2, 2), (3, 1), (1201, 1)])
@@ -117,23 +117,23 @@ def test_more_than_two_unreachable_paths_are_counted_unless_verbose(number, show
     problems = tuple(PathProblem(f"/disk/{n}", "it is not mounted") for n in range(number))
     made = report(unreachable=problems)
     sentences = [f"/disk/{n}: not scanned, it is not mounted." for n in range(number)]
-    assert notes_of(made, verbose=True) == sentences
+    assert report_notes(made, verbose=True) == sentences
     rest = [f"{number - 1:,} more paths were not scanned: -v lists them."] * (shown < number)
-    assert notes_of(made, verbose=False) == sentences[:shown] + rest
+    assert report_notes(made, verbose=False) == sentences[:shown] + rest
 
 
 def test_unreadable_paths_are_named_in_verbose_reports_only():
     made = report(unreadable=(PathProblem("/envs/x", "Permission denied: EACCES"),))
-    assert notes_of(made, verbose=False) == []
-    assert notes_of(made, verbose=True) == ["/envs/x: permission denied: EACCES."]
-    assert notes_of(report(unreadable=(PathProblem("/x", ""),)), verbose=True) == ["/x: ."]
+    assert report_notes(made, verbose=False) == []
+    assert report_notes(made, verbose=True) == ["/envs/x: permission denied: EACCES."]
+    assert report_notes(report(unreadable=(PathProblem("/x", ""),)), verbose=True) == ["/x: ."]
 
 
 def test_several_stale_paths_are_counted():
-    assert notes_of(report(stale=("/a",)), verbose=False) == [
+    assert report_notes(report(stale=("/a",)), verbose=False) == [
         "/a is in environments.txt but no longer an environment."
     ]
-    assert notes_of(report(stale=("/a",) * 1200), verbose=False) == [
+    assert report_notes(report(stale=("/a",) * 1200), verbose=False) == [
         "1,200 paths in environments.txt are no longer environments."
     ]
 
@@ -142,5 +142,5 @@ def test_another_path_of_an_environment_is_noted_and_that_of_a_cache_if_verbose(
     env = environment("env")
     made = report(env, aliases={"/cache": "/conda/pkgs", "/alias": env.prefix})
     one = f"/alias is the same folder as {env.prefix}."
-    assert notes_of(made, verbose=False) == [one]
-    assert notes_of(made, verbose=True) == ["/cache is the same folder as /conda/pkgs.", one]
+    assert report_notes(made, verbose=False) == [one]
+    assert report_notes(made, verbose=True) == ["/cache is the same folder as /conda/pkgs.", one]

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from conda_hardlink_plugin.report.environment_detail import Breakdown
+from conda_hardlink_plugin.report.environment_detail import PrivateUsage
 from conda_hardlink_plugin.report.figures import (
     cache_figures,
     device_figures,
@@ -92,7 +92,7 @@ def test_softlinks_are_counted_and_their_targets_once(made):
 
 def test_private_bytes_are_in_the_rows_whose_causes_are_wanted(made):
     causes = {"unowned": 5}
-    other, one = environments_of(made, {1: Breakdown(causes, {}, (), ())})
+    other, one = environments_of(made, {1: PrivateUsage(causes, {}, (), ())})
     assert (other.private, other.private_bytes) == (causes, other.exclusive_bytes)
     assert (one.private, one.private_bytes) == (None, None)
 

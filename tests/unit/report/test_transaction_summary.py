@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conda_hardlink_plugin.analysis.package_usage import (
+from conda_hardlink_plugin.analysis.transaction_figures import (
     Budget,
     InstalledPackage,
     measure_linked,
