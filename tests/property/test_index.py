@@ -196,7 +196,7 @@ def indexed(made, folder):
     return made
 
 
-def test_nothing_is_read_where_nothing_has_changed(indexed, folder):
+def test_nothing_is_read_if_nothing_has_changed(indexed, folder):
     again = scan_again(folder, indexed.roots)
     assert again.reading.mode is ReadingMode.EXACT
     assert analysis(again) == analysis(scan(indexed.roots, processes=1))

@@ -105,14 +105,14 @@ def scanned(tree, processes, env, code=SCAN):
     return [int(size) for size in sizes], int(threads)
 
 
-def test_where_calls_wait_threads_make_many_at_once(tree, slow, tmp_path):
+def test_threads_make_many_calls_at_once_if_calls_wait(tree, slow, tmp_path):
     sizes, threads = scanned(tree, 1, slow | {"SLOW_PEAK": f"{tmp_path}/peak"})
     assert sizes == du(*tree)
     assert threads > 0
     assert int((tmp_path / "peak").read_text()) > MANY
 
 
-def test_several_processes_wait_too(tree, slow):
+def test_several_processes_count_exactly_if_calls_wait(tree, slow):
     sizes, _ = scanned(tree, 2, slow)
     assert sizes == du(*tree)
 
@@ -125,7 +125,7 @@ def indexed(tree, tmp_path):
     return index | {"MODE": "exact"}
 
 
-def test_what_is_unchanged_is_looked_at_with_threads_too(tree, slow, indexed, tmp_path):
+def test_unchanged_trees_are_checked_with_threads(tree, slow, indexed, tmp_path):
     peak = {"SLOW_PEAK": f"{tmp_path}/peak"}
     sizes, threads = scanned(tree, 1, slow | indexed | peak, SCAN_WITH_INDEX)
     assert sizes == du(*tree)
@@ -134,7 +134,7 @@ def test_what_is_unchanged_is_looked_at_with_threads_too(tree, slow, indexed, tm
 
 
 @pytest.mark.parametrize("allowed", [0, 3])
-def test_what_is_unchanged_is_looked_at_by_the_threads_that_there_are(tree, slow, indexed, allowed):
+def test_unchanged_trees_are_checked_by_as_many_threads_as_can_start(tree, slow, indexed, allowed):
     few = NO_MORE_THREADS.format(allowed)
     sizes, threads = scanned(tree, 1, slow | indexed, few + SCAN_WITH_INDEX)
     assert sizes == du(*tree)
@@ -142,9 +142,7 @@ def test_what_is_unchanged_is_looked_at_by_the_threads_that_there_are(tree, slow
 
 
 @pytest.mark.parametrize(("slowly", "expected"), [(True, 4), (False, 2)])
-def test_where_directories_have_to_be_fetched_there_are_more_processes(
-    tmp_path, slow, slowly, expected
-):
+def test_more_processes_are_used_if_directories_are_slow(tmp_path, slow, slowly, expected):
     for number in range(300):
         package(f"{tmp_path}", f"p{number}-1-0")
     code = (
@@ -164,27 +162,27 @@ def test_where_directories_have_to_be_fetched_there_are_more_processes(
     assert int(done.stdout) == expected
 
 
-def test_where_they_do_not_wait_there_are_no_threads(tree):
+def test_no_threads_are_started_if_calls_do_not_wait(tree):
     sizes, threads = scanned(tree, 1, {})
     assert (sizes, threads) == (du(*tree), 0)
 
 
 @pytest.mark.parametrize("allowed", [0, 3])
-def test_where_no_more_threads_are_allowed_those_that_there_are_read(tree, slow, allowed):
+def test_as_many_threads_read_as_can_start(tree, slow, allowed):
     sizes, threads = scanned(tree, 1, slow, NO_MORE_THREADS.format(allowed) + SCAN)
     assert sizes == du(*tree)
     assert threads >= allowed
 
 
 @pytest.mark.parametrize("descriptors", [24, 40])
-def test_where_few_descriptors_are_allowed_there_are_few_threads(tree, slow, descriptors):
+def test_few_threads_are_started_if_few_descriptors_are_allowed(tree, slow, descriptors):
     few = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2)\n"
     sizes, threads = scanned(tree, 1, slow, few + SCAN)
     assert sizes == du(*tree)
     assert threads > 0
 
 
-def test_the_time_between_two_reads_is_not_taken_for_waiting(tree):
+def test_the_time_between_two_reads_does_not_count_as_waiting(tree):
     scan_roots = survey_roots([cache_root(tree[0])], (), read_mount_table())
     walker = Walker(scan_roots, ())
     walker.open_root(0)

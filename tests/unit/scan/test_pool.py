@@ -87,7 +87,7 @@ def assert_ended(pids):
 
 
 @pytest.mark.parametrize("processes", [2, 3, 5])
-def test_several_find_what_one_finds_and_leave_nothing(wide, processes):
+def test_several_processes_find_what_one_finds_and_leave_nothing_open(wide, processes):
     descriptors = open_descriptors()
     together = scan(wide, processes=processes)
     assert figures(together) == figures(scan(wide, processes=1))
@@ -97,7 +97,7 @@ def test_several_find_what_one_finds_and_leave_nothing(wide, processes):
     assert open_descriptors() == descriptors
 
 
-def test_what_several_found_of_a_detailed_environment_is_what_one_found(wide):
+def test_several_processes_find_the_same_details_as_one(wide):
     paths = [root.path for root in wide]
     together, alone = (scan(wide, detailed=paths, processes=number) for number in (3, 1))
     own = [
@@ -108,7 +108,7 @@ def test_what_several_found_of_a_detailed_environment_is_what_one_found(wide):
     assert len(own[0][1]) > 300
 
 
-def test_all_of_them_read(wide):
+def test_every_process_reads(wide):
     scan_roots = survey_roots(wide, (), read_mount_table())
     with crew.start_crew(3) as workers:
         parts = read_together(workers, scan_roots, (), None)
@@ -118,7 +118,7 @@ def test_all_of_them_read(wide):
 
 
 @pytest.mark.parametrize("how_many", [1, 3])
-def test_where_some_are_killed_all_is_read_again(wide, how_many, caplog):
+def test_everything_is_read_again_if_processes_are_killed(wide, how_many, caplog):
     killing = once(lambda: [os.kill(pid, signal.SIGKILL) for pid in children()[:how_many]])
     inventory = scan(wide, processes=3, on_progress=killing)
     assert killing.done
@@ -127,7 +127,7 @@ def test_where_some_are_killed_all_is_read_again(wide, how_many, caplog):
     assert children() == []
 
 
-def test_where_one_has_no_memory_all_is_read_again(wide, caplog):
+def test_everything_is_read_again_if_a_process_has_no_memory(wide, caplog):
     def starve():
         for pid in children():
             resource.prlimit(pid, resource.RLIMIT_DATA, (1, 1))
@@ -154,7 +154,7 @@ def test_where_one_has_no_memory_all_is_read_again(wide, caplog):
         None,
     ],
 )
-def test_where_none_can_be_started_one_process_reads(wide, tmp_path, monkeypatch, caplog, program):
+def test_one_process_reads_if_no_other_can_be_started(wide, tmp_path, monkeypatch, caplog, program):
     executable = f"{tmp_path}/python"
     if program is not None:
         os.chmod(write(executable, program.encode()), stat.S_IRWXU)
@@ -180,7 +180,7 @@ def test_a_scan_that_is_stopped_leaves_no_process(wide, error):
     assert open_descriptors() == descriptors
 
 
-def test_they_end_when_who_started_them_is_killed(wide, tmp_path):
+def test_worker_processes_end_when_their_parent_is_killed(wide, tmp_path):
     told = f"{tmp_path}/told"
     os.mkfifo(told)
 
@@ -200,7 +200,7 @@ def test_they_end_when_who_started_them_is_killed(wide, tmp_path):
     assert_ended(pids)
 
 
-def test_what_is_changed_between_two_processes_is_named(tmp_path):
+def test_a_directory_that_is_replaced_between_two_processes_is_named(tmp_path):
     """A directory that one has listed and another is to read is another one by then."""
     made = make_installation(str(tmp_path))
     for number in range(40):
@@ -246,7 +246,7 @@ def test_there_are_not_more_processes_than_processors(monkeypatch, tmp_path, pro
 
 
 @pytest.mark.parametrize("executable", [None, ""])
-def test_where_no_interpreter_is_known_none_is_started(monkeypatch, tmp_path, executable):
+def test_no_process_is_started_if_no_interpreter_is_known(monkeypatch, tmp_path, executable):
     monkeypatch.setattr(sys, "executable", executable)
     assert crew.useful_processes(folders(tmp_path, 300)) == 1
 
@@ -256,7 +256,7 @@ def test_a_frozen_conda_has_no_interpreter_to_start(monkeypatch, tmp_path):
     assert crew.useful_processes(folders(tmp_path, 300)) == 1
 
 
-def test_processes_are_started_ahead_for_a_big_cache_and_used(wide, tmp_path):
+def test_processes_are_started_ahead_for_a_large_cache_and_used(wide, tmp_path):
     for number in range(250):
         package(f"{tmp_path}/pkgs", f"p{number}-1-0")
     with crew.crew_for([wide[0].path, f"{tmp_path}/nowhere"]) as workers:
@@ -270,7 +270,7 @@ def test_processes_are_started_ahead_for_a_big_cache_and_used(wide, tmp_path):
     assert children() == []
 
 
-def test_none_are_started_ahead_for_a_small_cache(wide):
+def test_no_processes_are_started_ahead_for_a_small_cache(wide):
     with crew.crew_for([wide[0].path]) as workers:
         assert workers == []
         assert children() == []
@@ -325,7 +325,7 @@ def copied(tmp_path):
     ],
     ids=str,
 )
-def test_names_are_the_same_text_in_every_process(tmp_path, copied, env):
+def test_names_are_decoded_equally_in_every_process(tmp_path, copied, env):
     cache, prefix = os.fsencode(f"{tmp_path}/pkgs-\u00fc"), os.fsencode(f"{tmp_path}/env-\u00e4")
     for folder in (cache + b"/a-\xff-1-0/info", prefix + b"/conda-meta", prefix + b"/lib"):
         os.makedirs(folder)
@@ -339,7 +339,7 @@ def test_names_are_the_same_text_in_every_process(tmp_path, copied, env):
 
 
 @pytest.mark.parametrize("forbidden", [True, False])
-def test_bytecode_is_written_only_where_it_may_be(wide, tmp_path, copied, forbidden):
+def test_bytecode_is_written_only_where_python_may_write_it(wide, tmp_path, copied, forbidden):
     env = {"PYTHONPYCACHEPREFIX": f"{tmp_path}/elsewhere"}
     if forbidden:
         env["PYTHONDONTWRITEBYTECODE"] = "1"
