@@ -236,7 +236,7 @@ def contestants(
     """All that can run, those of them that are reports, by label, and what cannot and why."""
     commands = [
         Command(DU, ["du", "-s", *roots.all], plain_environment()),
-        scan_command(roots, processes=1),
+        scan_command(roots),
         scan_command(roots),
         plan_command(roots),
     ]

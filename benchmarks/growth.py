@@ -37,7 +37,7 @@ def measure(roots: Roots, rounds: int, folder: str) -> Point:
     check_scan(roots)
     commands = [
         Command(DU, ["du", "-s", *roots.all], plain_environment()),
-        scan_command(roots, processes=1),
+        scan_command(roots),
         scan_command(roots),
     ]
     if shutil.which("cc"):

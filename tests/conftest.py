@@ -143,7 +143,7 @@ def each_way(request):
     """In which way `tests.support.scanning.scan` finds out what there is."""
     scanning.use(request.param)
     yield request.param
-    scanning.use(scanning.Way.ALONE)
+    scanning.use(scanning.Way.PYTHON)
 
 
 @pytest.fixture(params=scanning.READING, ids=lambda way: way.value, scope="module")
@@ -151,7 +151,7 @@ def each_reading(request):
     """In which way `tests.support.scanning.scan` reads, without an index."""
     scanning.use(request.param)
     yield request.param
-    scanning.use(scanning.Way.ALONE)
+    scanning.use(scanning.Way.PYTHON)
 
 
 @pytest.fixture

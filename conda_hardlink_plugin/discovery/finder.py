@@ -17,10 +17,10 @@ from conda.common._os import is_admin
 from .. import settings
 from ..exceptions import HardlinksError, NotFoundError
 from ..filesystem import fs
-from ..filesystem.mounts import PSEUDO_FILESYSTEMS
 from ..filesystem.paths import expand, is_within
 from ..filesystem.problems import GONE, PathProblem, reason_of
 from ..metadata.text_lists import read_environments_txt
+from ..scan.search import find_below
 from .installation import NO_ENVIRONMENT, Environment, FoundInstallation
 
 if TYPE_CHECKING:
@@ -180,7 +180,15 @@ class Finder:
         """Add the environments in a folder of environments."""
         if os.path.islink(folder):
             self._add_dangling(folder)
-        for entry in self._entries(folder):
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except GONE:
+            return
+        except OSError as error:
+            self.unsearched[folder] = reason_of(error)
+            return
+        for entry in found:
             if os.path.isdir(entry.path):  # is_dir() would raise at a symlink loop
                 self.add_listed(entry.path, must_exist=False)
             elif entry.is_symlink():
@@ -200,33 +208,10 @@ class Finder:
                 self.unreachable[path] = reason_of(error)
 
     def add_below(self, folder: str) -> None:
-        """Add every environment below a folder; inside an environment, only those in its `envs`.
-
-        A symbolic link to an environment counts as one; other symbolic links are not followed.
-        """
-        mounts = fs.read_mounts().mounts
-        pseudo = {mount.mount_point for mount in mounts if mount.filesystem in PSEUDO_FILESYSTEMS}
-        waiting = [folder]
-        while waiting:
-            path = waiting.pop()
-            if _has_conda_meta(path):
-                self.prefixes[path] = None
-                path = os.path.join(path, "envs")
-            for entry in self._entries(path):
-                if entry.is_dir(follow_symlinks=False):
-                    waiting += [entry.path] if entry.path not in pseudo else []
-                elif entry.is_symlink() and _has_conda_meta(entry.path):
-                    self.prefixes[entry.path] = None
-
-    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
-        try:
-            with os.scandir(folder) as entries:
-                return sorted(entries, key=lambda entry: entry.name)
-        except GONE:
-            pass
-        except OSError as error:
-            self.unsearched[folder] = reason_of(error)
-        return []
+        """Add every environment below a folder; inside an environment, only those in its `envs`."""
+        found = find_below(folder)
+        self.prefixes.update(dict.fromkeys(found.prefixes))
+        self.unsearched.update({path: reason_of(error) for path, error in found.unsearched.items()})
 
 
 def find_installation(
@@ -340,14 +325,6 @@ def _activated() -> list[str]:
     """Return the prefixes that are activated in the shell, one stacked on another."""
     names = [name for name in os.environ if re.fullmatch("CONDA_PREFIX(_[0-9]+)?", name)]
     return [os.environ[name] for name in sorted(names) if os.path.isabs(os.environ[name])]
-
-
-def _has_conda_meta(path: str) -> bool:
-    """Return whether a folder is an environment, or is about to become one.
-
-    conda writes `conda-meta/history` last: until then only `conda-meta` exists.
-    """
-    return os.path.isdir(os.path.join(path, "conda-meta"))
 
 
 def _has_history(path: str) -> bool:

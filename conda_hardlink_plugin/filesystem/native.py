@@ -9,12 +9,14 @@ import logging
 import os
 from enum import IntEnum, IntFlag
 from importlib import import_module
+from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..exceptions import HardlinksError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from types import ModuleType
     from typing import Protocol
 
     Task = tuple[int, int, int, int, bytes, bytes]
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 ABI = 1  # of `_native.c`
 _LOG = logging.getLogger("conda.hardlinks")
 _VARIABLE = "HARDLINKS_READER"
+_EVENT = Struct("IIiI4Q4I")
 
 
 _COUNT, _SEARCH, _CHECK = range(3)  # JobKind, native/job.h
@@ -72,6 +75,51 @@ class EventKind(IntEnum):
     TEXT = 4
     FILE = 5
     ENVIRONMENT = 6
+
+
+class Event(NamedTuple):
+    """Something that a job met at a path (Event, native/job.h).
+
+    Attributes:
+        kind: What it met.
+        location: Location of the task.
+        error: Number of the system's error.
+        link_count: Link count.
+        device: Device number.
+        inode: Inode number.
+        disk_bytes: Allocated bytes.
+        size_bytes: Apparent size.
+        is_symlink: 1 for a symbolic link.
+        replaced: 1 if a directory was replaced by something else since it was listed.
+        path: Path below the root of the task.
+        text: Text of a symbolic link.
+
+    """
+
+    kind: int
+    location: int
+    error: int
+    link_count: int
+    device: int
+    inode: int
+    disk_bytes: int
+    size_bytes: int
+    is_symlink: int
+    replaced: int
+    path: str
+    text: str
+
+
+def events_of(packed: bytes) -> Iterator[Event]:
+    """Yield the events that a job returned."""
+    at = 0
+    while at < len(packed):
+        *facts, path_bytes, text_bytes, replaced = _EVENT.unpack_from(packed, at)
+        begin = at + _EVENT.size
+        end = begin + path_bytes
+        at = end + text_bytes
+        path, text = os.fsdecode(packed[begin:end]), os.fsdecode(packed[end:at])
+        yield Event._make((*facts, replaced, path, text))
 
 
 def native_module() -> ModuleType | None:
@@ -165,20 +213,20 @@ def search_trees(
     native: ModuleType,
     tasks: Sequence[Task],
     skipped: Sequence[bytes],
-    settings: tuple[int, int, int, bool],
-) -> bytes:
-    """Search trees for environments; return packed events.
+    limits: tuple[int, int, int],
+) -> Iterator[Event]:
+    """Search trees for environments; return what was found.
 
     Args:
         native: The module.
         tasks: The trees.
         skipped: Paths, below the roots of the trees, that are not opened.
-        settings: As in `count_trees`.
+        limits: Number of threads, of threads where calls wait, and of directories kept open.
 
     """
-    events: bytes
+    settings = (*limits, False)
     _, _, events, *_ = native.read(_SEARCH, None, tasks, settings, (), (), skipped, None, _no_page)
-    return events
+    return events_of(events)
 
 
 def _no_page(*_: object) -> None:

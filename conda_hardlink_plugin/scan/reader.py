@@ -12,7 +12,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..filesystem import fs
-from ..filesystem.native import EventKind, TaskFlag, count_trees
+from ..filesystem.native import EventKind, TaskFlag, count_trees, events_of
 from .boundaries import BoundaryWalker
 from .cache_entries import may_be_package
 from .collector import NotedFile
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from types import ModuleType
 
-    from ..filesystem.native import Task
+    from ..filesystem.native import Event, Task
     from ..filesystem.protocol import Handle
     from .index.page import Page
     from .index.recall import Remembered
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 _MAX_THREADS = 16
 _MAX_PENDING = 64  # directories whose subdirectories are read together; each is open
 _SUMS = Struct("8Q")  # Sums, native/job.h
-_EVENT = Struct("IIiI4Q4I")  # Event, native/job.h
 
 
 _NO_PARENT = -1  # of the path of a root
@@ -62,23 +61,6 @@ class _Notes(NamedTuple):
     pages: list[Page]
     sums: bytes
     events: bytes
-
-
-class _Event(NamedTuple):
-    """A path that a job met (Event, native/job.h)."""
-
-    kind: int
-    location: int
-    error: int
-    link_count: int
-    device: int
-    inode: int
-    disk_bytes: int
-    size_bytes: int
-    is_symlink: int
-    path_bytes: int
-    text_bytes: int
-    replaced: int
 
 
 class Reader(BoundaryWalker):
@@ -329,17 +311,12 @@ class Reader(BoundaryWalker):
             collector.links[collector.found.units[unit].root] += links
         for page in notes.pages:
             self.add_page(page._replace(unit=self._unit_of[page.unit]))
-        at = 0
-        while at < len(notes.events):
-            event = _Event(*_EVENT.unpack_from(notes.events, at))
-            path_end = at + _EVENT.size + event.path_bytes
-            path = os.fsdecode(notes.events[at + _EVENT.size : path_end])
-            at = path_end + event.text_bytes
-            self._note(event, path, os.fsdecode(notes.events[path_end:at]))
+        for event in events_of(notes.events):
+            self._note(event)
 
-    def _note(self, event: _Event, inside: str, text: str) -> None:
+    def _note(self, event: Event) -> None:
         collector, unit = self.collector, self._unit_of[event.location]
-        found = collector.found
+        found, inside = collector.found, event.path
         root = found.units[unit].root
         top = self.scan_roots.roots[root].path
         path = f"{top}/{inside}" if inside else top
@@ -347,7 +324,7 @@ class Reader(BoundaryWalker):
         self._begin(root)
         match event.kind:
             case EventKind.TEXT:
-                collector.add_symlink(path, text)
+                collector.add_symlink(path, event.text)
             case EventKind.FILE:
                 file = OwnFile(inside, event.disk_bytes, event.size_bytes, bool(event.is_symlink))
                 several = identity if event.link_count > 1 else None

@@ -143,7 +143,7 @@ def do(deed, tree):
 def scan_again(folder, roots, *, quick=False, partly=False):
     """Scan with the index in a directory; recent changes count as settled."""
     with trusting(), look_up(folder, quick=quick) as lookup:
-        return scan(roots, processes=1, lookup=Partly(lookup) if partly else lookup)
+        return scan(roots, lookup=Partly(lookup) if partly else lookup)
 
 
 @slow
@@ -156,7 +156,7 @@ def test_after_random_changes_an_exact_check_equals_a_full_scan(layout, all_roun
             for deed in some:
                 do(deed, tree)
             again = scan_again(folder, tree.roots, partly=partly)
-            assert analysis(again) == analysis(scan(tree.roots, processes=1))
+            assert analysis(again) == analysis(scan(tree.roots))
 
 
 @slow
@@ -169,7 +169,7 @@ def test_a_quick_check_equals_a_full_scan_or_the_last_one(layout, all_rounds):
             for deed in some:
                 do(deed, tree)
             again = scan_again(folder, tree.roots, quick=True)
-            now = scan(tree.roots, processes=1)
+            now = scan(tree.roots)
             if again.reading.mode is ReadingMode.QUICK:
                 assert everything_in(*tree.paths) == names
                 assert analysis(again) == analysis(then)
@@ -199,7 +199,7 @@ def indexed(made, folder):
 def test_nothing_is_read_if_nothing_has_changed(indexed, folder):
     again = scan_again(folder, indexed.roots)
     assert again.reading.mode is ReadingMode.EXACT
-    assert analysis(again) == analysis(scan(indexed.roots, processes=1))
+    assert analysis(again) == analysis(scan(indexed.roots))
     quick = scan_again(folder, indexed.roots, quick=True)
     assert quick.reading.mode is ReadingMode.QUICK
     assert analysis(quick) == analysis(again)
@@ -209,7 +209,7 @@ def test_only_what_has_changed_is_read_again(indexed, folder, opened):
     write(f"{indexed.second}/lib/new", b"n" * 5_000)
     with opened() as directories:
         again = scan_again(folder, indexed.roots, partly=True)
-    assert analysis(again) == analysis(scan(indexed.roots, processes=1))
+    assert analysis(again) == analysis(scan(indexed.roots))
     assert again.reading.mode is ReadingMode.EXACT
     assert f"{indexed.second}/lib" in directories
     assert f"{indexed.first}/lib" not in directories
@@ -260,11 +260,11 @@ CHANGES = {
 @pytest.mark.parametrize("partly", [False, True])
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_change_is_found(indexed, folder, change, partly):
-    before = analysis(scan(indexed.roots, processes=1))
+    before = analysis(scan(indexed.roots))
     CHANGES[change](indexed)
     third = os.path.normpath(f"{indexed.first}/../third")
     roots = [*indexed.roots, *([environment_root(third)] if os.path.isdir(third) else [])]
-    now = analysis(scan(roots, processes=1))
+    now = analysis(scan(roots))
     assert now != before
     assert analysis(scan_again(folder, roots, partly=partly)) == now
     assert analysis(scan_again(folder, roots)) == now
@@ -276,26 +276,26 @@ def test_a_root_found_inside_another_one_is_no_longer_counted_there(indexed, fol
     ]
     write_index(folder, indexed.roots)
     roots = [*indexed.roots, environment_root(inner)]
-    now = analysis(scan(roots, processes=1))
+    now = analysis(scan(roots))
     for partly in (True, False):
         assert analysis(scan_again(folder, roots, partly=partly)) == now
     assert analysis(scan_again(folder, indexed.roots, partly=True)) == analysis(
-        scan(indexed.roots, processes=1)
+        scan(indexed.roots)
     )
 
 
 def test_an_inode_of_a_removed_package_is_examined_in_an_environment(indexed, folder):
     """The package is gone, and the environments with its files have not changed."""
     shutil.rmtree(indexed.shared)
-    now = analysis(scan(indexed.roots, processes=1))
+    now = analysis(scan(indexed.roots))
     assert analysis(scan_again(folder, indexed.roots, partly=True)) == now
     assert analysis(scan_again(folder, indexed.roots, partly=True)) == now
 
 
 def test_a_root_wanted_in_detail_is_read(indexed, folder):
     with trusting(), look_up(folder, quick=True) as lookup:
-        again = scan(indexed.roots, processes=1, detailed=[indexed.first], lookup=Partly(lookup))
-    full = scan(indexed.roots, processes=1, detailed=[indexed.first])
+        again = scan(indexed.roots, detailed=[indexed.first], lookup=Partly(lookup))
+    full = scan(indexed.roots, detailed=[indexed.first])
     assert analysis(again) == analysis(full)
     assert again.own_files.keys() == full.own_files.keys()
     for root, files in full.own_files.items():
@@ -305,9 +305,9 @@ def test_a_root_wanted_in_detail_is_read(indexed, folder):
 def test_directories_changed_just_before_the_scan_are_read_again(made, folder, opened):
     """Another change could have the same time."""
     with look_up(folder, quick=False) as lookup:
-        scan(made.roots, processes=1, lookup=lookup)
+        scan(made.roots, lookup=lookup)
     with opened() as directories, look_up(folder, quick=True) as lookup:
-        scan(made.roots, processes=1, lookup=lookup)
+        scan(made.roots, lookup=lookup)
     assert f"{made.first}/lib" in directories
 
 
@@ -326,13 +326,13 @@ def test_unreadable_directories_are_read_again(made, folder, opened, monkeypatch
         assert write_index(folder, made.roots).problems
     with opened() as directories:
         again = scan_again(folder, made.roots)
-    assert analysis(again) == analysis(scan(made.roots, processes=1))
+    assert analysis(again) == analysis(scan(made.roots))
     assert made_up in directories
 
 
 def test_a_cache_and_an_environment_may_change_their_kind(indexed, folder):
     roots = [cache_root(indexed.first), cache_root(indexed.cache), environment_root(indexed.second)]
-    assert analysis(scan_again(folder, roots)) == analysis(scan(roots, processes=1))
+    assert analysis(scan_again(folder, roots)) == analysis(scan(roots))
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -353,11 +353,11 @@ def test_a_tree_that_changed_during_scans_is_correct_once_it_is_stable(made, fol
     with forked(write_for_a_while) as process:
         for _ in range(20):
             with look_up(folder, quick=quick) as lookup:
-                scan(made.roots, processes=1, lookup=lookup)
+                scan(made.roots, lookup=lookup)
         process.result()
     with look_up(folder, quick=quick) as lookup:
-        again = scan(made.roots, processes=1, lookup=lookup)
-    assert analysis(again) == analysis(scan(made.roots, processes=1))
+        again = scan(made.roots, lookup=lookup)
+    assert analysis(again) == analysis(scan(made.roots))
 
 
 def test_files_linked_during_a_scan_are_checked_exactly(made, folder, monkeypatch):
@@ -375,7 +375,7 @@ def test_files_linked_during_a_scan_are_checked_exactly(made, folder, monkeypatc
         assert any(group.surplus for group in write_index(folder, made.roots).groups)
     next_tick(folder)
     again = scan_again(folder, made.roots, quick=True)
-    assert analysis(again) == analysis(scan(made.roots, processes=1))
+    assert analysis(again) == analysis(scan(made.roots))
     assert not any(group.surplus for group in again.groups)
 
 
@@ -404,9 +404,9 @@ def test_directories_changed_since_the_scan_began_are_not_settled(made, folder, 
     os.utime(f"{made.first}/lib", (4e9, 4e9))  # any user can set this time
     began_ns = time.time_ns() + seconds * 10**9
     with look_up(folder, quick=False) as lookup:
-        scan(made.roots, processes=1, lookup=dataclasses.replace(lookup, began_ns=began_ns))
+        scan(made.roots, lookup=dataclasses.replace(lookup, began_ns=began_ns))
     with look_up(folder, quick=True) as lookup:
-        again = scan(made.roots, processes=1, lookup=lookup)
+        again = scan(made.roots, lookup=lookup)
     assert again.reading.mode is (ReadingMode.QUICK if seconds > 0 else ReadingMode.FULL)
 
 
@@ -417,7 +417,7 @@ def test_a_time_may_exceed_8_bytes_of_nanoseconds(made, folder):
         pytest.skip("this filesystem has no such time")
     expected = write_index(folder, made.roots)
     with look_up(folder, quick=True) as lookup:
-        found = scan(made.roots, processes=1, lookup=lookup)
+        found = scan(made.roots, lookup=lookup)
     assert found.reading.mode is ReadingMode.QUICK
     assert analysis(found) == analysis(expected)
 
@@ -448,7 +448,7 @@ def test_a_page_may_refer_to_an_inode_examined_on_a_later_page(tmp_path, folder,
             walker.read(1_000)
         walker.close()
     assert len(remembered.recalled) == len(roots)
-    assert sum(walker.collector.links) == sum(scan(roots, processes=1).links)
+    assert sum(walker.collector.links) == sum(scan(roots).links)
 
 
 def test_directories_deeper_than_a_path_are_not_indexed(tmp_path, folder):
@@ -458,9 +458,9 @@ def test_directories_deeper_than_a_path_are_not_indexed(tmp_path, folder):
     roots = [environment_root(prefix)]
     for _ in range(2):
         with trusting(), look_up(folder, quick=False) as lookup:
-            again = scan(roots, processes=1, lookup=lookup)
+            again = scan(roots, lookup=lookup)
         assert again.reading.mode is ReadingMode.FULL
-        assert analysis(again) == analysis(scan(roots, processes=1))
+        assert analysis(again) == analysis(scan(roots))
 
 
 def test_no_index_is_written_inside_a_root(made):

@@ -16,14 +16,11 @@ from conda_hardlink_plugin.analysis.index_totals import index_totals
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
 from conda_hardlink_plugin.scan import scanner as module
 from conda_hardlink_plugin.scan.combine import combine
-from conda_hardlink_plugin.scan.crew import Worker
-from conda_hardlink_plugin.scan.crew_member import serve
 from conda_hardlink_plugin.scan.index import lookup, page
 from conda_hardlink_plugin.scan.listing import UntrustedDeviceError
-from conda_hardlink_plugin.scan.pace import read_with_threads
 from conda_hardlink_plugin.scan.scan_roots import survey_roots
+from conda_hardlink_plugin.scan.threads import read_with_threads
 from conda_hardlink_plugin.scan.walker import Walker
-from tests.support.forking import forked
 
 NEVER_NS = 10**19
 
@@ -32,30 +29,46 @@ class Way(Enum):
     """A way to scan.
 
     Attributes:
-        ALONE: Read with one process.
-        TOGETHER: Read with three processes; they are forked, because starting them is slow.
-        THREADS: Read with threads.
-        EXACT: From a new index, with each directory and inode checked.
-        QUICK: From a new index, with each directory checked.
-        RECALLED: From a new index, unit by unit, as if something else had changed.
+        PYTHON: Read in Python.
+        NATIVE: Read with the native module.
+        THREADS: Read in Python with threads.
+        EXACT: From a new index, with each directory and inode checked, in Python.
+        QUICK: From a new index, with each directory checked, in Python.
+        RECALLED: From a new index, unit by unit, as if something else had changed, in Python.
+        NATIVE_EXACT: Like `EXACT`, with the native module.
+        NATIVE_QUICK: Like `QUICK`, with the native module.
+        NATIVE_RECALLED: Like `RECALLED`, with the native module.
 
     """
 
-    ALONE = "alone"
-    TOGETHER = "together"
+    PYTHON = "python"
+    NATIVE = "native"
     THREADS = "threads"
     EXACT = "exact"
     QUICK = "quick"
     RECALLED = "recalled"
+    NATIVE_EXACT = "native exact"
+    NATIVE_QUICK = "native quick"
+    NATIVE_RECALLED = "native recalled"
 
 
-READING = (Way.ALONE, Way.TOGETHER, Way.THREADS)
-_way = [Way.ALONE]
+READING = (Way.PYTHON, Way.NATIVE, Way.THREADS)
+_RECALLING = (Way.RECALLED, Way.NATIVE_RECALLED)
+_QUICK = (Way.QUICK, Way.NATIVE_QUICK)
+_way = [Way.PYTHON]
 
 
-def look_up(folder, *, quick, crew=()):
+@contextlib.contextmanager
+def reader(name):
+    """Read with `native` or `python`."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("HARDLINKS_READER", name)
+        yield
+
+
+def look_up(folder, *, quick):
     """Look up an index, as a report does."""
-    return lookup.look_up(folder, quick=quick, totals_of=index_totals, crew=crew)
+    return lookup.look_up(folder, quick=quick, totals_of=index_totals)
 
 
 def use(way):
@@ -64,21 +77,18 @@ def use(way):
 
 
 def scan(roots, *, detailed=(), mounts=None, on_progress=None):
-    """Scan in the way that the fixture `each_way` selects; without it, with one process."""
-    arguments = {"detailed": detailed, "mounts": mounts, "on_progress": on_progress}
-    if _way[0] is Way.THREADS:
+    """Scan in the way that the fixture `each_way` selects; without it, in Python."""
+    way, arguments = _way[0], {"detailed": detailed, "mounts": mounts, "on_progress": on_progress}
+    if way is Way.THREADS:
         return _scan_with_threads(roots, **arguments)
-    if _way[0] is Way.TOGETHER:
-        with contextlib.ExitStack() as stack:
-            crew = [stack.enter_context(_forked_worker()) for _ in range(3)]
-            return module.scan(roots, crew=crew, processes=3, **arguments)
-    if _way[0] is Way.ALONE:
-        return module.scan(roots, processes=1, **arguments)
-    with tempfile.TemporaryDirectory(prefix="index-") as folder:
-        write_index(folder, roots, mounts=mounts)
-        with look_up(folder, quick=_way[0] is Way.QUICK) as lookup:
-            taken = Partly(lookup) if _way[0] is Way.RECALLED else lookup
-            return module.scan(roots, processes=1, lookup=taken, **arguments)
+    with reader("native" if way.name.startswith("NATIVE") else "python"):
+        if way in READING:
+            return module.scan(roots, **arguments)
+        with tempfile.TemporaryDirectory(prefix="index-") as folder:
+            write_index(folder, roots, mounts=mounts)
+            with look_up(folder, quick=way in _QUICK) as found:
+                taken = Partly(found) if way in _RECALLING else found
+                return module.scan(roots, lookup=taken, **arguments)
 
 
 def scan_in(way, roots, **options):
@@ -101,7 +111,7 @@ def scan_in_each_way(roots, **options):
 def write_index(folder, roots, **options):
     """Scan, and write an index in which recent changes count as settled."""
     with trusting(), look_up(folder, quick=False) as lookup:
-        return module.scan(roots, processes=1, lookup=lookup, **options)
+        return module.scan(roots, lookup=lookup, **options)
 
 
 @contextlib.contextmanager
@@ -156,29 +166,6 @@ class Partly:
         return unchanged and replace(unchanged, is_all=False, is_most=True)
 
 
-@contextlib.contextmanager
-def _forked_worker():
-    """Fork a worker process."""
-    with contextlib.ExitStack() as stack:
-        requests, to_tell = map(stack.enter_context, _pipe())
-        to_hear, answers = map(stack.enter_context, _pipe())
-
-        def work():
-            to_tell.close()
-            with contextlib.suppress(EOFError, BrokenPipeError):
-                serve(requests, answers)
-
-        stack.enter_context(forked(work))
-        requests.close()
-        answers.close()
-        yield Worker(to_tell, to_hear)
-
-
-def _pipe():
-    readable, writable = os.pipe()
-    return open(readable, "rb"), open(writable, "wb")
-
-
 def _scan_with_threads(roots, detailed, mounts, on_progress):
     """Scan as on a filesystem where every call waits, from the first directory on."""
     scan_roots = survey_roots(roots, detailed, mounts or read_mount_table())
@@ -189,12 +176,11 @@ def _scan_with_threads(roots, detailed, mounts, on_progress):
             for index in range(len(scan_roots.roots)):
                 walker.open_root(index)
                 while walker.stack:
-                    read_with_threads(walker, sys.maxsize)
+                    read_with_threads(walker, walker.table, walker.latency, sys.maxsize)
         except UntrustedDeviceError as error:
             untrusted.add(error.device)
             continue
         finally:
             walker.close()
-        parts = [walker.collector.findings()]
-        opened = {root for part in parts for root in part.identities}
-        return combine(parts, scan_roots, module.records_of(scan_roots, sorted(opened)))
+        opened = sorted(walker.collector.found.identities)
+        return combine(walker.collector, scan_roots, module.records_of(scan_roots, opened))

@@ -102,7 +102,7 @@ static int count_entry(Reading *reading, const char *name, uint64_t inode, unsig
     struct stat status;
     if (type == DT_DIR)
         return add_child(reading, name);
-    if (reading->trusted && type != DT_UNKNOWN) {
+    if (!reading->examines_all && type != DT_UNKNOWN) {
         uint32_t location = job->tasks[reading->task].location;
         int known = table_count_known(job->table, worker->steps, (uint32_t)reading->device_index, inode, location);
         if (known) {
@@ -174,9 +174,11 @@ static int read_open(Worker *worker, const Item *item, int descriptor, const str
         .device = status->st_dev,
         .device_index = device_index(worker, status->st_dev),
         .trusted = is_trusted(job, status->st_dev),
+        .examines_all = !item->parent && job->tasks[item->task].flags & (TASK_ROOT | TASK_PACKAGE),
         .descriptor = descriptor,
         .sums = account(worker, location, status->st_dev),
     };
+    reading.examines_all |= !reading.trusted;
     int failed = reading.device_index < 0 || !reading.sums;
     if (!failed) {
         uint64_t disk_bytes = (uint64_t)status->st_blocks * 512, size_bytes = (uint64_t)status->st_size;

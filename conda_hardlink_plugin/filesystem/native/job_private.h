@@ -85,7 +85,9 @@ typedef struct {
     uint32_t task;
     uint64_t device; /* st_dev of the directory */
     int64_t device_index;
-    int trusted, descriptor;
+    int trusted;      /* its listing shows the inode numbers of its entries */
+    int examines_all; /* even entries whose inode is known */
+    int descriptor;
     Sums *sums;
 } Reading;
 

@@ -250,7 +250,7 @@ def test_a_file_mounted_outside_the_roots_does_not_prevent_an_index(tmp_path, bi
     bind(write(f"{tmp_path}/hosts"), write(f"{tmp_path}/etc/hosts"))
     write_index(folder, made.roots)
     with look_up(folder, quick=False) as lookup:
-        again = scan_alone(made.roots, processes=1, lookup=lookup)
+        again = scan_alone(made.roots, lookup=lookup)
     assert again.reading.mode is ReadingMode.EXACT
 
 

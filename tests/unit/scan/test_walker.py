@@ -10,17 +10,17 @@ import os
 import shutil
 import subprocess
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conda_hardlink_plugin.analysis.usage import Usage
 from conda_hardlink_plugin.scan.inventory import ProblemKind, UnitKind
-from conda_hardlink_plugin.scan.scanner import scan as scan_alone
+from conda_hardlink_plugin.scan import scanner
 
 from ...support.forking import allow_descriptors, in_child
 from ...support.oracles import NOBODY, du, open_descriptors
-from ...support.scanning import READING, Way, scan, scan_in
+from ...support.scanning import READING, Way, reader, scan, scan_in
 from ...support.trees import (
     cache_root,
     environment_root,
@@ -154,6 +154,12 @@ def test_a_root_without_search_permission_reports_every_entry(open_top):
     assert [path for _, path in problems(usage.inventory)] == expected
 
 
+def scan_in_python(roots: Sequence[Root], **options: Any) -> Inventory:
+    """Scan so that the test decides what happens between two calls."""
+    with reader("python"):
+        return scanner.scan(roots, **options)
+
+
 def scan_while(roots: Sequence[Root], change: Callable[[], None]) -> Inventory:
     """Scan roots, the first of which is big, and change the others once it has been read."""
     done = []
@@ -163,7 +169,7 @@ def scan_while(roots: Sequence[Root], change: Callable[[], None]) -> Inventory:
             done.append(links)
             change()
 
-    inventory = scan_alone(roots, on_progress=on_progress, processes=1)  # one process reports often
+    inventory = scan_in_python(roots, on_progress=on_progress)
     assert done, "the scan reported no progress"
     return inventory
 
@@ -263,7 +269,7 @@ def test_a_file_that_vanishes_between_listing_and_stat_is_reported(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", listed_then_gone)
-        inventory = scan_alone(made.roots, detailed=made.paths if detailed else (), processes=1)
+        inventory = scan_in_python(made.roots, detailed=made.paths if detailed else ())
     assert problems(inventory) == [(ProblemKind.VANISHED, doomed)]
     assert Usage(inventory).added([0, 1, 2]) == du(*made.paths)
 
@@ -284,7 +290,7 @@ def test_a_file_replaced_between_listing_and_stat_counts_once_as_replaced(tmp_pa
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", listed_then_replaced)
-        inventory = scan_alone(made.roots, processes=1)
+        inventory = scan_in_python(made.roots)
     assert replaced
     assert problems(inventory) == []
     assert Usage(inventory).added([0, 1, 2]) == du(*made.paths)
@@ -345,7 +351,7 @@ def assert_nothing_is_left_open_after(error: type[BaseException], prefix: str, w
     with pytest.raises(error):
         scan_in(way, [environment_root(prefix)], on_progress=stop)
     assert open_descriptors() == descriptors, (error, way)
-    assert reached[0] > descriptors or way is Way.THREADS  # these may be told at the end
+    assert reached[0] > descriptors or way is not Way.PYTHON  # the others may report at the end
     assert gc.isenabled(), (error, way)
 
 

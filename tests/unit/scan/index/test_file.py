@@ -55,7 +55,7 @@ def indexed(made, folder):
 
 def again(folder, roots, *, quick=False, partly=False):
     with trusting(), look_up(folder, quick=quick) as lookup:
-        return scan(roots, processes=1, lookup=Partly(lookup) if partly else lookup)
+        return scan(roots, lookup=Partly(lookup) if partly else lookup)
 
 
 def contents(folder):
@@ -137,7 +137,7 @@ def test_a_pipe_or_symlink_instead_of_the_index_is_replaced(indexed, folder, tmp
 def test_everything_is_read_if_no_index_can_be_written(made, folder, tmp_path):
     os.makedirs(index_path(folder))
     for _ in range(2):
-        assert analysis(again(folder, made.roots)) == analysis(scan(made.roots, processes=1))
+        assert analysis(again(folder, made.roots)) == analysis(scan(made.roots))
     nowhere = f"{write(f'{tmp_path}/file')}/index"
     assert again(nowhere, made.roots).reading.mode is ReadingMode.FULL
 
@@ -166,7 +166,7 @@ def test_a_user_without_write_permission_gets_a_report_without_an_index():
         os.chmod(top, 0o755)
         made, folder = make_installation(top), f"{top}/read-only"
         os.mkdir(folder, 0o555)
-        expected = analysis(scan(made.roots, processes=1))
+        expected = analysis(scan(made.roots))
         assert in_child(lambda: analysis(again(folder, made.roots)), user=NOBODY) == expected
         assert os.listdir(folder) == []
 
@@ -178,7 +178,7 @@ def test_no_index_remains_if_it_does_not_fit_on_the_disk(made, folder, allowed):
         resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, allowed))
         return analysis(again(folder, made.roots))
 
-    assert in_child(limited) == analysis(scan(made.roots, processes=1))
+    assert in_child(limited) == analysis(scan(made.roots))
     assert os.listdir(folder) == []
 
 
@@ -191,17 +191,17 @@ def test_the_previous_index_remains_if_the_next_one_does_not_fit(indexed, folder
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
         return analysis(again(folder, indexed.roots))
 
-    assert in_child(limited) == analysis(scan(indexed.roots, processes=1))
+    assert in_child(limited) == analysis(scan(indexed.roots))
     assert contents(folder) == before
 
 
 def test_two_reports_at_the_same_time_are_both_correct(indexed, folder):
     """The second report replaces the index before the first one has checked it."""
     write(f"{indexed.first}/lib/new", b"n" * 5_000)
-    expected = analysis(scan(indexed.roots, processes=1))
+    expected = analysis(scan(indexed.roots))
     with trusting(), look_up(folder, quick=False) as first:
         assert analysis(again(folder, indexed.roots)) == expected
-        assert analysis(scan(indexed.roots, processes=1, lookup=first)) == expected
+        assert analysis(scan(indexed.roots, lookup=first)) == expected
     assert again(folder, indexed.roots).reading.mode is ReadingMode.EXACT
     assert analysis(again(folder, indexed.roots, partly=True)) == expected
 
@@ -217,7 +217,7 @@ def test_leftovers_of_a_killed_report_are_removed_and_files_of_a_running_one_are
         for number in range(6_000):  # enough to report progress
             os.link(f"{made.first}/lib/own", f"{made.first}/lib/own-{number}")
         with look_up(folder, quick=False) as lookup:
-            scan(made.roots, processes=1, lookup=lookup, on_progress=stop)
+            scan(made.roots, lookup=lookup, on_progress=stop)
 
     with forked(written_in_part) as process:
         assert os.read(readable, 1)
@@ -231,13 +231,13 @@ def test_leftovers_of_a_killed_report_are_removed_and_files_of_a_running_one_are
     assert left not in os.listdir(folder)
     os.close(readable)
     os.close(writable)
-    assert analysis(again(folder, made.roots)) == analysis(scan(made.roots, processes=1))
+    assert analysis(again(folder, made.roots)) == analysis(scan(made.roots))
 
 
 def test_no_index_is_written_if_a_directory_may_appear_twice(made, folder):
     unknown = MountTable((), known=False)
     with look_up(folder, quick=False) as lookup:
-        inventory = scan(made.roots, processes=1, lookup=lookup, mounts=unknown)
+        inventory = scan(made.roots, lookup=lookup, mounts=unknown)
     assert inventory.reading.mode is ReadingMode.FULL
     assert not os.path.exists(index_path(folder))
 
@@ -245,7 +245,7 @@ def test_no_index_is_written_if_a_directory_may_appear_twice(made, folder):
 def test_an_index_is_not_used_if_a_directory_may_appear_twice(indexed, folder):
     unknown = MountTable((), known=False)
     with look_up(folder, quick=True) as lookup:
-        inventory = scan(indexed.roots, processes=1, lookup=lookup, mounts=unknown)
+        inventory = scan(indexed.roots, lookup=lookup, mounts=unknown)
     assert inventory.reading.mode is ReadingMode.FULL
 
 
@@ -261,7 +261,7 @@ def test_an_index_in_another_encoding_is_not_used(tmp_path, folder):
         "page.RACY_NS = -10**19\n"
         "with look_up(sys.argv[1], quick=False, totals_of=index_totals) as lookup:\n"
         "    roots = [Root(RootKind.ENVIRONMENT, sys.argv[2])]\n"
-        "    print(scan(roots, processes=1, lookup=lookup).reading.mode.value)\n"
+        "    print(scan(roots, lookup=lookup).reading.mode.value)\n"
     )
     prefix = f"{tmp_path}/env"
     write(f"{prefix}/ünïcödé")
@@ -309,7 +309,7 @@ def test_several_processes_check_an_index_correctly(wide, folder, tmp_path, quic
         inventory = scan(wide, crew=crew, lookup=lookup)
     quick_enough = quick and not changed
     assert inventory.reading.mode is (ReadingMode.QUICK if quick_enough else ReadingMode.EXACT)
-    assert analysis(inventory) == analysis(scan(wide, processes=1))
+    assert analysis(inventory) == analysis(scan(wide))
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -322,7 +322,7 @@ def test_an_index_may_have_more_environments_than_allowed_descriptors(tmp_path, 
     def mode_with_few():
         allow_descriptors(100)
         with look_up(folder, quick=quick) as lookup:
-            return scan(roots, processes=1, lookup=lookup).reading.mode
+            return scan(roots, lookup=lookup).reading.mode
 
     assert in_child(mode_with_few) is (ReadingMode.QUICK if quick else ReadingMode.EXACT)
 
@@ -332,7 +332,7 @@ def test_several_processes_write_a_complete_index(wide, folder):
     for _ in range(3):
         with start_crew(3) as crew, look_up(folder, quick=False, crew=crew) as lookup:
             inventory = scan(wide, crew=crew, lookup=lookup)
-        assert analysis(inventory) == analysis(scan(wide, processes=1))
+        assert analysis(inventory) == analysis(scan(wide))
         with open_index(folder) as index:
             assert {page.unit for page in index.stored.pages} >= set(range(len(inventory.units)))
             assert sum(page.directories for page in index.stored.pages) == directories(wide)
@@ -357,7 +357,7 @@ def test_everything_is_read_if_a_process_that_checks_the_index_is_killed(
             if when == "while":
                 os.kill(pids[0], signal.SIGKILL)
             inventory = scan(wide, crew=crew, lookup=lookup)
-    assert analysis(inventory) == analysis(scan(wide, processes=1))
+    assert analysis(inventory) == analysis(scan(wide))
     assert "a worker process failed" in caplog.text
     assert children() == []
 
