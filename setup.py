@@ -15,7 +15,12 @@ native = Extension(
     sources=[f"{FOLDER}/_native.c", *sorted(glob(f"{FOLDER}/native/*.c"))],
     depends=sorted(glob(f"{FOLDER}/native/*.h")),
     define_macros=[("Py_LIMITED_API", "0x030A0000"), ("_GNU_SOURCE", "1")],
-    extra_compile_args=["-std=c11", "-pthread", "-g0", *os.environ.get("HARDLINKS_CFLAGS", "").split()],
+    extra_compile_args=[
+        "-std=c11",
+        "-pthread",
+        "-g0",
+        *os.environ.get("HARDLINKS_CFLAGS", "").split(),
+    ],
     extra_link_args=["-pthread"],
     py_limited_api=True,
     optional=True,

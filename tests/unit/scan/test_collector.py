@@ -8,9 +8,8 @@ import pytest
 
 from conda_hardlink_plugin.filesystem import fs
 from conda_hardlink_plugin.scan.collector import Collector, NotedFile
-from conda_hardlink_plugin.scan.index.page import Row
-from conda_hardlink_plugin.scan.inode_table import State
 from conda_hardlink_plugin.scan.inventory import (
+    GroupSums,
     OwnFile,
     PrivateSums,
     Problem,
@@ -18,6 +17,7 @@ from conda_hardlink_plugin.scan.inventory import (
     Unit,
     UnitKind,
 )
+from tests.support.scanning import TABLES
 from tests.support.trees import ODD_NAMES, cache_root, environment_root, link, symlink, write
 
 CACHE, ENVIRONMENT = range(2)
@@ -33,12 +33,13 @@ def prefix(tmp_path):
     return f"{tmp_path}/env"
 
 
-@pytest.fixture
-def collector(cache, prefix):
+@pytest.fixture(params=TABLES)
+def collector(cache, prefix, request):
     """A collector for a cache and an environment with a root inside it."""
     for path in (cache, prefix):
         os.mkdir(path)
-    return Collector([cache_root(cache), environment_root(prefix)], [(), (f"{prefix}/inner",)])
+    roots = [cache_root(cache), environment_root(prefix)]
+    return Collector(roots, [(), (f"{prefix}/inner",)], TABLES[request.param]())
 
 
 def count(collector, unit, path, **options):
@@ -51,19 +52,18 @@ def count(collector, unit, path, **options):
         fs.close(handle)
 
 
-def counted(findings):
-    """Return the row and the state of each inode that is not a symbolic link, by its number."""
+def counted(collector):
+    """Return the sums of the inodes in the table by the places of their links, of one device."""
     return {
-        numbers[0]: (numbers[1:], findings.states[state])
-        for rows in findings.listed.values()
-        for *numbers, state in zip(*rows.inodes.columns(), rows.states, strict=True)
+        tuple(collector.locations[location] for location in group.locations): group.sums
+        for group in collector.table.groups()
     }
 
 
-def row(path):
-    """Return link count, disk usage and apparent size of a file."""
+def sums_of(path, outside_links):
+    """Return the sums over one inode."""
     status = os.lstat(path)
-    return [status.st_nlink, status.st_blocks * 512, status.st_size]
+    return GroupSums(1, status.st_blocks * 512, status.st_size, outside_links)
 
 
 def test_each_root_has_one_unit_of_its_own(collector, cache, prefix):
@@ -92,7 +92,7 @@ def test_files_with_one_link_and_directories_are_summed_by_unit(collector, cache
         directory_disk_bytes=status.disk_bytes,
         directory_apparent_bytes=status.size_bytes,
     )
-    assert collector.findings().links == [len(ODD_NAMES) + 2, 0]
+    assert collector.found.links == [len(ODD_NAMES) + 2, 0]
 
 
 def test_the_links_of_an_inode_are_counted_with_their_roots_and_units(collector, cache, prefix):
@@ -104,34 +104,36 @@ def test_the_links_of_an_inode_are_counted_with_their_roots_and_units(collector,
     unit = collector.begin_root(ENVIRONMENT, detailed=False)
     for other in paths:
         count(collector, unit, other)
-    found = collector.findings()
-    state = State((CACHE, ENVIRONMENT), frozenset([package]), 3)
-    assert counted(found) == {os.stat(path).st_ino: (row(path), state)}
-    assert row(path)[0] == 3
-    assert found.links == [1, 2]
-    assert found.private == {}
+    places = ((CACHE, package), (ENVIRONMENT, None), (ENVIRONMENT, None))
+    assert counted(collector) == {places: sums_of(path, 0)}
+    assert collector.found.links == [1, 2]
+    assert collector.found.private == {}
 
 
-def test_known_inodes_and_rows_of_the_index_count_as_links(collector, cache):
-    path = write(f"{cache}/file", b"x" * 5_000)
-    status, target = os.stat(path), os.lstat(symlink("file", f"{cache}/symlink"))
-    unit = collector.begin_root(CACHE, detailed=False)
-    rows = [Row(status.st_ino, 7, 8_192, 5_000, 0), Row(target.st_ino, 2, 0, 4, 1)]
-    collector.add_rows(unit, status.st_dev, rows)
-    collector.begin_root(ENVIRONMENT, detailed=False)
-    collector.add_known(1, status.st_dev, [status.st_ino, status.st_ino])
-    found = collector.findings()
-    state = State((CACHE, ENVIRONMENT), frozenset([0]), 3)
-    assert counted(found) == {status.st_ino: ([7, 8_192, 5_000], state)}
-    assert list(found.symbolic[status.st_dev].inodes.numbers) == [target.st_ino]
+def test_links_in_different_parts_of_a_cache_are_in_different_places(collector, cache):
+    path = write(f"{cache}/p-1-0/file", b"x" * 5_000)
+    archive = link(path, f"{cache}/p-1-0.conda")
+    rest = collector.begin_root(CACHE, detailed=False)
+    package = collector.add_unit(UnitKind.PACKAGE, f"{cache}/p-1-0")
+    count(collector, package, path)
+    count(collector, rest, archive)
+    assert counted(collector) == {((CACHE, package), (CACHE, rest)): sums_of(path, 0)}
+
+
+def test_a_unit_may_get_its_location_before_it_is_added(collector, cache):
+    """A package is read before it is certain that it is one."""
+    collector.begin_root(CACHE, detailed=False)
+    location = collector.add_location(CACHE, None)
+    package = collector.add_unit(UnitKind.PACKAGE, f"{cache}/p-1-0", location)
+    assert collector.location_of(package) == location
+    assert collector.locations[location] == (CACHE, package)
 
 
 def test_a_file_that_is_mounted_elsewhere_has_one_more_link(collector, prefix):
     unit = collector.begin_root(ENVIRONMENT, detailed=False)
     path = write(f"{prefix}/file", b"x")
     count(collector, unit, path, mounts=2)
-    ((links, *_), state) = counted(collector.findings())[os.stat(path).st_ino]
-    assert (links, state.links_seen) == (3, 1)
+    assert counted(collector) == {((ENVIRONMENT, None),): sums_of(path, 2)}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_symlinks_of_a_cache_are_counted_and_not_noted(collector, cache):
     unit = collector.begin_root(CACHE, detailed=False)
     path = symlink("/", f"{cache}/p-1-0/link")
     count(collector, unit, path)
-    found = collector.findings()
+    found = collector.found
     assert (found.leaving, found.staying, found.links) == ({}, {}, [1, 0])
     assert found.private[unit, os.lstat(path).st_dev].inodes == 1
 
@@ -179,7 +181,7 @@ def test_a_symlink_that_cannot_be_read_is_counted_and_reported(collector, prefix
     fs.close(handle)
     reason = "No such file or directory"
     assert collector.found.problems == [Problem(ProblemKind.VANISHED, ENVIRONMENT, path, reason)]
-    assert collector.findings().links == [0, 1]
+    assert collector.found.links == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_files_of_a_detailed_root_are_kept_once_by_their_first_link(collector, c
     for path in paths:
         count(collector, unit, path)
     blocks = os.stat(odd).st_blocks * 512
-    noted = collector.findings().own_files[ENVIRONMENT]
+    noted = collector.found.own_files[ENVIRONMENT]
     status = os.stat(twice)
     assert noted == [
         NotedFile(OwnFile(odd[len(prefix) + 1 :], blocks, 5_000, is_symlink=False), None, 1),
@@ -222,4 +224,4 @@ def test_files_of_a_detailed_root_are_kept_once_by_their_first_link(collector, c
         ),
         NotedFile(OwnFile("dangling", 0, len("nowhere"), is_symlink=True), None, 1),
     ]
-    assert CACHE not in collector.findings().own_files
+    assert CACHE not in collector.found.own_files

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import pytest
 
@@ -19,7 +18,7 @@ from conda_hardlink_plugin.scan.inventory import (
 )
 from conda_hardlink_plugin.scan.scan_roots import survey_roots
 from conda_hardlink_plugin.scan.walker import Walker
-from tests.support.scanning import analysis, scan
+from tests.support.scanning import reading
 from tests.support.trees import (
     cache_root,
     environment_root,
@@ -30,31 +29,17 @@ from tests.support.trees import (
     write,
 )
 
+pytestmark = pytest.mark.usefixtures("each_reader")
+
 
 @pytest.fixture
 def made(tmp_path):
     return make_installation(str(tmp_path))
 
 
-def survey(roots, detailed=()):
-    return survey_roots(roots, detailed, MountTable((), known=True))
-
-
-def read(scan_roots, *indexes):
-    """Return the findings of a walker in some of the roots; by default in all."""
-    walker = Walker(scan_roots, ())
-    try:
-        for index in indexes or range(len(scan_roots.roots)):
-            walker.open_root(index)
-            walker.read(sys.maxsize)
-        return walker.findings()
-    finally:
-        walker.close()
-
-
 def combined(roots, detailed=()):
-    scan_roots = survey(roots, detailed)
-    return combine([read(scan_roots)], scan_roots, {})
+    with reading(roots, detailed=detailed, mounts=MountTable((), known=True)) as (reader, given):
+        return combine(reader.collector, given, {})
 
 
 def size(*paths):
@@ -105,15 +90,16 @@ def test_more_links_than_the_link_count_are_a_surplus(tmp_path):
     path = write(f"{cache}/file", b"f" * 5_000)
     for root in (cache, prefix):
         link(path, f"{root}/first")
-    scan_roots = survey([cache_root(cache), environment_root(prefix)])
+    roots = [cache_root(cache), environment_root(prefix)]
+    scan_roots = survey_roots(roots, (), MountTable((), known=True))
     walker = Walker(scan_roots, ())
     walker.open_root(0)
-    walker.read(sys.maxsize)
+    walker.read_below()
     link(path, f"{prefix}/late")
     walker.open_root(1)
-    walker.read(sys.maxsize)
-    inventory = combine([walker.findings()], scan_roots, {})
+    walker.read_below()
     walker.close()
+    inventory = combine(walker.collector, scan_roots, {})
     (group,) = inventory.groups
     assert (group.complete, group.surplus) == (True, True)
     assert inventory.groups[group] == size(path)
@@ -166,15 +152,14 @@ def test_a_symlink_that_leads_through_another_one_may_escape(made):
 
 
 def test_problems_are_in_the_order_of_roots_and_paths(made):
-    scan_roots = survey(made.roots)
-    found = read(scan_roots)
     problems = [
         Problem(ProblemKind.VANISHED, root, f"/{name}", "No such file or directory")
         for root in (0, 2)
         for name in "ab"
     ]
-    found.problems.extend(reversed(problems))
-    assert combine([found], scan_roots, {}).problems == tuple(problems)
+    with reading(made.roots) as (reader, scan_roots):
+        reader.collector.found.problems.extend(reversed(problems))
+        assert combine(reader.collector, scan_roots, {}).problems == tuple(problems)
 
 
 def test_a_root_that_could_not_be_opened_has_no_device(made, tmp_path):
@@ -185,21 +170,8 @@ def test_a_root_that_could_not_be_opened_has_no_device(made, tmp_path):
 
 def test_records_and_aliases_are_taken_over(made, tmp_path):
     alias = symlink(made.cache, f"{tmp_path}/alias")
-    scan_roots = survey([*made.roots, cache_root(alias)])
     records = {1: frozenset(["a-1-0.json"])}
-    inventory = combine([read(scan_roots)], scan_roots, records)
+    with reading([*made.roots, cache_root(alias)]) as (reader, scan_roots):
+        inventory = combine(reader.collector, scan_roots, records)
     assert inventory.records == records
     assert inventory.aliases == {alias: made.cache}
-
-
-def test_parts_that_were_read_separately_equal_one_scan(made, tmp_path):
-    """An inode has links in several parts, and each part has numbered its units anew."""
-    link(f"{made.first}/lib/own", f"{made.second}/lib/of first")
-    link(f"{made.first}/lib/own", f"{tmp_path}/outside")
-    symlink("/etc", f"{made.second}/out")
-    scan_roots = survey(made.roots)
-    expected = analysis(scan(made.roots))
-    records = expected["records"]
-    for parts in ([(0,), (1,), (2,)], [(2, 0), (1,)], [(1, 2), (0,)]):
-        found = [read(scan_roots, *indexes) for indexes in parts]
-        assert analysis(combine(found, scan_roots, records)) == expected, parts

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conda_hardlink_plugin.analysis.usage import Usage
-from conda_hardlink_plugin.scan.inventory import ProblemKind, UnitKind
 from conda_hardlink_plugin.scan import scanner
+from conda_hardlink_plugin.scan.inventory import ProblemKind, UnitKind
 
 from ...support.forking import allow_descriptors, in_child
 from ...support.oracles import NOBODY, du, open_descriptors

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from types import SimpleNamespace
 
 import pytest
 
-from conda_hardlink_plugin.scan.index.check import check
+from conda_hardlink_plugin.scan.index.check import unchanged_pages
 from conda_hardlink_plugin.scan.index.file import index_path, open_index
+from tests.support.forking import allow_descriptors, in_child
 from tests.support.oracles import open_descriptors
 from tests.support.scanning import next_tick, write_index
 from tests.support.trees import ODD_NAMES, install, link, make_installation, symlink, write
+
+pytestmark = pytest.mark.usefixtures("each_reader")
 
 each_check = pytest.mark.parametrize("exact", [True, False], ids=["exact", "quick"])
 
@@ -30,29 +32,22 @@ def made(tmp_path):
     return made
 
 
+def changed_units(index, *, exact):
+    """Return the paths of the units with a page that does not match."""
+    pages, units = index.stored.pages, index.stored.inventory.units
+    progress = []
+    unchanged = unchanged_pages(index, range(len(pages)), exact=exact, on_progress=progress.append)
+    assert progress[-1] == sum(page.entries for page in pages)
+    return {units[page.unit].path for number, page in enumerate(pages) if number not in unchanged}
+
+
 @pytest.fixture
 def checked(tmp_path):
     """A function that checks the whole index; returns the paths of the units that changed."""
 
     def check_all(*, exact):
         with open_index(f"{tmp_path}/index") as index:
-            stored = index.stored
-        units = stored.inventory.units
-        request = SimpleNamespace(
-            path=index.path,
-            roots=[path for _, path, _ in stored.roots],
-            pages=[
-                (units[page.unit].root, number, tuple(page))
-                for number, page in enumerate(stored.pages)
-            ],
-            exact=exact,
-        )
-        answer = check(request)
-        unchanged = set(answer.unchanged)
-        assert len(unchanged) == len(answer.unchanged)
-        assert answer.entries == sum(stored.pages[number].entries for number in unchanged)
-        pages = enumerate(stored.pages)
-        return {units[page.unit].path for number, page in pages if number not in unchanged}
+            return changed_units(index, exact=exact)
 
     return check_all
 
@@ -127,40 +122,48 @@ def test_another_tree_with_the_same_entries_does_not_match(made, checked, exact)
 
 
 @each_check
-def test_without_the_index_nothing_matches(made, tmp_path, exact):
-    path = f"{tmp_path}/index/missing"
-    request = SimpleNamespace(path=path, roots=[made.first], pages=[], exact=exact)
-    assert check(request) == ([], 0)
+def test_only_the_wanted_pages_are_checked(made, tmp_path, exact):
+    write(f"{made.first}/lib/new")
+    with open_index(f"{tmp_path}/index") as index:
+        units = index.stored.inventory.units
+        number_of = {units[page.unit].path: n for n, page in enumerate(index.stored.pages)}
+        wanted = [number_of[made.first], number_of[made.mine]]
+        assert unchanged_pages(index, wanted, exact=exact) == {number_of[made.mine]}
+        assert unchanged_pages(index, (), exact=exact) == set()
 
 
 @each_check
-def test_pages_of_another_index_do_not_match(made, tmp_path, exact):
-    """Another report has replaced the index since the pages were requested."""
+@pytest.mark.parametrize("other", [b"", b"lib\0", b"\0", b"/", b"lib\0/", b"\0lib/", b"\0/lib"])
+def test_pages_of_a_damaged_index_do_not_match(made, tmp_path, exact, other):
+    """The content of a page is not verified before it is compared with the disk."""
     with open_index(f"{tmp_path}/index") as index:
-        pages = [(0, number, tuple(page)) for number, page in enumerate(index.stored.pages)]
-    size = os.stat(index_path(f"{tmp_path}/index")).st_size
-    for other in (b"", b"lib\0", b"\0" * size, b"/" * size, b"lib\0/" * size):
-        path = write(f"{tmp_path}/other", other)
-        request = SimpleNamespace(path=path, roots=[made.cache], pages=pages, exact=exact)
-        assert check(request) == ([], 0), other[:5]
+        size = os.stat(index_path(f"{tmp_path}/index")).st_size
+        with open(index_path(f"{tmp_path}/index"), "r+b") as file:
+            file.write(other * (size // max(len(other), 1)))
+            file.truncate(size if other else 0)
+        assert unchanged_pages(index, range(len(index.stored.pages)), exact=exact) == set()
 
 
 @each_check
 def test_a_page_that_cannot_be_read_does_not_hide_that_the_others_match(made, tmp_path, exact):
     with open_index(f"{tmp_path}/index") as index:
-        stored = index.stored
-    by_offset = sorted(enumerate(stored.pages), key=lambda item: -item[1].offset)
-    os.truncate(index_path(f"{tmp_path}/index"), by_offset[0][1].offset)
-    request = SimpleNamespace(
-        path=index.path,
-        roots=[path for _, path, _ in stored.roots],
-        pages=[
-            (stored.inventory.units[page.unit].root, number, tuple(page))
-            for number, page in by_offset
-        ],
-        exact=exact,
-    )
-    assert check(request).unchanged == [number for number, _ in by_offset[1:]]
+        pages = index.stored.pages
+        last = max(range(len(pages)), key=lambda number: pages[number].offset)
+        os.truncate(index_path(f"{tmp_path}/index"), pages[last].offset)
+        unchanged = unchanged_pages(index, range(len(pages)), exact=exact)
+        assert unchanged == set(range(len(pages))) - {last}
+
+
+@each_check
+def test_pages_that_cannot_be_checked_without_descriptors_do_not_match(made, tmp_path, exact):
+    def changed_with(allowed):
+        with open_index(f"{tmp_path}/index") as index:
+            allow_descriptors(allowed)
+            return changed_units(index, exact=exact)
+
+    every_unit = {made.cache, made.shared, made.mine, made.unused, made.first, made.second}
+    assert in_child(lambda: changed_with(0)) == every_unit
+    assert in_child(lambda: changed_with(20)) == set()
 
 
 @each_check

@@ -15,11 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.filesystem.mounts import MountTable
-from conda_hardlink_plugin.scan.crew import start_crew
 from conda_hardlink_plugin.scan.index.file import index_path, open_index
 from conda_hardlink_plugin.scan.inventory import ReadingMode
 from conda_hardlink_plugin.scan.scanner import scan
-from tests.support.forking import allow_descriptors, children, forked, in_child
+from tests.support.forking import allow_descriptors, forked, in_child
 from tests.support.oracles import NOBODY, open_descriptors
 from tests.support.repository import TOP
 from tests.support.scanning import Partly, analysis, look_up, next_tick, trusting, write_index
@@ -33,6 +32,8 @@ from tests.support.trees import (
 )
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+
+pytestmark = pytest.mark.usefixtures("each_reader")
 
 
 @pytest.fixture
@@ -300,13 +301,12 @@ def wide(tmp_path):
 
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("changed", ["", "envs/first/own/d7/new", "pkgs/p1-1-0/new"])
-def test_several_processes_check_an_index_correctly(wide, folder, tmp_path, quick, changed):
+def test_an_index_of_many_directories_is_checked_correctly(wide, folder, tmp_path, quick, changed):
     write_index(folder, wide)
     next_tick(folder)
     if changed:
         write(f"{tmp_path}/{changed}", b"n" * 5_000)
-    with start_crew(3) as crew, look_up(folder, quick=quick, crew=crew) as lookup:
-        inventory = scan(wide, crew=crew, lookup=lookup)
+    inventory = again(folder, wide, quick=quick)
     quick_enough = quick and not changed
     assert inventory.reading.mode is (ReadingMode.QUICK if quick_enough else ReadingMode.EXACT)
     assert analysis(inventory) == analysis(scan(wide))
@@ -327,11 +327,11 @@ def test_an_index_may_have_more_environments_than_allowed_descriptors(tmp_path, 
     assert in_child(mode_with_few) is (ReadingMode.QUICK if quick else ReadingMode.EXACT)
 
 
-def test_several_processes_write_a_complete_index(wide, folder):
+def test_an_index_of_many_directories_is_complete(wide, folder):
     """Nothing is settled yet, so each unit is read and written again."""
     for _ in range(3):
-        with start_crew(3) as crew, look_up(folder, quick=False, crew=crew) as lookup:
-            inventory = scan(wide, crew=crew, lookup=lookup)
+        with look_up(folder, quick=False) as lookup:
+            inventory = scan(wide, lookup=lookup)
         assert analysis(inventory) == analysis(scan(wide))
         with open_index(folder) as index:
             assert {page.unit for page in index.stored.pages} >= set(range(len(inventory.units)))
@@ -341,25 +341,6 @@ def test_several_processes_write_a_complete_index(wide, folder):
 def directories(roots):
     """Return the number of directories in some roots, including the roots."""
     return sum(1 for root in roots for _ in os.walk(root.path))
-
-
-@pytest.mark.parametrize("when", ["before", "while"])
-def test_everything_is_read_if_a_process_that_checks_the_index_is_killed(
-    wide, folder, when, caplog
-):
-    write_index(folder, wide)
-    with start_crew(2) as crew:
-        pids = children()
-        if when == "before":
-            os.kill(pids[0], signal.SIGKILL)
-            os.waitid(os.P_PID, pids[0], os.WEXITED | os.WNOWAIT)
-        with look_up(folder, quick=False, crew=crew) as lookup:
-            if when == "while":
-                os.kill(pids[0], signal.SIGKILL)
-            inventory = scan(wide, crew=crew, lookup=lookup)
-    assert analysis(inventory) == analysis(scan(wide))
-    assert "a worker process failed" in caplog.text
-    assert children() == []
 
 
 def test_a_quick_check_returns_the_time_of_the_last_exact_check(indexed, folder):

@@ -22,6 +22,8 @@ from tests.support.trees import (
     write,
 )
 
+pytestmark = pytest.mark.usefixtures("each_reader")
+
 each_check = pytest.mark.parametrize("quick", [False, True], ids=["exact", "quick"])
 
 

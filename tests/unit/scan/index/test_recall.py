@@ -10,11 +10,10 @@ from conda_hardlink_plugin.filesystem.mounts import read_mount_table
 from conda_hardlink_plugin.scan.collector import Collector
 from conda_hardlink_plugin.scan.index.file import index_path
 from conda_hardlink_plugin.scan.index.recall import Remembered
-from conda_hardlink_plugin.scan.inode_table import State
-from conda_hardlink_plugin.scan.inventory import PrivateSums, Unit, UnitKind
+from conda_hardlink_plugin.scan.inventory import GroupSums, PrivateSums, Unit, UnitKind
 from conda_hardlink_plugin.scan.scan_roots import survey_roots
 from tests.support.oracles import du
-from tests.support.scanning import look_up, next_tick, write_index
+from tests.support.scanning import TABLES, look_up, next_tick, write_index
 from tests.support.trees import ODD_NAMES, link, make_installation, package, symlink, write
 
 CACHE, FIRST, SECOND = range(3)
@@ -33,26 +32,28 @@ def made(tmp_path):
     return made
 
 
-@pytest.fixture
-def start(made, tmp_path):
+@pytest.fixture(params=TABLES)
+def start(made, tmp_path, request):
     """A function that returns the remembered units, and a collector to count them in."""
     with look_up(f"{tmp_path}/index", quick=False) as lookup:
 
         def begin(roots=made.roots):
             scan_roots = survey_roots(roots, (), read_mount_table())
             remembered = Remembered(lookup.unchanged(scan_roots, None))
-            return remembered, Collector(scan_roots.roots, scan_roots.inside)
+            table = TABLES[request.param]()
+            return remembered, Collector(scan_roots.roots, scan_roots.inside, table)
 
         yield begin
 
 
 def recall_package(remembered, collector, path, kind=UnitKind.PACKAGE):
     collector.begin_root(CACHE, detailed=False)
-    return remembered.recall(collector.add_unit(kind, path), collector)
+    return remembered.recall(Unit(kind, CACHE, path), collector)
 
 
 def recall_root(remembered, collector, root):
-    return remembered.recall(collector.begin_root(root, detailed=False), collector)
+    unit = collector.begin_root(root, detailed=False)
+    return remembered.recall(collector.found.units[unit], collector, unit)
 
 
 def entries(top):
@@ -79,34 +80,35 @@ def test_recalled_units_count_every_link_of_an_inode(made, start):
     assert recall_package(remembered, collector, made.shared)
     assert recall_root(remembered, collector, SECOND)
     assert collector.links == [entries(made.shared), 0, entries(made.second)]
-    found = collector.findings()
-    (listed,), (symbolic,) = found.listed.values(), found.symbolic.values()
-    assert states(found, listed) == {
-        **dict.fromkeys(
-            map(inode, (f"{made.shared}/{name}" for name in ("lib/big", "lib/small", "empty"))),
-            State((CACHE, SECOND), frozenset([1]), 2),
-        ),
-        inode(f"{made.second}/lib/own"): State((SECOND,), frozenset(), 2),
+    in_both, twice = ((CACHE, 1), (SECOND, None)), ((SECOND, None), (SECOND, None))
+    shared = (f"{made.shared}/{name}" for name in ("lib/big", "lib/small", "empty"))
+    assert counted(collector) == {
+        # `first`, which was not recalled, has a link to each
+        (in_both, False): sums_of(*shared, outside_links=3),
+        (twice, True): sums_of(f"{made.second}/lib/own", f"{made.second}/links/again"),
     }
-    assert states(found, symbolic) == {
-        inode(f"{made.second}/links/again"): State((SECOND,), frozenset(), 2)
-    }
-    row = list(listed.inodes.numbers).index(inode(f"{made.second}/lib/own"))
-    assert listed.inodes.link_counts[row] == 2
-    assert listed.inodes.disk_bytes[row] == os.stat(f"{made.second}/lib/own").st_blocks * 512
-    assert listed.inodes.apparent_bytes[row] == 54_321
 
 
-def inode(path):
-    return os.lstat(path).st_ino
+def counted(collector):
+    """Return the sums of the inodes by the places of their links, and whether all were seen."""
+    sums = {}
+    for group in collector.table.groups():
+        places = tuple(collector.locations[location] for location in group.locations)
+        sums.setdefault((places, group.complete), GroupSums()).add(group.sums)
+    return sums
 
 
-def states(found, rows):
-    """Return the state of each inode by its number."""
-    return {
-        number: found.states[state]
-        for number, state in zip(rows.inodes.numbers, rows.states, strict=True)
-    }
+def sums_of(*paths, outside_links=0):
+    status = [os.lstat(path) for path in paths]
+    blocks = sum(one.st_blocks for one in status)
+    return GroupSums(len(status), blocks * 512, sum(one.st_size for one in status), outside_links)
+
+
+def test_a_package_that_is_not_recalled_is_not_a_unit_yet(made, start):
+    write(f"{made.mine}/lib/new")
+    remembered, collector = start()
+    assert not recall_package(remembered, collector, made.mine)
+    assert [unit.path for unit in collector.found.units] == [made.cache]
 
 
 def test_a_recalled_environment_has_its_symlinks(made, start):

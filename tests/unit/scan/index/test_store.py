@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-import sys
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from conda_hardlink_plugin.analysis.index_totals import index_totals
-from conda_hardlink_plugin.filesystem.mounts import read_mount_table
 from conda_hardlink_plugin.scan.combine import combine
 from conda_hardlink_plugin.scan.index.file import index_path, new_index, open_index, read_checked
 from conda_hardlink_plugin.scan.index.recorder import Recorder
 from conda_hardlink_plugin.scan.index.store import store
 from conda_hardlink_plugin.scan.index.trailer import read_totals
 from conda_hardlink_plugin.scan.inventory import Problem, ProblemKind
-from conda_hardlink_plugin.scan.scan_roots import survey_roots
 from conda_hardlink_plugin.scan.scanner import scan
-from conda_hardlink_plugin.scan.walker import Walker
-from tests.support.scanning import Partly, look_up, trusting, write_index
+from tests.support.scanning import Partly, look_up, reading, trusting, write_index
 from tests.support.trees import ODD_NAMES, environment_root, make_installation, symlink, write
+
+pytestmark = pytest.mark.usefixtures("each_reader")
 
 
 @pytest.fixture
@@ -33,24 +32,23 @@ def folder(tmp_path):
     return f"{tmp_path}/index"
 
 
-def read(scan_roots, recorder=None):
-    """Return the findings of a walker in all roots, and the inventory of them."""
-    walker = Walker(scan_roots, (), recorder=recorder)
-    for number in range(len(scan_roots.roots)):
-        walker.open_root(number)
-        walker.read(sys.maxsize)
-    found = walker.findings()
-    walker.close()
-    return found, combine([found], scan_roots, {})
+@contextmanager
+def storing(folder, roots, began_ns=0, problems=()):
+    """Read roots; yield the inventory, which is then stored together with some problems."""
+    with (
+        new_index(folder, began_ns, index_totals) as new,
+        reading(roots, recorder=Recorder(*new.recording)) as (reader, scan_roots),
+    ):
+        inventory = combine(reader.collector, scan_roots, {})
+        yield inventory
+        stored = replace(inventory, problems=tuple(problems))
+        store(new, stored, scan_roots, reader.collector.found, reader.pages(), None)
 
 
 def store_with_problems(folder, made, problems=()):
-    """Store what a walker finds and some problems; return the number of each unit by its path."""
-    scan_roots = survey_roots(made.roots, (), read_mount_table())
-    with new_index(folder, 0, index_totals) as new:
-        found, inventory = read(scan_roots, Recorder(*new.recording))
-        store(new, replace(inventory, problems=tuple(problems)), scan_roots, [found], None)
-    return {unit.path: number for number, unit in enumerate(inventory.units)}
+    """Store what is read and some problems; return the number of each unit by its path."""
+    with storing(folder, made.roots, problems=problems) as inventory:
+        return {unit.path: number for number, unit in enumerate(inventory.units)}
 
 
 def texts_of(folder, root_path):
@@ -65,10 +63,8 @@ def texts_of(folder, root_path):
 
 
 def test_an_index_has_the_inventory_its_totals_and_the_time_of_the_scan(made, folder):
-    scan_roots = survey_roots(made.roots, (), read_mount_table())
-    with new_index(folder, 1_000 * 10**9, index_totals) as new:
-        found, inventory = read(scan_roots, Recorder(*new.recording))
-        store(new, inventory, scan_roots, [found], None)
+    with storing(folder, made.roots, began_ns=1_000 * 10**9) as inventory:
+        pass
     with open_index(folder) as index:
         assert index.stored.inventory == inventory
         assert index.taken_s == 1_000
@@ -76,13 +72,24 @@ def test_an_index_has_the_inventory_its_totals_and_the_time_of_the_scan(made, fo
     assert os.listdir(folder) == [os.path.basename(index_path(folder))]
 
 
-def test_no_index_is_stored_if_pages_are_missing(made, folder):
-    scan_roots = survey_roots(made.roots, (), read_mount_table())
-    found, inventory = read(scan_roots)
-    assert found.pages is None
-    with new_index(folder, 0, index_totals) as new:
-        store(new, inventory, scan_roots, [found], None)
-    assert os.listdir(folder) == []
+def test_every_directory_is_on_a_page_of_its_unit(made, folder):
+    for number in range(600):
+        os.mkdir(f"{made.first}/lib/{number}")
+    with storing(folder, made.roots) as inventory:
+        pass
+    with open_index(folder) as index:
+        counted = dict.fromkeys(range(len(inventory.units)), 0)
+        for page in index.stored.pages:
+            counted[page.unit] += page.directories
+    expected = dict.fromkeys(counted, 0)
+    paths = {unit.path: number for number, unit in enumerate(inventory.units)}
+    for root in made.paths:
+        for directory, _, _ in os.walk(root):
+            unit = directory
+            while unit not in paths:
+                unit = os.path.dirname(unit)
+            expected[paths[unit]] += 1
+    assert counted == expected
 
 
 def test_a_unit_and_those_around_it_are_unread_if_a_path_in_it_is_a_problem(made, folder):
@@ -102,11 +109,9 @@ def test_a_problem_in_a_root_does_not_make_the_root_around_it_unread(tmp_path, f
     inner = environment_root(f"{tmp_path}/env/inner")
     outer = environment_root(f"{tmp_path}/env")
     write(f"{inner.path}/file")
-    scan_roots = survey_roots([outer, inner], (), read_mount_table())
     problem = Problem(ProblemKind.UNREADABLE, 1, f"{inner.path}/deep", "Permission denied")
-    with new_index(folder, 0, index_totals) as new:
-        found, inventory = read(scan_roots, Recorder(*new.recording))
-        store(new, replace(inventory, problems=(problem,)), scan_roots, [found], None)
+    with storing(folder, [outer, inner], problems=[problem]):
+        pass
     with open_index(folder) as index:
         units = index.stored.inventory.units
         assert [units[number].path for number in index.stored.unread] == [inner.path]
