@@ -2,6 +2,7 @@
 #   make check      lint, types, layers, unit and property tests: in a minute and a half
 #   make test       the whole suite, lint and types included (what CI runs)
 #   make test-long  races, attacks, mutants, random trees and the model of clean at length: an hour
+#   make native     the compiled module, after a change of C sources
 #   make recipe     the conda package of recipe/, built and tested without a conda channel, into dist/
 #   make demo       a throw-away conda installation and a report on it
 #   make docs       the documentation site, in docs/_build
@@ -16,12 +17,22 @@ PYTHON ?= $(firstword $(foreach version,3 3.12 3.11 3.10,$(if $(shell \
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+BUILT = $(VENV)/.native
+C_SOURCES = $(wildcard conda_hardlink_plugin/filesystem/*.c conda_hardlink_plugin/filesystem/native/*)
 # By tests/conftest.py each test goes to the next free process, those of some files to the same one.
 PARALLEL = -n auto --dist loadscope --no-loadscope-reorder
 
-.PHONY: setup check test test-long lint recipe demo docs figures bench bench-transactions clean
+.PHONY: setup native check test test-long lint recipe demo docs figures bench bench-transactions clean
 
-setup: $(READY)
+setup: $(READY) $(BUILT)
+
+native: $(BUILT)
+
+# Without a compiler this leaves no module, and everything is read in Python.
+$(BUILT): $(READY) setup.py $(C_SOURCES)
+	rm -f conda_hardlink_plugin/filesystem/_native*.so
+	HARDLINKS_CFLAGS="-Wall -Wextra -Werror" $(BIN)/python setup.py --quiet build_ext --inplace
+	touch $@
 
 $(READY): pyproject.toml $(wildcard tests/support/realconda/*requirements.txt) tests/support/realconda/finder.py tests/support/realconda/bundled.py
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.12 found: name one with PYTHON=..." >&2; exit 1; }
@@ -63,9 +74,10 @@ figures: setup
 
 bench: setup
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/shapes.py
 
 bench-transactions: setup
 	$(BIN)/python benchmarks/transactions.py
 
 clean:
-	rm -rf $(VENV) .demo dist docs/_build
+	rm -rf $(VENV) .demo build dist docs/_build conda_hardlink_plugin/filesystem/_native*.so

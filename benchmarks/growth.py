@@ -38,7 +38,7 @@ def measure(roots: Roots, rounds: int, folder: str) -> Point:
     commands = [
         Command(DU, ["du", "-s", *roots.all], plain_environment()),
         scan_command(roots),
-        scan_command(roots),
+        scan_command(roots, native=False),
     ]
     if shutil.which("cc"):
         threads = sorted({1, len(os.sched_getaffinity(0))})

@@ -14,7 +14,7 @@ from summary import Run
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DU = "du"
 FLOOR = "the same in C"
-SCAN, ALONE, PLAN = "scan + accounting", "scan, one process", "scan + plan of a clean"
+SCAN, PYTHON, PLAN = "scan + accounting", "scan in Python", "scan + plan of a clean"
 REPORT, FIRST = "report --json --no-index", "report --json, first"
 EXACT, QUICK = "report --json, exact", "report --json --quick"
 CLEAN, STARTUP = "clean --dry-run --json", "conda --version"
@@ -26,10 +26,9 @@ sys.path.insert(0, sys.argv[1])
 from conda_hardlink_plugin.scan.inventory import Root, RootKind
 from conda_hardlink_plugin.scan.scanner import scan
 from conda_hardlink_plugin.analysis.usage import Usage
-processes = int(sys.argv[2]) or None
-roots = [Root(RootKind.CACHE, sys.argv[3])]
-roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[4:]]
-usage = Usage(scan(roots, processes=processes))
+roots = [Root(RootKind.CACHE, sys.argv[2])]
+roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[3:]]
+usage = Usage(scan(roots))
 print(usage.on_disk, usage.as_copies, sum(usage.exclusive_by_root))
 for alone, added in zip(usage.unique_by_root, usage.added(range(len(roots)))):
     print(alone, added)
@@ -213,13 +212,11 @@ def conda_environment(roots: Roots, home: str) -> dict[str, str]:
     }
 
 
-def scan_command(roots: Roots, processes: int = 0) -> Command:
-    """Ours (a): the scan and its accounting alone, without conda and without drawing.
-
-    With as many processes as it takes by itself, if not told how many.
-    """
-    code = [sys.executable, "-I", "-c", _SCAN_CODE, CHECKOUT, str(processes), *roots.all]
-    return Command(ALONE if processes == 1 else SCAN, code, plain_environment())
+def scan_command(roots: Roots, *, native: bool = True) -> Command:
+    """Ours (a): the scan and its accounting alone, without conda and without drawing."""
+    code = [sys.executable, "-I", "-c", _SCAN_CODE, CHECKOUT, *roots.all]
+    reader = {"HARDLINKS_READER": "native" if native else "python"}
+    return Command(SCAN if native else PYTHON, code, plain_environment() | reader)
 
 
 def floor_command(roots: Roots, folder: str, threads: int) -> Command:

@@ -28,8 +28,8 @@ from programs import (
 )
 from summary import Target, draw_table, median_ratio
 
-MAX_RATIO = 0.05
-PYTHON = "Python and its modules"
+MAX_RATIO = 0.04
+START = "Python and its modules"
 _IMPORTS = "import sys; sys.path.insert(0, sys.argv[1]); import conda_hardlink_plugin.scan.scanner"
 
 
@@ -53,10 +53,12 @@ def main() -> int:
             slow = {"LD_PRELOAD": library, "SLOW_MICROSECONDS": str(options.microseconds)}
             environment = plain_environment() | slow
             start = [sys.executable, "-I", "-c", _IMPORTS, CHECKOUT]
+            native, python = scan_command(roots), scan_command(roots, native=False)
             commands = [
                 Command(DU, ["du", "-s", *roots.all], environment),
-                replace(scan_command(roots), environment=environment),
-                Command(PYTHON, start, environment),
+                replace(native, environment=environment | native.environment),
+                replace(python, environment=environment | python.environment),
+                Command(START, start, environment),
             ]
             runs = race(commands, options.rounds)
         except BenchmarkError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from itertools import compress
 from typing import TYPE_CHECKING
 
 from ..filesystem.paths import is_within
@@ -101,7 +100,9 @@ def roots_inside(inventory: Inventory, outer: Collection[int]) -> frozenset[int]
 
 def is_on_other_filesystem(inventory: Inventory, root: int) -> bool:
     """Return whether an environment's filesystem is known and no package cache is on it."""
-    devices = inventory.root_devices
-    is_cache = (other.kind is RootKind.CACHE for other in inventory.roots)
-    caches = set(compress(devices, is_cache)) - {_UNOPENED}
-    return bool(caches) and devices[root] not in caches | {_UNOPENED}
+    device, known = inventory.root_devices[root], False
+    for cache in inventory.caches():
+        if inventory.root_devices[cache] == device:
+            return False
+        known = known or inventory.root_devices[cache] != _UNOPENED
+    return known and device != _UNOPENED

@@ -82,8 +82,12 @@ class PackageUse:
     @property
     def keeping_verdicts(self) -> list[Verdict]:
         """The verdicts that follow from its users, the strongest first."""
-        uses = {*self.environments.values()} | ({Use.HARDLINK} if self.outside else set())
-        return [verdict for use, verdict in VERDICT_OF_USE.items() if use in uses]
+        uses = self.environments.values()
+        return [
+            verdict
+            for use, verdict in VERDICT_OF_USE.items()
+            if use in uses or (self.outside and use is Use.HARDLINK)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

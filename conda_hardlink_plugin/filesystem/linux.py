@@ -105,6 +105,16 @@ def open_file(
     return os.open(name, flags, mode, dir_fd=parent)
 
 
+def read_bytes(handle: Handle, size_bytes: int) -> bytes:
+    content = os.read(handle, size_bytes)
+    while len(content) < size_bytes:
+        more = os.read(handle, size_bytes - len(content))
+        if not more:
+            break
+        content += more
+    return content
+
+
 def duplicate(handle: Handle) -> Handle:
     return os.dup(handle)  # a call, not an alias, so that replacing `os.dup` has an effect
 

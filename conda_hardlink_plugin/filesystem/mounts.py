@@ -6,7 +6,7 @@ The format is described in proc_pid_mountinfo(5).
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .paths import is_within
 
@@ -46,16 +46,27 @@ class MountTable:
             mount point.
         known: False if the system does not publish its mounts (no `/proc`): the absence of a mount
             then proves nothing.
+        innermost: The mount that is visible at each mount point.
 
     """
 
     mounts: tuple[Mount, ...]
     known: bool
+    innermost: dict[str, Mount] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find the mount that is visible at each mount point."""
+        visible = {mount.mount_point: mount for mount in self.mounts}
+        object.__setattr__(self, "innermost", visible)
 
     def mount_at(self, path: str) -> Mount | None:
         """Return the mount that holds a real path, `None` if it is unknown."""
-        above = (mount for mount in reversed(self.mounts) if is_within(path, mount.mount_point))
-        return max(above, key=lambda mount: len(mount.mount_point), default=None)
+        while path not in self.innermost:
+            above = os.path.dirname(path)
+            if above == path:
+                return None
+            path = above
+        return self.innermost[path]
 
     def filesystem(self, path: str) -> str:
         """Return the type of the filesystem that holds a real path, `""` if it is unknown."""

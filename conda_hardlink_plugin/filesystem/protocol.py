@@ -158,6 +158,9 @@ class Filesystem(Protocol):
 
         """
 
+    def read_bytes(self, handle: Handle, size_bytes: int) -> bytes:
+        """Return at most the next `size_bytes` of an open file."""
+
     def duplicate(self, handle: Handle) -> Handle:
         """Return a second handle of the same directory."""
 

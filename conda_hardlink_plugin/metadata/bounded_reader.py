@@ -45,8 +45,7 @@ def read_record_bytes(path: str) -> bytes | PathProblem:
                 return PathProblem(path, "not a regular file")
             if status.size_bytes > MAX_RECORD_BYTES:
                 return PathProblem(path, f"larger than {MAX_RECORD_BYTES} bytes")
-            with open(handle, "rb", closefd=False) as file:
-                return file.read(MAX_RECORD_BYTES)
+            return fs.read_bytes(handle, status.size_bytes)
         finally:
             fs.close(handle)
     except (OSError, ValueError) as error:

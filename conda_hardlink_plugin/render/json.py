@@ -39,6 +39,7 @@ def report_object(report: Report) -> dict[str, Any]:
     }
     content["measure"] = report.measure.value
     content["reading"]["mode"] = report.reading.mode.value
+    content["reading"]["reader"] = report.reading.reader.value
     for environment in content["environments"]:
         if environment["private"] is None:
             del environment["private"], environment["private_bytes"]

@@ -278,10 +278,11 @@ class BoundaryWalker:
         draft = self.begin_directory(directory, listing.status)
         if listing.problem is not None:
             collector.add_problem(path, listing.problem)
+        directory.children += sorted(listing.children)
         for name, number, found in sorted(listing.entries, key=itemgetter(0)):
             if isinstance(found, OSError):
                 collector.add_problem(f"{path}/{name}", found)
-            elif found is None or found.is_directory:
+            elif found is None or found.is_directory:  # since it was listed
                 directory.children.append(name)
             else:
                 if device is not None and found.identity != (device, number):

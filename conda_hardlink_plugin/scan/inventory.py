@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from ..metadata.quarantine_names import QuarantineEntry, dist_of, entry_of, home_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ARCHIVE_SUFFIXES = (".conda", ".tar.bz2")
 PARTIAL_SUFFIXES = tuple(  # of unfinished downloads, in recent versions of conda
@@ -300,6 +304,13 @@ class Inventory:
     problems: tuple[Problem, ...]
     aliases: dict[str, str]
     reading: Reading = Reading(ReadingMode.FULL)
+
+    def caches(self) -> Iterator[int]:
+        """Yield the package caches among the roots, which come first."""
+        for index, root in enumerate(self.roots):
+            if root.kind is not RootKind.CACHE:
+                return
+            yield index
 
     def identity(self, root: int) -> tuple[int, int] | None:
         """Return device and inode of a root; `None` if it could not be opened."""

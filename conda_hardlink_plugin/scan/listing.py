@@ -36,11 +36,10 @@ class Listing:
     Attributes:
         handle: The open directory.
         status: Status of the directory.
-        plain: Whether entries with a known inode were not examined, and subdirectories are listed
-            separately.
+        plain: Whether entries with a known inode were not examined.
         entries: For each entry the name, the inode number in the listing, and the status, or the
             error if it could not be examined; `None` if the inode is known.
-        children: Names of the subdirectories if `plain`; otherwise they are among `entries`.
+        children: Names of the subdirectories.
         problem: Why the listing is incomplete, if it is.
 
     """
@@ -80,7 +79,7 @@ def list_directory(
             for entry in listed:
                 name, number = entry.name, entry.inode()
                 is_known = number in known
-                may_be_directory = plain and (has_subvolumes or not is_known)
+                may_be_directory = has_subvolumes or not is_known
                 if may_be_directory and entry.is_dir(follow_symlinks=False):
                     children.append(name)
                 else:

@@ -41,13 +41,6 @@ _SUMS = Struct("8Q")  # Sums, native/job.h
 _NO_PARENT = -1  # of the path of a root
 
 
-class _Package(NamedTuple):
-    """A directory in a cache that may be a package."""
-
-    location: int
-    name: str
-
-
 class _Notes(NamedTuple):
     """What a job found, besides inodes with several links.
 
@@ -134,32 +127,29 @@ class Reader(BoundaryWalker):
     def _read_packages(self, directory: OpenDirectory) -> None:
         """Read the packages in a directory in one job, then all of its other subdirectories."""
         names, directory.children = directory.children, []
-        others, jobs = [], []
+        path, collector = directory.path, self.collector
+        others, packages, tasks = [], [], []
         for name in names:
             if not may_be_package(directory, name):
                 others.append(name)
-            elif not self._recall_package(f"{directory.path}/{name}"):
-                location = self.collector.add_location(self.collector.root, None)
-                jobs.append(_Package(location, name))
-        tasks = [self._task(directory, job.name, job.location, TaskFlag.PACKAGE) for job in jobs]
+            elif not (self._remembered and self._recall_package(f"{path}/{name}")):
+                location = collector.add_location(collector.root, None)
+                packages.append((location, name))
+                tasks.append(self._task(directory, name, location, TaskFlag.PACKAGE))
         results, notes = self._run(tasks)
-        for job, result in zip(jobs, results, strict=True):
+        for (location, name), result in zip(packages, results, strict=True):
             if result is None:
-                others.append(job.name)
+                others.append(name)
             else:
-                path = f"{directory.path}/{job.name}"
-                self._unit_of[job.location] = self.collector.add_unit(
-                    UnitKind.PACKAGE, path, job.location
-                )
+                unit = collector.add_unit(UnitKind.PACKAGE, f"{path}/{name}", location)
+                self._unit_of[location] = unit
         self._count_notes(notes)
         for name in others:
             self.read_child(directory, name)
 
     def _recall_package(self, path: str) -> bool:
-        if self._remembered is None:
-            return False
         unit = Unit(UnitKind.PACKAGE, self.collector.root, path)
-        return self._remembered.recall(unit, self.collector)
+        return bool(self._remembered and self._remembered.recall(unit, self.collector))
 
     def _read_environments(self, indexes: Iterable[int], *, recalling: bool = True) -> list[int]:
         """Read environments in one job; return those that may be recalled."""
@@ -265,10 +255,9 @@ class Reader(BoundaryWalker):
 
     def _task(self, directory: OpenDirectory, name: str, location: int, flags: TaskFlag) -> Task:
         inside = directory.inside
-        below = (
-            f"{directory.path[len(directory.path_parts()[0]) + 1 :]}/" if inside is None else inside
-        )
-        encoded = os.fsencode(name), os.fsencode(below + name)
+        if inside is None:  # deeper than a path can reach
+            inside = f"{'/'.join(directory.path_parts()[1:])}/"
+        encoded = os.fsencode(name), os.fsencode(inside + name)
         return directory.handle, flags, location, directory.identity[0], *encoded
 
     def _run(self, tasks: Sequence[Task]) -> tuple[Sequence[tuple[int, int] | None], _Notes]:
