@@ -57,9 +57,14 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
             except OSError as error:
                 walker.add_unopened(parent, name, error)
                 continue
-            children: list[str] = []
             try:
                 status = fs.raw_status_of(descriptor)
+            except OSError as error:
+                fs.close(descriptor)
+                walker.add_unopened(parent, name, error)
+                continue
+            children: list[str] = []
+            try:
                 found_device, inode, _, file_size, file_blocks = facts_of(status)
                 if found_device != device or inode in special_inodes:
                     found = fs.from_raw(status)

@@ -135,6 +135,11 @@ class _Job:
         device = parent.identity[0] if parent.plain else None
         try:
             status = fs.status_of(handle)
+        except OSError as error:
+            fs.close(handle)
+            self.error = error
+            return
+        try:
             if status.device != device or status.inode in self.walker.special_inodes:
                 self.listing = list_directory(handle, status)
             else:

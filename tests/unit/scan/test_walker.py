@@ -318,6 +318,10 @@ def test_a_deep_tree_is_counted_with_few_descriptors_allowed(open_top):
     made = make_installation(open_top)
     make_chain(f"{made.first}/lib", 400, "level", f"{made.shared}/lib/big")
     make_chain(made.unused, 400, "level", f"{made.shared}/lib/big")
+    deep = made.cache
+    for level in range(60):  # packages with the same name, anywhere in a cache
+        deep += "/deep"
+        package(deep, "same-1-0", {"file": b"x" * 5_000 * level})
 
     def scan_with_few(way: Way, allowed: int) -> Usage:
         allow_descriptors(allowed)
