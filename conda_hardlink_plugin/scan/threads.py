@@ -207,6 +207,8 @@ def _count_plain(
                 draft.linked.append(number)
         elif isinstance(found, OSError):
             collector.add_problem(f"{directory.path}/{entry}", found)
+        elif found is not None and found.is_directory:  # since it was listed
+            listing.children.append(entry)
         elif found is not None:
             if found.identity != (identity[0], number):
                 raise UntrustedDeviceError(identity[0])

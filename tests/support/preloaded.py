@@ -15,7 +15,7 @@ import pytest
 from tests.support.repository import TOP
 
 SLOW = Path(TOP, "benchmarks", "slow.c")
-FAULTS = Path(TOP, "tests", "support", "faults.c")
+INTERCEPT = Path(TOP, "tests", "support", "intercept.c")
 
 
 @cache
