@@ -20,7 +20,11 @@ native = Extension(
     "conda_hardlink_plugin.filesystem._native",
     sources=[f"{FOLDER}/_native.c", *sorted(glob(f"{FOLDER}/native/*.c"))],
     depends=sorted(glob(f"{FOLDER}/native/*.h")),
-    define_macros=[("Py_LIMITED_API", "0x030A0000"), ("_GNU_SOURCE", "1")],
+    define_macros=[
+        ("Py_LIMITED_API", "0x030A0000"),
+        ("_GNU_SOURCE", "1"),
+        ("_FILE_OFFSET_BITS", "64"),
+    ],
     extra_compile_args=[
         "-std=c11",
         "-pthread",

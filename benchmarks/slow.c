@@ -12,11 +12,14 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 struct stat64;
 
@@ -74,3 +77,21 @@ SLOW(int, fstatat64, (int at, const char *path, struct stat64 *status, int flags
      (at, path, status, flags))
 SLOW(int, statx, (int at, const char *path, int flags, unsigned mask, struct statx *status),
      (at, path, flags, mask, status))
+
+/* The native reader lists directories by system calls. The first one for each directory waits, as
+ * `fdopendir` does. */
+long syscall(long number, ...)
+{
+    static long (*next)(long, ...);
+    long given[6];
+    va_list list;
+    va_start(list, number);
+    for (int index = 0; index < 6; index++)
+        given[index] = va_arg(list, long);
+    va_end(list);
+    if (!next)
+        next = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+    if (number == SYS_getdents64 && !lseek((int)given[0], 0, SEEK_CUR))
+        wait_for_answer();
+    return next(number, given[0], given[1], given[2], given[3], given[4], given[5]);
+}

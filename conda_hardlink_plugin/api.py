@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from .report.merge import MergedReport
     from .report.subject import Explanation
     from .scan.index.status import IndexStatus
-    from .scan.index.trailer import Totals
+    from .scan.index.trailer import IndexTotals
     from .scan.inventory import Inventory
 
 Detail = Literal["packages", "causes", "du", "map"]
@@ -131,7 +131,7 @@ class Installation:
             self.found.removable(name)
 
     def held_runs(self) -> tuple[list[HeldRun], list[PathProblem]]:
-        """Return what `clean --keep` holds, the oldest run first, and what cannot be read."""
+        """Return what earlier cleans hold, the oldest run first, and what cannot be read."""
         from .executor.restore import held_runs
 
         return held_runs(self.found.caches)
@@ -524,8 +524,16 @@ class CleanPlan:
         from .clean.trial_links import find_trial_links
 
         data, found = analysis.data, analysis.installation.found
-        read_only = found.read_only_caches or _read_only_caches(analysis.installation)
-        closed = closed_caches(found.caches, found.named_caches, read_only)
+        if found.read_only_caches:
+            closed = closed_caches(
+                found.caches,
+                found.named_caches,
+                found.read_only_caches,
+                read_only_by="read_only_caches",
+            )
+        else:
+            read_only = _read_only_caches(analysis.installation)
+            closed = closed_caches(found.caches, found.named_caches, read_only)
         prefixes = [data.inventory.roots[root].path for root in data.roots_of_environments]
         trial_links: tuple[str, ...] = ()
         if self._choice.trash:
@@ -613,7 +621,7 @@ def clear_index() -> None:
         raise HardlinksError(f"{path} cannot be removed: {reason_of(error)}.") from error
 
 
-def last_totals(caches: Iterable[str]) -> tuple[Totals, float, bool] | None:
+def last_totals(caches: Iterable[str]) -> tuple[IndexTotals, float, bool] | None:
     """Return the totals of the last report, in less than a millisecond.
 
     Args:

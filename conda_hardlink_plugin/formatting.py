@@ -69,6 +69,19 @@ def join_names(names: Sequence[str], most: int, conjunction: str = ", ") -> str:
     return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
+def and_more(number: int, noun: str, *, option: str = "-v") -> str:
+    """Return the line below a cut list, such as `... and 3 more files: -v shows all.`.
+
+    Args:
+        number: How many items the list lacks.
+        noun: What they are, in the singular.
+        option: The option that shows them; `""` if there is none.
+
+    """
+    hint = f": {option} shows all" if option else ""
+    return f"... and {count(number, f'more {noun}')}{hint}."
+
+
 def printable(text: str) -> str:
     r"""Return the text with every unprintable character escaped.
 

@@ -109,12 +109,12 @@ def _after_command(command: str) -> None:
 
 
 def _before_clean(_command: str) -> None:
-    objection = _call("hooks.clean_guard", "objection_to_clean", passing=KeyboardInterrupt)
-    if objection:
+    refusal = _call("hooks.clean_guard", "refusal_of_clean", passing=KeyboardInterrupt)
+    if refusal:
         from .cli.frontend import conda_error
         from .exceptions import CleanRefusedError
 
-        raise conda_error(CleanRefusedError([objection.removesuffix(".")]))
+        raise conda_error(CleanRefusedError([refusal.removesuffix(".")]))
 
 
 def _call(
@@ -135,8 +135,10 @@ def _call(
     except passing:
         raise
     except BaseException as error:  # noqa: BLE001  # that is what this is for
-        from logging import getLogger
+        from contextlib import suppress
 
-        sentence = f"{type(error).__name__}: {error}".split("\n")[0]
-        getLogger("conda.hardlinks").warning("hardlinks: %s failed: %s", function, sentence)
+        with suppress(BaseException):
+            from .hooks.never_fails import log_failure
+
+            log_failure(function, error)
         return None

@@ -146,6 +146,13 @@ def each_way(request):
     scanning.use(scanning.Way.PYTHON)
 
 
+@pytest.fixture(params=["python", "native"], scope="module")
+def each_reader(request):
+    """By which reader `conda_hardlink_plugin.scan.scanner.scan` reads and checks the index."""
+    with scanning.reader(request.param):
+        yield request.param
+
+
 @pytest.fixture(params=scanning.READING, ids=lambda way: way.value, scope="module")
 def each_reading(request):
     """In which way `tests.support.scanning.scan` reads, without an index."""

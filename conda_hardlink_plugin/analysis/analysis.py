@@ -10,7 +10,7 @@ from ..filesystem.paths import is_within
 from ..scan.inventory import Inventory, ProblemKind, RootKind
 from .symlinks import follow_symlinks
 from .usage import Measure, Usage
-from .verdicts import Evidence, PackageUser
+from .verdicts import PackageUser, Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,8 +30,8 @@ class Analysis:
         incomplete_roots: Indexes of the roots that are partly unreadable.
         names: Prefix to the name of the environment.
         usage: The arithmetic over the inventory.
-        softlinks: For each environment (root index), its symbolic links into caches.
-        evidence: The verdict on each extracted package.
+        symlinks: For each environment (root index), its symbolic links into caches.
+        verdicts: The verdict on each extracted package.
         roots_of_environments: Indexes of the roots that are environments.
         packages: The units that are extracted packages, by path.
         with_clean: For each environment, the bytes freed by removing it and its own packages.
@@ -55,13 +55,13 @@ class Analysis:
         }
         self.names = names
         self.usage = Usage(inventory, measure)
-        self.softlinks = follow_symlinks(inventory)
-        self.evidence = Evidence(inventory, self.usage, self.softlinks, policy, observations)
+        self.symlinks = follow_symlinks(inventory)
+        self.verdicts = Verdicts(inventory, self.usage, self.symlinks, policy, observations)
         self.roots_of_environments = [
             index for index, root in enumerate(inventory.roots) if root.kind is RootKind.ENVIRONMENT
         ]
-        self.packages = sorted(self.evidence.uses, key=lambda unit: inventory.units[unit].path)
-        only_user = self.evidence.packages_by_only_user()
+        self.packages = sorted(self.verdicts.uses, key=lambda unit: inventory.units[unit].path)
+        only_user = self.verdicts.packages_by_only_user()
         self.with_clean = self.usage.exclusive_with_packages(
             {root: only_user.get(root, set()) for root in self.roots_of_environments}
         )
@@ -72,7 +72,7 @@ class Analysis:
 
     def users_of(self, unit: int) -> tuple[PackageUser, ...]:
         """Return the environments that use a package, and how; none for any other unit."""
-        package_use = self.evidence.uses.get(unit)
+        package_use = self.verdicts.uses.get(unit)
         if package_use is None:
             return ()
         roots = self.inventory.roots

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ..scan.index.trailer import Totals, checksum_of
+from ..scan.index.trailer import IndexTotals, checksum_of
 from ..scan.inventory import Inventory, RootKind
 from .usage import Usage
 
 
-def index_totals(inventory: Inventory) -> Totals:
+def index_totals(inventory: Inventory) -> IndexTotals:
     """Return the totals over all roots, in bytes of disk usage."""
     usage = Usage(inventory)
     caches = [root.path for root in inventory.roots if root.kind is RootKind.CACHE]
-    return Totals(
+    return IndexTotals(
         on_disk_bytes=usage.on_disk,
         as_copies_bytes=usage.as_copies,
         caches=len(caches),

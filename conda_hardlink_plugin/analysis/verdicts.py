@@ -92,10 +92,11 @@ class PackageUse:
 
 @dataclass(frozen=True, slots=True)
 class KeepReason:
-    """A reason to keep a package besides its known users.
+    """A reason to keep a package besides its known users, or to keep an archive or a left-over.
 
     Attributes:
-        verdict: `UNVERIFIABLE`, `RECENT` or `UNOBTAINABLE`.
+        verdict: The verdict that follows from it; of a package `UNVERIFIABLE`, `RECENT` or
+            `UNOBTAINABLE`.
         reason: Details, as a phrase.
 
     """
@@ -104,7 +105,7 @@ class KeepReason:
     reason: str
 
 
-class Evidence:
+class Verdicts:
     """The verdict on every extracted package, with the evidence for it.
 
     Attributes:
@@ -117,7 +118,7 @@ class Evidence:
         self,
         inventory: Inventory,
         usage: Usage,
-        softlinks: Mapping[int, EnvironmentSymlinks],
+        symlinks: Mapping[int, EnvironmentSymlinks],
         policy: RetentionPolicy,
         observations: Observations,
     ) -> None:
@@ -126,7 +127,7 @@ class Evidence:
         Args:
             inventory: The result of the scan.
             usage: The arithmetic over the inventory.
-            softlinks: The result of `symlinks.follow_symlinks`.
+            symlinks: The result of `symlinks.follow_symlinks`.
             policy: The user's settings for keeping packages.
             observations: Facts about the machine outside the scanned trees.
 
@@ -154,10 +155,10 @@ class Evidence:
         unseen = (
             *observations.unreachable,
             *observations.unsearched,
-            *unreadable_parts_of_environments(inventory, softlinks),
+            *unreadable_parts_of_environments(inventory, symlinks),
         )
         self.unseen = tuple(problem for problem in unseen if not policy.ignores(problem.path))
-        self.uses = find_package_uses(inventory, usage, softlinks)
+        self.uses = find_package_uses(inventory, usage, symlinks)
 
     def package(self, unit: int) -> CachedPackage | PathProblem:
         """Return the metadata of a package; it is read once."""
@@ -280,13 +281,13 @@ class Evidence:
 
 
 def unreadable_parts_of_environments(
-    inventory: Inventory, softlinks: Mapping[int, EnvironmentSymlinks]
+    inventory: Inventory, symlinks: Mapping[int, EnvironmentSymlinks]
 ) -> list[PathProblem]:
     """Return the unreadable parts of environments, which may hide symbolic links or records.
 
     Args:
         inventory: The result of the scan.
-        softlinks: The result of `symlinks.follow_symlinks`.
+        symlinks: The result of `symlinks.follow_symlinks`.
 
     """
     roots = inventory.roots
@@ -296,7 +297,7 @@ def unreadable_parts_of_environments(
         if roots[problem.root].kind is RootKind.ENVIRONMENT
         and problem.kind is ProblemKind.UNREADABLE
     ]
-    found += [problem for links in softlinks.values() for problem in links.unresolved]
+    found += [problem for links in symlinks.values() for problem in links.unresolved]
     found += [
         PathProblem(os.path.join(root.path, "conda-meta"), "cannot be listed")
         for index, root in enumerate(roots)
@@ -306,7 +307,7 @@ def unreadable_parts_of_environments(
 
 
 def find_package_uses(
-    inventory: Inventory, usage: Usage, softlinks: Mapping[int, EnvironmentSymlinks]
+    inventory: Inventory, usage: Usage, symlinks: Mapping[int, EnvironmentSymlinks]
 ) -> dict[int, PackageUse]:
     """Return the users of each unit that is an extracted package.
 
@@ -317,7 +318,7 @@ def find_package_uses(
     Args:
         inventory: The result of the scan.
         usage: The arithmetic over the inventory.
-        softlinks: The result of `symlinks.follow_symlinks`.
+        symlinks: The result of `symlinks.follow_symlinks`.
 
     """
     users: dict[int, dict[int, Use]] = {
@@ -330,7 +331,7 @@ def find_package_uses(
     }
     weakest_first = [
         (Use.RECORD, _recorded(inventory, users)),
-        (Use.SOFTLINK, {root: set(found.links) for root, found in softlinks.items()}),
+        (Use.SOFTLINK, {root: set(found.links) for root, found in symlinks.items()}),
         (Use.HARDLINK, hardlinked),
     ]
     for use, found in weakest_first:
@@ -383,7 +384,14 @@ def _recorded(inventory: Inventory, packages: Iterable[int]) -> dict[int, set[in
 
 @dataclass(frozen=True, slots=True)
 class PackageUser:
-    """An environment that uses a package by `hardlink`, by `softlink`, or only by `record`."""
+    """An environment that uses a package.
+
+    Attributes:
+        name: Name of the environment.
+        prefix: Absolute path of the environment.
+        use: `hardlink`, `softlink`, or only `record`: value of `Use`.
+
+    """
 
     name: str
     prefix: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ..analysis.verdicts import Verdict
+from ..analysis.verdicts import KeepReason, Verdict
 from ..filesystem import fs
 from ..filesystem.problems import PathProblem, reason_of
 from ..metadata.conda_meta import CachedPackage
@@ -28,14 +28,14 @@ class Archives:
         """Take the result of the scan."""
         inventory = analysis.inventory
         self._analysis = analysis
-        packages = {unit: inventory.units[unit] for unit in analysis.evidence.uses}
+        packages = {unit: inventory.units[unit] for unit in analysis.verdicts.uses}
         self._unit_of = {package.home: unit for unit, package in packages.items()}
         self._unit_of |= {package.path: unit for unit, package in packages.items()}
         self._recorded = set().union(*inventory.records.values())
         self._urls: dict[str, dict[str, str]] = {}
 
-    def objection(self, path: str, allowed: Collection[Verdict]) -> tuple[Verdict, str] | None:
-        """Return what keeps an archive: a verdict and a phrase; `None` if it may be removed.
+    def reason_to_keep(self, path: str, allowed: Collection[Verdict]) -> KeepReason | None:
+        """Return the reason to keep an archive; `None` if it may be removed.
 
         Args:
             path: Absolute path of the archive.
@@ -45,18 +45,20 @@ class Archives:
         recent = self.recent(path) or self._about_to_be_unpacked(path)
         if recent is not None or path.endswith(PARTIAL_SUFFIXES):
             return recent
-        evidence = self._analysis.evidence
+        verdicts = self._analysis.verdicts
         extracted = path.removesuffix(".conda").removesuffix(".tar.bz2")
         unit = self._unit_of.get(extracted)
-        package = None if unit is None else evidence.package(unit)
+        package = None if unit is None else verdicts.package(unit)
         obtainable = self._url(path, package).startswith(("http://", "https://"))
         if not obtainable and Verdict.UNOBTAINABLE not in allowed:
-            return Verdict.UNOBTAINABLE, "cannot be downloaded again: no http(s) URL is known"
-        problem = package if unit is not None else next(iter(evidence.unseen), None)
+            reason = "cannot be downloaded again: no http(s) URL is known"
+            return KeepReason(Verdict.UNOBTAINABLE, reason)
+        problem = package if unit is not None else next(iter(verdicts.unseen), None)
         if isinstance(problem, PathProblem):  # the package may be partial, or in use
-            return Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}"
+            return KeepReason(Verdict.UNVERIFIABLE, f"{problem.path}: {problem.reason}")
         if unit is None and f"{dist_of(extracted)}.json" in self._recorded:
-            return Verdict.RECORDED, "its package is in an environment and not extracted here"
+            reason = "its package is in an environment and not extracted here"
+            return KeepReason(Verdict.RECORDED, reason)
         return None
 
     def dist(self, path: str) -> str:
@@ -72,20 +74,21 @@ class Archives:
         except OSError:
             return self._analysis.observations.now_ns
 
-    def recent(self, path: str) -> tuple[Verdict, str] | None:
-        """Return the objection that a path changed within the grace or cannot be read, if any."""
+    def recent(self, path: str) -> KeepReason | None:
+        """Return the reason to keep a path that changed within the grace or cannot be read."""
         try:
             changed_ns = fs.status(path).ctime_ns
         except OSError as error:
-            return Verdict.UNVERIFIABLE, reason_of(error)
+            return KeepReason(Verdict.UNVERIFIABLE, reason_of(error))
         if self._analysis.observations.now_ns - changed_ns < self._analysis.policy.grace_ns:
-            return Verdict.RECENT, "it changed a moment ago"
+            return KeepReason(Verdict.RECENT, "it changed a moment ago")
         return None
 
-    def _about_to_be_unpacked(self, path: str) -> tuple[Verdict, str] | None:
-        """Return the objection that a running conda may be about to unpack an archive, if any."""
-        for lease in self._analysis.evidence.active_leases(self.dist(path))[:1]:
-            return Verdict.RECENT, f"{lease.holder} may be about to unpack it ({lease.path})"
+    def _about_to_be_unpacked(self, path: str) -> KeepReason | None:
+        """Return the reason to keep an archive that a running conda may be about to unpack."""
+        for lease in self._analysis.verdicts.active_leases(self.dist(path))[:1]:
+            reason = f"{lease.holder} may be about to unpack it ({lease.path})"
+            return KeepReason(Verdict.RECENT, reason)
         return None
 
     def _url(self, path: str, package: CachedPackage | PathProblem | None) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ..executor.outcome import Outcome
     from ..executor.recheck import Checker
-    from ..executor.removal import Removal
+    from ..executor.removal_plan import Removal
     from .plan import Plan
 
 
@@ -39,15 +39,15 @@ def execute_plan(
     execute_removals(
         plan,
         checker,
-        lambda moved: _objections(replan(), moved),
+        lambda moved: _reasons_to_keep(replan(), moved),
         outcome,
         hold_until_s=hold_until_s,
         on_step=on_step,
     )
 
 
-def _objections(again: Plan, moved: Sequence[Removal]) -> dict[str, str]:
-    """Return the paths that the second plan does not remove, each to the reason."""
+def _reasons_to_keep(again: Plan, moved: Sequence[Removal]) -> dict[str, str]:
+    """Return the paths that the second plan does not remove, each to the reason to keep it."""
     planned = {removal.path: removal for removal in again.remove}
     reasons = {kept.path: kept.reason for kept in again.keep}
     found = {}

@@ -11,9 +11,15 @@ from ..filesystem.problems import reason_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_HOW_TO_NAME = "to clean it, name it with --cache (in Python: caches)"
+
 
 def closed_caches(
-    caches: Iterable[str], named: Sequence[str], read_only: Sequence[str] = ()
+    caches: Iterable[str],
+    named: Sequence[str],
+    read_only: Sequence[str] = (),
+    *,
+    read_only_by: str = "the setting hardlinks_read_only_caches",
 ) -> dict[str, str]:
     """Return the caches that must not be changed, each to the reason as a phrase.
 
@@ -22,18 +28,19 @@ def closed_caches(
 
     Args:
         caches: Absolute paths of all caches.
-        named: Absolute paths of the caches that the user named with `--cache`.
+        named: Absolute paths of the caches that the user named.
         read_only: Absolute paths of caches that are always closed.
+        read_only_by: What names those caches.
 
     """
     closed = {}
     for cache in caches:
         if is_named(cache, read_only):
-            reason = "the setting hardlinks_read_only_caches names it"
+            reason = f"{read_only_by} names it"
         elif is_named(cache, named):
             reason = _obstacle(cache)
         elif named:
-            reason = "it is not named with --cache"
+            reason = "you named other caches"
         else:
             reason = _obstacle(cache) or _reservation(cache)
         if reason:
@@ -58,7 +65,7 @@ def _reservation(cache: str) -> str:
     except OSError as error:
         return reason_of(error)
     if status.owner != fs.current_user():
-        return f"it belongs to {fs.user_name(status.owner)}; to clean it, name it with --cache"
+        return f"it belongs to {fs.user_name(status.owner)}; {_HOW_TO_NAME}"
     if fs.is_administrator() and status.is_writable_by_others:
-        return "users other than root can write to it; to clean it, name it with --cache"
+        return f"users other than root can write to it; {_HOW_TO_NAME}"
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..executor.removal import RemovalPlan
+from ..executor.removal_plan import RemovalPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Kept:
         name: Its name, as of a `Removal`.
         path: Absolute path.
         size_bytes: Its own unique usage.
-        verdict: The verdict of the evidence.
+        verdict: The verdict on the package.
         reason: Why it is kept, as a phrase.
         environments: The environments that use it.
 

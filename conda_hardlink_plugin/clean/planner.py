@@ -1,4 +1,4 @@
-"""The plan of a clean, from the evidence. It reads only archives, their URLs and trial links."""
+"""The plan of a clean, from the verdicts. It reads only archives, their URLs and trial links."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.symlinks import units_on_symlink_paths
-from ..analysis.verdicts import HOLDS_ROOT, VERDICT_OF_USE, Use, Verdict
-from ..executor.removal import Action, Removal
+from ..analysis.verdicts import HOLDS_ROOT, VERDICT_OF_USE, KeepReason, Use, Verdict
+from ..executor.removal_plan import Action, Removal
 from ..metadata.conda_meta import CachedPackage
 from ..metadata.quarantine_names import Stage
 from ..scan.inventory import ARCHIVE_SUFFIXES, RootKind, UnitKind
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from ..analysis.analysis import Analysis
-
-    Objection = tuple[Verdict, str] | None
 
 _LEADS = {
     Verdict.LINKED: "hard links in",
@@ -46,7 +44,7 @@ def make_plan(
     """Decide what to remove.
 
     Args:
-        analysis: The evidence, from the scan and the records.
+        analysis: The verdicts, from the scan and the records.
         choice: What the user wants to remove.
         closed: Caches that must not be changed, each to the reason.
         version_key: Sort key for the versions of a package.
@@ -68,7 +66,7 @@ class _Planner:
     def __post_init__(self) -> None:
         self.inventory = self.analysis.inventory
         self.units = self.inventory.units
-        self.evidence = self.analysis.evidence
+        self.verdicts = self.analysis.verdicts
         self.usage = self.analysis.usage
         self.archives = Archives(self.analysis)
         self.allowed = {Verdict.RECORDED} if self.choice.copied else set()
@@ -85,10 +83,12 @@ class _Planner:
         ]
         occupied = {unit.path for unit in self.units}
         blocked = (index for index in returning if self.units[index].home in occupied)
-        packages = self.evidence.uses.keys() - {*finishing, *blocked}
+        packages = self.verdicts.uses.keys() - {*finishing, *blocked}
         wanted = self._wanted(sorted(packages, key=lambda index: self.units[index].home))
         trash = self._removable(self.choice.trash, UnitKind.TRASH, self.archives.recent)
-        tarballs = self._removable(self.choice.tarballs, UnitKind.ARCHIVE, self._archive_objection)
+        tarballs = self._removable(
+            self.choice.tarballs, UnitKind.ARCHIVE, self._reason_to_keep_archive
+        )
         others = [*finishing, *trash, *tarballs]
         on_their_way = frozenset([*others, *self._at_stage(Stage.HELD)])
         wanted, too_big = self._as_far_as_needed(wanted, on_their_way)
@@ -125,7 +125,7 @@ class _Planner:
         return self._cache(index) not in self.closed
 
     def _package(self, index: int) -> CachedPackage | None:
-        package = self.evidence.package(index)
+        package = self.verdicts.package(index)
         return package if isinstance(package, CachedPackage) else None
 
     def _finishing(self) -> list[int]:
@@ -148,7 +148,7 @@ class _Planner:
 
     def _is_whole(self, index: int | None) -> bool:
         """Return whether a unit exists and, if it is a package, its extraction was finished."""
-        if index is None or index not in self.evidence.uses:
+        if index is None or index not in self.verdicts.uses:
             return index is not None
         package = self._package(index)
         return package is not None and package.finished_ns is not None
@@ -166,7 +166,7 @@ class _Planner:
         newest = self._newest(packages)
         wanted = []
         for index in packages:
-            verdict, reason = self._objection(index)
+            verdict, reason = self._verdict_and_reason(index)
             if not reason and index in newest:
                 reason = f"kept by --keep-newest {self.choice.keep_newest}"
             if reason:
@@ -175,25 +175,25 @@ class _Planner:
                 wanted.append(index)
         return wanted
 
-    def _objection(self, index: int) -> tuple[Verdict, str]:
+    def _verdict_and_reason(self, index: int) -> tuple[Verdict, str]:
         """Return the verdict on a package, and why it is kept as a phrase; `""` if it is not."""
-        for keeping in self.evidence.keeping_verdicts(index):
+        for keeping in self.verdicts.keeping_verdicts(index):
             if keeping not in self.allowed:
                 return keeping, self._phrase(index, keeping)
-        verdict = self.evidence.verdict(index)
+        verdict = self.verdicts.verdict(index)
         if not self._is_open(index):
             return verdict, f"its cache is not cleaned: {self.closed[self._cache(index)]}"
-        package = self.evidence.package(index)
+        package = self.verdicts.package(index)
         if not isinstance(package, CachedPackage):
             return Verdict.UNVERIFIABLE, package.reason
         if verdict is Verdict.RECORDED:
-            for problem in self.evidence.records_against_copies(index)[:1]:
+            for problem in self.verdicts.records_against_copies(index)[:1]:
                 return verdict, f"{problem.path}: {problem.reason}"
         names = (self.units[index].dist, package.name)
         return verdict, self._not_chosen(names, package.last_use_ns)
 
     def _phrase(self, index: int, verdict: Verdict) -> str:
-        for keep_reason in self.evidence.keep_reasons(index):
+        for keep_reason in self.verdicts.keep_reasons(index):
             if keep_reason.verdict is verdict:
                 return keep_reason.reason
         users = [
@@ -201,7 +201,7 @@ class _Planner:
             for user in self.analysis.users_of(index)
             if VERDICT_OF_USE[Use(user.use)] is verdict
         ]
-        if verdict is Verdict.LINKED and self.evidence.uses[index].outside:
+        if verdict is Verdict.LINKED and self.verdicts.uses[index].outside:
             users.append("a folder that was not scanned")
         return f"{_LEADS[verdict]} {', '.join(users)}"
 
@@ -262,7 +262,7 @@ class _Planner:
             )
             needed += here[:few]
             for index in here[few:]:
-                verdict = self.evidence.verdict(index)
+                verdict = self.verdicts.verdict(index)
                 self._note_kept(index, verdict, "its cache fits --max-size without removing it")
             rest_bytes = self.usage.unique_without(number, others.union(here[:few]))
             if rest_bytes > limit_bytes:
@@ -270,35 +270,36 @@ class _Planner:
         return needed, too_big
 
     def _removable(
-        self, is_chosen: bool, kind: UnitKind, objection_to: Callable[[str], Objection]
+        self, is_chosen: bool, kind: UnitKind, reason_to_keep: Callable[[str], KeepReason | None]
     ) -> list[int]:
         """Return the left-overs or archives that may be removed; note why others are kept."""
         found = []
         for index, unit in enumerate(self.units):
             if is_chosen and unit.kind is kind and self._is_open(index):
-                objection = self._used_by_environment(index) or objection_to(unit.path)
-                if objection is None:
+                kept = self._used_by_environment(index) or reason_to_keep(unit.path)
+                if kept is None:
                     found.append(index)
                 else:
-                    self._note_kept(index, *objection)
+                    self._note_kept(index, kept.verdict, kept.reason)
         return found
 
-    def _used_by_environment(self, index: int) -> Objection:
-        """Return the objection that an environment is in a unit or links to it, if any."""
+    def _used_by_environment(self, index: int) -> KeepReason | None:
+        """Return the reason to keep a unit that an environment is in or links to."""
         if index in self.inventory.units_with_roots_inside:
-            return Verdict.UNVERIFIABLE, HOLDS_ROOT
+            return KeepReason(Verdict.UNVERIFIABLE, HOLDS_ROOT)
         if index in self._passed:
-            return Verdict.SOFTLINKED, "a symbolic link in an environment leads to it"
+            reason = "a symbolic link in an environment leads to it"
+            return KeepReason(Verdict.SOFTLINKED, reason)
         return None
 
-    def _archive_objection(self, path: str) -> Objection:
-        objection = self.archives.objection(path, self.allowed)
-        if objection is None:
+    def _reason_to_keep_archive(self, path: str) -> KeepReason | None:
+        kept = self.archives.reason_to_keep(path, self.allowed)
+        if kept is None:
             dist = self.archives.dist(path)
             names = (dist, dist.rpartition("-")[0].rpartition("-")[0])
             if reason := self._not_chosen(names, self.archives.fetched_ns(path)):
-                return Verdict.UNUSED, reason
-        return objection
+                return KeepReason(Verdict.UNUSED, reason)
+        return kept
 
     def _freed_bytes(self, indexes: Collection[int]) -> int:
         """Return what removing some units frees, with the trial links that are removed."""
@@ -346,7 +347,7 @@ class _Planner:
         return replace(
             self._removal(index, Action.MOVE),
             path=unit.home,
-            verdict=self.evidence.verdict(index),
+            verdict=self.verdicts.verdict(index),
             package=self._package(index),
             partners=tuple(sorted(partners)),
             recorded_by=self._recorded_by(f"{unit.dist}.json"),

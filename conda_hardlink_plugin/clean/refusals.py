@@ -30,7 +30,7 @@ def find_refusals(
 
     """
     unseen: dict[str, str] = {}
-    for problem in analysis.evidence.unseen:
+    for problem in analysis.verdicts.unseen:
         unseen.setdefault(problem.path, problem.reason)
     refusals = [
         f"{path} cannot be read ({reason}) and may use any package, so nothing was removed."
@@ -48,4 +48,5 @@ def _remedy(path: str, prefixes: Sequence[str]) -> str:
     """Return what to do about an environment, or a part of one, that cannot be read."""
     if any(is_within(path, prefix) and os.path.isdir(prefix) for prefix in prefixes):
         return "Make it readable, or run this command as a user who can read it"
-    return f"If that environment was deleted, add --ignore-env {path}"
+    option = f"--ignore-env {path} (in Python: ignored_environments)"
+    return f"If that environment was deleted, add {option}"

@@ -28,7 +28,7 @@ def find_trial_links(prefixes: Iterable[str], now_ns: int, grace_ns: int) -> tup
     for prefix in dict.fromkeys(map(os.path.realpath, prefixes)):
         try:
             names = sorted(os.listdir(prefix))
-        except OSError:  # the evidence reports it, and keeps every package
+        except OSError:  # the verdicts report it, and keeps every package
             continue
         paths = [os.path.join(prefix, name) for name in names if _TRIAL_LINK.fullmatch(name)]
         found += [path for path in paths if _is_left_over(path, now_ns - grace_ns)]

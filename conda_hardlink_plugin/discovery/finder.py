@@ -84,10 +84,11 @@ class Finder:
             NotFoundError: The folder is missing, or is an environment.
 
         """
-        path = _existing_folder(folder, "--cache")
+        path = _existing_folder(folder, "Package cache")
         if _has_history(path):
             raise NotFoundError(
-                f"--cache {folder}: this is an environment. Give the folder of a package cache."
+                f"Package cache {folder}: this is an environment. Give the folder of a package"
+                " cache."
             )
         self.add_cache(path)
         for base in map(os.path.dirname, (path, os.path.realpath(path))):
@@ -105,8 +106,8 @@ class Finder:
         for path in map(os.path.realpath, (*self.caches, *self.prefixes)):
             if path != real and is_within(path, real):
                 raise NotFoundError(
-                    f"--cache {folder}: this folder contains {path}. Give a folder that is only a"
-                    " package cache."
+                    f"Package cache {folder}: this folder contains {path}. Give a folder that is"
+                    " only a package cache."
                 )
 
     def add_named_prefix(self, prefix: str) -> None:
@@ -241,7 +242,7 @@ def find_installation(
     for folder in caches:
         finder.add_named_cache(folder)
     for folder in search:
-        finder.add_below(_existing_folder(folder, "--search"), executor)
+        finder.add_below(_existing_folder(folder, "Searched folder"), executor)
     for prefix in prefixes:
         finder.add_named_prefix(expand(prefix))
     for folder in caches:
@@ -296,7 +297,7 @@ def _other_homes() -> Iterable[str]:
     return fs.all_homes() if is_admin() else ()
 
 
-def _existing_folder(folder: str, option: str) -> str:
+def _existing_folder(folder: str, kind: str) -> str:
     """Return the absolute path of a folder that the user named.
 
     Raises:
@@ -310,8 +311,8 @@ def _existing_folder(folder: str, option: str) -> str:
     except GONE:
         pass
     except OSError as error:
-        raise NotFoundError(f"{option} {folder}: {reason_of(error)}.") from None
-    raise NotFoundError(f"{option} {folder}: there is no such folder. Give one that exists.")
+        raise NotFoundError(f"{kind} {folder}: {reason_of(error)}.") from None
+    raise NotFoundError(f"{kind} {folder}: there is no such folder. Give one that exists.")
 
 
 def _is_empty(folder: str) -> bool:

@@ -9,7 +9,7 @@ from ..metadata.quarantine_names import Stage, entry_of
 from .errors import RefusedError, naming_path, noting_refusals
 from .outcome import Outcome, Spared
 from .recheck import identity
-from .removal import Action
+from .removal_plan import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..metadata.quarantine_names import QuarantineEntry
     from .quarantine import Quarantine
     from .recheck import Checker
-    from .removal import Removal
+    from .removal_plan import Removal
 
 
 class CacheExecutor:
@@ -79,7 +79,7 @@ class CacheExecutor:
         held_actions = () if self._hold_until_s is None else (Action.UNLINK,)
         for removal, known in self._existing(Action.MOVE, *held_actions):
             with self._noting_refusals():
-                reason = self._checker.objection(removal)
+                reason = self._checker.reason_to_keep(removal)
                 if reason is not None:
                     self._outcome.spared.append(Spared(removal, reason))
                     continue

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from .outcome import Outcome
     from .quarantine import Quarantine
     from .recheck import Checker
-    from .removal import Removal, RemovalPlan
+    from .removal_plan import Removal, RemovalPlan
 
 
 def execute_removals(
     plan: RemovalPlan,
     checker: Checker,
-    objections: Callable[[Sequence[Removal]], Mapping[str, str]],
+    reasons_to_keep: Callable[[Sequence[Removal]], Mapping[str, str]],
     outcome: Outcome,
     *,
     hold_until_s: int | None,
@@ -39,9 +39,9 @@ def execute_removals(
     Args:
         plan: What to remove.
         checker: Checks that a package is as planned, before it is moved.
-        objections: Takes the removals that were moved aside, finds, scans and plans again by the
-            same policy, and returns the path of each that must be moved back with the reason as a
-            phrase.
+        reasons_to_keep: Takes the removals that were moved aside, finds, scans and plans again by
+            the same policy, and returns the path of each that must be moved back with the reason
+            as a phrase.
         outcome: Receives the result of each step, so that it is correct after Ctrl-C, too.
         hold_until_s: Until when to hold what is removed, in seconds since the epoch; `None` frees
             its space now.
@@ -56,7 +56,7 @@ def execute_removals(
         for executor in executors:
             executor.heal()
         try:
-            _move_aside(executors, objections)
+            _move_aside(executors, reasons_to_keep)
             for executor in executors:
                 executor.give_up()
             for executor in executors:
@@ -98,7 +98,8 @@ def _locked_quarantines(
 
 
 def _move_aside(
-    executors: Sequence[CacheExecutor], objections: Callable[[Sequence[Removal]], Mapping[str, str]]
+    executors: Sequence[CacheExecutor],
+    reasons_to_keep: Callable[[Sequence[Removal]], Mapping[str, str]],
 ) -> None:
     """Move packages aside, and move back those that the second plan keeps.
 
@@ -108,7 +109,7 @@ def _move_aside(
     for executor in executors:
         executor.move_aside()
     while moved := [removal for executor in executors for removal in executor.moved]:
-        reasons = objections(moved)
+        reasons = reasons_to_keep(moved)
         if not reasons:
             return
         for executor in executors:

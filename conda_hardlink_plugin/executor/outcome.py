@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..filesystem.problems import PathProblem
-    from .removal import Removal
+    from .removal_plan import Removal
 
 
 @dataclass(frozen=True, slots=True)

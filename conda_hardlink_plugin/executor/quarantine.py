@@ -241,7 +241,7 @@ def opened_quarantine(cache: str, known: Identity | None = None) -> Iterator[Qua
         with naming_path(path):
             handle, made = _open_or_make_quarantine(path, cache_handle)
             stack.callback(fs.close, handle)
-            reason = _objection(fs.status_of(handle), fs.status_of(cache_handle))
+            reason = _reason_against(fs.status_of(handle), fs.status_of(cache_handle))
         if reason:
             raise RefusedError(path, reason)
         yield Quarantine(cache, cache_handle, handle, made=made)
@@ -279,7 +279,7 @@ def _make_quarantine(path: str, cache_handle: Handle) -> bool:
     return True
 
 
-def _objection(quarantine: FileStatus, cache: FileStatus) -> str:
+def _reason_against(quarantine: FileStatus, cache: FileStatus) -> str:
     """Return why a folder cannot be the quarantine of a cache; `""` if it can."""
     if quarantine.device != cache.device:
         return "it is not on the filesystem of its cache"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..filesystem.mounts import MountTable
     from ..filesystem.protocol import Identity
     from ..metadata.conda_meta import CachedPackage
-    from .removal import Removal
+    from .removal_plan import Removal
 
 
 class Checker:
@@ -35,8 +35,8 @@ class Checker:
         """Note that a package was moved: other packages may share inodes with it."""
         self._moved[path] = new_path
 
-    def objection(self, removal: Removal) -> str | None:
-        """Return why a package must not be moved, as a phrase; `None` if it may be moved.
+    def reason_to_keep(self, removal: Removal) -> str | None:
+        """Return the reason to keep a package, as a phrase; `None` if it may be moved.
 
         The check whose answer changes fastest comes last. To move a package and put it back is not
         harmless: an install in that moment does not find it.

@@ -10,7 +10,20 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { ABI = 1, LOOK_MS = 50, END_MS = 200 };
+enum { ABI = 1, LOOK_MS = 50, END_MS = 100, MAX_THREADS = 256 };
+
+static PyObject *table_type; /* the module has it, too */
+
+/* PyArg_ParseTuple of an item of a sequence, which may be anything. */
+#define PARSE_ITEM(item, ...) (is_tuple(item) && PyArg_ParseTuple(item, __VA_ARGS__))
+
+static int is_tuple(PyObject *item)
+{
+    if (PyTuple_Check(item))
+        return 1;
+    PyErr_SetString(PyExc_TypeError, "a tuple is needed for each item");
+    return 0;
+}
 
 /* ---- the inode table ---- */
 
@@ -48,6 +61,11 @@ static void table_destroy(PyObject *object)
     Py_DECREF(type);
 }
 
+static uint32_t saturated(uint64_t link_count)
+{
+    return link_count > UINT32_MAX ? UINT32_MAX : (uint32_t)link_count;
+}
+
 static PyObject *table_add_link(PyObject *object, PyObject *arguments)
 {
     TableObject *self = (TableObject *)object;
@@ -63,7 +81,7 @@ static PyObject *table_add_link(PyObject *object, PyObject *arguments)
         .disk_bytes = disk_bytes,
         .size_bytes = size_bytes,
         .device = (uint32_t)device,
-        .link_count = link_count > UINT32_MAX ? UINT32_MAX : (uint32_t)link_count,
+        .link_count = saturated(link_count),
         .is_symlink = is_symlink != 0,
     };
     int is_first = device < 0 ? -1 : table_add(self->table, self->steps, &row, location);
@@ -94,7 +112,7 @@ static int page_of(TableObject *self, PyObject *item, PageInodes *page)
     unsigned long long st_dev;
     Py_ssize_t linked_count, rows, length;
     const char *bytes;
-    if (!PyArg_ParseTuple(item, "Knny#", &st_dev, &linked_count, &rows, &bytes, &length))
+    if (!PARSE_ITEM(item, "Knny#", &st_dev, &linked_count, &rows, &bytes, &length))
         return -1;
     if (linked_count < 0 || rows < 0 || length % 8 || rows > length / 8 / ROW_COLUMNS ||
         linked_count != length / 8 - rows * ROW_COLUMNS) {
@@ -149,7 +167,7 @@ static int count_pages(TableObject *self, const PageInodes *pages, size_t count,
         for (size_t at = 0; at < rows && !failed; at++) {
             Row row = {
                 .inode = column[at],
-                .link_count = (uint32_t)column[rows + at],
+                .link_count = saturated(column[rows + at]),
                 .disk_bytes = column[2 * rows + at],
                 .size_bytes = column[3 * rows + at],
                 .is_symlink = column[4 * rows + at] != 0,
@@ -436,8 +454,8 @@ static int task_of(PyObject *item, Task *task)
     Py_ssize_t name_length, inside_length;
     unsigned long long device;
     unsigned int flags, location;
-    if (!PyArg_ParseTuple(item, "iIIKy#y#", &task->parent, &flags, &location, &device, &name, &name_length, &inside,
-                          &inside_length))
+    if (!PARSE_ITEM(item, "iIIKy#y#", &task->parent, &flags, &location, &device, &name, &name_length, &inside,
+                    &inside_length))
         return -1;
     *task = (Task){
         .parent = task->parent,
@@ -487,7 +505,7 @@ static int read_task(PyObject *item, void *element)
 static int read_identity(PyObject *item, void *element)
 {
     unsigned long long device, inode;
-    if (!PyArg_ParseTuple(item, "KK", &device, &inode))
+    if (!PARSE_ITEM(item, "KK", &device, &inode))
         return -1;
     *(Identity *)element = (Identity){device, inode};
     return 0;
@@ -555,10 +573,8 @@ static int tell_progress(Job *job, PyObject *on_progress)
 static int run(Job *job, PyObject *on_progress, PyObject *on_page)
 {
     int ended = 0, error = job_start(job);
-    if (error) {
-        errno = error;
-        PyErr_SetFromErrno(PyExc_OSError);
-    }
+    if (error)
+        PyErr_NoMemory();
     while (!ended && !PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         ended = job_wait(job, LOOK_MS);
@@ -637,6 +653,11 @@ static PyObject *run_and_collect(Table *table, Settings settings, PyObject *task
     return result;
 }
 
+static int limited(int threads)
+{
+    return threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
+}
+
 static PyObject *native_read(PyObject *module, PyObject *arguments)
 {
     (void)module;
@@ -650,8 +671,14 @@ static PyObject *native_read(PyObject *module, PyObject *arguments)
         return NULL;
     settings.max_directories = max_directories;
     settings.kind = (JobKind)kind;
+    settings.threads = limited(settings.threads);
+    settings.threads_waiting = limited(settings.threads_waiting);
     if (kind < JOB_COUNT || kind > JOB_CHECK || (kind == JOB_COUNT) != (table != Py_None)) {
         PyErr_SetString(PyExc_ValueError, "a table is needed to count, and only there");
+        return NULL;
+    }
+    if (table != Py_None && (PyObject *)Py_TYPE(table) != table_type) {
+        PyErr_SetString(PyExc_TypeError, "the table must be a Table");
         return NULL;
     }
     settings.special = elements_of(special, sizeof(Identity), read_identity, &settings.special_count);
@@ -703,9 +730,11 @@ static struct PyModuleDef native_module = {
 PyMODINIT_FUNC PyInit__native(void)
 {
     PyObject *module = PyModule_Create(&native_module);
-    PyObject *type = PyType_FromSpec(&table_spec);
-    if (!module || !type || PyModule_AddObject(module, "Table", type)) {
-        Py_XDECREF(type);
+    table_type = PyType_FromSpec(&table_spec);
+    Py_XINCREF(table_type);
+    if (!module || !table_type || PyModule_AddObject(module, "Table", table_type)) {
+        Py_XDECREF(table_type);
+        Py_CLEAR(table_type);
         Py_XDECREF(module);
         return NULL;
     }

@@ -21,7 +21,12 @@ class PathProblem:
     reason: str
 
 
+def message_of(error: OSError | ValueError) -> str:
+    """Return the message of an error, without its number and its path."""
+    text = error.strerror if isinstance(error, OSError) else None
+    return text or str(error)
+
+
 def reason_of(error: OSError | ValueError) -> str:
     """Return the message of an error as a lowercase phrase."""
-    text = error.strerror if isinstance(error, OSError) else None
-    return (text or str(error)).lower()
+    return message_of(error).lower()

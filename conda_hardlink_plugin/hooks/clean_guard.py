@@ -25,7 +25,7 @@ class _TooLongError(Exception):
     """Searching the environments takes too long."""
 
 
-def objection_to_clean() -> str:
+def refusal_of_clean() -> str:
     """Warn of environments that a `conda clean` would break.
 
     Returns:
@@ -106,8 +106,8 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
     keeps = _linked_units(inventory)
     found: dict[str, set[str]] = {}
     followed = follow_symlinks(inventory)
-    for root, softlinks in followed.items():
-        for unit in softlinks.links.keys() - keeps:
+    for root, symlinks in followed.items():
+        for unit in symlinks.links.keys() - keeps:
             place = inventory.units[unit]
             cleaned = os.access(
                 inventory.roots[place.root].path, os.W_OK

@@ -26,13 +26,14 @@ def never_fails(function: Callable[P, T]) -> Callable[P, T | None]:
             return function(*args, **kwargs)
         except BaseException as error:  # noqa: BLE001  # its purpose
             with suppress(BaseException):
-                _log(function.__qualname__, error)
+                log_failure(function.__qualname__, error)
             return None
 
     return guarded
 
 
-def _log(name: str, error: BaseException) -> None:
+def log_failure(name: str, error: BaseException) -> None:
+    """Write one line to conda's log: which function failed, and how."""
     from logging import getLogger  # only when it is needed
 
     sentence = f"{type(error).__name__}: {error}".split("\n")[0]

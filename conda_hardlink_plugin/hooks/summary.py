@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from ..analysis.package_usage import (
+from ..analysis.transaction_figures import (
     Budget,
     OverBudgetError,
     measure_linked,
@@ -21,7 +21,7 @@ from .transaction_state import compare_records, installed_packages
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..analysis.package_usage import UnlinkFigures
+    from ..analysis.transaction_figures import UnlinkFigures
     from .transaction_state import RunningCommand, Transaction
 
 _MAX_S = 0.25

@@ -12,7 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.package_usage import Budget, InstalledPackage, OverBudgetError, measure_unlinked
+from ..analysis.transaction_figures import (
+    Budget,
+    InstalledPackage,
+    OverBudgetError,
+    measure_unlinked,
+)
 from ..filesystem import fs
 from ..filesystem.problems import PathProblem
 from ..metadata.conda_meta import (
@@ -26,7 +31,7 @@ from ..metadata.conda_meta import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ..analysis.package_usage import UnlinkFigures
+    from ..analysis.transaction_figures import UnlinkFigures
     from ..metadata.leases import HeldLease
 
 UNLINK_BUDGET_S = 0.15

@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from ..analysis.verdicts import Verdict
-from ..executor.removal import Action
-from ..formatting import count, exact_size, size
+from ..executor.removal_plan import Action
+from ..formatting import and_more, count, exact_size, size
 from ..metadata.quarantine_names import Stage, entry_of
 from ..scan.inventory import ARCHIVE_SUFFIXES
 from .output import Column, text_columns
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..clean.plan import Kept, Plan
     from ..executor.outcome import Outcome
-    from ..executor.removal import Removal
+    from ..executor.removal_plan import Removal
     from .output import Output
 
 _ROWS = 20
@@ -118,7 +118,7 @@ def _print_removals(removals: Sequence[Removal], output: Output, *, verbose: boo
     output.table(columns, rows)
     more = len(largest_first) - len(shown)
     if more:
-        output.say(f"... and {more:,} smaller: -v shows all.")
+        output.say(and_more(more, "item"))
 
 
 def _last_use(removal: Removal) -> str:

@@ -6,7 +6,7 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..formatting import count, exact_size, size, timestamp
+from ..formatting import and_more, count, exact_size, size, timestamp
 from .json import json_text
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _print_paths(heading: str, paths: Sequence[str], output: Output, *, verbose:
     for path in shown:
         output.say(f"  {path}", indent="    ")
     if len(shown) < len(paths):
-        output.say(f"  and {len(paths) - len(shown):,} more: -v lists all.")
+        output.say(f"  {and_more(len(paths) - len(shown), 'file')}")
 
 
 def _effect_of_removal(package: PackageExplanation) -> str:

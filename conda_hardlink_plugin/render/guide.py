@@ -8,7 +8,7 @@ from ..formatting import count, percent, size, timestamp
 from .output import text_columns
 
 if TYPE_CHECKING:
-    from ..scan.index.trailer import Totals
+    from ..scan.index.trailer import IndexTotals
     from .output import Output
 
 _COMMANDS = (
@@ -22,7 +22,7 @@ _MORE = (
 )
 
 
-def print_guide(last: tuple[Totals, float, bool] | None, output: Output) -> None:
+def print_guide(last: tuple[IndexTotals, float, bool] | None, output: Output) -> None:
     """Print the result of the last report, and the first commands to run.
 
     Args:
@@ -38,7 +38,7 @@ def print_guide(last: tuple[Totals, float, bool] | None, output: Output) -> None
     output.say(_MORE, style="dim")
 
 
-def _summary(last: tuple[Totals, float, bool] | None) -> str:
+def _summary(last: tuple[IndexTotals, float, bool] | None) -> str:
     if last is None:
         return "There is no report yet: run `conda hardlinks report`."
     totals, taken_s, is_of_these_caches = last

@@ -22,7 +22,7 @@ from .labels import (
     NO_PACKAGES,
     cache_columns,
     name_suffix,
-    notes_of,
+    report_notes,
     totals_sentence,
     users_of,
 )
@@ -70,7 +70,7 @@ def render_html(report: Report, written_s: float) -> str:
         policy=_policy(style, script),
         written=timestamp(written_s),
         totals_sentence=totals_sentence(report),
-        notes=notes_of(report, verbose=True),
+        notes=report_notes(report, verbose=True),
         kinds=_kinds(disk_map),
         maps=[(canvas, lay_out(disk_map.holders, canvas)) for canvas in CANVASES],
         kind_of_package={

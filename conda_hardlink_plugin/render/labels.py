@@ -84,7 +84,7 @@ def totals_sentence(report: Report) -> str:
     )
 
 
-def notes_of(report: Report, *, verbose: bool) -> list[str]:
+def report_notes(report: Report, *, verbose: bool) -> list[str]:
     """Return the notes on the figures, one sentence each.
 
     Args:

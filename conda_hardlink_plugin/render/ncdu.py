@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..formatting import count
+from ..formatting import count, join_names
 from ..scan.inventory import ProblemKind, RootKind, UnitKind
 
 if TYPE_CHECKING:
@@ -132,10 +132,8 @@ class _Tree:
             path = roots[environments[0]].path
             users = os.path.basename(self.names.get(path, path))
         users += "" if group.complete else " and outside"
-        package, *others = sorted(units[index].dist for index in group.cache_units) or [
-            f"in {users}"
-        ]
-        package += f" and {len(others)} more" if others else ""
+        dists = sorted(units[index].dist for index in group.cache_units)
+        package = join_names(dists or [f"in {users}"], 1)
         for index in sorted(group.cache_units):
             is_file = units[index].kind is UnitKind.ARCHIVE
             name = os.path.basename(units[index].path) if is_file else f"in {users}"

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..analysis.usage import Measure
-from ..formatting import count, exact_size, percent, size
+from ..formatting import and_more, count, exact_size, percent, size
 from .labels import CAUSE_HEADINGS, NO_PACKAGES, users_of
 from .output import Column, text_columns
 
@@ -81,7 +81,7 @@ def _print_detail(
     )
     more = len(detail.shares_with) - _ROWS_IN_DETAIL
     if more > 0:
-        output.say(f"... and {count(more, 'more environment')}.")
+        output.say(and_more(more, "environment", option=""))
 
 
 def _print_packages_of(detail: EnvironmentDetail, output: Output) -> None:

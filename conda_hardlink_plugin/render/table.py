@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..formatting import size
+from ..formatting import and_more, size
 from ..scan.inventory import ReadingMode
 from .bar import BLOCKS, LETTERS, draw_bar, legend
-from .labels import cache_columns, name_suffix, notes_of, totals_sentence
+from .labels import cache_columns, name_suffix, report_notes, totals_sentence
 from .output import Column, text_columns
 from .sections import print_requested_parts
 
@@ -103,7 +103,7 @@ def _print_environments(
     shown = rows[: _rows_that_fit(columns, rows, output, lines)]
     output.table(columns, shown)
     if len(shown) < len(rows):
-        output.say(f"... and {len(rows) - len(shown)} more: -v shows all.")
+        output.say(and_more(len(rows) - len(shown), "environment"))
     output.say(legend(characters), style="dim")
 
 
@@ -135,7 +135,7 @@ def _print_caches(report: Report, output: Output) -> None:
 
 
 def _print_notes(report: Report, output: Output, *, verbose: bool) -> None:
-    notes = notes_of(report, verbose=verbose)
+    notes = report_notes(report, verbose=verbose)
     if notes:
         output.say()
     for note in notes:

@@ -19,7 +19,7 @@ from .warnings import find_warnings, unreadable_records_warning, unreadable_tree
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .environment_detail import Breakdown
+    from .environment_detail import PrivateUsage
 
 
 def build_report(analysis: Analysis, request: Request) -> Report:
@@ -31,27 +31,29 @@ def build_report(analysis: Analysis, request: Request) -> Report:
 
     """
     inventory, observations = analysis.inventory, analysis.observations
-    breakdowns = _breakdowns(analysis, request)
+    private_by_root = _private_usages(analysis, request)
     packages = tuple(package_figures(analysis)) if request.packages or request.disk_map else ()
     unreadable = unreadable_trees(inventory)
     unreadable_records = [
-        problem for breakdown in breakdowns.values() for problem in breakdown.unreadable
+        problem for private in private_by_root.values() for problem in private.unreadable
     ]
     root_of = {root.path: index for index, root in enumerate(inventory.roots)}
     root_of |= {alias: root_of[path] for alias, path in inventory.aliases.items()}
     detail = disk_map = None
     if request.detail:
-        from .environment_detail import detail_of  # noqa: PLC0415  # rarely needed
+        from .environment_detail import environment_detail  # noqa: PLC0415  # rarely needed
 
         root = root_of[request.detail]
-        detail = detail_of(analysis.usage, analysis.names, root, breakdowns[root])
+        detail = environment_detail(analysis.usage, analysis.names, root, private_by_root[root])
     if request.disk_map:
         from .disk_map import build_disk_map  # noqa: PLC0415  # rarely needed
 
-        disk_map = build_disk_map(analysis, breakdowns, packages)
+        disk_map = build_disk_map(analysis, private_by_root, packages)
     return Report(
         measure=analysis.usage.measure,
-        environments=tuple(environment_figures(analysis, breakdowns if request.causes else {})),
+        environments=tuple(
+            environment_figures(analysis, private_by_root if request.causes else {})
+        ),
         caches=tuple(cache_figures(analysis)),
         totals=totals_of(analysis),
         devices=tuple(device_figures(analysis)),
@@ -97,7 +99,7 @@ def _if_removed(
     named = frozenset(root_of[prefix] for prefix in prefixes)
     inside = roots_inside(analysis.inventory, named)
     units = {unit for root in named | inside for unit in analysis.usage.units_of_root[root]}
-    packages = analysis.evidence.only_used_by(named | inside)
+    packages = analysis.verdicts.only_used_by(named | inside)
     return IfRemoved(
         environments=tuple(analysis.name_of(roots[root].path) for root in sorted(named)),
         inside=tuple(roots[root].path for root in sorted(inside)),
@@ -106,10 +108,12 @@ def _if_removed(
     )
 
 
-def _breakdowns(analysis: Analysis, request: Request) -> dict[int, Breakdown]:
+def _private_usages(analysis: Analysis, request: Request) -> dict[int, PrivateUsage]:
     if not (request.causes or request.disk_map or request.detail):
         return {}
-    from .environment_detail import break_down  # noqa: PLC0415  # rarely needed
+    from .environment_detail import private_usage  # noqa: PLC0415  # rarely needed
 
-    cached = {analysis.inventory.units[unit].dist for unit in analysis.evidence.uses}
-    return {root: break_down(analysis.usage, root, cached) for root in analysis.inventory.own_files}
+    cached = {analysis.inventory.units[unit].dist for unit in analysis.verdicts.uses}
+    return {
+        root: private_usage(analysis.usage, root, cached) for root in analysis.inventory.own_files
+    }

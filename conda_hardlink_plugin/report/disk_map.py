@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..analysis.analysis import Analysis
-    from .environment_detail import Breakdown
+    from .environment_detail import PrivateUsage
     from .packages import PackageFigures
 
 MOST_IN_MATRIX = 60
@@ -138,7 +138,9 @@ class DiskMap:
 
 
 def build_disk_map(
-    analysis: Analysis, breakdowns: Mapping[int, Breakdown], packages: Sequence[PackageFigures]
+    analysis: Analysis,
+    private_by_root: Mapping[int, PrivateUsage],
+    packages: Sequence[PackageFigures],
 ) -> DiskMap:
     """Return the disk map of an analysis.
 
@@ -149,11 +151,11 @@ def build_disk_map(
 
     Args:
         analysis: The analysis to draw.
-        breakdowns: The private bytes by cause of each environment (root index).
+        private_by_root: The private bytes by cause of each environment (root index).
         packages: The figures of `analysis.packages`, in that order.
 
     """
-    used, unused = analysis.evidence.used(), analysis.evidence.unused()
+    used, unused = analysis.verdicts.used(), analysis.verdicts.unused()
     parts = analysis.usage.parts_of_units(used, unused)
     by_unit, by_roots = analysis.usage.assign_inodes({u: part.value for u, part in parts.items()})
     number_of = {root: number for number, root in enumerate(analysis.roots_of_environments)}
@@ -172,13 +174,13 @@ def build_disk_map(
     holders = [
         *_caches(analysis, parts, by_unit, packages, number_of),
         _holder(HolderKind.BETWEEN, "", areas_between),
-        *_environments(analysis, breakdowns, by_unit, outside),
+        *_environments(analysis, private_by_root, by_unit, outside),
     ]
     return DiskMap(
         holders=tuple(holder for holder in holders if holder.areas),
         packages=tuple(packages),
         private=tuple(
-            breakdowns[root].by_cause if root in breakdowns else None
+            private_by_root[root].by_cause if root in private_by_root else None
             for root in analysis.roots_of_environments
         ),
         sharing=_sharing(analysis, number_of),
@@ -204,7 +206,7 @@ def _caches(
         areas, archives_bytes, rest_bytes = [], 0, 0
         for unit in analysis.usage.units_of_root[root]:
             if unit in index_of:
-                index, users = index_of[unit], sorted(analysis.evidence.uses[unit].environments)
+                index, users = index_of[unit], sorted(analysis.verdicts.uses[unit].environments)
                 environments = tuple(number_of[user] for user in users)
                 kind = _kind_of(packages[index])
                 areas.append(Area(kind, by_unit[unit], index, environments))
@@ -229,14 +231,14 @@ def _kind_of(package: PackageFigures) -> AreaKind:
 
 def _environments(
     analysis: Analysis,
-    breakdowns: Mapping[int, Breakdown],
+    private_by_root: Mapping[int, PrivateUsage],
     by_unit: Sequence[int],
     outside: Mapping[int, int],
 ) -> Iterator[Holder]:
     for number, root in enumerate(analysis.roots_of_environments):
         own: Iterable[tuple[str | None, int]]
-        if root in breakdowns:
-            own = breakdowns[root].by_cause.items()
+        if root in private_by_root:
+            own = private_by_root[root].by_cause.items()
         else:
             own = [(None, sum(by_unit[unit] for unit in analysis.usage.units_of_root[root]))]
         areas = [

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Breakdown:
+class PrivateUsage:
     """The private bytes of one environment by cause and by package.
 
     Attributes:
@@ -74,7 +74,7 @@ class EnvironmentDetail:
     copied_packages: tuple[str, ...]
 
 
-def break_down(usage: Usage, root: int, cached: Collection[str]) -> Breakdown:
+def private_usage(usage: Usage, root: int, cached: Collection[str]) -> PrivateUsage:
     """Return the private bytes of an environment that was scanned in detail, split up.
 
     Args:
@@ -102,7 +102,7 @@ def break_down(usage: Usage, root: int, cached: Collection[str]) -> Breakdown:
         cached=cached,
         pip_files=pip_files,
     )
-    return Breakdown(
+    return PrivateUsage(
         by_cause={cause.value: amount for cause, amount in private.by_cause.items()},
         by_package={record.dist: private.by_package.get(record.dist, 0) for record in records},
         copied_packages=tuple(
@@ -114,8 +114,8 @@ def break_down(usage: Usage, root: int, cached: Collection[str]) -> Breakdown:
     )
 
 
-def detail_of(
-    usage: Usage, names: Mapping[str, str], root: int, breakdown: Breakdown
+def environment_detail(
+    usage: Usage, names: Mapping[str, str], root: int, private: PrivateUsage
 ) -> EnvironmentDetail:
     """Return the details of one environment.
 
@@ -123,7 +123,7 @@ def detail_of(
         usage: The usage figures of the scan.
         names: The name of each environment, by prefix.
         root: Root index of the environment.
-        breakdown: The result of `break_down` for it.
+        private: The result of `private_usage` for it.
 
     """
     roots = usage.inventory.roots
@@ -134,11 +134,11 @@ def detail_of(
         and other.kind is RootKind.ENVIRONMENT
         and (shared_bytes := usage.shared_between(root, index))
     ]
-    packages = [PackagePrivate(*item) for item in breakdown.by_package.items()]
+    packages = [PackagePrivate(*item) for item in private.by_package.items()]
     return EnvironmentDetail(
         prefix=roots[root].path,
-        private=breakdown.by_cause,
+        private=private.by_cause,
         packages=tuple(sorted(packages, key=lambda item: (-item.exclusive_bytes, item.name))),
         shares_with=tuple(sorted(shares_with, key=lambda item: (-item.shared_bytes, item.name))),
-        copied_packages=breakdown.copied_packages,
+        copied_packages=private.copied_packages,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..analysis.symlinks import symlinks_through
-from ..analysis.verdicts import Verdict
+from ..analysis.verdicts import PackageUser, Verdict
 from ..filesystem import fs
 from ..filesystem.paths import has_identity_in, is_within
 from ..metadata.conda_meta import CachedPackage
@@ -23,20 +23,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """A file of an environment that proves that the environment uses a package.
+class Witness(PackageUser):
+    """A user of a package, with one file that proves the use.
 
     Attributes:
-        name: Name of the environment.
-        prefix: Absolute path of the environment.
-        use: `hardlink`, `softlink`, or `record` for a file in `conda-meta`.
-        path: Absolute path of the file.
+        path: Absolute path of the file in the environment.
 
     """
 
-    name: str
-    prefix: str
-    use: str
     path: str
 
 
@@ -104,16 +98,16 @@ class FileExplanation:
 
 def find_packages(analysis: Analysis, wanted: str) -> list[int]:
     """Return the packages with this NAME-VERSION-BUILD; if there are none, those with this name."""
-    units, evidence = analysis.inventory.units, analysis.evidence
+    units, verdicts = analysis.inventory.units, analysis.verdicts
     by_dist = [
         unit
-        for unit in evidence.uses
+        for unit in verdicts.uses
         if wanted in (units[unit].dist, os.path.basename(units[unit].home))
     ]
     return by_dist or [
         unit
-        for unit in evidence.uses
-        if isinstance(package := evidence.package(unit), CachedPackage) and package.name == wanted
+        for unit in verdicts.uses
+        if isinstance(package := verdicts.package(unit), CachedPackage) and package.name == wanted
     ]
 
 
@@ -142,7 +136,7 @@ def package_at(analysis: Analysis, path: str) -> int | None:
     inventory = analysis.inventory
     roots = [(root.path, os.path.realpath(root.path)) for root in inventory.roots]
     for real in (os.path.join(os.path.realpath(folder), name), os.path.realpath(path)):
-        for index in analysis.evidence.uses:
+        for index in analysis.verdicts.uses:
             unit = inventory.units[index]
             as_scanned, real_root = roots[unit.root]
             if is_within(real, real_root + unit.path[len(as_scanned) :]):
@@ -152,21 +146,21 @@ def package_at(analysis: Analysis, path: str) -> int | None:
 
 def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
     """Return the explanation of a package; this walks the environments that share its inodes."""
-    inventory, evidence = analysis.inventory, analysis.evidence
+    inventory, verdicts = analysis.inventory, analysis.verdicts
     unit, package, verdict = (
         inventory.units[index],
-        evidence.package(index),
-        evidence.verdict(index),
+        verdicts.package(index),
+        verdicts.verdict(index),
     )
     counts = {identity: count for _, identity, count in _links_below(unit.path) if count > 1}
     links = _find_links(analysis.usage.roots_sharing_with(index), analysis, counts)
-    softlinks = [
+    symlinks = [
         Witness(analysis.name_of(prefix), prefix, "softlink", symlink.path)
         for symlink in sorted(symlinks_through(inventory, index), key=lambda symlink: symlink.path)
         for prefix in [inventory.roots[symlink.root].path]
     ]
-    against = evidence.records_against_copies(index) if verdict is Verdict.RECORDED else []
-    broken = [witness.prefix for witness in softlinks]
+    against = verdicts.records_against_copies(index) if verdict is Verdict.RECORDED else []
+    broken = [witness.prefix for witness in symlinks]
     broken += [os.path.dirname(os.path.dirname(record.path)) for record in against]
     known = package if isinstance(package, CachedPackage) else None
     return PackageExplanation(
@@ -175,7 +169,7 @@ def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
         verdict=verdict.value,
         reasons=(
             *(f"{record.path}: {record.reason}" for record in against),
-            *(keep_reason.reason for keep_reason in evidence.keep_reasons(index)),
+            *(keep_reason.reason for keep_reason in verdicts.keep_reasons(index)),
         ),
         size_bytes=analysis.usage.unique_by_unit[index],
         freed_bytes=analysis.usage.exclusive([index]),
@@ -183,7 +177,7 @@ def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
         url=known.url if known else "",
         witnesses=(
             *_hard_links(analysis, [path for paths in links.values() for path in paths]),
-            *softlinks,
+            *symlinks,
             *_records(analysis, f"{unit.dist}.json"),
         ),
         linked_outside=tuple(

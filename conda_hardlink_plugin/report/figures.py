@@ -16,17 +16,17 @@ from .model import CacheFigures, DeviceFigures, EnvironmentFigures, Totals
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .environment_detail import Breakdown
+    from .environment_detail import PrivateUsage
 
 
 def environment_figures(
-    analysis: Analysis, breakdowns: Mapping[int, Breakdown]
+    analysis: Analysis, private_by_root: Mapping[int, PrivateUsage]
 ) -> Iterator[EnvironmentFigures]:
     """Yield the figures of every environment.
 
     Args:
         analysis: The analysis to report on.
-        breakdowns: The private bytes of each environment (root index) whose causes to show.
+        private_by_root: The private bytes of each environment (root index) whose causes to show.
 
     """
     inventory, usage = analysis.inventory, analysis.usage
@@ -34,8 +34,8 @@ def environment_figures(
         prefix = inventory.roots[root].path
         size_bytes = usage.unique_by_root[root]
         exclusive_bytes = usage.exclusive_by_root[root]
-        softlinks = analysis.softlinks.get(root, EnvironmentSymlinks())
-        breakdown = breakdowns.get(root)
+        symlinks = analysis.symlinks.get(root, EnvironmentSymlinks())
+        private = private_by_root.get(root)
         yield EnvironmentFigures(
             name=analysis.name_of(prefix),
             prefix=prefix,
@@ -43,29 +43,29 @@ def environment_figures(
             shared_bytes=size_bytes - exclusive_bytes,
             exclusive_bytes=exclusive_bytes,
             with_clean_bytes=analysis.with_clean[root],
-            softlinked=bool(softlinks.links),
-            softlinked_bytes=softlinks.target_bytes(usage.measure),
-            softlinks=softlinks.count,
-            broken_softlinks=len(softlinks.broken),
+            softlinked=bool(symlinks.links),
+            softlinked_bytes=symlinks.target_bytes(usage.measure),
+            softlinks=symlinks.count,
+            broken_softlinks=len(symlinks.broken),
             inodes=usage.inodes_by_root[root],
             links=inventory.links[root],
             outside_linked_inodes=usage.outside_inodes_by_root[root],
             incomplete=root in analysis.incomplete_roots,
             on_other_filesystem=is_on_other_filesystem(inventory, root),
-            private_bytes=exclusive_bytes if breakdown else None,
-            private=breakdown.by_cause if breakdown else None,
+            private_bytes=exclusive_bytes if private else None,
+            private=private.by_cause if private else None,
         )
 
 
 def cache_figures(analysis: Analysis) -> Iterator[CacheFigures]:
     """Yield the figures of every package cache."""
     inventory, usage = analysis.inventory, analysis.usage
-    used, unused = analysis.evidence.used(), analysis.evidence.unused()
+    used, unused = analysis.verdicts.used(), analysis.verdicts.unused()
     for index, root in enumerate(inventory.roots):
         if root.kind is not RootKind.CACHE:
             continue
         parts = usage.cache_parts(index, used, unused)
-        packages = analysis.evidence.uses.keys() & usage.units_of_root[index]
+        packages = analysis.verdicts.uses.keys() & usage.units_of_root[index]
         yield CacheFigures(
             path=root.path,
             size_bytes=usage.unique_by_root[index],

@@ -41,13 +41,13 @@ class PackageFigures:
 def package_figures(analysis: Analysis) -> Iterator[PackageFigures]:
     """Yield the figures of every extracted package, sorted by path."""
     for index in analysis.packages:
-        home, verdict = analysis.inventory.units[index].home, analysis.evidence.verdict(index)
+        home, verdict = analysis.inventory.units[index].home, analysis.verdicts.verdict(index)
         yield PackageFigures(
             name=os.path.basename(home),
             path=home,
             size_bytes=analysis.usage.unique_by_unit[index],
             environments=analysis.users_of(index),
-            used_outside=analysis.evidence.uses[index].outside,
+            used_outside=analysis.verdicts.uses[index].outside,
             verdict=verdict.value,
             unused=verdict is Verdict.UNUSED,
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..analysis.package_usage import LinkFigures
+from ..analysis.transaction_figures import LinkFigures
 
 if TYPE_CHECKING:
-    from ..scan.index.trailer import Totals
+    from ..scan.index.trailer import IndexTotals
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class TransactionSummary:
 
     linked: LinkFigures = field(default_factory=LinkFigures)
     added_bytes: int | None = None
-    totals: Totals | None = None
+    totals: IndexTotals | None = None
     totals_taken_s: float = 0
     unlinked_packages: int = 0
     unlinked_bytes: int | None = None

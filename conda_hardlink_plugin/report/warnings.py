@@ -16,7 +16,7 @@ from ..scan.inventory import ProblemKind, UnitKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..analysis.verdicts import Evidence
+    from ..analysis.verdicts import Verdicts
     from ..scan.inventory import Inventory
 
 _NAMES_IN_A_SENTENCE = 4
@@ -44,7 +44,7 @@ def find_warnings(analysis: Analysis) -> Iterator[str]:
             " again when it has finished."
         )
     yield from _outside(analysis)
-    yield from _uncertain(analysis.evidence)
+    yield from _uncertain(analysis.verdicts)
     yield from _quarantined(inventory)
     yield from _copies(analysis)
     yield from _softlinked(analysis)
@@ -103,13 +103,13 @@ def _outside(analysis: Analysis) -> Iterator[str]:
         )
 
 
-def _uncertain(evidence: Evidence) -> Iterator[str]:
+def _uncertain(verdicts: Verdicts) -> Iterator[str]:
     """Name what may hide an environment that uses packages as copies or by symbolic links."""
-    if evidence.unseen:
-        more = len(evidence.unseen) - 1
+    if verdicts.unseen:
+        more = len(verdicts.unseen) - 1
         others = f" (and {count(more, 'more path')})" if more else ""
         yield (
-            f"{evidence.unseen[0].path}: {evidence.unseen[0].reason}{others}. An environment that"
+            f"{verdicts.unseen[0].path}: {verdicts.unseen[0].reason}{others}. An environment that"
             " cannot be read may use any package, so no package counts as UNUSED or toward WITH"
             " CLEAN. If it is gone for good, pass --ignore-env PATH."
         )
@@ -135,7 +135,7 @@ def _copies(analysis: Analysis) -> Iterator[str]:
     recorded_as_links: list[str] = []
     others: list[str] = []
     for index, root in enumerate(analysis.inventory.roots):
-        dists = _from_other_filesystem(analysis.inventory, analysis.evidence.uses, index)
+        dists = _from_other_filesystem(analysis.inventory, analysis.verdicts.uses, index)
         if dists:
             requested = any(_records_hard_links(root.path, dist) for dist in sorted(dists))
             (recorded_as_links if requested else others).append(analysis.name_of(root.path))
@@ -173,7 +173,7 @@ def _records_hard_links(prefix: str, dist: str) -> bool:
 def _softlinked(analysis: Analysis) -> Iterator[str]:
     environments = [
         (analysis.name_of(analysis.inventory.roots[root].path), symlinks)
-        for root, symlinks in analysis.softlinks.items()
+        for root, symlinks in analysis.symlinks.items()
     ]
     softlinked = [name for name, symlinks in environments if symlinks.links]
     if softlinked:

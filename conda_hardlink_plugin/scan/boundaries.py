@@ -129,6 +129,11 @@ class BoundaryWalker:
             return
         try:
             status = fs.status_of(handle)
+        except OSError as error:
+            fs.close(handle)
+            self.add_unopened(parent, name, error)
+            return
+        try:
             directory = self.read_with_stat(parent, name, parent.unit, handle, status)
         except BaseException:
             fs.close(handle)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..filesystem import fs
 from ..filesystem.paths import is_within
-from ..filesystem.problems import GONE
+from ..filesystem.problems import GONE, message_of
 from ..filesystem.symlink_text import escapes
 from .inventory import OwnFile, PrivateSums, Problem, ProblemKind, Root, RootKind, Unit, UnitKind
 
@@ -209,7 +209,7 @@ class Collector:
     def add_problem(self, path: str, error: OSError) -> None:
         """Note a path that could not be counted because it vanished or is unreadable."""
         kind = ProblemKind.VANISHED if isinstance(error, GONE) else ProblemKind.UNREADABLE
-        self.found.problems.append(Problem(kind, self.root, path, error.strerror or str(error)))
+        self.found.problems.append(Problem(kind, self.root, path, message_of(error)))
 
     def sums(self, unit: int, device: int) -> PrivateSums:
         """Return the sums of the single-link inodes of a unit on a device."""

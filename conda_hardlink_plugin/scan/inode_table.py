@@ -134,18 +134,20 @@ class DeviceInodes:
 
     Attributes:
         states: Inode number to state number, in the order in which inodes were first seen.
-        link_counts: Link counts, in that order.
+        link_counts: Link counts when they were first seen, in that order.
+        examined_again: Inode number to the highest link count of later links that were examined.
         disk_bytes: Allocated bytes.
         apparent_bytes: Apparent sizes.
 
     """
 
-    __slots__ = ("apparent_bytes", "disk_bytes", "link_counts", "states")
+    __slots__ = ("apparent_bytes", "disk_bytes", "examined_again", "link_counts", "states")
 
     def __init__(self) -> None:
         """Begin empty."""
         self.states: dict[int, int] = {}
         self.link_counts = array("I")
+        self.examined_again: dict[int, int] = {}
         self.disk_bytes = array("Q")
         self.apparent_bytes = array("Q")
 
@@ -156,12 +158,26 @@ class DeviceInodes:
         state = self.states.get(number)
         if state is not None:
             self.states[number] = step[state]
+            if link_count > self.examined_again.get(number, 0):
+                self.examined_again[number] = link_count
             return False
         self.states[number] = step[0]
         self.link_counts.append(link_count)
         self.disk_bytes.append(disk_bytes)
         self.apparent_bytes.append(apparent_bytes)
         return True
+
+    def highest_link_counts(self) -> array[int]:
+        """Return the highest link count of each inode, in the order of `states`.
+
+        An inode that got more links during the scan must not seem to have all of its links in the
+        roots because it had fewer when it was first seen.
+        """
+        counts = self.link_counts[:]
+        if self.examined_again:
+            for row, number in enumerate(self.states):
+                counts[row] = max(counts[row], self.examined_again.get(number, 0))
+        return counts
 
 
 class PythonInodeTable:
@@ -235,10 +251,10 @@ class PythonInodeTable:
                 yield from self._groups_of(device, inodes)
 
     def _groups_of(self, device: int, inodes: DeviceInodes) -> Iterator[LocatedInodes]:
-        states = array("I", inodes.states.values())
+        states, link_counts = array("I", inodes.states.values()), inodes.highest_link_counts()
         alike: dict[tuple[int, int], tuple[int, LocatedInodes]] = {}
-        for run in _runs(inodes.link_counts, states):
-            key = link_count, state = inodes.link_counts[run.start], states[run.start]
+        for run in _runs(link_counts, states):
+            key = link_count, state = link_counts[run.start], states[run.start]
             if key not in alike:
                 locations = self._states.locations(state)
                 seen = len(locations)

@@ -6,6 +6,7 @@ listing shows the inode numbers of its entries.
 
 from __future__ import annotations
 
+from stat import S_ISDIR, S_ISLNK
 from typing import TYPE_CHECKING
 
 from ..filesystem import fs
@@ -30,7 +31,9 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
     unit, sums = stack[-1].unit, stack[-1].sums
     table = inodes_of.of_device(stack[-1].identity[0])
     states, step = table.states, inodes_of.step(collector.location_of(unit))
-    facts_of, block_bytes = fs.raw_facts, fs.block_bytes
+    facts_of, block_bytes, is_directory, is_symlink = (
+        fs.raw_facts, fs.block_bytes, S_ISDIR, S_ISLNK
+    )  # fmt: skip
     first_state = step[0]
     state_of = states.get
     add_disk_bytes, add_apparent_bytes, add_link_count = (
@@ -57,9 +60,14 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
             except OSError as error:
                 walker.add_unopened(parent, name, error)
                 continue
-            children: list[str] = []
             try:
                 status = fs.raw_status_of(descriptor)
+            except OSError as error:
+                fs.close(descriptor)
+                walker.add_unopened(parent, name, error)
+                continue
+            children: list[str] = []
+            try:
                 found_device, inode, _, file_size, file_blocks = facts_of(status)
                 if found_device != device or inode in special_inodes:
                     found = fs.from_raw(status)
@@ -103,6 +111,10 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                         found_device, found_inode, link_count, file_size, file_blocks = facts_of(
                             status
                         )
+                        mode = status.st_mode  # the type may be another one since it was listed
+                        if is_directory(mode):
+                            children.append(entry.name)
+                            continue
                         if found_inode != number or found_device != device:
                             raise UntrustedDeviceError(parent.identity[0])  # noqa: TRY301
                         if noting:
@@ -110,12 +122,12 @@ def read_plain(  # noqa: C901, PLR0912, PLR0915  # inline: a call for each entry
                             facts += pack_name(
                                 number, link_count, file_size, file_blocks * block_bytes
                             )
-                        if keeps_own or entry.is_symlink():
+                        if keeps_own or is_symlink(mode):
                             path = f"{parent.path}/{name}"
                             collector.add_file(
                                 unit, path, entry.name, descriptor, fs.from_raw(status)
                             )
-                            if draft is not None and entry.is_symlink():
+                            if draft is not None and is_symlink(mode):
                                 draft.symbolic.add(number)
                         elif link_count > 1:
                             states[number] = first_state

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from ..filesystem.native import Event, Task
-    from ..filesystem.protocol import Handle
+    from ..filesystem.protocol import Handle, Identity
     from .index.page import Page
     from .index.recall import Remembered
     from .index.recorder import Recorder
@@ -79,6 +79,8 @@ class Reader(BoundaryWalker):
         )
         self._native = native
         self._pending: list[OpenDirectory] = []
+        self._left: list[tuple[int, str, Identity]] = []  # unit, path below the root
+        self._searched: set[Identity] = set()  # directories whose packages were read
         self._unit_of: dict[int, int] = {}  # of each location
         self._special = list(scan_roots.identities | scan_roots.careful)
 
@@ -111,19 +113,33 @@ class Reader(BoundaryWalker):
 
     def read_below(self) -> None:
         """Read the directories below the current root."""
-        while self.stack or self._pending:
-            while self.stack and len(self._pending) < _MAX_PENDING:
+        most = max(min(_MAX_PENDING, self.max_open), 1)
+        while self.stack or self._pending or self._left:
+            if not self.stack and len(self._pending) < most and self._left:
+                self._read_left(*self._left.pop())
+            while self.stack and len(self._pending) < most:
                 directory = self.stack[-1]
+                self._begin(self.collector.found.units[directory.unit].root)
                 if not directory.children:
                     self.stack.pop().close()
-                elif self.collector.is_outside_packages(directory.unit) and self.visited is None:
+                elif self._may_hold_packages(directory):
                     self._read_packages(directory)
                 else:
                     self.read_child(directory, directory.children.pop())
-            self._read_pending()
+            if self.stack or not self._left or len(self._pending) >= most:
+                self._read_pending()
+
+    def _may_hold_packages(self, directory: OpenDirectory) -> bool:
+        """Return whether the packages in a directory are still to be read in one job."""
+        return (
+            self.collector.is_outside_packages(directory.unit)
+            and self.visited is None
+            and directory.identity not in self._searched
+        )
 
     def _read_packages(self, directory: OpenDirectory) -> None:
-        """Read the packages in a directory in one job, then all of its other subdirectories."""
+        """Read the packages in a directory in one job; its other subdirectories remain."""
+        self._searched.add(directory.identity)
         names, directory.children = directory.children, []
         path, collector = directory.path, self.collector
         others, packages, tasks = [], [], []
@@ -141,9 +157,8 @@ class Reader(BoundaryWalker):
             else:
                 unit = collector.add_unit(UnitKind.PACKAGE, f"{path}/{name}", location)
                 self._unit_of[location] = unit
+        directory.children = others
         self._count_notes(notes)
-        for name in others:
-            self.read_child(directory, name)
 
     def _recall_package(self, path: str) -> bool:
         unit = Unit(UnitKind.PACKAGE, self.collector.root, path)
@@ -255,7 +270,7 @@ class Reader(BoundaryWalker):
         inside = directory.inside
         if inside is None:  # deeper than a path can reach
             inside = f"{'/'.join(directory.path_parts()[1:])}/"
-        encoded = os.fsencode(name), os.fsencode(inside + name)
+        encoded = os.fsencode(directory.relative + name), os.fsencode(inside + name)
         return directory.handle, flags, location, directory.identity[0], *encoded
 
     def _run(
@@ -322,7 +337,7 @@ class Reader(BoundaryWalker):
             case EventKind.LEFT | EventKind.UNOPENED if identity in self.scan_roots.identities:
                 found.units_with_roots_inside.add(unit)
             case EventKind.LEFT:
-                self._read_left(unit, inside, identity)
+                self._left.append((unit, inside, identity))
             case _:
                 reason = "replaced while scanning" if event.replaced else os.strerror(event.error)
                 kind = FileNotFoundError if event.replaced else OSError
@@ -332,12 +347,15 @@ class Reader(BoundaryWalker):
                     collector.sums(unit, event.device).add(PrivateSums(*sizes, 1, *sizes))
                     collector.links[root] += 1
 
-    def _read_left(self, unit: int, inside: str, identity: tuple[int, int]) -> None:
+    def _read_left(self, unit: int, inside: str, identity: Identity) -> None:
         """Read a directory at which something new begins; no symbolic link is followed."""
         collector = self.collector
-        top, names = self.scan_roots.roots[collector.root].path, inside.split("/")
-        handle = fs.open_root(top)
+        root = collector.found.units[unit].root
+        self._begin(root)
+        top, names = self.scan_roots.roots[root].path, inside.split("/")
+        handle = None
         try:
+            handle = fs.open_root(top)
             sums = collector.sums(unit, identity[0])
             parent = OpenDirectory(None, top, unit, sums, identity, [], plain=False)
             for name in names[:-1]:
@@ -349,11 +367,11 @@ class Reader(BoundaryWalker):
             if status.identity != identity:
                 raise FileNotFoundError(errno.ENOENT, "replaced while scanning")  # noqa: TRY301
             directory = self.read_with_stat(parent, names[-1], unit, handle, status)
-        except OSError as error:
-            fs.close(handle)
+        except BaseException as error:
+            if handle is not None:
+                fs.close(handle)
+            if not isinstance(error, OSError):
+                raise
             collector.add_problem(f"{top}/{inside}", error)
-        except BaseException:
-            fs.close(handle)
-            raise
         else:
             self.enter(directory, handle)

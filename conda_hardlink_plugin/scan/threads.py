@@ -135,6 +135,11 @@ class _Job:
         device = parent.identity[0] if parent.plain else None
         try:
             status = fs.status_of(handle)
+        except OSError as error:
+            fs.close(handle)
+            self.error = error
+            return
+        try:
             if status.device != device or status.inode in self.walker.special_inodes:
                 self.listing = list_directory(handle, status)
             else:
@@ -202,6 +207,8 @@ def _count_plain(
                 draft.linked.append(number)
         elif isinstance(found, OSError):
             collector.add_problem(f"{directory.path}/{entry}", found)
+        elif found is not None and found.is_directory:  # since it was listed
+            listing.children.append(entry)
         elif found is not None:
             if found.identity != (identity[0], number):
                 raise UntrustedDeviceError(identity[0])

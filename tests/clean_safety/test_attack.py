@@ -148,8 +148,8 @@ def test_nothing_outside_the_cache_changes_after_a_swap(made, swap, moment):
             attack.swap()  # it may be moved aside itself
 
     class Swapped(Checker):
-        def objection(self, removal):
-            found = super().objection(removal)
+        def reason_to_keep(self, removal):
+            found = super().reason_to_keep(removal)
             if is_within(removal.path, path) or is_within(path, removal.path):
                 swap_at("just before the move")
             return found

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from conda_hardlink_plugin.analysis.verdicts import Verdict
+from conda_hardlink_plugin.analysis.verdicts import KeepReason, Verdict
 from conda_hardlink_plugin.clean.archives import Archives
 from conda_hardlink_plugin.clean.permissions import closed_caches
 from conda_hardlink_plugin.clean.trial_links import find_trial_links
@@ -126,13 +126,13 @@ def test_the_age_of_an_archive_counts_from_its_ctime(made, name):
     os.utime(path, ns=(0, 0))
     circumstances = Circumstances(now_ns=time.time_ns())
     archives = Archives(analysis_of(made.scan(), made.names(), circumstances))
-    assert archives.recent(path) == (Verdict.RECENT, "it changed a moment ago")
+    assert archives.recent(path) == KeepReason(Verdict.RECENT, "it changed a moment ago")
     os.unlink(path)
     assert archives.fetched_ns(path) == circumstances.now_ns
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator can give files away")
-def test_the_owner_of_a_cache_counts_and_not_that_of_a_link_to_it(tmp_path):
+def test_the_owner_of_a_cache_counts_rather_than_the_owner_of_a_link_to_it(tmp_path):
     cache = f"{tmp_path}/pkgs"
     os.mkdir(cache)
     alias = symlink(cache, f"{tmp_path}/alias")
@@ -177,8 +177,8 @@ def test_every_link_through_a_linked_folder_passes_its_targets(made):
     hop = symlink(f"{first}/lib/f", f"{made.directory}/elsewhere/f")
     for name in ("one", "two"):
         symlink(hop, f"{made.environment(name)}/f")
-    evidence = made.evidence()
-    assert [len(use.environments) for use in evidence.uses.values()] == [2, 2]
+    verdicts = made.judge()
+    assert [len(use.environments) for use in verdicts.uses.values()] == [2, 2]
 
 
 def test_as_many_symbolic_links_are_followed_as_the_system_follows(made):
@@ -198,13 +198,13 @@ def test_a_package_with_a_mount_point_in_it_is_kept(made):
     path = made.package("p-1-0", {"lib/f": b"f"})
     mounted = ("/elsewhere", made.caches[0], f"{path}/lib")
     analysis = analysis_of(made.scan(), made.names(), replace(LATER, mounted=mounted))
-    (unit,) = analysis.evidence.uses
-    assert analysis.evidence.verdict(unit) is Verdict.UNVERIFIABLE
+    (unit,) = analysis.verdicts.uses
+    assert analysis.verdicts.verdict(unit) is Verdict.UNVERIFIABLE
     assert (
-        analysis.evidence.keep_reasons(unit)[0].reason == f"{path}/lib: something is mounted there"
+        analysis.verdicts.keep_reasons(unit)[0].reason == f"{path}/lib: something is mounted there"
     )
     analysis = analysis_of(made.scan(), made.names(), replace(LATER, mounted=mounted[:2]))
-    assert analysis.evidence.verdict(unit) is not Verdict.UNVERIFIABLE
+    assert analysis.verdicts.verdict(unit) is not Verdict.UNVERIFIABLE
 
 
 @pytest.mark.parametrize(("ignored", "kept"), [((), True), (("/home/x",), False), (("/ho",), True)])
@@ -213,8 +213,8 @@ def test_a_lease_in_an_ignored_folder_keeps_nothing(made, ignored, kept):
     lease = Lease("/home/x/.cache/conda/hardlinks/leases/1-1", "process 1", None)
     circumstances = replace(LATER, leases=(lease,), ignored=ignored)
     analysis = analysis_of(made.scan(), made.names(), circumstances)
-    (unit,) = analysis.evidence.uses
-    assert (Verdict.RECENT in analysis.evidence.keeping_verdicts(unit)) is kept
+    (unit,) = analysis.verdicts.uses
+    assert (Verdict.RECENT in analysis.verdicts.keeping_verdicts(unit)) is kept
 
 
 @pytest.mark.parametrize("suffix", [".conda", ".tar.bz2"])

@@ -47,7 +47,7 @@ TAKEN = "something else is there now"
 class NeverObjects(Checker):
     """Takes every package for unchanged since the plan."""
 
-    def objection(self, removal):  # noqa: ARG002  # the signature of `Checker`
+    def reason_to_keep(self, removal):  # noqa: ARG002  # the signature of `Checker`
         return None
 
 
@@ -248,8 +248,8 @@ def test_an_install_after_the_plan_keeps_its_package(meeting):
 
 def test_an_install_just_before_its_package_is_moved_brings_it_back(meeting):
     class Late(Checker):
-        def objection(self, removal):
-            found = super().objection(removal)
+        def reason_to_keep(self, removal):
+            found = super().reason_to_keep(removal)
             meeting.install()
             return found
 

@@ -24,9 +24,9 @@ NOT_THERE = [
     (("--if-removed", "nope"), "No environment named 'nope'"),
     (("--if-removed", "work", "nope"), "No environment named 'nope'"),
     (("--if-removed", "./nope"), "There is no environment at"),
-    (("--search", "nope"), "--search nope: there is no such folder"),
-    (("--cache", "nope"), "--cache nope: there is no such folder"),
-    (("--search", ".condarc"), "--search .condarc: there is no such folder"),
+    (("--search", "nope"), "Searched folder nope: there is no such folder"),
+    (("--cache", "nope"), "Package cache nope: there is no such folder"),
+    (("--search", ".condarc"), "Searched folder .condarc: there is no such folder"),
     (("--search", ""), "there is no such folder"),
     (("--cache", ""), "there is no such folder"),
     (("-n", ""), "environment"),
@@ -44,7 +44,7 @@ def assert_one_sentence(text, sentence):
 
 
 @pytest.mark.parametrize(("options", "sentence"), NOT_THERE, ids=str)
-def test_what_is_not_there_is_one_sentence_and_exit_code_1(installation, options, sentence):
+def test_an_unknown_name_gives_one_sentence_and_exit_code_1(installation, options, sentence):
     done = installation.hardlinks("report", *options, check=False)
     assert done.returncode == 1
     assert done.stdout == ""
@@ -56,7 +56,7 @@ def test_what_is_not_there_is_one_sentence_and_exit_code_1(installation, options
     [case for case in NOT_THERE if case[0][-1] == "nope"],
     ids=str,
 )
-def test_what_is_not_there_is_an_object_with_json(installation, options, sentence):
+def test_an_unknown_name_gives_an_object_with_json(installation, options, sentence):
     done = installation.hardlinks("report", "--json", *options, check=False)
     assert done.returncode == 1
     assert done.stderr == ""
@@ -83,7 +83,7 @@ def test_what_is_not_there_is_an_object_with_json(installation, options, sentenc
     ],
     ids=" ".join,
 )
-def test_wrong_usage_is_exit_code_2(installation, options):
+def test_wrong_usage_gives_exit_code_2(installation, options):
     done = installation.hardlinks(*options, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -92,7 +92,7 @@ def test_wrong_usage_is_exit_code_2(installation, options):
     assert "Traceback" not in done.stderr
 
 
-def test_a_name_that_is_not_there_is_printed_with_escapes(installation):
+def test_an_unknown_name_is_printed_with_escapes(installation):
     done = installation.hardlinks("report", "-n", "a\x1b[31m\nb", check=False)
     assert done.returncode == 1
     assert_one_sentence(done.stderr, "'a\\x1b[31m\\nb'")
@@ -107,26 +107,26 @@ def test_percent_signs_and_braces_in_a_name_are_printed_as_they_are(installation
 class TestAlone:
     """`conda hardlinks` without a verb."""
 
-    def test_it_says_where_to_begin(self, changing):
+    def test_the_guide_says_how_to_begin(self, changing):
         done = changing.hardlinks()
         assert done.stdout.startswith("There is no report yet")
         assert "conda hardlinks clean --dry-run" in done.stdout
         assert done.stderr == ""
         assert indexes_of(changing) == []
 
-    def test_it_says_what_the_last_report_found(self, changing):
+    def test_the_guide_shows_the_totals_of_the_last_report(self, changing):
         totals = report_of(changing)["totals"]
         (line, *_) = changing.hardlinks().stdout.splitlines()
         assert line.startswith("The last report found 4 environments and 1 package cache, ")
         assert f", {size(totals['on_disk_bytes'])} on disk, on 2" in line
         assert f"hard links saved {size(totals['saved_bytes'])} (" in line
 
-    def test_a_report_on_other_caches_is_not_this_machine(self, changing):
+    def test_the_guide_shows_no_totals_of_other_caches(self, changing):
         changing.hardlinks("report")
         done = changing.hardlinks(env={"CONDA_PKGS_DIRS": f"{changing.directory}/other"})
         assert done.stdout.startswith("The last report covered other package caches: ")
 
-    def test_closed_output_is_said(self, installation):
+    def test_a_closed_stdout_is_an_error(self, installation):
         conda = f"{installation.root_prefix}/bin/conda"
         done = installation.run("bash", "-c", f"{conda} hardlinks >&-", check=False)
         assert (done.returncode, done.stdout) == (1, "")
@@ -176,7 +176,7 @@ def emptied(changing):
     return changing
 
 
-def test_no_installation_at_all_is_one_sentence_with_what_to_do(emptied):
+def test_without_an_installation_one_sentence_says_what_to_do(emptied):
     done = emptied.hardlinks("report", check=False)
     assert done.returncode == 1
     assert done.stdout == ""
@@ -187,7 +187,7 @@ def test_no_installation_at_all_is_one_sentence_with_what_to_do(emptied):
     assert json.loads(done.stdout)["exception_name"] == "HardlinksError"
 
 
-def test_a_cache_without_environments_is_a_report(emptied):
+def test_a_cache_without_environments_has_a_report(emptied):
     plant(f"{emptied.pkgs_dir}/made-up-1.0-0/info/index.json")
     text = emptied.hardlinks("report").stdout
     assert "No environments were found." in text
@@ -198,7 +198,7 @@ def test_a_cache_without_environments_is_a_report(emptied):
     emptied.hardlinks("report", *everything)
 
 
-def test_an_environment_without_a_cache_is_a_report(emptied):
+def test_an_environment_without_a_cache_has_a_report(emptied):
     prefix = make_prefix(f"{emptied.envs_dir}/alone")
     text = emptied.hardlinks("report").stdout
     assert "No package caches were found." in text

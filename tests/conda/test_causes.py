@@ -57,7 +57,7 @@ def assert_grew(before, after, **expected):
     assert changes == {cause: expected.get(cause, 0) for cause in after}
 
 
-def test_a_real_environment_has_its_bytes_where_its_files_say(installation):
+def test_the_causes_of_a_real_environment_follow_from_its_files(installation):
     prefix = installation.prefix("work")
     causes = causes_of(installation)
     placeholders = ("bin/placeholder", "etc/placeholder.conf", "share/kernels/kernel.json")
@@ -86,9 +86,7 @@ def test_a_real_environment_has_its_bytes_where_its_files_say(installation):
 
 
 @pytest.mark.parametrize("measure", ["disk", "apparent"])
-def test_a_softlinked_environment_is_symbolic_links_and_the_executables_conda_copied(
-    installation, measure
-):
+def test_a_softlinked_environment_has_symbolic_links_and_copied_executables(installation, measure):
     apparent = measure == "apparent"
     prefix = installation.prefix("softlinked")
     causes = causes_of(installation, "softlinked", measure)
@@ -120,7 +118,7 @@ def test_a_softlinked_environment_is_symbolic_links_and_the_executables_conda_co
         (f"{SITE_PACKAGES}/piped-1.0.dist-info/RECORD", "pip"),
     ],
 )
-def test_what_an_own_file_grows_by_is_of_its_cause(changing, path, cause):
+def test_bytes_added_to_a_private_file_count_for_its_cause(changing, path, cause):
     before = causes_of(changing)
     grown = grow(f"{changing.prefix('work')}/{path}")
     assert_grew(before, causes_of(changing), **{cause: grown})
@@ -135,7 +133,7 @@ def test_what_an_own_file_grows_by_is_of_its_cause(changing, path, cause):
         (f"{SITE_PACKAGES}/entry/data.npy", "unowned"),
     ],
 )
-def test_a_file_that_no_record_names_is_of_the_cause_that_its_place_says(changing, path, cause):
+def test_an_unrecorded_file_has_the_cause_of_its_path(changing, path, cause):
     prefix = changing.prefix("work")
     before = causes_of(changing)
     folder = os.path.dirname(f"{prefix}/{path}")
@@ -161,7 +159,7 @@ def test_bytecode_that_python_writes_when_it_runs_is_bytecode(changing):
     assert_grew(before, causes_of(changing), bytecode=written, directories=size_of(cache))
 
 
-def test_a_copy_of_what_the_cache_has_is_copied_though_linkable(changing):
+def test_a_copy_of_a_cached_file_counts_as_copied_though_linkable(changing):
     before = causes_of(changing)
     copied = copy_in_place(f"{changing.prefix('work')}/lib/libplaceholder.so")
     assert_grew(before, causes_of(changing), copied=copied)
@@ -173,7 +171,7 @@ def test_a_copy_of_what_the_cache_has_is_copied_though_linkable(changing):
     assert row["exclusive_bytes"] == copied + sum(sizes)
 
 
-def test_a_record_of_pip_does_not_take_a_file_of_conda(changing):
+def test_a_file_of_conda_in_a_record_of_pip_stays_a_file_of_conda(changing):
     prefix = changing.prefix("work")
     before = causes_of(changing)
     copied = copy_in_place(f"{prefix}/lib/libplaceholder.so")
@@ -191,7 +189,7 @@ def test_a_record_of_pip_does_not_take_a_file_of_conda(changing):
     assert_grew(before, causes_of(changing), **expected)
 
 
-def test_files_of_a_package_that_is_in_no_cache_any_more_are_not_in_cache(changing):
+def test_files_of_a_package_that_left_the_cache_count_as_not_in_cache(changing):
     prefix = changing.prefix("work")
     before = causes_of(changing)
     with open(record_path(prefix, "odd-names"), encoding="utf-8") as file:
@@ -200,7 +198,7 @@ def test_files_of_a_package_that_is_in_no_cache_any_more_are_not_in_cache(changi
     assert_grew(before, causes_of(changing), not_in_cache=sum(map(size_of, paths)))
 
 
-def test_a_file_that_its_package_forbids_to_link_is_no_link(changing):
+def test_a_file_that_its_package_forbids_to_link_counts_as_no_link(changing):
     prefix = changing.prefix("work")
     before = causes_of(changing)
     record = record_path(prefix, "placeholder")
@@ -218,7 +216,7 @@ def test_a_file_that_its_package_forbids_to_link_is_no_link(changing):
     assert_grew(before, causes_of(changing), no_link=copied, entry_points_and_records=grown)
 
 
-def test_a_symbolic_link_of_a_package_is_symlinks(changing):
+def test_a_symbolic_link_of_a_package_counts_as_symlinks(changing):
     link = f"{changing.prefix('work')}/share/sym/dangling"
     target = "nowhere/" * 100
     before = causes_of(changing, measure="apparent")
@@ -229,7 +227,7 @@ def test_a_symbolic_link_of_a_package_is_symlinks(changing):
     assert_grew(before, after, symlinks=len(target) - length)
 
 
-def test_folders_are_directories(changing):
+def test_folders_count_as_directories(changing):
     prefix = changing.prefix("sharing")
     before = causes_of(changing, "sharing")
     os.makedirs(f"{prefix}/a/b/c")
@@ -237,7 +235,7 @@ def test_folders_are_directories(changing):
     assert_grew(before, causes_of(changing, "sharing"), directories=sum(map(size_of, folders)))
 
 
-def test_an_environment_made_of_copies_says_so(changing):
+def test_the_report_names_the_copied_packages_of_an_environment(changing):
     changing.create("copied", "library=1.0", env={"CONDA_ALWAYS_COPY": "true"})
     prefix = changing.prefix("copied")
     files = [f"{prefix}/lib/liblibrary.so", f"{prefix}/include/l.h"]
@@ -247,7 +245,7 @@ def test_an_environment_made_of_copies_says_so(changing):
     assert report_of(changing, "-n", "copied")["detail"]["copied_packages"] == []
 
 
-def test_a_record_that_is_no_json_leaves_its_files_unowned_and_is_named(changing):
+def test_a_record_that_is_not_json_is_named_and_its_files_are_unowned(changing):
     prefix = changing.prefix("work")
     before = causes_of(changing)
     record = record_path(prefix, "all-placeholder")
@@ -274,7 +272,7 @@ def test_a_record_that_is_no_json_leaves_its_files_unowned_and_is_named(changing
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"{}", b"\xff\xfe", b'{"files": [1]}', b"[" * 100_000, None]
 )
-def test_no_record_is_bad_enough_to_stop_a_report(changing, content):
+def test_a_report_survives_any_malformed_record(changing, content):
     record = record_path(changing.prefix("work"), "placeholder")
     os.unlink(record)
     if content is None:

@@ -58,7 +58,7 @@ def plan_text(path):
     return text.replace("SIZE  LAST", f"{'SIZE':>{len(size(frees))}}  LAST")
 
 
-def test_the_unused_package_goes_and_everything_else_stays_as_it_was(changing):
+def test_a_clean_removes_the_unused_package_and_changes_nothing_else(changing):
     path = forgotten_in(changing)
     packages = packages_in(changing.pkgs_dir)
     environments = (changing.envs_dir, changing.environ["HOME"])
@@ -85,7 +85,7 @@ def test_the_unused_package_goes_and_everything_else_stays_as_it_was(changing):
     assert again.stdout == f"{says}\n\nThere is nothing to remove.\n"
 
 
-def test_what_is_in_use_survives_the_widest_clean_there_is(changing):
+def test_packages_in_use_survive_a_clean_with_every_option(changing):
     read = read_through(changing.envs_dir)
     dangling = [path for path, content in read.items() if content is None]
     assert {os.path.basename(path) for path in dangling} == {"dangling"}  # by its package
@@ -105,7 +105,7 @@ def test_what_is_in_use_survives_the_widest_clean_there_is(changing):
     assert os.path.isfile(f"{changing.prefix('again')}/lib/forgotten.bin")
 
 
-def test_the_object_says_what_goes_what_stays_and_who_keeps_it(installation):
+def test_json_lists_what_is_removed_what_is_kept_and_its_users(installation):
     answer = plan(installation)
     (going,) = answer.pop("remove")
     path = forgotten_in(installation)
@@ -156,7 +156,7 @@ def test_the_object_says_what_goes_what_stays_and_who_keeps_it(installation):
     }
 
 
-def test_verbose_names_all_that_stays_and_why(installation):
+def test_verbose_lists_everything_that_is_kept_and_why(installation):
     text = installation.hardlinks("clean", "--dry-run", "-v", *NOW).stdout
     rows = [line.split() for line in text.split("\n\n")[1].splitlines()]
     assert rows[0] == ["KEPT", "ITEM", "SIZE", "REASON"]
@@ -198,7 +198,7 @@ def test_yes_removes_what_was_shown(changing, typed):
 
 
 @pytest.mark.parametrize("option", ["", "--json"])
-def test_nobody_there_to_answer_is_a_no(installation, option):
+def test_without_an_answer_nothing_is_removed(installation, option):
     """Without a terminal there is no answer, and JSON never asks."""
     before = snapshot(installation.directory)
     command = [part for part in ("clean", option, *NOW) if part]
@@ -219,7 +219,7 @@ def test_nobody_there_to_answer_is_a_no(installation, option):
     assert {key: answer[key] for key in same} == {key: planned[key] for key in same}
 
 
-def test_conda_s_own_setting_is_a_yes_and_a_dry_run_wins_over_it(changing):
+def test_condas_always_yes_counts_as_yes_except_in_a_dry_run(changing):
     assert names(clean(changing, "--yes", "--dry-run", *NOW)["remove"]) == [FORGOTTEN]
     assert os.path.isdir(forgotten_in(changing))
     answer = clean(changing, *NOW, env={"CONDA_ALWAYS_YES": "true"})
@@ -240,14 +240,14 @@ def test_conda_s_own_setting_is_a_yes_and_a_dry_run_wins_over_it(changing):
     ],
     ids=" ".join,
 )
-def test_who_only_looks_changes_nothing(installation, command):
+def test_commands_that_only_read_change_nothing(installation, command):
     before = snapshot(installation.directory)
     installation.hardlinks(*command, check=False, env=ASKING)
     assert snapshot(installation.directory) == before
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
-def test_a_refusal_changes_nothing_either(changing, options):
+def test_a_refused_clean_changes_nothing(changing, options):
     """Conda itself would drop these lines from the list when it lists environments."""
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
         file.write(f"{changing.envs_dir}/deleted\n{changing.directory}/no-such-disk/env\n# so\n")
@@ -258,7 +258,7 @@ def test_a_refusal_changes_nothing_either(changing, options):
     assert snapshot(changing.directory) == before
 
 
-def test_what_an_interrupted_run_left_is_put_back_or_finished_first(changing):
+def test_a_clean_first_puts_back_or_finishes_the_remains_of_an_interrupted_run(changing):
     cache, quarantine = changing.pkgs_dir, f"{changing.pkgs_dir}/.conda-hardlinks"
     os.mkdir(quarantine, 0o700)
     os.rename(f"{cache}/library-1.0-0", f"{quarantine}/moving-r1-library-1.0-0")
@@ -280,7 +280,7 @@ def test_what_an_interrupted_run_left_is_put_back_or_finished_first(changing):
     assert restore(changing)["held"] == []
 
 
-def test_an_environment_that_is_listed_twice_keeps_what_it_uses(changing):
+def test_an_environment_that_is_listed_twice_keeps_its_packages(changing):
     os.symlink("work", changing.prefix("also-work"))
     os.symlink(changing.envs_dir, f"{changing.directory}/other-way")
     search = ("--search", f"{changing.directory}/other-way/")
@@ -290,7 +290,7 @@ def test_an_environment_that_is_listed_twice_keeps_what_it_uses(changing):
     assert read_through(changing.envs_dir) == read
 
 
-def test_a_name_that_a_terminal_would_obey_is_escaped(changing):
+def test_a_name_with_control_characters_is_escaped(changing):
     """Whoever names his environment so uses the package all the same."""
     prefix = make_prefix(f"{changing.envs_dir}/esc\x1b[31m\nred")
     os.symlink(f"{forgotten_in(changing)}/lib", f"{prefix}/lib")

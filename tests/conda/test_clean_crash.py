@@ -74,7 +74,7 @@ def waiting(installation):
 @pytest.mark.parametrize(
     ("stage", "number", "left"), [("moving-", 2, 1), ("purge-", 2, 2), ("purge-", 8, 2)]
 )
-def test_a_killed_clean_leaves_what_the_next_one_heals(changing, stage, number, left):
+def test_the_next_clean_heals_what_a_killed_one_left(changing, stage, number, left):
     changing.remove("sharing")
     ran, environments = outputs(changing), snapshot(changing.envs_dir)
     plan = json.loads(changing.hardlinks("clean", "--grace", "0", "--dry-run", "--json").stdout)

@@ -28,6 +28,7 @@ from tests.support.terminal_session import make_prefix
 FORGOTTEN = "forgotten-1.0-0"
 UNUSED = (FORGOTTEN, "one-1.0-0", "two-1.0-0")
 GRACE = " ".join(NOW)
+TO_CLEAN_IT = "to clean it, name it with --cache (in Python: caches)"
 
 CTRL_C = "os.kill(os.getpid(), signal.SIGINT)"
 
@@ -41,7 +42,7 @@ def refused(installation, *options):
     return done.stderr
 
 
-def test_an_environment_that_may_be_on_a_disk_that_is_not_mounted_blocks(changing):
+def test_an_environment_that_may_be_on_an_unmounted_disk_blocks_a_clean(changing):
     disk = f"{changing.directory}/no-such-disk"
     stale = f"{changing.envs_dir}/deleted"
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
@@ -49,7 +50,7 @@ def test_an_environment_that_may_be_on_a_disk_that_is_not_mounted_blocks(changin
     blocked = [
         f"{disk}/envs/{name} cannot be read (its folder cannot be reached (no such file or"
         " directory)) and may use any package, so nothing was removed. If that environment was"
-        f" deleted, add --ignore-env {disk}/envs/{name}"
+        f" deleted, add --ignore-env {disk}/envs/{name} (in Python: ignored_environments)"
         for name in ("one", "other")
     ]
     text = refused(changing)
@@ -66,16 +67,17 @@ def test_an_environment_that_may_be_on_a_disk_that_is_not_mounted_blocks(changin
     assert names(clean(changing, *YES, "--ignore-env", disk)["remove"]) == [FORGOTTEN]
 
 
-def test_each_refusal_is_a_line(changing):
+def test_each_refusal_has_a_line(changing):
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
         file.writelines(f"{changing.directory}/gone/{number}/env\n" for number in range(2))
     lines = [line for line in refused(changing).splitlines() if line]
-    assert [line.rpartition(" ")[2] for line in lines] == [
-        f"{changing.directory}/gone/{number}/env." for number in range(2)
+    assert [line.partition("add --ignore-env ")[2] for line in lines] == [
+        f"{changing.directory}/gone/{number}/env (in Python: ignored_environments)."
+        for number in range(2)
     ]
 
 
-def test_more_refusals_than_a_person_reads_are_counted(changing):
+def test_many_refusals_are_counted(changing):
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
         file.writelines(f"{changing.directory}/gone/{number}/env\n" for number in range(6))
         file.write("not even absolute\n")
@@ -85,7 +87,7 @@ def test_more_refusals_than_a_person_reads_are_counted(changing):
     assert len(clean(changing, *YES, code=1)["errors"]) == 7
 
 
-def test_a_name_that_a_terminal_would_obey_or_a_format_would_is_printed_with_escapes(changing):
+def test_a_name_with_control_or_format_characters_is_printed_with_escapes(changing):
     odd = f"{changing.directory}/esc\x1b[31m/100%(name)s{{x}}/env"
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
         file.write(f"{odd}\n")
@@ -95,7 +97,7 @@ def test_a_name_that_a_terminal_would_obey_or_a_format_would_is_printed_with_esc
     assert odd in clean(changing, *YES, code=1)["errors"][0]
 
 
-def test_a_name_that_is_not_utf_8_comes_back_from_json_as_it_is(changing):
+def test_a_name_that_is_not_utf_8_survives_json(changing):
     path = os.fsencode(changing.envs_dir) + b"/not-utf8-\xff"
     prefix = make_prefix(os.fsdecode(path))
     os.symlink(f"{changing.pkgs_dir}/{FORGOTTEN}", f"{prefix}/link")
@@ -109,8 +111,16 @@ def test_a_name_that_is_not_utf_8_comes_back_from_json_as_it_is(changing):
 @pytest.mark.parametrize(
     ("mode", "user", "reason"),
     [
-        (0o757, 0, "users other than root can write to it; to clean it, name it with --cache"),
-        (0o755, 54321, "it belongs to user 54321; to clean it, name it with --cache"),
+        (
+            0o757,
+            0,
+            f"users other than root can write to it; {TO_CLEAN_IT}",
+        ),
+        (
+            0o755,
+            54321,
+            f"it belongs to user 54321; {TO_CLEAN_IT}",
+        ),
     ],
 )
 def test_a_cache_that_others_can_change_is_cleaned_only_when_it_is_named(
@@ -128,13 +138,13 @@ def test_a_cache_that_others_can_change_is_cleaned_only_when_it_is_named(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--cache", "nope"), "--cache nope: there is no such folder"),
-        (("--cache", "conda/envs/work"), "--cache conda/envs/work: this is an environment."),
-        (("--search", ".condarc"), "--search .condarc: there is no such folder"),
+        (("--cache", "nope"), "Package cache nope: there is no such folder"),
+        (("--cache", "conda/envs/work"), "Package cache conda/envs/work: this is an environment."),
+        (("--search", ".condarc"), "Searched folder .condarc: there is no such folder"),
     ],
     ids=repr,
 )
-def test_what_is_not_there_is_one_sentence(installation, options, sentence):
+def test_an_unknown_name_gives_one_sentence(installation, options, sentence):
     (line,) = (line for line in refused(installation, *options).splitlines() if line)
     assert line.startswith(f"NotFoundError: {sentence}")
 
@@ -148,7 +158,7 @@ def test_what_is_not_there_is_one_sentence(installation, options, sentence):
         ("restore", "what is held"),
     ],
 )
-def test_a_closed_stdout_is_said_on_stderr_and_nothing_is_done(installation, command, what):
+def test_a_closed_stdout_is_reported_on_stderr_and_nothing_is_removed(installation, command, what):
     before = snapshot(installation.directory)
     done = installation.run("sh", "-c", f"conda hardlinks {command} >&-", check=False)
     assert done.returncode == 1
@@ -185,11 +195,11 @@ def without_a_reader(installation, *command):
     ],
     ids=" ".join,
 )
-def test_a_reader_that_is_gone_is_no_error(installation, command):
+def test_a_reader_that_ends_early_is_not_an_error(installation, command):
     assert without_a_reader(installation, *command) == (0, "")
 
 
-def test_a_plan_that_nobody_reads_is_not_carried_out_but_json_is(changing):
+def test_a_plan_whose_reader_has_ended_is_executed_only_with_json(changing):
     """A person may have ended the pager for what he read; a program that asks for JSON has said."""
     says = "Nothing was removed: the program that reads the plan ended early.\n"
     assert without_a_reader(changing, "clean", *YES) == (1, says)
@@ -234,7 +244,7 @@ def test_ctrl_c_while_planning_leaves_everything_as_it_is(installation, steps, o
     ],
     ids=str,
 )
-def test_ctrl_c_while_cleaning_leaves_nothing_half_and_the_next_clean_ends_it(
+def test_after_ctrl_c_nothing_is_half_removed_and_the_next_clean_finishes(
     with_three_unused, steps, options, gone
 ):
     made = with_three_unused
@@ -302,7 +312,7 @@ def test_ctrl_c_while_cleaning_leaves_nothing_half_and_the_next_clean_ends_it(
     ],
     ids=["hard link", "symbolic link", "record", "trial link"],
 )
-def test_what_somebody_begins_to_use_at_the_last_moment_stays(changing, step, doing, reason):
+def test_a_package_that_comes_into_use_at_the_last_moment_is_kept(changing, step, doing, reason):
     """Before it is looked at for the last time in its place, and after that."""
     package = f"{changing.pkgs_dir}/{FORGOTTEN}"
     words = {"package": package, "made": changing.directory, "name": FORGOTTEN}

@@ -60,7 +60,7 @@ def going(installation, cache, *options):
         ("3", ["0.5-0", "1.9-0"]),
     ],
 )
-def test_the_newest_of_each_name_stay_in_conda_s_order(installation, assorted, count, gone):
+def test_the_newest_of_each_name_are_kept_in_condas_order(installation, assorted, count, gone):
     answer = plan(installation, "--cache", assorted, "--keep-newest", count)
     others = ["other-2.0-0"] * (count == "0")
     assert sorted(names(answer["remove"])) == [*others, *(f"ver-{end}" for end in gone)]
@@ -68,7 +68,7 @@ def test_the_newest_of_each_name_stay_in_conda_s_order(installation, assorted, c
         assert kept(answer, "ver-1.10-1")["reason"] == f"kept by --keep-newest {count}"
 
 
-def test_the_newest_count_in_each_cache_and_whether_used_or_not(changing, cache):
+def test_the_newest_are_counted_in_each_cache_whether_used_or_not(changing, cache):
     versions(cache, "library", "0.1", "0.2")
     versions(changing.pkgs_dir, "library", "0.3", "1.5")
     both = ("--cache", cache, "--cache", changing.pkgs_dir)
@@ -77,7 +77,7 @@ def test_the_newest_count_in_each_cache_and_whether_used_or_not(changing, cache)
     assert names(answer["remove"]) == ["library-0.3-0"]
 
 
-def test_what_is_no_version_is_older_than_any(installation, cache):
+def test_an_invalid_version_is_older_than_any_other(installation, cache):
     versions(cache, "odd", "0.1", "0.2")
     record = f"{cache}/odd-0.2-0/info/repodata_record.json"
     with open(record, encoding="utf-8") as file:
@@ -87,7 +87,7 @@ def test_what_is_no_version_is_older_than_any(installation, cache):
     assert going(installation, cache, "--keep-newest", "1") == ["odd-0.2-0"]
 
 
-def test_an_age_leaves_out_what_was_used_since(installation, assorted):
+def test_older_than_keeps_packages_that_were_used_since(installation, assorted):
     answer = plan(installation, "--cache", assorted, "--older-than", "1w")
     assert answer["remove"] == []
     assert kept(answer, "ver-1.9-0")["reason"] == "used too recently for --older-than"
@@ -96,7 +96,7 @@ def test_an_age_leaves_out_what_was_used_since(installation, assorted):
 
 
 @pytest.mark.parametrize(("glob", "gone"), [("ver", 5), ("v?r-[01].?-0", 2)])
-def test_a_name_is_a_shell_pattern_of_the_name_or_of_all_of_it(installation, assorted, glob, gone):
+def test_a_shell_pattern_matches_the_name_or_the_full_name(installation, assorted, glob, gone):
     answer = plan(installation, "--cache", assorted, "--name", glob)
     assert len(answer["remove"]) == gone
     for row in answer["keep"]:
@@ -104,7 +104,7 @@ def test_a_name_is_a_shell_pattern_of_the_name_or_of_all_of_it(installation, ass
             assert row["reason"] == f"does not match --name {glob}"
 
 
-def test_as_many_go_as_it_takes_the_least_recently_used_first(installation, cache):
+def test_max_size_removes_the_least_recently_used_packages_first(installation, cache):
     paths = versions(cache, "p", "1", "2", "3", "4", size=30_000)
     use(paths[0], after=paths[-1])
     order = [*paths[1:], paths[0]]
@@ -129,7 +129,7 @@ def test_as_many_go_as_it_takes_the_least_recently_used_first(installation, cach
     )
 
 
-def test_a_cache_that_does_not_fit_even_so_says_by_how_much(installation, cache):
+def test_a_cache_that_stays_too_large_is_named_with_its_excess(installation, cache):
     """What is no package is in the way, whether there are packages or not."""
     plant(f"{cache}/made-up-1.0-0.conda", 70_000)
     options = ("--cache", cache, "--max-size", "10kB")
@@ -141,7 +141,7 @@ def test_a_cache_that_does_not_fit_even_so_says_by_how_much(installation, cache)
     assert plan(installation, *options)["too_big"] == {cache: du(cache)[0] - 10_000}
 
 
-def test_copies_go_only_when_that_is_asked_for_and_nothing_breaks(changing):
+def test_copied_packages_are_removed_only_on_request_and_nothing_breaks(changing):
     changing.create("copied", "forgotten", env={"CONDA_ALWAYS_COPY": "true"})
     assert os.lstat(f"{changing.prefix('copied')}/lib/forgotten.bin").st_nlink == 1
     answer = plan(changing)
@@ -155,7 +155,7 @@ def test_copies_go_only_when_that_is_asked_for_and_nothing_breaks(changing):
 
 
 @pytest.mark.parametrize("url", [None, "ftp://made.up"])
-def test_what_could_not_be_had_again_goes_only_when_that_is_asked_for(installation, cache, url):
+def test_unobtainable_packages_are_removed_only_on_request(installation, cache, url):
     extract(cache, PackageSpec("lost", files={"f": 10}), url=url)
     extract(cache, PackageSpec("kept-as-archive", files={"f": 10}), url=url, archive=True)
     extract(cache, PackageSpec("fetched", files={"f": 10}), url="http://made.up")
@@ -169,7 +169,7 @@ def test_what_could_not_be_had_again_goes_only_when_that_is_asked_for(installati
     assert os.listdir(cache) == ["kept-as-archive-1.0-0.conda"] or packages_in(cache) == []
 
 
-def test_archives_go_where_they_are_extracted_or_nobody_has_them(changing):
+def test_archives_are_removed_if_they_are_extracted_or_unused(changing):
     """Of the folders only the one that nobody uses goes, and the environments stay as they are."""
     cache = changing.pkgs_dir
     for name in ("library-1.0-0", "library-2.0-0"):  # as if it had been fetched
@@ -216,7 +216,7 @@ def test_archives_go_where_they_are_extracted_or_nobody_has_them(changing):
     assert archives_in(cache) == ["library-2.0-0.conda"]
 
 
-def test_an_archive_and_a_left_over_that_are_young_may_be_somebody_s_work(installation, cache):
+def test_a_recent_archive_and_a_recent_left_over_are_kept(installation, cache):
     plant(f"{cache}/new-1.0-0.conda", 10)
     plant(f"{cache}/new.c~", 10)
     with open(f"{cache}/urls.txt", "x", encoding="utf-8") as file:
@@ -230,7 +230,7 @@ def test_an_archive_and_a_left_over_that_are_young_may_be_somebody_s_work(instal
     assert names(plan(installation, *options)["remove"]) == ["new.c~", "new-1.0-0.conda"]
 
 
-def test_left_overs_go_and_what_looks_like_them_stays(changing):
+def test_left_overs_are_removed_and_similar_names_are_kept(changing):
     cache, prefix = changing.pkgs_dir, changing.prefix("work")
     left = [".trash", "a.c~", "b-1.0-0.trash", "c.conda_trash", "c.conda_trash_3", "d.mamba_trash"]
     for name in left:
@@ -252,7 +252,7 @@ def test_left_overs_go_and_what_looks_like_them_stays(changing):
     assert snapshot(*similar) == before
 
 
-def test_a_trial_link_goes_and_with_the_next_clean_its_package(changing):
+def test_a_clean_removes_a_trial_link_and_the_next_one_its_package(changing):
     prefix, package = changing.prefix("work"), f"{changing.pkgs_dir}/{FORGOTTEN}"
     os.symlink("work", changing.prefix("also-work"))  # found twice, removed once
     probe = f"{prefix}/.tmp.index.json.0123abcd"
@@ -272,7 +272,7 @@ def test_a_trial_link_goes_and_with_the_next_clean_its_package(changing):
     assert not os.path.lexists(package)
 
 
-def test_a_cache_that_is_named_is_cleaned_and_no_other(changing, cache):
+def test_only_the_named_cache_is_cleaned(changing, cache):
     versions(cache, "p", "1", "2")
     link = f"{changing.directory}/link"
     os.symlink(cache, link)
@@ -281,7 +281,7 @@ def test_a_cache_that_is_named_is_cleaned_and_no_other(changing, cache):
     assert names(answer["remove"]) == ["p-1-0", "p-2-0"]
     assert packages_in(cache) == []
     assert snapshot(changing.pkgs_dir) == untouched
-    reason = "its cache is not cleaned: it is not named with --cache"
+    reason = "its cache is not cleaned: you named other caches"
     assert kept(answer, FORGOTTEN)["reason"] == reason
 
 
@@ -301,7 +301,7 @@ def test_a_package_that_two_caches_share_frees_its_bytes_once(changing, cache):
 
 
 @pytest.mark.parametrize("grace", [("--grace", "1w"), ()], ids=["1w", "default"])
-def test_what_is_recent_stays(installation, grace):
+def test_recent_packages_are_kept(installation, grace):
     answer = clean(installation, "--dry-run", *grace)
     stays = kept(answer, FORGOTTEN)
     reason = "extracted or about to be linked a moment ago"
@@ -325,7 +325,7 @@ def test_what_is_recent_stays(installation, grace):
     ],
     ids=repr,
 )
-def test_wrong_usage_is_one_sentence_and_exit_code_2(installation, options, sentence):
+def test_wrong_usage_gives_one_sentence_and_exit_code_2(installation, options, sentence):
     done = installation.hardlinks("clean", *NOW, *options, check=False)
     assert done.returncode == 2
     assert done.stdout == ""

@@ -53,7 +53,7 @@ sys.exit(main())
 
 
 @pytest.mark.parametrize("way", ["the package", "the environment"])
-def test_a_package_stays_while_it_is_used_and_goes_when_that_is_removed(changing, way):
+def test_a_package_is_kept_until_its_last_environment_is_removed(changing, way):
     changing.create("user", "forgotten")
     assert kept(clean(changing, *YES), FORGOTTEN)["reason"] == "hard links in user"
     assert FORGOTTEN in packages_in(changing.pkgs_dir)
@@ -65,7 +65,7 @@ def test_a_package_stays_while_it_is_used_and_goes_when_that_is_removed(changing
     assert FORGOTTEN not in packages_in(changing.pkgs_dir)
 
 
-def test_archives_go_while_an_environment_uses_their_packages(changing):
+def test_archives_are_removed_although_an_environment_uses_their_packages(changing):
     changing.create("user", "forgotten")
     answer = clean(changing, *YES, "--tarballs", "--trash", "--unobtainable", "-v")
     assert f"{FORGOTTEN}.conda" in names(answer["remove"])
@@ -77,7 +77,7 @@ def test_archives_go_while_an_environment_uses_their_packages(changing):
     assert names(clean(changing, *YES, "--unobtainable")["remove"]) == [FORGOTTEN]
 
 
-def test_what_is_left_of_an_interrupted_download_goes_with_the_archives(installation, tmp_path):
+def test_partial_downloads_are_removed_with_the_archives(installation, tmp_path):
     partial = [f"{tmp_path}/fake-1.0-0{suffix}.partial" for suffix in (".conda", ".tar.bz2")]
     for path in partial:
         plant(path, 10)
@@ -100,7 +100,7 @@ def test_every_cache_of_conda_is_cleaned(changing):
     assert "There is nothing to remove." in text
 
 
-def test_caches_with_nothing_in_them_are_no_trouble(installation, tmp_path):
+def test_empty_caches_are_not_an_error(installation, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     for folders in (str(empty), f"{tmp_path}/none", f"{empty},{tmp_path}/none"):
@@ -111,7 +111,7 @@ def test_caches_with_nothing_in_them_are_no_trouble(installation, tmp_path):
 
 
 @pytest.mark.parametrize("options", [("--json",), ()], ids=["json", "text"])
-def test_where_lstat_fails_nothing_is_removed(installation, options):
+def test_nothing_is_removed_if_lstat_fails(installation, options):
     before = snapshot(installation.directory)
     command = ("hardlinks", "clean", *YES, "--tarballs", "--trash", "--unobtainable", *options)
     python = f"{installation.root_prefix}/bin/python"
@@ -143,7 +143,7 @@ def test_a_softlinked_environment_keeps_every_file(changing, listed):
     assert read_through(changing.envs_dir, prefix) == read
 
 
-def test_links_inside_a_package_and_between_packages_are_no_use(changing):
+def test_links_inside_a_package_and_between_packages_do_not_count_as_use(changing):
     cache = changing.pkgs_dir
     links = {"libexec/one": "bin/it", "libexec/two": "bin/it"}
     within = extract(cache, PackageSpec("within", files={"bin/it": 40_000}, hard_links=links))
@@ -157,7 +157,7 @@ def test_links_inside_a_package_and_between_packages_are_no_use(changing):
     assert size - whole(changing) == answer["freed_bytes"] == answer["planned_bytes"]
 
 
-def test_packages_without_a_file_to_link_stay_while_they_are_used(changing):
+def test_packages_without_linkable_files_are_kept_while_they_are_used(changing):
     users = ("softlinked", "sharing", "work")
     packages = ("all-placeholder-1.0-0", "metapackage-1.0-0")
     for name in packages:
@@ -173,7 +173,7 @@ def test_packages_without_a_file_to_link_stay_while_they_are_used(changing):
 
 
 @pytest.mark.parametrize("where", ["environment", "package", "conda-meta"])
-def test_what_an_ordinary_user_cannot_read_keeps_what_it_may_be_about(changing, where):
+def test_an_unreadable_path_keeps_the_packages_that_it_may_use(changing, where):
     """Of what cannot be read nobody knows whether it uses a package."""
     folder = {
         "environment": f"{changing.prefix('work')}/lib",
@@ -229,7 +229,7 @@ def mounted(package):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mount is that of Linux")
-def test_a_package_in_which_something_is_mounted_stays(changing):
+def test_a_package_with_a_mount_inside_is_kept(changing):
     with mounted(f"{changing.pkgs_dir}/{FORGOTTEN}"):
         answer = clean(changing, *YES)
         point = f"{changing.pkgs_dir}/{FORGOTTEN}/lib/mounted"
@@ -238,7 +238,7 @@ def test_a_package_in_which_something_is_mounted_stays(changing):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="chattr is that of Linux")
-def test_a_removal_that_fails_is_named_and_is_exit_code_1(changing):
+def test_a_failed_removal_is_named_and_gives_exit_code_1(changing):
     with immutable(f"{changing.pkgs_dir}/{FORGOTTEN}"):
         text = changing.hardlinks("clean", *YES, check=False)
         assert text.returncode == 1
@@ -253,7 +253,7 @@ def test_a_removal_that_fails_is_named_and_is_exit_code_1(changing):
     assert [name for name in os.listdir(quarantine) if name != "lock"] == []
 
 
-def test_a_cache_that_cannot_be_written_is_left_alone_or_refused(changing):
+def test_a_cache_that_cannot_be_written_is_skipped_or_refused(changing):
     cache = changing.pkgs_dir
     with mode_of(cache, 0o555):
         answer = clean_as_ordinary_user(changing, *YES)
@@ -284,7 +284,7 @@ def rattler_package(cache, name, *, finished=True):
     return path
 
 
-def test_the_cache_of_mamba_is_cleaned_where_it_nests_its_packages(changing):
+def test_nested_packages_in_the_cache_of_mamba_are_cleaned(changing):
     cache = f"{changing.directory}/mamba/pkgs"
     folder = f"{cache}/https/conda.anaconda.org/conda-forge/noarch"
     for name in ("unused", "used", "recorded"):
@@ -309,7 +309,7 @@ def test_the_cache_of_mamba_is_cleaned_where_it_nests_its_packages(changing):
     assert snapshot(changing.envs_dir) == before
 
 
-def test_the_cache_of_pixi_is_cleaned_only_of_what_could_not_be_had_again(changing):
+def test_packages_in_the_cache_of_pixi_are_removed_only_with_unobtainable(changing):
     cache = f"{changing.directory}/rattler/pkgs"
     unused, used, recorded, soft = (
         rattler_package(cache, name) for name in ("unused", "used", "recorded", "soft")

@@ -264,9 +264,7 @@ def assert_whole_or_failed(installation, expected, code):
     ],
     ids=lambda value: str(value) if isinstance(value, Stop) else "".join(value) or "hard",
 )
-def test_an_environment_is_whole_or_not_there_wherever_a_clean_meets_conda(
-    racing, expected, env, stop
-):
+def test_an_environment_is_whole_or_absent_whenever_a_clean_runs(racing, expected, env, stop):
     with stopped(racing, stop, *create(racing), env=env) as to_its_end:
         report = cleaned(racing)
         _, code = to_its_end()
@@ -276,7 +274,7 @@ def test_an_environment_is_whole_or_not_there_wherever_a_clean_meets_conda(
 
 
 @pytest.mark.parametrize("stop", [EXTRACTED, HALF_EXTRACTED], ids=str)
-def test_what_conda_is_extracting_stays(racing, expected, stop):
+def test_a_package_that_conda_is_extracting_is_kept(racing, expected, stop):
     assert len(cleaned(racing)["removed"]) == UNUSED
     with stopped(racing, stop, *create(racing)) as to_its_end:
         report = cleaned(racing)
@@ -287,9 +285,7 @@ def test_what_conda_is_extracting_stays(racing, expected, stop):
 
 
 @pytest.mark.parametrize(("env", "stop"), [(SOFT, FETCH), (COPY, INFO)], ids=str)
-def test_without_hard_links_conda_takes_a_package_that_is_gone_for_one_without_files(
-    racing, env, stop
-):
+def test_without_hard_links_conda_takes_a_missing_package_for_an_empty_one(racing, env, stop):
     """No promise of ours: it says what `docs/explanation/package-caches.md` says of conda."""
     with stopped(racing, stop, *create(racing), env=env) as to_its_end:
         assert len(cleaned(racing)["removed"]) == UNUSED
@@ -301,7 +297,7 @@ def test_without_hard_links_conda_takes_a_package_that_is_gone_for_one_without_f
 @pytest.mark.parametrize(
     ("env", "stop"), [(HARD, FETCH), (SOFT, FETCH), (COPY, INFO), (COPY, VERIFIED)], ids=str
 )
-def test_what_a_conda_with_the_plugin_is_about_to_link_stays(racing, expected, env, stop):
+def test_a_package_that_conda_is_about_to_link_is_kept(racing, expected, env, stop):
     with stopped(racing, stop, *create(racing), env=env, leased=True) as to_its_end:
         report = cleaned(racing)
         _, code = to_its_end()
@@ -318,7 +314,7 @@ NOT_FOUND = pytest.mark.xfail(strict=True, reason="nobody knows of it until cond
     ("option", "leased"),
     [pytest.param("", False, marks=NOT_FOUND), ("--search", False), ("", True)],
 )
-def test_a_softlinked_environment_that_is_being_made_elsewhere_is_whole(
+def test_a_softlinked_environment_that_is_created_elsewhere_is_whole(
     racing, expected, option, leased
 ):
     prefix = f"{racing.directory}/elsewhere/new"
@@ -329,7 +325,7 @@ def test_a_softlinked_environment_that_is_being_made_elsewhere_is_whole(
     assert contents(prefix) == expected
 
 
-def test_conda_that_waits_at_its_question_fails_cleanly(racing, expected):
+def test_a_conda_that_waits_for_an_answer_fails_cleanly(racing, expected):
     with asking(racing, *create(racing), env=NO_LEASE) as say_yes:
         assert len(cleaned(racing)["removed"]) == UNUSED
         _, code = say_yes()
@@ -337,9 +333,7 @@ def test_conda_that_waits_at_its_question_fails_cleanly(racing, expected):
     assert_whole_or_failed(racing, expected, code)
 
 
-def test_a_conda_with_the_plugin_that_waits_at_its_question_keeps_what_it_asks_about(
-    racing, expected
-):
+def test_a_conda_with_the_plugin_keeps_its_packages_while_it_waits_for_an_answer(racing, expected):
     with asking(racing, *create(racing)) as say_yes:
         report = cleaned(racing)
         _, code = say_yes()
@@ -349,7 +343,7 @@ def test_a_conda_with_the_plugin_that_waits_at_its_question_keeps_what_it_asks_a
     assert contents(racing.prefix("new")) == expected
 
 
-def test_an_install_that_meets_a_clean_leaves_its_environment_as_it_was(racing, expected):
+def test_an_install_during_a_clean_leaves_its_environment_unchanged(racing, expected):
     prefix = racing.create("new", "library=1.0")
     before = contents(prefix)
     install = ("install", "-q", "-n", "new", *racing.source_options, *SPECS)
@@ -364,7 +358,7 @@ def test_an_install_that_meets_a_clean_leaves_its_environment_as_it_was(racing, 
     assert contents(prefix) == expected
 
 
-def test_a_package_that_is_being_removed_from_an_environment_stays_until_it_is_gone(racing):
+def test_a_package_is_kept_until_its_removal_from_an_environment_ends(racing):
     prefix = racing.create("new", *SPECS)
     others = racing.create("others", "library=1.0", "forgotten", "symlinked", "self-linked")
     racing.conda("install", "-q", "-n", "others", *racing.source_options, "odd-names")
@@ -378,7 +372,7 @@ def test_a_package_that_is_being_removed_from_an_environment_stays_until_it_is_g
 
 
 @pytest.mark.parametrize("env", [HARD, SOFT, COPY], ids=lambda env: "".join(env) or "hard")
-def test_what_was_installed_while_a_clean_asked_its_question_stays(racing, expected, env):
+def test_a_package_that_was_installed_before_the_answer_to_a_clean_is_kept(racing, expected, env):
     prefix = f"{racing.directory}/elsewhere/new"
     command = ("create", "-q", "-p", prefix, *racing.source_options, *SPECS)
     with asking(racing, "hardlinks", *CLEAN) as say_yes:

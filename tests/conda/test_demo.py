@@ -45,15 +45,15 @@ def test_the_figures_of_the_demo_are_those_of_du(built, option):
 def test_the_demo_has_what_it_promises(built):
     report = json.loads(built.hardlinks("report", "--json", "--why", env=demo.CLOCK).stdout)
     environments = {row["name"]: row for row in report["environments"]}
-    assert environments.keys() == {"base", "softlinked", *demo.ENVIRONMENTS}
-    assert [name for name, row in environments.items() if row["softlinked"]] == ["softlinked"]
+    assert environments.keys() == {"base", "webapp", *demo.ENVIRONMENTS}
+    assert [name for name, row in environments.items() if row["softlinked"]] == ["webapp"]
     assert [name for name, row in environments.items() if row["private"]["pip"]] == ["velocyto"]
     assert report["totals"]["saved_bytes"] > 0
     (cache,) = report["caches"]
     assert (cache["unused_packages"], cache["kept_packages"]) == (2, 0)
 
 
-def test_the_demo_is_new_by_its_own_clock(built):
+def test_packages_of_the_demo_are_recent_without_its_clock(built):
     (cache,) = json.loads(built.hardlinks("report", "--json").stdout)["caches"]
     assert (cache["unused_packages"], cache["kept_packages"]) == (0, 2)
 
@@ -83,7 +83,7 @@ def test_conda_can_download_the_packages_of_the_demo_again(built):
             assert json.load(answer)["packages.conda"]
 
 
-def test_what_is_there_and_no_demo_is_not_replaced(tmp_path):
+def test_a_folder_that_is_not_a_demo_is_not_replaced(tmp_path):
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(FileExistsError, match="is no demo"):
         demo.build(str(tmp_path))

@@ -70,7 +70,7 @@ def below(installation, name):
 
 
 @pytest.mark.parametrize("name", ["sharing", "base"])  # the softlinked one lies in base
-def test_an_environment_without_links_into_a_cache_is_good(installation, name):
+def test_an_environment_without_links_into_a_cache_passes(installation, name):
     before = snapshot(installation.directory)
     done = doctor(installation, name)
     assert said(done, SOFTLINKS) == [f"✅ {SOFTLINKS}: none."]
@@ -78,7 +78,7 @@ def test_an_environment_without_links_into_a_cache_is_good(installation, name):
     assert snapshot(installation.directory) == before
 
 
-def test_links_whose_targets_are_there_are_good_and_counted(installation):
+def test_links_with_existing_targets_pass_and_are_counted(installation):
     links = [
         path
         for path in below(installation, "softlinked")
@@ -91,7 +91,7 @@ def test_links_whose_targets_are_there_are_good_and_counted(installation):
     )
 
 
-def test_links_that_lead_nowhere_are_named(changing):
+def test_broken_links_are_named(changing):
     (before,) = said(doctor(changing, "softlinked"), SOFTLINKS)
     count = before.split()[6].rstrip(",")
     shutil.rmtree(f"{changing.pkgs_dir}/library-2.0-0")
@@ -102,9 +102,7 @@ def test_links_that_lead_nowhere_are_named(changing):
     assert remedy == "Their targets were removed: install those packages again."
 
 
-def test_links_that_cannot_be_followed_are_named_beside_those_that_lead_nowhere(
-    changing, never_answering
-):
+def test_links_that_cannot_be_followed_are_named_beside_broken_ones(changing, never_answering):
     prefix = changing.prefix("sharing")
     os.symlink(f"{never_answering.point}/data", f"{prefix}/data")
     os.symlink(f"{changing.pkgs_dir}/gone-1-0/f", f"{prefix}/f")
@@ -114,7 +112,7 @@ def test_links_that_cannot_be_followed_are_named_beside_those_that_lead_nowhere(
     assert f"❌ {SOFTLINKS}: {prefix}/data {reason}" in done.stdout.splitlines()
 
 
-def test_that_remedy_is_one(changing):
+def test_the_suggested_remedy_works(changing):
     shutil.rmtree(f"{changing.pkgs_dir}/library-2.0-0")
     changing.conda(
         *("install", "-q", "-n", "softlinked", "--force-reinstall"),
@@ -124,26 +122,26 @@ def test_that_remedy_is_one(changing):
     assert said(doctor(changing, "softlinked"), SOFTLINKS)[0].startswith("✅")
 
 
-def test_many_links_are_counted_and_verbose_names_them_all(changing):
+def test_verbose_names_all_broken_links(changing):
     prefix = make_prefix(f"{changing.directory}/unlisted")
     for number in range(8):
         os.symlink(f"{changing.pkgs_dir}/gone-1-0/{number}", f"{prefix}/{number}")
     first, *paths, more, _ = said(doctor(changing, prefix), SOFTLINKS)
     assert first == f"❌ {SOFTLINKS}: 8 of 8 lead nowhere."
     assert paths == [f"{prefix}/{number}" for number in range(5)]
-    assert more == "and 3 more: --verbose names all"
+    assert more == "... and 3 more links: -v shows all."
     _, *paths, _ = said(doctor(changing, prefix, "--verbose"), SOFTLINKS)
     assert paths == [f"{prefix}/{number}" for number in range(8)]
 
 
-def test_a_name_that_a_terminal_would_obey_is_printed_with_escapes(changing):
+def test_a_name_with_control_characters_is_printed_with_escapes(changing):
     prefix = changing.prefix("sharing")
     os.symlink(f"{changing.pkgs_dir}/gone-1-0", f"{prefix}/a\x1b[31mb")
     done = doctor(changing, "sharing")
     assert f"{prefix}/a\\x1b[31mb" in said(done, SOFTLINKS)
 
 
-def test_a_link_that_leads_nowhere_and_not_into_a_cache_is_none_of_ours(changing):
+def test_a_broken_link_that_does_not_lead_into_a_cache_is_ignored(changing):
     os.symlink("/nowhere", f"{changing.prefix('sharing')}/link")
     assert said(doctor(changing, "sharing"), SOFTLINKS) == [f"✅ {SOFTLINKS}: none."]
 
@@ -151,7 +149,7 @@ def test_a_link_that_leads_nowhere_and_not_into_a_cache_is_none_of_ours(changing
 # ---------------------------------------------------------------------------- edited files
 
 
-def test_an_edited_file_is_named_with_whom_it_is_shared(changing):
+def test_an_edited_file_is_named_with_the_environments_that_share_it(changing):
     prefix, other = changing.prefix("work"), changing.prefix("sharing")
     edit(f"{prefix}/{LIBRARY}", EDIT)
     first, *rest = said(doctor(changing, "work"), EDITED)
@@ -162,7 +160,7 @@ def test_an_edited_file_is_named_with_whom_it_is_shared(changing):
     assert theirs[1] == f"{other}/{LIBRARY} of library-1.0-0; shared with {prefix}"
 
 
-def test_one_that_only_the_cache_has_besides_is_named_too(changing):
+def test_an_edited_file_that_only_the_cache_shares_is_named(changing):
     prefix = changing.create("new", "forgotten")
     edit(f"{prefix}/lib/forgotten.bin", EDIT)
     _, named, *_ = said(doctor(changing, "new"), EDITED)
@@ -172,7 +170,7 @@ def test_one_that_only_the_cache_has_besides_is_named_too(changing):
     )
 
 
-def test_an_edit_of_a_file_of_ones_own_is_not_named(changing):
+def test_an_edit_of_a_private_file_is_not_named(changing):
     prefix = changing.prefix("work")
     edit(f"{prefix}/etc/placeholder.conf", EDIT)
     replace(f"{prefix}/{LIBRARY}", EDIT)
@@ -199,7 +197,7 @@ def test_a_file_of_a_noarch_package_is_found_and_softlinked_environments_have_th
     assert content(f"{softlinked}/{path}") == EDIT
 
 
-def test_what_cannot_be_checked_is_said(changing):
+def test_a_malformed_record_is_named(changing):
     prefix = changing.prefix("sharing")
     record = f"{prefix}/conda-meta/self-linked-1.0-0.json"
     edit(record, b"{")
@@ -208,7 +206,7 @@ def test_what_cannot_be_checked_is_said(changing):
     assert line.startswith(f"❌ {EDITED}: {record} cannot be checked: not valid JSON")
 
 
-def test_what_may_not_be_read_is_said_and_the_rest_is_checked(changing):
+def test_an_unreadable_file_is_named_and_the_others_are_checked(changing):
     prefix = changing.prefix("work")
     edit(f"{prefix}/{LIBRARY}", EDIT)
     os.chmod(f"{prefix}/include/l.h", 0)
@@ -224,7 +222,7 @@ def test_what_may_not_be_read_is_said_and_the_rest_is_checked(changing):
 
 
 @fixes
-def test_fix_gives_a_copy_of_its_own_and_the_other_environment_keeps_the_edit(changing):
+def test_fix_makes_a_private_copy_and_the_other_environment_keeps_the_edit(changing):
     prefix, other = changing.prefix("work"), changing.prefix("sharing")
     package = f"{changing.pkgs_dir}/library-1.0-0"
     was = os.stat(f"{prefix}/{LIBRARY}")
@@ -248,7 +246,7 @@ def test_fix_gives_a_copy_of_its_own_and_the_other_environment_keeps_the_edit(ch
 
 
 @fixes
-def test_fix_mends_files_of_noarch_packages_and_keeps_who_may_run_them(changing):
+def test_fix_repairs_files_of_noarch_packages_and_keeps_their_modes(changing):
     prefix = changing.prefix("sharing")
     edit(f"{prefix}/bin/self", EDIT)
     work = changing.prefix("work")
@@ -264,7 +262,7 @@ def test_fix_mends_files_of_noarch_packages_and_keeps_who_may_run_them(changing)
 
 
 @fixes
-def test_together_with_what_conda_mends_it_ends_well(changing):
+def test_fix_works_together_with_condas_own_fixes(changing):
     prefix, other = changing.prefix("work"), changing.prefix("sharing")
     edit(f"{prefix}/{LIBRARY}", EDIT)
     done = doctor(changing, "work", "--fix", "--yes", check=False, env=YES)
@@ -275,7 +273,7 @@ def test_together_with_what_conda_mends_it_ends_well(changing):
 
 @fixes
 @pytest.mark.parametrize("way", ["no", "end of input", "Ctrl-C"])
-def test_whoever_declines_has_everything_as_it_was(changing, way):
+def test_nothing_changes_if_the_user_declines(changing, way):
     edit(f"{changing.prefix('work')}/{LIBRARY}", EDIT)
     before = snapshot(changing.root_prefix)
     with waiting(changing, "doctor", "-n", "work", "--fix", NAME) as process:
@@ -288,7 +286,7 @@ def test_whoever_declines_has_everything_as_it_was(changing, way):
 
 
 @fixes
-def test_a_dry_run_says_what_would_be_mended_and_changes_nothing(changing):
+def test_a_dry_run_lists_the_repairs_and_changes_nothing(changing):
     edit(f"{changing.prefix('work')}/{LIBRARY}", EDIT)
     before = snapshot(changing.root_prefix)
     done = fix(changing, "work", "--dry-run")
@@ -298,7 +296,7 @@ def test_a_dry_run_says_what_would_be_mended_and_changes_nothing(changing):
 
 
 @fixes
-def test_where_nothing_is_edited_nothing_is_asked(installation):
+def test_fix_asks_nothing_if_no_file_is_edited(installation):
     before = snapshot(installation.root_prefix)
     done = fix(installation, "work", env=ASKING)
     assert done.stdout.count(f"{EDITED}: none.") == 2
@@ -307,7 +305,7 @@ def test_where_nothing_is_edited_nothing_is_asked(installation):
 
 @fixes
 @pytest.mark.parametrize("way", ["gone", "broken", "cut off", "of different content"])
-def test_without_a_good_archive_it_says_what_to_do_and_mends_the_others(changing, way):
+def test_without_a_good_archive_fix_says_what_to_do_and_repairs_the_others(changing, way):
     prefix, archive = changing.prefix("work"), f"{changing.pkgs_dir}/library-1.0-0.conda"
     for path in (LIBRARY, "lib/libplaceholder.so"):
         edit(f"{prefix}/{path}", EDIT)
@@ -331,7 +329,7 @@ def test_without_a_good_archive_it_says_what_to_do_and_mends_the_others(changing
 
 
 @fixes
-def test_what_cannot_be_written_is_said_and_nothing_is_left(changing):
+def test_a_failed_write_is_reported_and_leaves_no_files(changing):
     prefix = changing.prefix("work")
     edit(f"{prefix}/{LIBRARY}", EDIT)
     os.chmod(f"{prefix}/lib", 0o555)
@@ -347,7 +345,7 @@ def test_what_cannot_be_written_is_said_and_nothing_is_left(changing):
 
 
 @fixes
-def test_a_name_that_a_terminal_would_obey_is_printed_with_escapes_by_fix_too(changing):
+def test_fix_prints_a_name_with_control_characters_with_escapes(changing):
     prefix = f"{changing.directory}/a\x1b[31mb"
     changing.conda("create", "-q", "-p", prefix, *changing.source_options, "library=1.0")
     edit(f"{prefix}/{LIBRARY}", EDIT)
@@ -358,19 +356,19 @@ def test_a_name_that_a_terminal_would_obey_is_printed_with_escapes_by_fix_too(ch
 
 
 @fixes
-def test_conda_lists_the_checks_and_what_they_mend(installation):
+def test_conda_lists_the_checks_and_their_fixes(installation):
     listed = installation.conda("doctor", "--list").stdout
     (line,) = (line for line in listed.splitlines() if line.startswith(f"  {NAME}: "))
     assert "(fix: Gives this environment its own copies" in line
 
 
 @fixes
-def test_a_check_has_a_name_that_can_be_typed(installation):
+def test_names_of_checks_have_no_spaces(installation):
     """As those of conda have: `missing-files`."""
     assert not {" "} & set("".join(check.name for check in health_checks()))
 
 
-def test_a_disk_that_is_full_leaves_nothing_half(changing, monkeypatch):
+def test_a_full_disk_leaves_no_partial_file(changing, monkeypatch):
     prefix, path = changing.prefix("work"), f"{changing.prefix('work')}/{LIBRARY}"
     edit(path, EDIT)
     before = snapshot(prefix).keys()

@@ -60,9 +60,7 @@ def witnesses_by_walking(installation, package):
         (FORGOTTEN, "unused", []),
     ],
 )
-def test_every_file_that_witnesses_the_use_of_a_package_is_named(
-    installation, name, verdict, breaks
-):
+def test_every_file_that_proves_the_use_of_a_package_is_named(installation, name, verdict, breaks):
     package = f"{installation.pkgs_dir}/{name}"
     roots = [Root(RootKind.CACHE, installation.pkgs_dir)]
     prefixes = [installation.root_prefix, *map(installation.prefix, NAMES)]
@@ -91,7 +89,7 @@ def test_every_file_that_witnesses_the_use_of_a_package_is_named(
     }
 
 
-def test_what_would_break_breaks_and_nothing_else(changing):
+def test_exactly_the_named_environments_break(changing):
     """And removing the folder frees what was said."""
     for name in ("library-2.0-0", "entry-1.0-0", "placeholder-1.0-0"):
         package = f"{changing.pkgs_dir}/{name}"
@@ -109,7 +107,7 @@ def test_what_would_break_breaks_and_nothing_else(changing):
         assert broken_in == set(answer["would_break"])
 
 
-def test_a_package_is_the_same_by_whatever_name_it_is_called(changing):
+def test_a_package_has_the_same_explanation_under_each_of_its_names(changing):
     package = f"{changing.pkgs_dir}/{FORGOTTEN}"
     os.symlink(changing.root_prefix, f"{changing.directory}/other-way")
     os.symlink(package, f"{changing.directory}/link")
@@ -127,7 +125,7 @@ def test_a_package_is_the_same_by_whatever_name_it_is_called(changing):
     assert file == expected
 
 
-def test_every_doubt_is_told_the_strongest_first(changing, tmp_path):
+def test_every_reason_to_keep_a_package_is_listed_strongest_first(changing, tmp_path):
     cache = str(tmp_path)
     lost = extract(cache, PackageSpec("lost", files={"f": 10}), url=None)
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
@@ -147,7 +145,7 @@ def test_every_doubt_is_told_the_strongest_first(changing, tmp_path):
     assert "Source: unknown" in text
 
 
-def test_what_an_ordinary_user_cannot_read_is_told(changing):
+def test_paths_that_an_ordinary_user_cannot_read_are_named(changing):
     record = f"{changing.pkgs_dir}/{FORGOTTEN}/info/repodata_record.json"
     os.chmod(record, 0)
     done = as_ordinary_user(changing, "conda", "hardlinks", "explain", "--json", FORGOTTEN, *NOW)
@@ -212,7 +210,7 @@ def test_a_symbolic_link_leads_to_the_package_that_it_needs(installation):
     assert (answer["path"], answer["verdict"]) == (package, "softlinked")
 
 
-def test_a_file_that_is_in_no_package_is_explained_alone(changing):
+def test_a_file_outside_every_package_is_explained_alone(changing):
     mine = plant(f"{changing.prefix('work')}/mine.bin", 30_000)
     elsewhere = plant(f"{changing.directory}/elsewhere.bin", 30_000)
     archive = f"{changing.pkgs_dir}/{FORGOTTEN}.conda"
@@ -246,7 +244,7 @@ def test_a_file_that_is_in_no_package_is_explained_alone(changing):
     ],
     ids=repr,
 )
-def test_what_is_not_there_or_not_one_is_one_sentence(installation, subject, sentence):
+def test_an_unknown_or_ambiguous_name_gives_one_sentence(installation, subject, sentence):
     done = installation.hardlinks("explain", subject, check=False)
     expected = sentence.format(directory=installation.directory, pkgs=installation.pkgs_dir)
     assert (done.returncode, done.stdout) == (1, "")
@@ -254,13 +252,13 @@ def test_what_is_not_there_or_not_one_is_one_sentence(installation, subject, sen
     assert line.startswith(f"NotFoundError: {expected}")
 
 
-def test_wrong_usage_is_exit_code_2(installation):
+def test_wrong_usage_gives_exit_code_2(installation):
     done = installation.hardlinks("explain", check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "error: " in done.stderr
 
 
-def test_verbose_names_every_file_and_otherwise_the_first_of_each_environment(changing):
+def test_only_verbose_names_more_than_the_first_files_of_each_environment(changing):
     (path,) = versions(changing.pkgs_dir, "many", "1")
     for number in range(9):
         plant(f"{path}/many/{number}", 10)
@@ -268,14 +266,14 @@ def test_verbose_names_every_file_and_otherwise_the_first_of_each_environment(ch
             os.makedirs(f"{changing.prefix(name)}/many", exist_ok=True)
             os.link(f"{path}/many/{number}", f"{changing.prefix(name)}/many/{number}")
     text = changing.hardlinks("explain", "many").stdout
-    assert text.count("  and 4 more: -v lists all.\n") == 2
+    assert text.count("  ... and 4 more files: -v shows all.\n") == 2
     everything = changing.hardlinks("explain", "-v", "many").stdout
-    assert "more: -v" not in everything
+    assert "-v shows all" not in everything
     named = [line.strip() for line in everything.splitlines() if line.startswith("  /")]
     assert named == [row["path"] for row in explain(changing, "many")["witnesses"]]
 
 
-def test_a_package_that_is_held_or_given_up_is_no_package(changing):
+def test_a_held_or_given_up_package_is_not_a_package(changing):
     quarantine = f"{changing.pkgs_dir}/.conda-hardlinks"
     os.mkdir(quarantine, 0o700)
     os.rename(f"{changing.pkgs_dir}/{FORGOTTEN}", f"{quarantine}/moving-r1-{FORGOTTEN}")

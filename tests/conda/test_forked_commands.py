@@ -75,7 +75,7 @@ def both(run):
     return run(fresh=True), run(fresh=False)
 
 
-def test_a_fork_is_given_what_a_new_process_is(installation):
+def test_a_fork_gets_the_same_input_as_a_new_process(installation):
     mask = os.umask(0o027)
     try:
         new, fork = both(
@@ -121,14 +121,14 @@ def test_conda_prints_the_same_in_both(installation, arguments, variables):
     assert fork == new
 
 
-def test_nothing_of_ours_is_loaded_before_the_fork(installation):
+def test_no_module_of_the_plugin_is_loaded_before_the_fork(installation):
     code = "import sys; print(*sys.modules, sep='\\n')"
     modules = python(installation, code, fresh=False)[1].split()
     assert "conda.base.context" in modules  # it is a fork
     assert not any(name.startswith("conda_hardlink_plugin") for name in modules)
 
 
-def test_a_fork_is_a_process_of_its_own_each_time(installation):
+def test_each_command_has_a_fork_of_its_own(installation):
     code = "import os; print(os.getpid(), os.getppid())"
     (one, parent), (other, same) = (
         python(installation, code, fresh=False)[1].split() for _ in range(2)
@@ -138,7 +138,7 @@ def test_a_fork_is_a_process_of_its_own_each_time(installation):
 
 
 @pytest.mark.parametrize("name", ["HOME", "PATH", "PYTHONOPTIMIZE", "LANG", "TZ", "LD_PRELOAD"])
-def test_what_is_read_at_the_start_is_never_forked(installation, name):
+def test_a_command_with_other_variables_of_the_interpreter_is_not_forked(installation, name):
     environ = {**installation.environ, name: "other"}
     assert not warm.can_run(environ, installation.environ)
     assert warm.can_run(installation.environ, installation.environ)
@@ -158,7 +158,7 @@ def test_two_commands_at_once_do_not_wait_for_each_other(installation, tmp_path)
     assert found == [(0, "", "")]
 
 
-def test_whoever_stops_waiting_has_the_command_killed(installation, tmp_path):
+def test_a_command_is_killed_when_its_caller_stops_waiting(installation, tmp_path):
     told = str(tmp_path / "told")
     code = f"import os, time; os.symlink(str(os.getpid()), {told!r}); time.sleep(600)"
 

@@ -160,14 +160,14 @@ class TestOutput:
         assert [stat.S_IMODE(file.stat().st_mode) for file in (new, old)] == [0o640, 0o640]
         assert old.read_text() == new.read_text()
 
-    def test_it_is_no_place_for_the_page_too(self, installation, tmp_path):
+    def test_output_and_html_cannot_name_the_same_file(self, installation, tmp_path):
         (tmp_path / "link").symlink_to("file")
         files = ("--output", f"{tmp_path}/file", "--html", f"{tmp_path}/link")
         said = refusal_of(installation, "report", *files)
         assert f"--html and --output are both {tmp_path}/file: name two files." in said
         assert os.listdir(tmp_path) == ["link"]
 
-    def test_a_link_is_followed(self, installation, tmp_path):
+    def test_output_follows_a_symbolic_link(self, installation, tmp_path):
         (tmp_path / "there").mkdir()
         link = tmp_path / "link"
         link.symlink_to("there/file")
@@ -175,7 +175,7 @@ class TestOutput:
         assert link.is_symlink()
         assert (tmp_path / "there" / "file").read_text().startswith("kind,")
 
-    def test_what_is_open_already_is_no_file_to_be_replaced(self, installation, tmp_path):
+    def test_output_refuses_a_file_that_is_already_open(self, installation, tmp_path):
         log = tmp_path / "log"
         log.write_text("kept\n")
         conda = f"{installation.root_prefix}/bin/conda"
@@ -208,13 +208,13 @@ class TestOutput:
         ("place", "why"),
         [("no/file", "the folder {top}/no does not exist"), ("", "a folder. Name a file in it")],
     )
-    def test_what_cannot_be_written_is_said(self, installation, tmp_path, place, why):
+    def test_a_file_that_cannot_be_written_is_an_error(self, installation, tmp_path, place, why):
         file = f"{tmp_path}/{place}"
         said = refusal_of(installation, "report", "--format", "csv", "--output", file)
         assert f"--output {file}: {why.format(top=tmp_path)}" in said
         assert os.listdir(tmp_path) == []
 
-    def test_a_disk_without_room_leaves_the_last_report(self, installation, tmp_path):
+    def test_a_full_disk_leaves_the_previous_report(self, installation, tmp_path):
         file = tmp_path / "report.prom"
         file.write_text("last\n")
         conda = f"{installation.root_prefix}/bin/conda"
@@ -242,28 +242,28 @@ class TestRefused:
             (("--format", "prometheus", "--if-removed", "work"), "cannot show --if-removed"),
         ],
     )
-    def test_one_sentence_says_so(self, installation, options, sentence):
+    def test_contradicting_options_give_one_sentence(self, installation, options, sentence):
         said = refusal_of(installation, "report", *options)
         assert sentence in said
         assert len(said.splitlines()) == 1
 
-    def test_two_formats_at_once(self, installation):
+    def test_json_and_another_format_contradict_each_other(self, installation):
         done = installation.conda("hardlinks", "report", "--json", "--format", "csv", check=False)
         assert done.returncode == 1
         assert "contradict each other" in json.loads(done.stdout)["message"]
 
-    def test_of_two_formats_the_last_one_counts(self, installation):
+    def test_the_last_of_two_formats_counts(self, installation):
         done = installation.hardlinks("report", *EXACT, "--format", "json", "--format", "csv")
         assert done.stdout.startswith("kind,")
 
-    def test_json_by_configuration_gives_way(self, installation):
+    def test_a_format_overrides_the_setting_json(self, installation):
         done = installation.hardlinks(
             "report", *EXACT, "--format", "csv", env={"CONDA_JSON": "true"}
         )
         assert done.stdout.startswith("kind,")
 
 
-def test_names_from_strangers_are_no_markup_in_any_format(changing):
+def test_hostile_names_are_not_markup_in_any_format(changing):
     names = (b"esc\x1b[31mred", b"new\nline", b"not-utf8-\xff", b"=1+1", b"a|b", b'"quoted"')
     for name in names:
         prefix = make_prefix(os.fsdecode(os.path.join(os.fsencode(changing.envs_dir), name)))
@@ -294,14 +294,14 @@ class TestMerge:
         assert "2 machines, 8 environments" in text
         assert "is the same in node1 and node2" in text
 
-    def test_in_json_they_are_as_the_schema_says(self, installation, reports):
+    def test_merged_reports_in_json_follow_the_schema(self, installation, reports):
         merged = json.loads(installation.hardlinks("merge", *reports, "--json").stdout)
         Draft202012Validator(schema_of("merge")).validate(merged)
         assert merged["together"]["on_disk_bytes"] == 2 * du(installation.root_prefix)[0]
         assert [machine["name"] for machine in merged["machines"]] == ["node1", "node2"]
         assert len(merged["seen_again"]) == 5
 
-    def test_what_is_no_report_is_named(self, installation, reports, tmp_path):
+    def test_a_file_that_is_not_a_report_is_named(self, installation, reports, tmp_path):
         (tmp_path / "text.json").write_text("text")
         (tmp_path / "latin.json").write_bytes(b'"\xff"')
         (tmp_path / "link.json").symlink_to("node1.json")
@@ -316,13 +316,13 @@ class TestMerge:
             assert bad in said
             assert why in said
 
-    def test_it_reads_no_more_than_the_files(self, installation, reports):
+    def test_merge_needs_only_the_files(self, installation, reports):
         done = installation.conda("hardlinks", "merge", *reports, check=False)
         assert done.returncode == 0
         assert done.stderr == ""
 
 
-def test_whoever_stops_reading_is_no_error(installation):
+def test_a_reader_that_ends_early_is_not_an_error(installation):
     command = f"{installation.root_prefix}/bin/conda hardlinks report --format csv | head -n 1"
     done = installation.run("bash", "-o", "pipefail", "-c", command, check=False)
     assert done.stdout.startswith("kind,")

@@ -98,7 +98,7 @@ def test_block_stops_conda_with_one_sentence_before_anything_is_removed(installa
     assert done.stderr.strip() == f"CleanRefusedError: {said} hardlinks_guard is `block`."
 
 
-def test_block_is_an_error_in_json(installation):
+def test_block_prints_an_error_as_json(installation):
     done = installation.conda(*PACKAGES, "--json", check=False, env=BLOCK)
     answer = json.loads(done.stdout)
     assert done.returncode == 1
@@ -114,7 +114,7 @@ def test_block_is_an_error_in_json(installation):
         *("--packages --dry-run", "-a --dry-run", "-f --dry-run"),
     ],
 )
-def test_nothing_is_said_or_stopped_where_no_package_goes(changing, options):
+def test_the_guard_is_silent_if_conda_removes_no_package(changing, options):
     command = ("clean", "--yes", *options.split())
     without = changing.conda(*command, "--dry-run", env=OFF)
     packages = packages_in(changing.pkgs_dir)
@@ -125,7 +125,7 @@ def test_nothing_is_said_or_stopped_where_no_package_goes(changing, options):
     assert "--dry-run" not in options or done.stdout == without.stdout
 
 
-def test_what_conda_keeps_because_of_its_hard_links_is_nothing_to_warn_of(changing):
+def test_packages_that_conda_keeps_for_their_hard_links_cause_no_warning(changing):
     changing.create("hard", "library=2.0")
     before = read_through(changing.envs_dir)
     assert changing.conda(*PACKAGES, env=BLOCK).stderr == ""
@@ -134,26 +134,26 @@ def test_what_conda_keeps_because_of_its_hard_links_is_nothing_to_warn_of(changi
     assert read_through(changing.envs_dir) == before
 
 
-def test_a_hard_link_from_anywhere_is_enough_for_conda_and_for_us(changing):
+def test_any_hard_link_keeps_a_package_for_conda_and_for_the_guard(changing):
     os.link(f"{changing.pkgs_dir}/{LIBRARY}/include/l.h", f"{changing.directory}/tmp/l.h")
     assert changing.conda(*PACKAGES, env=BLOCK).stderr == ""
     assert LIBRARY in packages_in(changing.pkgs_dir)
 
 
 @pytest.mark.parametrize("command", REMOVING, ids=" ".join)
-def test_nothing_is_said_where_no_environment_is_softlinked(changing, command):
+def test_the_guard_is_silent_without_softlinked_environments(changing, command):
     changing.remove("softlinked")
     done = changing.conda(*command, env=BLOCK)
     assert done.stderr == ""
     assert FORGOTTEN not in str(os.listdir(changing.root_prefix))
 
 
-def test_symbolic_links_that_lead_nowhere_are_nothing_to_lose(changing):
+def test_broken_symbolic_links_cause_no_warning(changing):
     shutil.rmtree(f"{changing.pkgs_dir}/{LIBRARY}")
     assert changing.conda(*PACKAGES, env=BLOCK).stderr == ""
 
 
-def test_an_environment_that_nobody_lists_is_found_by_the_setting(changing):
+def test_an_unlisted_environment_is_found_by_the_setting(changing):
     prefix = f"{changing.directory}/elsewhere/deep/new"
     changing.remove("softlinked")
     changing.conda("create", "-qp", prefix, *changing.source_options, "library=2.0", env=SOFT)
@@ -167,7 +167,7 @@ def test_an_environment_that_nobody_lists_is_found_by_the_setting(changing):
 
 
 @pytest.mark.parametrize("env", [BLOCK, WARN], ids=["block", "warn"])
-def test_an_environment_that_cannot_be_looked_at_is_a_danger(changing, env):
+def test_an_unreadable_environment_causes_a_warning(changing, env):
     disk = f"{changing.directory}/no-such-disk"
     changing.remove("softlinked")
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
@@ -179,7 +179,7 @@ def test_an_environment_that_cannot_be_looked_at_is_a_danger(changing, env):
 
 
 @pytest.mark.parametrize("env", [BLOCK, WARN], ids=["block", "warn"])
-def test_a_link_that_cannot_be_followed_is_a_danger(changing, never_answering, env):
+def test_a_link_that_cannot_be_followed_causes_a_warning(changing, never_answering, env):
     changing.remove("softlinked")
     link = f"{changing.prefix('work')}/data"
     os.symlink(f"{never_answering.point}/data", link)
@@ -208,7 +208,7 @@ def odd_link(made, prefix, way):
     "way",
     ["to a folder", "relative", "by another name", "over a link elsewhere", "in and out again"],
 )
-def test_an_odd_link_is_seen(changing, way):
+def test_an_indirect_link_is_found(changing, way):
     prefix = make_prefix(changing.prefix("odd"))
     os.symlink(odd_link(changing, prefix, way), f"{prefix}/link")
     before = snapshot(changing.pkgs_dir)
@@ -226,7 +226,7 @@ def test_many_environments_are_counted(changing):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_name_that_a_terminal_would_obey_is_printed_with_escapes(changing):
+def test_a_name_with_control_characters_is_printed_with_escapes(changing):
     prefix = make_prefix(f"{changing.envs_dir}/a\x1b[31m%s{{x}}")
     os.symlink(f"{changing.pkgs_dir}/{FORGOTTEN}", f"{prefix}/link")
     for env in (BLOCK, WARN):
@@ -235,7 +235,7 @@ def test_a_name_that_a_terminal_would_obey_is_printed_with_escapes(changing):
         assert "\x1b" not in done.stderr
 
 
-def test_whoever_only_wants_a_warning_does_not_wait_for_long(changing):
+def test_the_search_for_a_warning_has_a_time_limit(changing):
     many_links(f"{changing.pkgs_dir}/urls.txt", f"{changing.prefix('work')}/many", 12_000)
     place = ("hooks.clean_guard:_MAX_S", "0")
     done = faulty(changing, *place, *PACKAGES, env=BLOCK)
@@ -260,7 +260,7 @@ FAULTS = (
 
 
 @pytest.mark.parametrize("place", FAULTS)
-def test_a_fault_of_ours_does_not_fail_conda(changing, place):
+def test_a_failure_of_the_guard_does_not_fail_conda(changing, place):
     error = ("OSError", "RecursionError", "MemoryError", "SystemExit")[len(place) % 4]
     done = faulty(changing, place, error, *PACKAGES)
     assert done.returncode == 0, done.stderr
@@ -271,7 +271,7 @@ def test_a_fault_of_ours_does_not_fail_conda(changing, place):
 
 
 @pytest.mark.parametrize("env", [WARN, BLOCK], ids=["warn", "block"])
-def test_ctrl_c_while_it_looks_stops_conda_before_anything_is_removed(changing, env):
+def test_ctrl_c_during_the_search_stops_conda_before_anything_is_removed(changing, env):
     packages = packages_in(changing.pkgs_dir)
     done = faulty(changing, "scan.scanner:scan", "KeyboardInterrupt", *PACKAGES, env=env)
     assert packages_in(changing.pkgs_dir) == packages
@@ -280,7 +280,7 @@ def test_ctrl_c_while_it_looks_stops_conda_before_anything_is_removed(changing, 
 
 
 @pytest.mark.parametrize("place", ["scan.scanner:scan", "discovery.finder:find_installation"])
-def test_block_stops_conda_where_it_cannot_be_told_what_breaks(changing, place):
+def test_block_stops_conda_if_the_search_fails(changing, place):
     """Whoever has asked for that wants nothing removed that is not known to be unused."""
     packages = packages_in(changing.pkgs_dir)
     done = faulty(changing, place, "OSError", *PACKAGES, env=BLOCK)
@@ -288,7 +288,7 @@ def test_block_stops_conda_where_it_cannot_be_told_what_breaks(changing, place):
     assert done.returncode == 1
 
 
-def test_block_stops_conda_where_another_setting_is_wrong(changing):
+def test_block_stops_conda_if_another_setting_is_wrong(changing):
     """A folder where a list of folders belongs: an environment that only that names is not seen."""
     prefix = f"{changing.directory}/elsewhere/new"
     changing.remove("softlinked")
@@ -304,7 +304,7 @@ def test_block_stops_conda_where_another_setting_is_wrong(changing):
     assert done.returncode == 1
 
 
-def test_packages_that_conda_may_not_remove_are_nothing_to_warn_of(changing):
+def test_packages_that_conda_cannot_remove_cause_no_warning(changing):
     """A cache that is shared and read-only: `conda clean` cleans writable ones alone."""
     shared = f"{changing.directory}/shared"
     os.rename(changing.pkgs_dir, shared)

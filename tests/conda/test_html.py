@@ -27,7 +27,7 @@ HOSTILE_FOLDER = f"<</script><script>{RAN}<</script>"
 in_a_browser = pytest.mark.skipif(not browsing.IS_THERE, reason=browsing.HOW_TO_HAVE_ONE)
 
 
-def test_the_page_is_written_besides_the_report(installation, tmp_path):
+def test_the_page_is_written_in_addition_to_the_report(installation, tmp_path):
     page = f"{tmp_path}/page.html"
     plain = installation.hardlinks("report", "--no-index")
     done = installation.hardlinks("report", "--no-index", "--html", page)
@@ -59,7 +59,7 @@ def test_nothing_but_the_page_is_written(changing, tmp_path):
     assert os.listdir(tmp_path) == ["page.html"]
 
 
-def test_a_page_takes_the_place_of_a_file_and_has_its_mode(installation, tmp_path):
+def test_a_page_replaces_a_file_and_keeps_its_mode(installation, tmp_path):
     page, link = tmp_path / "page.html", tmp_path / "link.html"
     page.write_text("old")
     page.chmod(0o600)
@@ -85,7 +85,7 @@ def test_a_page_takes_the_place_of_a_file_and_has_its_mode(installation, tmp_pat
         ("a" * 300, "file name too long"),
     ],
 )
-def test_where_no_page_can_be_is_one_sentence_and_exit_code_1(
+def test_a_page_that_cannot_be_written_gives_one_sentence_and_exit_code_1(
     installation, tmp_path, name, sentence
 ):
     os.mkdir(tmp_path / "folder")
@@ -99,13 +99,13 @@ def test_where_no_page_can_be_is_one_sentence_and_exit_code_1(
     assert stat.S_ISFIFO(os.lstat(tmp_path / "pipe").st_mode)
 
 
-def test_where_no_page_can_be_is_an_object_with_json(installation, tmp_path):
+def test_a_page_that_cannot_be_written_gives_an_object_with_json(installation, tmp_path):
     done = installation.hardlinks("report", "--html", str(tmp_path), "--json", check=False)
     assert done.returncode == 1
     assert json.loads(done.stdout)["exception_name"] == "HardlinksError"
 
 
-def test_a_folder_in_which_nothing_can_be_written_is_refused_before_anything_is_read():
+def test_a_folder_that_cannot_be_written_is_refused_before_the_scan():
     def refused():
         try:
             return check_file("--html", "/usr/page.html")
@@ -131,7 +131,7 @@ def test_a_full_disk_leaves_the_old_page(installation, tmp_path):
     assert page.read_text() == "old"
 
 
-def test_without_a_page_nothing_that_draws_it_is_loaded(installation):
+def test_the_modules_that_draw_a_page_are_loaded_only_for_a_page(installation):
     code = (
         "import json, sys; from conda.cli import main; sys.argv[:] = ['conda', *sys.argv[1:]]\n"
         "try: main()\n"
@@ -191,7 +191,7 @@ def assert_calm(window):
 @in_a_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 760, 400])
-def test_the_page_is_shown_without_a_complaint(window, page, scheme, width):
+def test_the_browser_shows_the_page_without_errors(window, page, scheme, width):
     window.open(page, scheme=scheme, width=width)
     assert_calm(window)
     shown = window.run("""
@@ -229,7 +229,7 @@ def test_hostile_names_are_shown_and_run_nothing(window, hostile):
 
 
 @in_a_browser
-def test_what_a_name_runs_is_seen_here(window, tmp_path):
+def test_a_name_that_runs_a_script_is_noticed(window, tmp_path):
     """Without escapes and a policy the names of this test do something."""
     page = tmp_path / "page.html"
     page.write_text(f"<title>conda hard links: </title>{HOSTILE_PACKAGES[0]}")

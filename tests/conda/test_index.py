@@ -50,7 +50,7 @@ def test_a_second_report_is_exact_and_the_same(settled, options):
     assert figures(exact) == figures(full)
 
 
-def test_a_quick_one_says_since_when_it_knows_nothing(settled):
+def test_a_quick_report_has_the_time_of_the_last_exact_check(settled):
     before = time.time()
     report = report_of(settled, "--quick")
     assert mode(report) == "quick"
@@ -62,7 +62,7 @@ def test_a_quick_one_says_since_when_it_knows_nothing(settled):
     assert "Exact" not in settled.hardlinks("report", "--no-index").stdout
 
 
-def test_a_quick_one_does_not_see_that_a_file_grew_and_an_exact_one_does(settled):
+def test_only_an_exact_report_notices_that_a_file_has_grown(settled):
     with open(f"{settled.envs_dir}/work/conda-meta/history", "ab") as file:
         file.write(b"# grown\n" * 10_000)
     full = figures(report_of(settled, "--no-index"))
@@ -72,7 +72,7 @@ def test_a_quick_one_does_not_see_that_a_file_grew_and_an_exact_one_does(settled
     assert figures(exact) == full
 
 
-def test_after_each_transaction_reports_say_what_full_ones_say(settled):
+def test_after_each_transaction_a_report_equals_a_full_one(settled):
     prefix = f"{settled.envs_dir}/new"
     for command in (
         ("create", "-n", "new", "library=1.0"),
@@ -100,7 +100,7 @@ def test_hooks_write_no_index(changing):
     assert indexes_of(changing) == []
 
 
-def test_the_index_is_told_of_and_removed(settled):
+def test_the_index_is_shown_and_removed(settled):
     path = f"{index_folder_of(settled)}/report.index"
     told = json.loads(settled.hardlinks("index", "--json").stdout)
     assert told["index"]["path"] == path
@@ -114,7 +114,7 @@ def test_the_index_is_told_of_and_removed(settled):
     assert (told["cleared"], told["index"]["size_bytes"]) == (False, None)
 
 
-def test_an_index_that_cannot_be_removed_is_said(settled):
+def test_a_failed_removal_of_the_index_is_an_error(settled):
     folder = index_folder_of(settled)
     os.unlink(f"{folder}/report.index")
     os.makedirs(f"{folder}/report.index/in-the-way")

@@ -111,7 +111,7 @@ def children_of(process, number):
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor, one process")
-def test_ctrl_c_while_several_processes_read_leaves_none(big):
+def test_ctrl_c_during_a_scan_ends_all_processes(big):
     before = snapshot_but_index(big)
     process = start(big, "--json", stdout=subprocess.PIPE, start_new_session=True)
     children = children_of(process, 2)
@@ -128,13 +128,13 @@ def test_ctrl_c_while_several_processes_read_leaves_none(big):
     assert snapshot_but_index(big) == before
 
 
-def test_what_several_processes_find_is_what_du_prints(big):
+def test_several_processes_find_the_figures_of_du(big):
     rows = json.loads(big.hardlinks("report", "--json", "--du").stdout)["du"]
     assert [row["added_bytes"] for row in rows] == du(*(row["path"] for row in rows))
 
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--packages",), ("--why",)], ids=" ".join)
-def test_a_reader_that_is_gone_is_no_error(installation, options):
+def test_a_reader_that_ends_early_is_not_an_error(installation, options):
     readable, writable = os.pipe()
     os.close(readable)
     process = start(installation, *options, stdout=writable)
@@ -145,14 +145,14 @@ def test_a_reader_that_is_gone_is_no_error(installation, options):
 
 
 @pytest.mark.parametrize("options", ["", "--json --packages --why"])
-def test_head_gets_its_line_and_nobody_complains(installation, options):
+def test_head_gets_its_line_without_an_error(installation, options):
     done = installation.run("sh", "-c", f"conda hardlinks report {options} | head -n 1")
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
 
 
 @pytest.mark.parametrize("option", ["", "--json"])
-def test_a_closed_stdout_is_said_on_stderr(installation, option):
+def test_a_closed_stdout_is_reported_on_stderr(installation, option):
     command = f"conda hardlinks report {option} >&-"
     done = installation.run("sh", "-c", command, check=False)
     assert done.returncode == 1
@@ -173,7 +173,7 @@ def test_a_closed_stdout_is_said_on_stderr(installation, option):
         "",
     ],
 )
-def test_a_full_disk_below_stdout_is_one_sentence(installation, command):
+def test_a_full_disk_below_stdout_gives_one_sentence(installation, command):
     before = snapshot_but_index(installation)
     command = f"conda hardlinks {command} > /dev/full"
     done = installation.run("sh", "-c", command, check=False)

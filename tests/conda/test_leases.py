@@ -81,7 +81,7 @@ def create(installation, *specs, prefix=None):
 
 @pytest.mark.parametrize("env", [HARD, SOFT, COPY], ids=lambda env: "".join(env) or "hard")
 @pytest.mark.parametrize("outside", [False, True], ids=["named", "outside"])
-def test_what_waits_at_the_question_is_kept_and_the_environment_is_whole(made, env, outside):
+def test_a_conda_that_waits_for_an_answer_keeps_its_packages(made, env, outside):
     prefix = f"{made.directory}/elsewhere/new" if outside else made.prefix("new")
     command = create(made, *SPECS, prefix=prefix if outside else None)
     with asking(made, *command, env=env) as say_yes:
@@ -99,7 +99,7 @@ def test_what_waits_at_the_question_is_kept_and_the_environment_is_whole(made, e
     assert contents(prefix) == contents(again)
 
 
-def test_an_install_that_waits_keeps_what_it_names_and_what_it_replaces_stays_linked(made):
+def test_a_waiting_install_keeps_the_packages_that_it_links_and_replaces(made):
     made.create("new", "library=1.0")
     install = ("install", "-q", "-n", "new", *made.source_options, "library=2.0", "forgotten")
     with asking(made, *install, env=SOFT) as say_yes:
@@ -116,7 +116,7 @@ def test_an_install_that_waits_keeps_what_it_names_and_what_it_replaces_stays_li
     assert None not in new.values()
 
 
-def test_the_archive_of_what_is_about_to_be_extracted_is_kept(made):
+def test_an_archive_that_is_about_to_be_extracted_is_kept(made):
     """Of a package that was just downloaded there is nothing else."""
     archive = f"{FORGOTTEN}.conda"
     made.run("rm", "-r", f"{made.pkgs_dir}/{FORGOTTEN}", f"{made.pkgs_dir}/{archive}")
@@ -131,7 +131,7 @@ def test_the_archive_of_what_is_about_to_be_extracted_is_kept(made):
     assert read(f"{made.prefix('new')}/lib/forgotten.bin")
 
 
-def test_the_report_and_explain_say_who_keeps_it(made):
+def test_the_report_and_explain_name_the_process_that_keeps_a_package(made):
     before = package_of(report_of(made, "--packages", *NOW), FORGOTTEN)
     assert before["verdict"] == "unused"
     with asking(made, *create(made, "forgotten")):
@@ -151,7 +151,7 @@ def test_the_report_and_explain_say_who_keeps_it(made):
     assert explain(made, FORGOTTEN, *NOW)["reasons"] == []
 
 
-def test_before_the_solver_has_said_what_it_is_everything_is_kept(made):
+def test_every_package_is_kept_until_the_solver_has_finished(made):
     with stopped(made, BEGUN, *create(made, "forgotten"), leased=True) as to_its_end:
         assert lease_in(made).dists is None
         answer = clean(made, *YES, *EVERYTHING)
@@ -187,7 +187,7 @@ def commands(made):
         *("env create", "env update", "env remove"),
     ],
 )
-def test_every_command_that_links_has_a_lease_to_its_end_and_no_longer(changing, name):
+def test_every_command_that_links_holds_a_lease_until_it_ends(changing, name):
     command, dists = commands(changing)[name]
     with stopped(changing, DONE, *command, leased=True) as to_its_end:
         lease = lease_in(changing)
@@ -202,13 +202,13 @@ def test_every_command_that_links_has_a_lease_to_its_end_and_no_longer(changing,
 
 
 @pytest.mark.parametrize("command", ["list", "config --show", "hardlinks report", "clean -l"])
-def test_a_command_that_links_nothing_has_no_lease(installation, command):
+def test_a_command_that_links_nothing_takes_no_lease(installation, command):
     with stopped(installation, DONE, *command.split(), leased=True) as to_its_end:
         assert files_in(installation) == []
         to_its_end()
 
 
-def test_a_killed_conda_keeps_nothing_and_the_next_one_clears_up(made):
+def test_a_killed_conda_keeps_nothing_and_the_next_one_removes_its_lease(made):
     with waiting(made, *create(made, "forgotten")) as process:
         assert lease_in(made).covers(FORGOTTEN)
         process.kill()
@@ -244,7 +244,7 @@ def waiting(installation, *arguments):
 
 
 @pytest.mark.parametrize("way", ["no", "Ctrl-C"])
-def test_whoever_does_not_go_on_gives_its_lease_back(made, way):
+def test_a_command_that_the_user_stops_releases_its_lease(made, way):
     with waiting(made, *create(made, "forgotten")) as process:
         assert lease_in(made).covers(FORGOTTEN)
         if way == "Ctrl-C":
@@ -257,14 +257,14 @@ def test_whoever_does_not_go_on_gives_its_lease_back(made, way):
 
 
 @pytest.mark.parametrize("spec", ["no-such-package", "library=3.0"])
-def test_a_command_that_fails_gives_its_lease_back(changing, spec):
+def test_a_command_that_fails_releases_its_lease(changing, spec):
     done = changing.conda(*create(changing, spec), check=False)
     assert done.returncode
     assert "hardlinks" not in done.stderr
     assert files_in(changing) == []
 
 
-def test_what_one_of_two_processes_needs_is_kept_when_the_other_is_done(made):
+def test_a_process_keeps_its_packages_when_another_one_ends(made):
     with waiting(made, *create(made, "forgotten")) as waits:
         made.conda(*create(made, "library=1.0", prefix=f"{made.directory}/another"))
         assert names(clean(made, *YES)["remove"]) == [OTHER]
@@ -273,7 +273,7 @@ def test_what_one_of_two_processes_needs_is_kept_when_the_other_is_done(made):
     assert read(f"{made.prefix('new')}/lib/forgotten.bin")
 
 
-def test_a_question_of_the_clean_is_no_time_to_lose_what_a_conda_begins_to_need(made):
+def test_a_package_that_conda_needs_before_the_answer_to_a_clean_is_kept(made):
     with (
         asking(made, "hardlinks", "clean", *NOW) as say_yes,
         waiting(made, *create(made, "forgotten")) as conda,
@@ -288,7 +288,7 @@ def test_a_question_of_the_clean_is_no_time_to_lose_what_a_conda_begins_to_need(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator sees the homes of others")
-def test_an_administrator_keeps_what_a_conda_of_another_user_needs(made):
+def test_an_administrator_keeps_the_packages_that_a_conda_of_another_user_needs(made):
     home = f"{made.directory}/home-of-another"
     os.makedirs(home)
     theirs = {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
@@ -327,7 +327,7 @@ def cannot_be_had(installation, way):
         *("it leads in a circle", "there is no home"),
     ],
 )
-def test_where_there_can_be_no_lease_conda_works_as_ever(changing, way):
+def test_conda_works_without_a_lease_if_none_can_be_taken(changing, way):
     env = {**cannot_be_had(changing, way), "CONDA_PLUGINS_HARDLINKS_SUMMARY": "false"}
     done = as_ordinary_user(changing, "conda", *create(changing, "forgotten"), env=env)
     assert done.returncode == 0, done.stderr
@@ -339,7 +339,7 @@ def test_where_there_can_be_no_lease_conda_works_as_ever(changing, way):
     assert "Traceback" not in cleaned.stderr
 
 
-def test_odd_things_among_the_leases_stop_neither_conda_nor_a_clean(made):
+def test_odd_files_among_the_leases_stop_neither_conda_nor_a_clean(made):
     folder = folder_of(made)
     os.makedirs(f"{folder}/1-1/in-it")
     os.mkfifo(f"{folder}/2-2")

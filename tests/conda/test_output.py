@@ -57,7 +57,7 @@ def test_names_are_printed_with_escapes(with_odd_names, options):
     assert "new\\nline" in text
 
 
-def test_names_come_back_from_json_as_they_are(with_odd_names):
+def test_names_survive_json(with_odd_names):
     report = report_of(with_odd_names, "--du", "--why")
     names = {os.fsencode(row["name"]) for row in report["environments"]}
     assert {b"esc\x1b[31mred", b"new\nline", b"not-utf8-\xff"} <= names
@@ -70,7 +70,7 @@ def test_names_come_back_from_json_as_they_are(with_odd_names):
     )
 
 
-def test_json_is_all_there_is_on_stdout_also_with_warnings(changing):
+def test_stdout_has_only_json_even_with_warnings(changing):
     os.link(plant(f"{changing.prefix('work')}/held"), f"{changing.directory}/tmp/held")
     with open(changing.environments_txt, "a", encoding="utf-8") as file:
         file.write(f"{changing.envs_dir}/deleted\n{changing.directory}/no/such/disk\n")
@@ -136,7 +136,7 @@ def test_the_tables_fit_on_a_screen(changing):
         make_prefix(f"{changing.envs_dir}/more{number}")
     text = report_on_terminal(changing, columns=100, lines=30)
     assert text.count("\n") <= 30
-    assert "more: -v shows all" in text
+    assert "more environments: -v shows all" in text
     assert text.count("more2") < 11
     everything = report_on_terminal(changing, "-v", columns=100, lines=30)
     assert all(f"more{number} " in everything for number in range(30))
@@ -154,7 +154,7 @@ def test_every_row_of_du_is_in_the_text_to_the_byte(installation):
     ("options", "words", "heading"),
     [((), "kept: recent", "KEPT"), (("--grace", "0"), "unused", "UNUSED")],
 )
-def test_what_is_kept_says_why_and_has_a_column(installation, options, words, heading):
+def test_kept_packages_have_a_reason_and_a_column(installation, options, words, heading):
     text = installation.hardlinks("report", "--packages", *options).stdout
     (line,) = (line for line in text.splitlines() if line.startswith("forgotten-1.0-0 "))
     assert line.endswith(words)
@@ -164,7 +164,7 @@ def test_what_is_kept_says_why_and_has_a_column(installation, options, words, he
     assert ("KEPT" in headings.split()) is (heading == "KEPT")
 
 
-def test_quiet_leaves_out_where_to_go_next(installation):
+def test_quiet_leaves_out_the_next_steps(installation):
     assert "Next: " in installation.hardlinks("report").stdout
     assert "Next: " not in installation.hardlinks("report", "-q").stdout
 

@@ -108,7 +108,7 @@ def test_the_environment_reports_with_its_own_conda_and_its_own_plugin(installed
     assert row["shared_bytes"]
 
 
-def test_its_hooks_say_what_a_transaction_linked(installed):
+def test_the_hooks_of_the_package_report_what_a_transaction_linked(installed):
     installation, prefix = installed
     name = f"made-{os.path.basename(prefix)}"
     options = ("--name", name, *installation.source_options)

@@ -153,7 +153,7 @@ def test_two_environments_that_share_inodes_outside_the_cache_free_more_together
     assert report["if_removed"]["freed_bytes"] == alone + size_of(planted)
 
 
-def test_an_environment_inside_goes_with_the_one_around_it(changing):
+def test_an_environment_inside_another_is_removed_with_it(changing):
     inside = f"{changing.prefix('work')}/envs/inside"
     make_prefix(inside)
     plant(f"{inside}/lib/inside.bin")
@@ -168,13 +168,13 @@ def test_an_environment_inside_goes_with_the_one_around_it(changing):
     assert freed["freed_bytes"] > row_of(report, "work")["exclusive_bytes"]
 
 
-def test_if_removed_given_twice_is_of_all(installation):
+def test_repeated_if_removed_options_add_up(installation):
     once = report_of(installation, "--if-removed", "work", "sharing")
     twice = report_of(installation, "--if-removed", "work", "--if-removed", "sharing")
     assert twice["if_removed"] == once["if_removed"]
 
 
-def test_a_symbolic_link_to_an_environment_is_no_environment_to_remove(changing):
+def test_a_symbolic_link_to_an_environment_cannot_be_removed_as_one(changing):
     os.symlink("work", changing.prefix("also-work"))
     report = report_of(changing)
     assert "also-work" not in [row["name"] for row in report["environments"]]
@@ -206,7 +206,7 @@ def test_a_cache_is_used_unused_or_kept_tarballs_and_other_as_du_says(installati
     assert cache[f"{other}_bytes"] == cache[f"{other}_packages"] == cache["quarantine_bytes"] == 0
 
 
-def test_a_package_that_could_not_be_had_again_is_kept(changing):
+def test_a_package_that_cannot_be_downloaded_again_is_kept(changing):
     """The channel is a folder: without the archive in the cache there is no http(s) URL."""
     os.unlink(f"{changing.pkgs_dir}/forgotten-1.0-0.conda")
     report = report_of(changing, "--packages", "--grace", "0")
@@ -216,7 +216,7 @@ def test_a_package_that_could_not_be_had_again_is_kept(changing):
     assert cache["kept_bytes"] == du(f"{changing.pkgs_dir}/forgotten-1.0-0")[0]
 
 
-def test_what_a_clean_has_moved_aside_is_told(changing):
+def test_packages_that_a_clean_moved_aside_are_reported(changing):
     home, quarantine = (
         f"{changing.pkgs_dir}/forgotten-1.0-0",
         f"{changing.pkgs_dir}/.conda-hardlinks",

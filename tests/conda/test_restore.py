@@ -34,7 +34,7 @@ def as_it_was(path):
     return {name: (*state[:9], *state[10:]) for name, state in snapshot(path).items()}
 
 
-def test_what_is_held_takes_its_space_and_comes_back_as_it_was(changing):
+def test_held_packages_take_space_and_come_back_unchanged(changing):
     package = f"{changing.pkgs_dir}/{FORGOTTEN}"
     before, on_disk, (held_bytes,) = as_it_was(package), whole(changing), du(package)
     planned, started = plan(changing, "--keep", "7d"), int(time.time())
@@ -68,7 +68,7 @@ def test_what_is_held_takes_its_space_and_comes_back_as_it_was(changing):
     assert names(plan(changing)["remove"]) == [FORGOTTEN]
 
 
-def test_a_person_is_told_what_is_held_until_when_and_how_to_get_it_back(changing):
+def test_restore_lists_held_packages_with_their_expiry_and_the_command(changing):
     versions(changing.pkgs_dir, "p", "1", "2", "3")
     total = 3 * du(f"{changing.pkgs_dir}/p-1-0")[0]
     done = changing.hardlinks("clean", *YES, "--keep", "36h", "--name", "p")
@@ -99,7 +99,7 @@ def test_a_person_is_told_what_is_held_until_when_and_how_to_get_it_back(changin
     assert [row["homes"] for row in restore(changing)["held"]] == [[FORGOTTEN]]
 
 
-def test_a_time_of_nought_is_over_at_once(changing):
+def test_a_hold_of_zero_expires_at_once(changing):
     (held_bytes,) = du(f"{changing.pkgs_dir}/{FORGOTTEN}")
     run = clean(changing, *YES, "--keep", "0")["run"]
     before = whole(changing)
@@ -117,7 +117,7 @@ def test_a_time_of_nought_is_over_at_once(changing):
     assert restore(changing)["held"] == []
 
 
-def test_a_place_that_is_taken_again_keeps_what_is_held(changing):
+def test_a_package_that_was_extracted_again_is_not_replaced(changing):
     """Conda has fetched the package again; the others of the run come back all the same."""
     cache = changing.pkgs_dir
     versions(cache, "p", "1", "2")
@@ -168,7 +168,7 @@ def test_archives_left_overs_and_packages_of_every_cache_come_back_together(chan
         assert now == content
 
 
-def test_what_is_not_held_is_one_sentence_and_exit_code_1(installation):
+def test_an_unknown_run_gives_one_sentence_and_exit_code_1(installation):
     done = installation.hardlinks("restore", "no\x1b-such", check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == (
@@ -183,7 +183,7 @@ def test_what_is_not_held_is_one_sentence_and_exit_code_1(installation):
     assert text == f"Nothing is held. {hint}\n"
 
 
-def test_what_an_interrupted_run_left_is_nothing_to_restore(changing):
+def test_the_remains_of_an_interrupted_run_cannot_be_restored(changing):
     quarantine = f"{changing.pkgs_dir}/.conda-hardlinks"
     os.mkdir(quarantine, 0o700)
     plant(f"{quarantine}/purge-r1-a-1-0/f", 10)
@@ -195,7 +195,7 @@ def test_what_an_interrupted_run_left_is_nothing_to_restore(changing):
     assert sorted(os.listdir(quarantine)) == [f"moving-r1-{FORGOTTEN}", "purge-r1-a-1-0"]
 
 
-def test_wrong_usage_is_exit_code_2(installation):
+def test_wrong_usage_gives_exit_code_2(installation):
     done = installation.hardlinks("restore", "one", "another", check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "error: " in done.stderr

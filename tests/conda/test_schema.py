@@ -66,7 +66,7 @@ def descriptions_of(part):
                 yield from descriptions_of(below)
 
 
-def test_the_schema_is_one_and_says_a_line_on_every_field(schema):
+def test_the_schema_is_valid_and_describes_every_field(schema):
     Draft202012Validator.check_schema(schema)
     for part in descriptions_of(schema):
         if part.get("properties") is None or part.get("type") == "object":
@@ -76,7 +76,7 @@ def test_the_schema_is_one_and_says_a_line_on_every_field(schema):
             assert "additionalProperties" in part
 
 
-def test_the_verdicts_are_those_that_there_are(schema):
+def test_the_schema_has_all_verdicts(schema):
     described = schema["$defs"]["package"]["properties"]["verdict"]["enum"]
     assert described == [verdict.value for verdict in Verdict]
 
@@ -102,7 +102,7 @@ def test_bytes_are_integers(schema):
     ],
     ids=" ".join,
 )
-def test_what_is_printed_is_as_the_schema_says(installation, schema, options):
+def test_printed_reports_follow_the_schema(installation, schema, options):
     report = report_of(installation, *options)
     Draft202012Validator(schema).validate(report)
     asked_for = {
@@ -134,7 +134,7 @@ def test_every_property_of_the_schema_occurs(changing, schema):
     assert there - set(places_of(schema, schema)) == set()
 
 
-def test_the_schema_refuses_what_it_does_not_know(installation, schema):
+def test_the_schema_refuses_unknown_fields(installation, schema):
     report = report_of(installation)
     for wrong in (
         {**report, "unknown": 1},

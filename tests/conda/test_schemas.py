@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from conda_hardlink_plugin.analysis.verdicts import Use, Verdict
-from conda_hardlink_plugin.executor.removal import Action
+from conda_hardlink_plugin.executor.removal_plan import Action
 from tests.conda.test_schema import descriptions_of, places_in, places_of
 from tests.support.conda_cleaning import NOW, YES, clean, clean_while, explain, plan, restore
 from tests.support.repository import TOP
@@ -37,7 +37,7 @@ def assert_all_occurs(verb, *answers):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_schema_says_a_line_on_every_field_and_names_it_in_the_reference(verb):
+def test_a_schema_describes_every_field_and_the_reference_names_it(verb):
     schema = schema_of(verb)
     Draft202012Validator.check_schema(schema)
     assert schema["title"] == f"conda hardlinks {verb} --json"
@@ -56,7 +56,7 @@ def test_a_schema_says_a_line_on_every_field_and_names_it_in_the_reference(verb)
     assert {name for name in schema["properties"] if name not in reference} == set()
 
 
-def test_the_words_are_those_that_there_are():
+def test_the_schemas_have_all_verdicts_actions_and_uses():
     clean_schema, explain_schema = schema_of("clean"), schema_of("explain")
     verdicts = [verdict.value for verdict in Verdict]
     for part in ("removal", "kept"):
@@ -124,7 +124,7 @@ def test_every_property_of_the_schema_of_restore_occurs(changing):
     assert_all_occurs("restore", held, failed, restored)
 
 
-def test_a_schema_refuses_what_it_does_not_know(installation):
+def test_a_schema_refuses_unknown_fields(installation):
     answers = {
         "clean": plan(installation),
         "explain": explain(installation, "entry"),

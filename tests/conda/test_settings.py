@@ -60,7 +60,7 @@ def test_summary_can_be_turned_off(changing, way):
 
 @by_both_ways
 @pytest.mark.parametrize("value", ["warn", "block", "off"])
-def test_the_guard_does_as_it_is_told(changing, way, value):
+def test_the_guard_follows_its_setting(changing, way, value):
     env = way(changing, "guard", value)
     done = changing.conda(*PACKAGES, check=False, env=env)
     assert done.returncode == (1 if value == "block" else 0)
@@ -68,13 +68,13 @@ def test_the_guard_does_as_it_is_told(changing, way, value):
     assert (MAY_BREAK in done.stderr) == (value != "off")
 
 
-def test_it_warns_where_nothing_is_set(changing):
+def test_the_guard_warns_by_default(changing):
     done = changing.conda(*PACKAGES)
     assert MAY_BREAK in done.stderr
 
 
 @by_both_ways
-def test_environments_are_looked_for_in_the_folders(changing, way):
+def test_the_listed_folders_are_searched_for_environments(changing, way):
     folders = (f"{changing.directory}/one", f"{changing.directory}/two/deep")
     softlinked = f"{folders[0]}/a/softlinked"
     create_it = ("create", "-q", "-p", softlinked, *changing.source_options, "forgotten")
@@ -100,13 +100,13 @@ def test_a_folder_may_begin_with_a_tilde(changing):
 
 
 @by_both_ways
-def test_a_folder_that_is_not_there_blocks_a_clean(changing, way):
+def test_a_missing_folder_blocks_a_clean(changing, way):
     gone = f"{changing.directory}/disk/envs"
     env = way(changing, "search", (gone,))
     refusal = (
         f"{gone} cannot be read (hardlinks_search lists it: no such file or directory) and"
         " may use any package, so nothing was removed. If that environment was deleted, add"
-        f" --ignore-env {gone}"
+        f" --ignore-env {gone} (in Python: ignored_environments)"
     )
     answer = clean(changing, *YES, env=env, code=1)
     assert answer["errors"] == [refusal]
@@ -149,7 +149,7 @@ def test_a_read_only_cache_is_not_touched_and_the_reason_is_named(changing, way,
     assert snapshot(cache) == before
 
 
-def test_other_caches_are_cleaned_all_the_same(changing):
+def test_other_caches_are_cleaned(changing):
     other = f"{changing.directory}/other-pkgs"
     os.mkdir(other)
     changing.run("cp", "-a", f"{changing.pkgs_dir}/{FORGOTTEN}", other)
@@ -195,12 +195,12 @@ def test_a_wrong_variable_fails_no_transaction(changing, name, value):
 
 
 @pytest.mark.parametrize("name", ["search", "read_only_caches"])
-def test_an_empty_variable_is_no_folder(installation, name):
+def test_an_empty_variable_names_no_folder(installation, name):
     assert plan(installation, env=in_variable(installation, name, ""))["errors"] == []
 
 
 @pytest.mark.parametrize("text", ["hardlinks_search: /data", "hardlinks_read_only_caches: 7"])
-def test_a_clean_with_a_wrong_value_says_so_and_removes_nothing(changing, text):
+def test_a_clean_with_a_wrong_value_fails_and_removes_nothing(changing, text):
     write_condarc(changing, text)
     before = snapshot(changing.pkgs_dir)
     done = changing.hardlinks("clean", *YES, check=False)
@@ -211,7 +211,7 @@ def test_a_clean_with_a_wrong_value_says_so_and_removes_nothing(changing, text):
 
 
 @pytest.mark.parametrize("text", ["hardlinks_guard: blok", "hardlinks_guard: true"])
-def test_a_wrong_guard_is_said_and_does_not_leave_anybody_without_one(changing, text):
+def test_a_wrong_guard_setting_is_an_error_and_the_guard_still_works(changing, text):
     write_condarc(changing, text)
     before = snapshot(changing.pkgs_dir)
     done = changing.conda(*PACKAGES, check=False)
@@ -230,7 +230,7 @@ def test_a_report_needs_neither_guard_nor_summary(changing, text):
 
 @has_config
 @pytest.mark.parametrize("name", SETTINGS)
-def test_conda_describes_and_shows_them(installation, name):
+def test_conda_describes_and_shows_the_settings(installation, name):
     described = installation.conda("config", "--describe", f"plugins.hardlinks_{name}").stdout
     assert f"hardlinks_{name}" in described
     shown = installation.conda("config", "--show", f"plugins.hardlinks_{name}").stdout
@@ -239,7 +239,7 @@ def test_conda_describes_and_shows_them(installation, name):
 
 
 @has_config
-def test_conda_sets_them_and_refuses_a_wrong_value(changing):
+def test_conda_sets_the_settings_and_refuses_a_wrong_value(changing):
     changing.conda("config", "--set", "plugins.hardlinks_guard", "block")
     done = changing.conda(*PACKAGES, check=False)
     assert done.returncode == 1

@@ -119,7 +119,7 @@ def test_conda_does_the_same_whatever_fails(runs, module):
 
 
 @pytest.mark.parametrize("module", FAULTY)
-def test_what_fails_is_in_the_log(runs, module):
+def test_each_failure_is_in_the_log(runs, module):
     for _, faulty in runs.values():
         for run in faulty:
             name, _, error = run["fault"]
@@ -144,7 +144,7 @@ def test_every_function_has_failed_in_every_way(runs):
 
 
 @pytest.mark.parametrize("module", FAULTY)
-def test_a_module_that_cannot_be_imported_is_no_trouble(installation, module):
+def test_conda_works_if_a_module_cannot_be_imported(installation, module):
     options = ("--name", "broken", *installation.source_options)
     code = _BROKEN.format(module)
     done = conda_after(installation, code, "create", *options, "library=1.0")
@@ -155,7 +155,7 @@ def test_a_module_that_cannot_be_imported_is_no_trouble(installation, module):
 
 
 @pytest.mark.parametrize("error", ["Exception", "SystemExit"])
-def test_settings_that_fail_when_conda_asks_for_them_are_no_trouble(installation, error):
+def test_conda_works_if_the_settings_fail(installation, error):
     options = ("--name", "broken", *installation.source_options)
     code = _REPLACED.format(error=error)
     done = conda_after(installation, code, "create", *options, "library=1.0")

@@ -43,9 +43,9 @@ sys.addaudithook(refuse)
 """
 _FULL = "os.statvfs = lambda _: os.statvfs_result((4096, 4096, 10, 10, 10, 1, 1, 1, 0, 255))"
 _NO_TIME = """\
-from conda_hardlink_plugin.hooks import transaction_state as happening, summary
+from conda_hardlink_plugin.hooks import summary, transaction_state
 
-happening.UNLINK_BUDGET_S = summary._MAX_S = -1
+transaction_state.UNLINK_BUDGET_S = summary._MAX_S = -1
 """
 # A file that is opened after the commands has the number that a file of ours had.
 _AFTERWARDS = """\
@@ -107,7 +107,7 @@ def softlinked(prefix):
 # ---------------------------------------------------------------------------- warnings
 
 
-def test_symbolic_links_are_warned_of_once_and_before(empty):
+def test_a_warning_about_symbolic_links_comes_once_and_before_the_transaction(empty):
     prefix = empty.prefix("new")
     done = create(empty, "library", "symlinked", env=SOFT)
     figures = [linked_line(empty, prefix, "library", "symlinked"), added_line(empty, prefix)]
@@ -119,12 +119,12 @@ def test_symbolic_links_are_warned_of_once_and_before(empty):
     assert said(empty.conda("remove", "--yes", "--name", "new", "symlinked"))[0][:7] == "removed"
 
 
-def test_executables_that_conda_copies_among_symbolic_links_are_copies(empty):
+def test_executables_of_softlinked_packages_count_as_copies(empty):
     done = create(empty, "self-linked", env=SOFT)
     assert said(done)[1] == linked_line(empty, empty.prefix("new"), "self-linked")
 
 
-def test_the_warning_stands_above_the_question(empty):
+def test_the_warning_comes_before_the_question(empty):
     command = ("conda", "create", "--name", "new", "--offline", "--override-channels")
     command += ("--channel", *empty.channels, "library")
     _, text = on_terminal(empty, *command, columns=1000, env={**SOFT, **ASKING}, answer=b"n\n")
@@ -133,7 +133,7 @@ def test_the_warning_stands_above_the_question(empty):
     assert 0 <= text.index(softlinked(empty.prefix("new"))) < text.index("Proceed")
 
 
-def test_symbolic_links_that_no_solver_was_asked_for_are_warned_of_afterwards(empty):
+def test_without_a_solver_the_warning_about_symbolic_links_comes_afterwards(empty):
     prefix = empty.prefix("new")
     empty.create("source", "library=1.0", "odd-names")
     path = write_explicit(empty, "source")
@@ -149,7 +149,7 @@ def test_symbolic_links_that_no_solver_was_asked_for_are_warned_of_afterwards(em
 
 
 @pytest.mark.parametrize("how", ["solver", "clone", "explicit", "rename"])
-def test_another_filesystem_is_warned_of_once(empty, elsewhere, how):
+def test_a_warning_about_another_filesystem_comes_once(empty, elsewhere, how):
     prefix, package = f"{elsewhere}/new", f"{empty.pkgs_dir}/library-1.0-0"
     empty.create("source", "library=1.0")
     path = write_explicit(empty, "source")
@@ -181,7 +181,7 @@ def test_another_filesystem_is_warned_of_once(empty, elsewhere, how):
         (("liblibrary.so", "libplaceholder.so"), "2 packages were"),
     ],
 )
-def test_links_that_are_refused_are_warned_of_once(empty, refused, subject):
+def test_a_warning_about_refused_links_comes_once(empty, refused, subject):
     prefix = empty.prefix("new")
     done = create(empty, "library=1.0", "placeholder", code=(_REFUSED, ",".join(refused)))
     assert said(done) == [
@@ -192,7 +192,7 @@ def test_links_that_are_refused_are_warned_of_once(empty, refused, subject):
     assert ", copies " in done.stderr
 
 
-def test_too_little_room_for_copies_is_warned_of(empty):
+def test_a_warning_says_if_copies_do_not_fit_on_the_disk(empty):
     done = create(empty, "library=1.0", "placeholder", code=(_FULL,), env=COPIED)
     folder = f"{empty.channels[0].removeprefix('file://')}/{native_subdir()}"
     least = sum(os.path.getsize(f"{folder}/{name}-1.0-0.conda") for name in NAMES)
@@ -222,14 +222,14 @@ def quietly(installation, *options, env=None):
 
 
 @pytest.mark.parametrize("options", [("--quiet",), ("--json",), ("-q", "--json")], ids=" ".join)
-def test_quiet_and_json_get_not_a_byte(empty, options):
+def test_nothing_is_printed_with_quiet_or_json(empty, options):
     with_us, without = quietly(empty, *options)
     assert with_us == without
     if "--json" in options:
         assert all(json.loads(result["stdout"])["success"] for result in with_us)
 
 
-def test_no_plugins_and_no_summary_get_not_a_byte(empty):
+def test_nothing_is_printed_without_plugins_or_summary(empty):
     off = {"CONDA_PLUGINS_HARDLINKS_SUMMARY": "false"}
     with_us, without = quietly(empty, env=off)
     assert with_us == without
@@ -241,7 +241,7 @@ def test_no_plugins_and_no_summary_get_not_a_byte(empty):
 
 
 @pytest.mark.parametrize("option", ["--dry-run", "--download-only"])
-def test_what_is_not_done_is_not_told(empty, option):
+def test_nothing_is_printed_about_a_transaction_that_is_not_executed(empty, option):
     empty.create("old", "library=1.0")
     options = (*empty.source_options, option)
     commands = [
@@ -258,12 +258,12 @@ def test_what_is_not_done_is_not_told(empty, option):
 
 
 @pytest.mark.parametrize("option", ["--dry-run", "--download-only"])
-def test_what_is_not_done_is_not_warned_of(empty, option):
+def test_no_warning_is_printed_about_a_transaction_that_is_not_executed(empty, option):
     done = create(empty, option, "library", env=SOFT)
     assert said(done) == []
 
 
-def test_nothing_to_do_is_nothing_to_say(empty):
+def test_nothing_is_printed_if_there_is_nothing_to_do(empty):
     options = ("--name", "new", *empty.source_options)
     assert said(empty.conda("create", *options)) == []
     assert said(empty.conda("install", *options, "library=2.0")) != []
@@ -273,7 +273,7 @@ def test_nothing_to_do_is_nothing_to_say(empty):
     assert said(empty.conda("remove", "--all", "--yes", "--name", "new", check=False)) == []
 
 
-def test_no_time_to_measure_is_said(empty, channel_of_many):
+def test_a_line_says_if_measuring_takes_too_long(empty, channel_of_many):
     options = ("--offline", "--override-channels", "--channel", channel_of_many)
     done = conda_after(empty, _NO_TIME, "create", "--name", "new", *options, "many")
     assert said(done) == [OVER]
@@ -285,7 +285,7 @@ def test_no_time_to_measure_is_said(empty, channel_of_many):
 # ---------------------------------------------------------------------------- the same
 
 
-def test_conda_does_the_same_with_us_and_without(empty):
+def test_conda_does_the_same_with_and_without_the_plugin(empty):
     """In several commands that succeed or fail, one after another."""
     options = [*empty.source_options, "--name", "new"]
     environment = f"{empty.directory}/environment.yml"
@@ -330,7 +330,7 @@ def test_conda_does_the_same_with_us_and_without(empty):
 
 
 @pytest.mark.parametrize("where", ["cache folder", "home"])
-def test_a_home_that_cannot_be_written_is_no_trouble(empty, where):
+def test_conda_works_if_the_home_cannot_be_written(empty, where):
     home = empty.environ["HOME"]
     empty.create("primer", "library=1.0")
     folder = home if where == "home" else empty.environ["XDG_CACHE_HOME"]

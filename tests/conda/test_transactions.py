@@ -122,7 +122,7 @@ def test_a_new_environment_adds_what_du_says(empty, make):
     assert all(f"{cause} " in done.stderr for cause in causes)
 
 
-def test_what_the_last_report_found_is_said_of_a_new_environment(changing):
+def test_the_totals_of_the_last_report_are_printed_with_a_new_environment(changing):
     totals = report_of(changing)["totals"]
     environments = len(report_of(changing)["environments"])
     _, line = said(create(changing, "new", "library=1.0"))
@@ -135,7 +135,7 @@ def test_what_the_last_report_found_is_said_of_a_new_environment(changing):
 
 
 @pytest.mark.parametrize("taken_s", [0, 2 * 24 * 3600, -3600], ids=["none", "old", "future"])
-def test_a_report_of_long_ago_is_not_spoken_of(changing, taken_s):
+def test_an_old_report_is_not_mentioned(changing, taken_s):
     path = f"{index_folder_of(changing)}/report.index"
     changing.hardlinks("report")
     if taken_s:
@@ -146,14 +146,14 @@ def test_a_report_of_long_ago_is_not_spoken_of(changing, taken_s):
     assert line == added_line(changing, changing.prefix("new"))
 
 
-def test_a_report_of_other_caches_is_not_spoken_of(changing):
+def test_a_report_of_other_caches_is_not_mentioned(changing):
     other = f"{changing.directory}/other/pkgs"
     changing.hardlinks("report", env={"CONDA_PKGS_DIRS": other})
     _, line = said(create(changing, "new", "library=1.0"))
     assert line == added_line(changing, changing.prefix("new"))
 
 
-def test_what_is_renamed_is_told_and_adds_nothing(empty):
+def test_a_renamed_environment_is_reported_and_adds_nothing(empty):
     done = renamed(empty)
     assert said(done) == [linked_line(empty, empty.prefix("new"), *NAMES)]
 
@@ -165,21 +165,21 @@ def test_packages_of_another_cache_are_hardlinked_to_it(changing):
     assert said(done) == lines_of_new(changing, changing.prefix("new"), *names, pkgs_dir=other)
 
 
-def test_an_environment_that_was_there_is_not_added(changing):
+def test_an_existing_environment_does_not_count_as_added(changing):
     prefix = changing.prefix("sharing")
     options = ("--name", "sharing", *changing.source_options)
     done = changing.conda("install", *options, "all-placeholder", "odd-names")
     assert said(done) == [linked_line(changing, prefix, "all-placeholder", "odd-names")]
 
 
-def test_copies_that_were_asked_for_are_called_copies_and_not_warned_of(empty):
+def test_requested_copies_count_as_copies_and_cause_no_warning(empty):
     done = create(empty, "new", *PACKAGES, env=COPIED)
     assert said(done) == lines_of_new(empty, empty.prefix("new"), *NAMES)
     assert "(prefix" in done.stderr
     assert ", copies " in done.stderr
 
 
-def test_an_update_says_what_came_and_what_went(empty):
+def test_an_update_reports_linked_and_removed_packages(empty):
     prefix = empty.prefix("new")
     empty.create("other", "library=2.0")  # so that it is in the cache
     empty.create("new", "library=1.0", "placeholder")
@@ -232,7 +232,7 @@ def test_files_that_are_hard_links_of_one_another_are_freed_with_the_environment
     assert said(done) == [removed_line(1, unlinked, freed, left)]
 
 
-def test_a_folder_that_the_user_removed_is_no_trouble(empty):
+def test_a_folder_that_the_user_removed_is_not_an_error(empty):
     prefix = empty.prefix("new")
     empty.create("new", "library=1.0", "symlinked")
     shutil.rmtree(f"{prefix}/include")
@@ -243,7 +243,7 @@ def test_a_folder_that_the_user_removed_is_no_trouble(empty):
     assert said(done) == [removed_line(1, unlinked, freed, left)]
 
 
-def test_env_update_says_what_came_and_what_went(empty):
+def test_env_update_reports_linked_and_removed_packages(empty):
     prefix = empty.prefix("new")
     empty.create("other", "library=2.0", "all-placeholder")
     empty.create("new", "library=1.0", "placeholder")
@@ -264,7 +264,7 @@ def test_env_update_says_what_came_and_what_went(empty):
     ]
 
 
-def test_several_environments_in_one_process(empty):
+def test_each_of_several_environments_in_one_process_is_reported(empty):
     prefixes = [empty.prefix("one"), empty.prefix("two")]
     options = empty.source_options
     done = in_one_process(
@@ -290,7 +290,7 @@ def test_several_environments_in_one_process(empty):
     assert said_in(done[1]) == [removed_line(2, unlinked[1], second, left[1])]
 
 
-def test_what_another_conda_does_meanwhile_is_not_told(empty):
+def test_the_work_of_another_conda_is_not_reported(empty):
     empty.create("source", *PACKAGES)
     places = (empty.prefix("source"), empty.prefix("other"))
     options = ("--name", "new", *empty.source_options)

@@ -220,7 +220,7 @@ def test_an_administrator_sees_what_other_users_list_and_nobody_else_does(changi
     assert report["stale"] == [gone] * administrator
 
 
-def test_search_takes_in_environments_that_nobody_lists_also_nested_ones(changing):
+def test_search_adds_unlisted_and_nested_environments(changing):
     folder = f"{changing.directory}/elsewhere"
     outer = make_prefix(f"{folder}/deep/er/outer")
     inner = make_prefix(f"{outer}/envs/inner")
@@ -239,12 +239,12 @@ def test_search_takes_in_environments_that_nobody_lists_also_nested_ones(changin
     assert rows[beside]["size_bytes"] == du(beside)[0]
 
 
-def test_search_names_the_same_environment_once(changing):
+def test_overlapping_searches_find_each_environment_once(changing):
     report = report_of(changing, "--search", changing.root_prefix, "--search", changing.envs_dir)
     assert trees_of(report) == trees_of(report_of(changing))
 
 
-def test_cache_takes_in_another_cache_and_what_it_shares(changing):
+def test_cache_adds_another_cache_and_what_it_shares(changing):
     other = f"{changing.directory}/other/pkgs"
     package = f"{changing.pkgs_dir}/forgotten-1.0-0"
     os.makedirs(other)
@@ -281,7 +281,7 @@ def test_a_cache_listed_twice_or_through_a_symbolic_link_counts_once(changing):
     assert len(report["aliases"]) == 1
 
 
-def test_links_from_outside_are_counted_and_nothing_they_hold_is_called_freed(changing):
+def test_links_from_outside_are_counted_and_their_bytes_are_not_freed(changing):
     planted = plant(f"{changing.prefix('work')}/lib/held.bin")
     cached = f"{changing.pkgs_dir}/forgotten-1.0-0/lib/forgotten.bin"
     before = report_of(changing, "--packages")
@@ -323,14 +323,14 @@ def test_softlinked_environments_are_marked(installation):
     assert "softlinked (softlinked)" in installation.hardlinks("report").stdout
 
 
-def test_a_softlinked_environment_whose_package_is_gone_is_said_to_be_broken(changing):
+def test_a_softlinked_environment_without_its_package_has_broken_links(changing):
     shutil.rmtree(f"{changing.pkgs_dir}/library-2.0-0")
     report = report_of(changing)
     assert row_of(report, "softlinked")["broken_softlinks"] == 2
     assert any("broken symbolic link" in warning for warning in report["warnings"])
 
 
-def test_packages_say_who_uses_them_and_how(installation):
+def test_packages_list_their_users_and_kinds_of_use(installation):
     report = report_of(installation, "--packages", "--grace", "0")
     python = ".".join(map(str, sys.version_info[:3]))
     assert {
@@ -356,7 +356,7 @@ def test_packages_say_who_uses_them_and_how(installation):
     assert softlinked == ["library-2.0-0"]
 
 
-def test_one_environment_shows_its_packages_and_whom_it_shares_with(installation):
+def test_one_environment_shows_its_packages_and_the_environments_it_shares_with(installation):
     report = report_of(installation, "-n", "work", "--why")
     detail, row = report["detail"], row_of(report, "work")
     assert detail["prefix"] == row["prefix"]
@@ -377,14 +377,14 @@ def test_one_environment_shows_its_packages_and_whom_it_shares_with(installation
     assert other["shared_bytes"] == sum(ours[inode] for inode in ours.keys() & theirs.keys())
 
 
-def test_one_environment_is_the_same_by_name_and_by_path(installation):
+def test_one_environment_has_the_same_report_by_name_and_by_path(installation):
     by_name = report_of(installation, "-n", "work")
     prefix = installation.prefix("work")
     assert report_of(installation, "-p", prefix) == by_name
     assert report_of(installation, "-p", os.path.relpath(prefix, installation.directory)) == by_name
 
 
-def test_a_prefix_that_nobody_lists_is_taken_in(changing):
+def test_an_unlisted_prefix_is_added(changing):
     prefix = make_prefix(f"{changing.directory}/unlisted")
     plant(f"{prefix}/lib/own.bin")
     report = report_of(changing, "-p", prefix)
@@ -392,7 +392,7 @@ def test_a_prefix_that_nobody_lists_is_taken_in(changing):
     assert row_of(report, prefix)["size_bytes"] == du(prefix)[0]
 
 
-def test_odd_things_in_an_environment_are_counted_as_du_counts_them(changing):
+def test_odd_files_in_an_environment_are_counted_as_by_du(changing):
     prefix = changing.prefix("work")
     os.mkfifo(f"{prefix}/lib/pipe")
     os.symlink("loop", f"{prefix}/lib/loop")
@@ -418,9 +418,7 @@ def other_filesystem(installation):
         yield folder
 
 
-def test_copies_on_another_filesystem_are_no_hard_links_whatever_conda_says(
-    changing, other_filesystem
-):
+def test_copies_on_another_filesystem_do_not_count_as_hard_links(changing, other_filesystem):
     prefix = f"{other_filesystem}/env"
     changing.conda("create", "-q", "-p", prefix, *changing.source_options, "library=1.0")
     with open(f"{prefix}/conda-meta/library-1.0-0.json", encoding="utf-8") as file:

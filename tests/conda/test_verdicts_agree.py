@@ -76,7 +76,7 @@ def test_every_command_says_the_same_of_every_package(installation, options, pac
     assert answer["planned_bytes"] == sum(row["size_bytes"] for row in answer["remove"])
 
 
-def test_they_agree_also_where_it_is_difficult(changing):
+def test_commands_agree_in_difficult_cases(changing):
     """Links from outside, links between packages, a user that is only searched for, no URL."""
     cache = changing.pkgs_dir
     held, one, two, lost = (
@@ -105,7 +105,7 @@ def test_they_agree_also_where_it_is_difficult(changing):
     assert names(answer["remove"]) == ["forgotten-1.0-0", "one-1.0-0"]
 
 
-def test_what_options_take_in_or_leave_out_changes_no_verdict(installation):
+def test_options_that_choose_packages_change_no_verdict(installation):
     """Of a package that is only recorded, a record may say that it has symbolic links."""
     rows = report_of(installation, "--packages", *NOW)["packages"]
     verdicts = {row["path"]: row["verdict"] for row in rows}
@@ -125,7 +125,7 @@ def test_what_options_take_in_or_leave_out_changes_no_verdict(installation):
     ],
     ids=" ".join,
 )
-def test_a_clean_does_what_its_dry_run_said_and_frees_that_to_the_byte(changing, options):
+def test_a_clean_does_what_its_dry_run_shows_to_the_byte(changing, options):
     for name in ("sharing", "work"):
         shutil.rmtree(changing.prefix(name))
     planned = clean(changing, "--dry-run", *NOW, *options)
@@ -171,7 +171,7 @@ def test_removing_two_environments_and_cleaning_frees_what_the_report_said(chang
     assert before - whole(changing) == freed["freed_with_clean_bytes"]
 
 
-def test_what_a_report_calls_unused_is_what_a_clean_frees_in_each_cache(changing):
+def test_a_clean_frees_the_unused_bytes_of_the_report_in_each_cache(changing):
     other = f"{changing.directory}/other/pkgs"
     extract(other, PackageSpec("elsewhere", files={"f": 30_000, "g": 40_000}))
     extract(other, PackageSpec("used", files={"f": 30_000}))

@@ -31,7 +31,7 @@ def read(name):
         return file.read()
 
 
-def test_rules_ask_for_what_there_is_and_name_labels_that_it_has():
+def test_rules_use_existing_metrics_and_labels():
     (group,) = YAML(typ="safe").load(read("monitoring/conda-hardlinks.rules.yml"))["groups"]
     known = metrics()
     assert len(group["rules"]) > 3
@@ -44,7 +44,7 @@ def test_rules_ask_for_what_there_is_and_name_labels_that_it_has():
         assert set(re.findall(r"\$labels\.(\w+)", text)) <= labels
 
 
-def test_the_dashboard_asks_for_what_there_is():
+def test_the_dashboard_uses_existing_metrics():
     dashboard = json.loads(read("monitoring/conda-hardlinks.dashboard.json"))
     targets = [target for panel in dashboard["panels"] for target in panel["targets"]]
     asked = {name for target in targets for name in re.findall(r"conda_\w+", target["expr"])}

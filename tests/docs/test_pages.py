@@ -66,7 +66,7 @@ def test_every_field_of_the_schema_is_in_the_reference():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_lead_somewhere(document):
+def test_targets_of_links_exist(document):
     folder = os.path.dirname(os.path.join(TOP, document))
     for target in re.findall(r"\]\(([^)]+)\)", text_of(document)):
         if "://" not in target:

@@ -102,7 +102,7 @@ def test_every_document_is_a_page(site, pages):
     assert expected <= pages.keys()
 
 
-def test_links_lead_somewhere(pages):
+def test_targets_of_links_exist(pages):
     broken = set()
     for path, page in pages.items():
         for link in (*page.links, *page.loaded):
@@ -214,7 +214,7 @@ def test_the_site_links_to_the_repository_unless_its_address_is_a_placeholder(
     assert "example.invalid" not in page.text
 
 
-def test_a_page_can_have_documentation_from_docstrings(small_site):
+def test_a_page_can_contain_documentation_from_docstrings(small_site):
     directive = ".. automodule:: conda_hardlink_plugin.formatting\n   :members:"
     page = small_site("https://example.invalid/", f"# API\n\n```{{eval-rst}}\n{directive}\n```\n")
     assert {anchor for anchor in page.anchors if anchor.startswith("conda_hardlink_plugin.")}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import os
 import shutil
+import struct
 import tempfile
 import time
 from dataclasses import dataclass
@@ -16,17 +18,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
-from conda_hardlink_plugin.scan import pace
-from conda_hardlink_plugin.scan.index import recorder
 from conda_hardlink_plugin.scan.index.file import index_path
 from conda_hardlink_plugin.scan.index.recall import Remembered
 from conda_hardlink_plugin.scan.inventory import ReadingMode
 from conda_hardlink_plugin.scan.scan_roots import survey_roots
 from conda_hardlink_plugin.scan.scanner import scan
-from conda_hardlink_plugin.scan.walker import Walker
 from tests.support.forking import forked, in_child
 from tests.support.oracles import NOBODY
-from tests.support.scanning import Partly, analysis, look_up, next_tick, trusting, write_index
+from tests.support.scanning import (
+    Partly,
+    analysis,
+    look_up,
+    next_tick,
+    reader,
+    reading,
+    trusting,
+    write_index,
+)
 from tests.support.trees import (
     cache_root,
     environment_root,
@@ -35,6 +43,7 @@ from tests.support.trees import (
     link,
     make_chain,
     make_installation,
+    many_links,
     package,
     random_tree,
     symlink,
@@ -43,6 +52,12 @@ from tests.support.trees import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+pytestmark = pytest.mark.usefixtures("each_reader")
+
+IN_ACCESS = 0x1  # a directory is listed; inotify(7)
+ENOUGH = 6_000  # entries after which a scan has reported its progress
+INOTIFY_EVENT = struct.Struct("iIII")
 
 
 def grow(path, number):
@@ -196,7 +211,7 @@ def indexed(made, folder):
     return made
 
 
-def test_nothing_is_read_where_nothing_has_changed(indexed, folder):
+def test_nothing_is_read_if_nothing_has_changed(indexed, folder):
     again = scan_again(folder, indexed.roots)
     assert again.reading.mode is ReadingMode.EXACT
     assert analysis(again) == analysis(scan(indexed.roots))
@@ -217,21 +232,31 @@ def test_only_what_has_changed_is_read_again(indexed, folder, opened):
 
 
 @pytest.fixture
-def opened(monkeypatch):
-    """Records the paths of the directories that are listed."""
+def opened(made):
+    """Records the paths of the directories that are listed, as the kernel reports them."""
 
     @contextlib.contextmanager
     def recording():
-        listed, scandir = set(), os.scandir
-
-        def listing(descriptor):
-            listed.add(os.readlink(f"/proc/self/fd/{descriptor}"))
-            return scandir(descriptor)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(os, "scandir", listing)
-            patched.setattr(os, "supports_fd", {*os.supports_fd, listing})
-            yield listed
+        libc = ctypes.CDLL(None, use_errno=True)
+        queue = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        watched = {}
+        for root in made.paths:
+            for directory, _, _ in os.walk(root):
+                watch = libc.inotify_add_watch(queue, os.fsencode(directory), IN_ACCESS)
+                assert watch > 0, os.strerror(ctypes.get_errno())
+                watched[watch] = directory
+        found = set()
+        try:
+            yield found
+            with contextlib.suppress(BlockingIOError):
+                while content := os.read(queue, 1 << 16):
+                    while content:
+                        watch, _, _, length = INOTIFY_EVENT.unpack_from(content)
+                        content = content[INOTIFY_EVENT.size + length :]
+                        if not length:  # the directory itself, and not an entry
+                            found.add(watched[watch])
+        finally:
+            os.close(queue)
 
     return recording
 
@@ -309,23 +334,21 @@ def test_directories_changed_just_before_the_scan_are_read_again(made, folder, o
     assert f"{made.first}/lib" in directories
 
 
-def test_unreadable_directories_are_read_again(made, folder, opened, monkeypatch):
-    made_up = f"{made.first}/lib/unreadable"
-    write(f"{made_up}/file", b"x")
-    real = os.open
-
-    def refusing(path, flags, *args, **more):
-        if path == "unreadable":
-            raise PermissionError(13, "Permission denied")
-        return real(path, flags, *args, **more)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "open", refusing)
-        assert write_index(folder, made.roots).problems
-    with opened() as directories:
-        again = scan_again(folder, made.roots)
-    assert analysis(again) == analysis(scan(made.roots))
-    assert made_up in directories
+def test_unreadable_directories_are_read_again():
+    with tempfile.TemporaryDirectory() as top:
+        made, folder = make_installation(top), f"{top}/index"
+        unreadable = f"{made.first}/lib/unreadable"
+        write(f"{unreadable}/file", b"x")
+        os.makedirs(folder)
+        for path, mode in ((top, 0o755), (folder, 0o777), (unreadable, 0o000)):
+            os.chmod(path, mode)
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+        first = in_child(lambda: write_index(folder, made.roots), user=NOBODY)
+        os.chmod(unreadable, 0o755)  # the directories on the pages are as they were
+        again = in_child(lambda: scan_again(folder, made.roots), user=NOBODY)
+        assert [problem.path for problem in first.problems] == [unreadable]
+        assert analysis(again) == analysis(scan(made.roots))
 
 
 def test_a_cache_and_an_environment_may_change_their_kind(indexed, folder):
@@ -360,17 +383,16 @@ def test_a_tree_that_changed_during_scans_is_correct_once_it_is_stable(made, fol
 
 def test_files_linked_during_a_scan_are_checked_exactly(made, folder, monkeypatch):
     """The link count in the index is older than the link."""
-    listed = os.scandir
+    many_links(write(f"{made.mine}/lib/many", b"m"), f"{made.mine}/links", ENOUGH)
+    late = f"{made.first}/lib/late"
 
-    def linking(descriptor):
-        late = f"{made.first}/lib/late"
-        if os.readlink(f"/proc/self/fd/{descriptor}") == f"{made.first}/lib":
+    def link_late(_links):
+        with contextlib.suppress(FileExistsError):
             os.link(f"{made.shared}/lib/big", late)
-        return listed(descriptor)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "scandir", linking)
-        assert any(group.surplus for group in write_index(folder, made.roots).groups)
+    with reader("python"):  # it reads `mine` after `shared`, and before `first`
+        written = write_index(folder, made.roots, on_progress=link_late)
+    assert any(group.surplus for group in written.groups)
     next_tick(folder)
     again = scan_again(folder, made.roots, quick=True)
     assert analysis(again) == analysis(scan(made.roots))
@@ -422,31 +444,23 @@ def test_a_time_may_exceed_8_bytes_of_nanoseconds(made, folder):
 
 @pytest.mark.parametrize("step", [1, -1])
 def test_a_page_may_refer_to_an_inode_examined_on_a_later_page(tmp_path, folder, step):
-    """This happens if two processes have read one environment."""
-    prefix, other = f"{tmp_path}/env", f"{tmp_path}/other"
-    for number in range(4):
+    """This happens if several threads have read one environment."""
+    prefix = f"{tmp_path}/env"
+    for number in range(600):
         path = write(f"{prefix}/d{number}/f", b"f")
         link(path, f"{prefix}/e{number}/f")
-        link(path, f"{other}/f{number}")
-    roots = [environment_root(prefix), environment_root(other)]
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(recorder, "_DIRECTORIES_OF_PAGE", 1)
-        patched.setattr(pace, "_DIRECTORIES_TO_TRY", 1)
-        patched.setattr(pace, "_DIRECTORIES_AT_ONCE", 1)
-        write_index(folder, roots)
+    roots = [environment_root(prefix)]
+    write_index(folder, roots)
     with trusting(), look_up(folder, quick=False) as lookup:
         found = Partly(lookup).unchanged(survey_roots(roots, (), read_mount_table()), None)
         pages = found.index.stored.pages[::step]
+        assert len(pages) > 2
         stored = dataclasses.replace(found.index.stored, pages=pages)
         index = dataclasses.replace(found.index, stored=stored)
         remembered = Remembered(dataclasses.replace(found, index=index))
-        walker = Walker(survey_roots(roots, (), read_mount_table()), (), remembered=remembered)
-        for number in range(len(roots)):
-            walker.open_root(number)
-            walker.read(1_000)
-        walker.close()
+        with reading(roots, remembered=remembered) as (finished, _):
+            assert finished.collector.links == list(scan(roots).links)
     assert len(remembered.recalled) == len(roots)
-    assert sum(walker.collector.links) == sum(scan(roots).links)
 
 
 def test_directories_deeper_than_a_path_are_not_indexed(tmp_path, folder):

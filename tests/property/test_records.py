@@ -186,7 +186,7 @@ def test_a_hostile_record_protects_its_package_by_its_name(directory, put):
 
 
 @hostile
-def test_an_archive_is_kept_where_the_list_of_urls_is_hostile(directory, put):
+def test_an_archive_is_kept_if_the_list_of_urls_is_hostile(directory, put):
     made = SmallInstallation(directory)
     made.package("other-1-0", {})
     write(f"{directory}/pkgs/{DIST}.conda", b"archive")

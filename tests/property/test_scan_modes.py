@@ -29,7 +29,7 @@ NOTHING_KNOWN = MountTable((), known=False)
 
 @settings(max_examples=40, deadline=None)
 @given(layouts)
-def test_where_mounts_are_unknown_the_figures_are_the_same(layout):
+def test_figures_are_the_same_if_the_mounts_are_unknown(layout):
     with random_tree(layout) as tree:
         as_usual = map(Usage, scan_in_each_way(tree.roots))
         without = map(Usage, scan_in_each_way(tree.roots, mounts=NOTHING_KNOWN))
@@ -90,7 +90,7 @@ def wide(tmp_path_factory):
 
 
 @pytest.mark.parametrize("way", Way, ids=lambda way: way.value)
-def test_thousands_of_files_in_a_folder_and_thousands_of_folders(wide, way):
+def test_large_folders_and_many_folders_are_counted_exactly(wide, way):
     cache, prefix = wide
     usage = Usage(scan_in(way, [cache_root(cache), environment_root(prefix)]))
     assert usage.added([0, 1]) == du(cache, prefix)

@@ -201,7 +201,7 @@ class Oracle:
             if f"{name}.json" in names and prefix not in linking
         }
 
-    def objections(self, unit: Unit) -> list[str]:
+    def reasons_to_keep(self, unit: Unit) -> list[str]:
         """Return every reason to keep a package, the strongest first."""
         question = self.question
         found = []
@@ -227,7 +227,7 @@ class Oracle:
         return found
 
     def verdict(self, unit: Unit) -> str:
-        return (*self.objections(unit), "unused")[0]
+        return (*self.reasons_to_keep(unit), "unused")[0]
 
     def metadata(self, unit: Unit) -> dict[str, Any] | None:
         """Return the metadata of a package; `None` if it cannot be parsed."""
@@ -328,7 +328,7 @@ class Oracle:
         allowed = {"recorded"} if choice.copied else set()
         if choice.unobtainable:
             allowed.add("unobtainable")
-        if not set(self.objections(unit)) <= allowed:
+        if not set(self.reasons_to_keep(unit)) <= allowed:
             return False
         if any(not self._is_copy(unit, prefix) for prefix in self.record_users(unit)):
             return False

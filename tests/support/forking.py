@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib  # noqa: F401  # imported lazily by a scan; another user may be unable to read it
+import encodings.ascii  # noqa: F401  # imported lazily; another user may be unable to read it
+import hashlib  # noqa: F401
 import itertools
 import os
 import pickle

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from conda_hardlink_plugin.clean.trial_links import find_trial_links
-from conda_hardlink_plugin.executor.removal import Action
+from conda_hardlink_plugin.executor.removal_plan import Action
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from tests.support.cleaning import executed, plan_of
 from tests.support.cleaning_oracle import Oracle, Question
@@ -170,7 +170,7 @@ def _check_plan(plan: Plan, oracle: Oracle, answer: Answer) -> None:
 
 def _verdicts_of_kept(oracle: Oracle, unit: Unit, allowed: Collection[str]) -> set[str]:
     """Return the verdicts that the plan may report for a package that is kept."""
-    reasons = oracle.objections(unit)
+    reasons = oracle.reasons_to_keep(unit)
     kept_for = [reason for reason in reasons if reason not in allowed]
     return {(*kept_for, *reasons, "unused")[0]}
 

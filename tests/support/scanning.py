@@ -8,16 +8,21 @@ import sys
 import tempfile
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 
 import pytest
 from hypothesis import note
 
 from conda_hardlink_plugin.analysis.index_totals import index_totals
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
+from conda_hardlink_plugin.filesystem.native import native_module
 from conda_hardlink_plugin.scan import scanner as module
 from conda_hardlink_plugin.scan.combine import combine
 from conda_hardlink_plugin.scan.index import lookup, page
+from conda_hardlink_plugin.scan.inode_table import PythonInodeTable
 from conda_hardlink_plugin.scan.listing import UntrustedDeviceError
+from conda_hardlink_plugin.scan.native_table import NativeInodeTable
+from conda_hardlink_plugin.scan.reader import Reader
 from conda_hardlink_plugin.scan.scan_roots import survey_roots
 from conda_hardlink_plugin.scan.threads import read_with_threads
 from conda_hardlink_plugin.scan.walker import Walker
@@ -64,6 +69,16 @@ def reader(name):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("HARDLINKS_READER", name)
         yield
+
+
+def native():
+    """Return the native module."""
+    with reader("native"):
+        return native_module()
+
+
+TABLES = {"python": PythonInodeTable, "native": lambda: NativeInodeTable(native().Table())}
+"""The kinds of inode tables."""
 
 
 def look_up(folder, *, quick):
@@ -164,6 +179,20 @@ class Partly:
     def unchanged(self, scan_roots, on_progress):
         unchanged = self.lookup.unchanged(scan_roots, on_progress)
         return unchanged and replace(unchanged, is_all=False, is_most=True)
+
+
+@contextlib.contextmanager
+def reading(roots, *, detailed=(), mounts=None, **options):
+    """Read roots with the chosen reader of this process; yield the reader, and its roots."""
+    scan_roots = survey_roots(roots, detailed, mounts or read_mount_table())
+    chosen = native_module()
+    made = Walker if chosen is None else partial(Reader, chosen)
+    reader = made(scan_roots, (), **options)
+    try:
+        reader.read_roots()
+        yield reader, scan_roots
+    finally:
+        reader.close()
 
 
 def _scan_with_threads(roots, detailed, mounts, on_progress):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conda_hardlink_plugin.analysis.symlinks import follow_symlinks
 from conda_hardlink_plugin.analysis.usage import Usage
-from conda_hardlink_plugin.analysis.verdicts import Evidence
+from conda_hardlink_plugin.analysis.verdicts import Verdicts
 from conda_hardlink_plugin.metadata.quarantine_names import home_of
 from conda_hardlink_plugin.scan.inventory import Inventory, Root, RootKind
 from conda_hardlink_plugin.scan.scanner import scan
@@ -107,12 +107,10 @@ class SmallInstallation:
             detailed=self.prefixes if detailed else (),
         )
 
-    def evidence(
-        self, terms: Circumstances = LATER, inventory: Inventory | None = None
-    ) -> Evidence:
+    def judge(self, terms: Circumstances = LATER, inventory: Inventory | None = None) -> Verdicts:
         """Judge all packages; scan first if no inventory is given."""
         inventory = inventory or self.scan()
-        return Evidence(
+        return Verdicts(
             inventory,
             Usage(inventory),
             follow_symlinks(inventory),
@@ -123,12 +121,12 @@ class SmallInstallation:
     def verdicts(self, terms: Circumstances = LATER) -> dict[str, str]:
         """Return the verdict on each package, by its path in the directory."""
         inventory = self.scan()
-        evidence = self.evidence(terms, inventory)
+        verdicts = self.judge(terms, inventory)
         return {
-            os.path.relpath(inventory.units[unit].path, self.directory): evidence.verdict(
+            os.path.relpath(inventory.units[unit].path, self.directory): verdicts.verdict(
                 unit
             ).value
-            for unit in evidence.uses
+            for unit in verdicts.uses
         }
 
     def names(self) -> dict[str, str]:

@@ -30,7 +30,7 @@ FAULTY = (
         f"hooks.{name}"
         for name in ("copy_reasons", "preflight", "summary", "transaction_state", "transactions")
     ),
-    *("analysis.package_usage", "metadata.leases", "settings", "render.transaction_summary"),
+    *("analysis.transaction_figures", "metadata.leases", "settings", "render.transaction_summary"),
 )
 _SERVING = """\
 import sys

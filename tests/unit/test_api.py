@@ -73,7 +73,7 @@ def test_a_report_has_the_figures_of_du_and_is_frozen(made):
         report.totals.on_disk_bytes = 0
 
 
-def test_parts_of_a_report_are_there_if_they_were_asked_for(made):
+def test_a_report_has_the_parts_that_were_requested(made):
     analysis = analyze(installation_of(made), details=("packages", "map"))
     report = analysis.report(if_removed=made.prefixes)
     assert [package.name for package in report.packages] == ["unused-1-0", "used-1-0"]
@@ -100,7 +100,7 @@ def test_a_dict_is_what_json_takes_and_records_are_rows(made):
     ]
 
 
-def test_a_notebook_shows_the_tables_and_the_map_where_it_was_asked_for(made):
+def test_a_notebook_shows_the_tables_and_a_requested_map(made):
     prefix = made.environment("<script>alert(1)</script>")
     html = analyze(installation_of(made)).report()._repr_html_()
     assert html.count("<table>") == 2
@@ -125,7 +125,7 @@ def test_a_plan_removes_nothing_until_it_is_executed(made):
     assert plan.outcome is outcome
 
 
-def test_what_came_into_use_after_the_plan_stays(made):
+def test_packages_used_since_the_plan_are_kept(made):
     plan = plan_clean(analyze(installation_of(made), policy=AT_ONCE))
     package = f"{made.caches[0]}/unused-1-0"
     link(f"{package}/lib/unused", f"{made.prefixes[0]}/lib/unused")
@@ -134,7 +134,7 @@ def test_what_came_into_use_after_the_plan_stays(made):
     assert (outcome.removed, len(outcome.spared)) == ([], 1)
 
 
-def test_what_is_held_is_listed_and_restored(made):
+def test_held_packages_are_listed_and_restored(made):
     installation = installation_of(made)
     plan_clean(analyze(installation, policy=AT_ONCE), keep="7d").execute()
     (held,), problems = installation.held_runs()
@@ -148,7 +148,7 @@ def test_a_read_only_cache_is_refused_before_anything_is_removed(made):
     installation = installation_of(made, read_only_caches=made.caches)
     plan = plan_clean(analyze(installation, policy=AT_ONCE))
     assert len(plan.refusals) == 1
-    with pytest.raises(CleanRefusedError, match="cannot be cleaned"):
+    with pytest.raises(CleanRefusedError, match="cannot be cleaned: read_only_caches names it"):
         plan.execute()
     assert os.path.isdir(f"{made.caches[0]}/unused-1-0")
 
@@ -163,12 +163,7 @@ def test_packages_and_files_are_explained(made):
         analysis.explain("nothing")
 
 
-def test_durations_and_sizes_are_text_or_numbers(made):
-    assert RetentionPolicy(grace="15m") == RetentionPolicy(grace="15m")
-    assert RetentionPolicy(grace="15m").grace_ns == RetentionPolicy(grace=900 * 10**9).grace_ns
-    assert RetentionPolicy(older_than="2w").older_than_ns == 14 * 24 * 3600 * 10**9
-    with pytest.raises(ValueError, match="is not a duration"):
-        RetentionPolicy(grace="soon")
+def test_sizes_are_text_or_numbers(made):
     analysis = analyze(installation_of(made), policy=AT_ONCE)
     assert plan_clean(analysis, max_size="1GiB").data.remove == ()
     assert len(plan_clean(analysis, max_size=0).data.remove) == 1
@@ -183,26 +178,12 @@ def test_a_single_text_counts_as_one(made):
     report = analyze(installation, details="packages").report(if_removed=prefix)
     assert report.packages is not None
     assert report.if_removed.environments == (prefix,)
-    policy = RetentionPolicy(ignored_environments="/gone")
-    assert policy.ignored_environments == ("/gone",)
-    assert [policy.ignores(path) for path in ("/gone/lib", "/here")] == [True, False]
-    assert RetentionPolicy(ignored_environments=["~/gone"]).ignores(os.path.expanduser("~/gone"))
 
 
 @pytest.mark.parametrize("option", ["caches", "prefixes", "read_only_caches"])
 def test_an_empty_path_is_not_the_current_folder(option):
     with pytest.raises(NotFoundError, match="A path is empty"):
         Installation(**{option: [""]})
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"grace": -1}, {"grace": True}, {"older_than": 1.5}, {"ignored_environments": [""]}],
-    ids=repr,
-)
-def test_a_policy_that_means_nothing_is_refused(options):
-    with pytest.raises(ValueError, match=r"whole number|is empty"):
-        RetentionPolicy(**options)
 
 
 @pytest.mark.parametrize("options", [{"details": ["all"]}, {"index": "fast"}], ids=repr)
@@ -214,7 +195,7 @@ def test_an_unknown_choice_is_refused(made, options):
 @pytest.mark.parametrize(
     "options", [{"keep_newest": -1}, {"max_size": 1.5}, {"keep": -5}], ids=repr
 )
-def test_a_number_that_means_nothing_is_refused(made, options):
+def test_an_invalid_number_is_refused(made, options):
     with pytest.raises(ValueError, match="whole number"):
         plan_clean(analyze(installation_of(made)), version_key=str, **options)
 
@@ -226,7 +207,7 @@ def test_the_newest_versions_need_an_order(made):
     assert plan_clean(analysis, keep_newest=1, version_key=str).data.remove == ()
 
 
-def test_what_is_not_there_is_named():
+def test_an_unknown_name_is_an_error_that_names_it():
     with pytest.raises(NotFoundError, match="/no/such is not a folder"):
         Installation(prefixes=["/no/such"])
 
@@ -265,7 +246,7 @@ def test_importing_the_package_loads_nothing_but_itself():
     assert json.loads(done.stdout) == ["conda_hardlink_plugin"]
 
 
-def test_the_public_names_are_there_and_no_others():
+def test_the_package_has_exactly_the_public_names():
     for name in conda_hardlink_plugin.__all__:
         assert getattr(conda_hardlink_plugin, name).__name__ == name
         assert name in dir(conda_hardlink_plugin)

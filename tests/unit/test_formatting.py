@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.formatting import (
+    and_more,
     count,
     exact_size,
     join_names,
@@ -97,6 +98,12 @@ def test_a_timestamp_shows_minutes():
 )
 def test_a_long_list_is_cut(names, text):
     assert join_names(names, 2, " and ") == text
+
+
+def test_the_line_below_a_cut_list_counts_the_rest_and_names_the_option_that_shows_it():
+    assert and_more(1, "file") == "... and 1 more file: -v shows all."
+    assert and_more(2_000, "file") == "... and 2,000 more files: -v shows all."
+    assert and_more(2, "file", option="") == "... and 2 more files."
 
 
 @pytest.mark.parametrize(

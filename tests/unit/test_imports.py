@@ -97,15 +97,15 @@ def test_the_modules_that_import_something_are_found():
     assert those_that_import("rich", ["formatting", "render.terminal"]) == ["render.terminal"]
 
 
-def test_a_pure_module_leaves_conda_alone():
+def test_a_pure_module_does_not_import_conda():
     assert those_that_import("conda", PURE) == []
 
 
-def test_a_module_that_draws_nothing_does_without_rich():
+def test_a_module_that_draws_nothing_does_not_import_rich():
     assert those_that_import("rich", [name for name in PURE if name not in DRAW]) == []
 
 
-def test_what_faces_conda_does_without_rich_until_it_draws():
+def test_modules_that_face_conda_import_rich_only_to_draw():
     facing = [name for name in NAMES if name not in PURE]
     assert those_that_import("rich", facing, before="import conda.plugins") == []
 
@@ -119,7 +119,7 @@ def test_the_plugin_module_adds_itself_and_the_package_only():
 @pytest.mark.parametrize(
     "command", [("--version",), ("info", "--base"), ("config", "--show", "solver")]
 )
-def test_another_command_of_conda_loads_the_parser_of_ours_and_no_more(command):
+def test_another_command_of_conda_loads_only_our_parser(command):
     loaded = modules_after(_RUN_CONDA, *command)
     without = modules_after(_RUN_CONDA, *command, env={"CONDA_NO_PLUGINS": "true"})
     assert of_package(loaded) <= AT_START
@@ -128,7 +128,7 @@ def test_another_command_of_conda_loads_the_parser_of_ours_and_no_more(command):
     assert is_of("rich", loaded) <= is_of("rich", without)
 
 
-def test_what_the_parser_adds_is_ours_alone():
+def test_the_parser_loads_only_our_own_modules():
     # conda does as much for every command of its own.
     before = """\
 import argparse, conda.plugins.types
@@ -142,7 +142,7 @@ configure_parser(argparse.ArgumentParser())
     assert imported_by(statement, before) == AT_START - {f"{PACKAGE}.plugin", f"{PACKAGE}.settings"}
 
 
-def test_a_report_in_json_does_without_rich(installation):
+def test_a_report_in_json_does_not_import_rich(installation):
     python = os.path.join(installation.root_prefix, "bin", "python")
     done = installation.run(python, "-c", _RUN_CONDA, "hardlinks", "report", "--json")
     loaded = set(json.loads(done.stdout))

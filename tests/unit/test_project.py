@@ -14,6 +14,12 @@ import conda_hardlink_plugin
 from conda_hardlink_plugin.cli import VERBS
 from tests.support.repository import TOP
 
+# The objects that the functions and classes of the API return, and those in their fields.
+RETURNED = {
+    *("PackageUser", "EnvironmentDetail", "PathProblem"),  # of a report
+    *("Explanation", "PackageExplanation", "Witness", "FileExplanation"),
+    *("Plan", "RemovalPlan", "Removal", "Kept", "Outcome", "Spared", "HeldRun", "Restored"),
+}
 WORKFLOWS = sorted(glob(os.path.join(TOP, ".github", "workflows", "*.yml")))
 
 
@@ -67,15 +73,23 @@ def test_the_conda_package_constrains_what_is_optional():
     assert without_spaces(constraints) == optional
 
 
-def test_each_python_that_is_named_is_tested():
+def test_each_named_python_version_is_tested():
     named = re.findall(r"Python :: (3\.\d+)", " ".join(project()["classifiers"]))
     tests = yaml(".github/workflows/tests.yml")["jobs"]
     assert tests["bundled"]["strategy"]["matrix"]["python"] == named
     assert project()["requires-python"] == f">={named[0]}"
 
 
+def test_the_reference_of_the_api_has_every_public_name_and_what_callers_get():
+    directive = r"^\.\. auto(?:function|class|exception):: conda_hardlink_plugin\.([\w.]+)"
+    documented = re.findall(directive, read("docs/reference/api.md"), re.MULTILINE)
+    public = {name for name in documented if "." not in name}
+    assert public == set(conda_hardlink_plugin.__all__)
+    assert {name.rpartition(".")[2] for name in documented} >= RETURNED
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=os.path.basename)
-def test_workflows_run_what_there_is_and_may_only_read(workflow):
+def test_workflows_run_existing_targets_and_may_only_read(workflow):
     content = yaml(workflow)
     assert content["permissions"] == {"contents": "read"}
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
@@ -87,13 +101,13 @@ def test_workflows_run_what_there_is_and_may_only_read(workflow):
     assert "github.event" not in text
 
 
-def test_there_are_workflows():
+def test_the_workflows_exist():
     names = {os.path.basename(path) for path in WORKFLOWS}
     assert names == {"tests.yml", "recipe.yml", "docs.yml"}
 
 
 @pytest.mark.parametrize("form", ["wrong-figure", "broken-environment", "something-else"])
-def test_forms_of_issues_ask_for_something(form):
+def test_issue_forms_have_a_required_field(form):
     content = yaml(f".github/ISSUE_TEMPLATE/{form}.yml")
     fields = [part for part in content["body"] if part["type"] != "markdown"]
     assert any(part.get("validations", {}).get("required") for part in fields)

@@ -157,7 +157,7 @@ static int is_package(int descriptor)
 {
     struct stat status;
     if (fstatat(descriptor, "info/index.json", &status, AT_SYMLINK_NOFOLLOW))
-        return !is_gone(errno);
+        return !is_gone(errno) && errno != ELOOP;
     return S_ISREG(status.st_mode);
 }
 

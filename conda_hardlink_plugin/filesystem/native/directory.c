@@ -14,7 +14,7 @@ enum { MAX_RELATIVE = PATH_MAX - 2 * NAME_MAX - 86 };
 
 int is_gone(int error)
 {
-    return error == ENOENT || error == ENOTDIR || error == ELOOP;
+    return error == ENOENT || error == ENOTDIR;
 }
 
 static int open_item(Job *job, const Item *item)

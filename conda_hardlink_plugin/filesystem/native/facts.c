@@ -45,8 +45,7 @@ int check_page(Worker *worker, const Item *item)
     TaskResult *result = job->results + item->task;
     char *end = task->name + task->name_bytes, *names = task->inside, *names_end = task->inside + task->inside_bytes;
     int failed = 0;
-    uint64_t directories = 0;
-    for (char *path = task->name; path < end && !failed; path += strlen(path) + 1, directories++) {
+    for (char *path = task->name; path < end && !failed; path += strlen(path) + 1) {
         struct stat status;
         if (atomic_load(&job->stop))
             return 0;
@@ -60,7 +59,6 @@ int check_page(Worker *worker, const Item *item)
         failed = look_at_directory(task->parent, path, result, names + 1, next ? next : names_end);
         names = next ? next : names_end;
     }
-    atomic_fetch_add(&job->links, task->location);
     if (!failed && (!job->settings.record || names == names_end))
         result->state = TASK_READ;
     return failed < 0 ? -1 : 0;

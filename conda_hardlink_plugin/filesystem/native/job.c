@@ -165,31 +165,55 @@ static int (*const read_item[])(Worker *, const Item *) = {
     [JOB_CHECK] = check_page,
 };
 
-static void *work(void *argument)
+static int begin(Worker *worker, Job *job)
 {
-    Job *job = argument;
-    Worker worker = {.job = job, .last_device = -1};
-    worker.steps = calloc(1, sizeof *worker.steps);
-    worker.listing = malloc(LISTING_BYTES);
-    int failed = !worker.steps || !worker.listing;
+    *worker = (Worker){.job = job, .last_device = -1};
+    worker->steps = calloc(1, sizeof *worker->steps);
+    worker->listing = malloc(LISTING_BYTES);
+    return worker->steps && worker->listing ? 0 : -1;
+}
+
+/* Reads until nothing is left, or until some time; 0: the time has come. */
+static int read_until(Worker *worker, int64_t end_ns)
+{
+    Job *job = worker->job;
     Item item;
-    while (!failed && next_item(&worker, &item)) {
-        failed = read_item[job->settings.kind](&worker, &item);
+    int failed = 0;
+    while (!failed) {
+        if (end_ns != INT64_MAX && now_ns(CLOCK_MONOTONIC) >= end_ns)
+            return 0;
+        if (!next_item(worker, &item))
+            return 1;
+        failed = read_item[job->settings.kind](worker, &item);
         item_done(job, item);
         if (atomic_fetch_add(&job->directories, 1) + 1 == job->settings.max_directories)
             stop_at_limit(job);
-        if (!failed && worker.items.count > 1 && atomic_load(&job->hungry))
-            failed = donate(&worker);
+        if (!failed && worker->items.count > 1 && atomic_load(&job->hungry))
+            failed = donate(worker);
     }
+    return -1;
+}
+
+static void end(Worker *worker, int failed)
+{
+    Job *job = worker->job;
     if (failed) {
         atomic_store(&job->no_memory, 1);
         job_stop(job);
     }
-    finish(&worker);
+    finish(worker);
     pthread_mutex_lock(&job->lock);
     job->threads--;
     pthread_cond_broadcast(&job->changed);
     pthread_mutex_unlock(&job->lock);
+}
+
+static void *work(void *argument)
+{
+    Job *job = argument;
+    Worker worker;
+    int failed = begin(&worker, job) || read_until(&worker, INT64_MAX) < 0;
+    end(&worker, failed);
     job_release(job);
     return NULL;
 }
@@ -269,15 +293,42 @@ static int add_thread(Job *job)
     return error;
 }
 
+/* Has `job_wait` do the work: the limit of processes, of which each thread is one, is reached. */
+static int work_alone(Job *job)
+{
+    job->own = malloc(sizeof *job->own);
+    if (!job->own)
+        return -1;
+    job->threads = job->running = 1;
+    if (!begin(job->own, job))
+        return 0;
+    end(job->own, -1);
+    free(job->own);
+    job->own = NULL;
+    return -1;
+}
+
+static int work_for(Job *job, int milliseconds)
+{
+    int done = read_until(job->own, now_ns(CLOCK_MONOTONIC) + milliseconds * (int64_t)1000000);
+    if (!done)
+        return 0;
+    end(job->own, done < 0);
+    free(job->own);
+    job->own = NULL;
+    return 1;
+}
+
 int job_start(Job *job)
 {
     job->looked_ns = now_ns(CLOCK_MONOTONIC);
     job->computed_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
-    int error = add_thread(job);
-    for (int threads = 1; !error && threads < job->settings.threads; threads++)
+    if (add_thread(job))
+        return work_alone(job);
+    for (int threads = 1; threads < job->settings.threads; threads++)
         if (add_thread(job))
             break; /* the others will do */
-    return error;
+    return 0;
 }
 
 /* More threads where calls wait: on a network filesystem, nothing else happens in the meantime. */
@@ -291,7 +342,7 @@ static void look_at_waiting(Job *job)
     job->looked_ns = time_ns;
     job->computed_ns = computed_ns;
     pthread_mutex_lock(&job->lock);
-    int more = waits && job->threads ? job->settings.threads_waiting - job->threads : 0;
+    int more = waits && job->threads && !atomic_load(&job->stop) ? job->settings.threads_waiting - job->threads : 0;
     pthread_mutex_unlock(&job->lock);
     while (more-- > 0 && !add_thread(job))
         ;
@@ -299,6 +350,8 @@ static void look_at_waiting(Job *job)
 
 int job_wait(Job *job, int milliseconds)
 {
+    if (job->own)
+        return work_for(job, milliseconds);
     struct timespec end;
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_nsec += (long)milliseconds * 1000000;
@@ -358,6 +411,9 @@ void job_release(Job *job)
     pthread_mutex_unlock(&job->lock);
     if (left)
         return;
+    if (job->own)
+        finish(job->own);
+    free(job->own);
     for (size_t index = 0; index < job->shared.count; index++)
         item_done(job, job->shared.items[index]);
     free(job->shared.items);

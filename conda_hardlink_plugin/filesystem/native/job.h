@@ -83,7 +83,7 @@ typedef struct Job Job;
 
 /* Takes over all it is given (each from malloc) but the table, which it shares; NULL: no memory. */
 Job *job_new(Table *, Settings, Task *tasks, size_t count);
-int job_start(Job *); /* 0, or an error number if no thread can be started */
+int job_start(Job *); /* -1: no memory. Where no thread can be started, `job_wait` does the work. */
 int job_wait(Job *, int milliseconds); /* whether it has ended; returns early if there are pages */
 Page *job_take_pages(Job *);
 uint64_t job_links(Job *);

@@ -63,6 +63,7 @@ struct Job {
     int64_t looked_ns, computed_ns;
     Page *pages;
     Buffer sums, events;
+    Worker *own; /* of the caller's thread, where no other one can be started */
 };
 
 /* Each of these returns -1, or NULL, if there is no memory. */

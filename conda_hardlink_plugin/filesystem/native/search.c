@@ -23,7 +23,9 @@ static int is_skipped(const Reading *reading, const char *name)
     for (size_t index = 0; above && index < settings->skipped_count; index++) {
         const char *path = settings->skipped[index];
         size_t length = strlen(above);
-        if (!strncmp(path, above, length) && !strcmp(path + length + (length && path[length] == '/'), name))
+        if (strncmp(path, above, length) || (length && path[length++] != '/'))
+            continue;
+        if (!strcmp(path + length, name))
             return 1;
     }
     return 0;

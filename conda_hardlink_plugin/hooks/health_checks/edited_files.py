@@ -27,7 +27,7 @@ def check(prefix: str, verbose: bool) -> None:  # conda's signature
     edited, problems = _edited(prefix)
     if edited:
         say(f"{_TITLE}: {len(edited)}.", good=False)
-        print_list([_described(file, prefix) for file in edited], verbose=verbose)
+        print_list([_described(file, prefix) for file in edited], "file", verbose=verbose)
         print(
             "  Every environment that shares the file has the edit, and so has the cache: new"
             " environments get\n"

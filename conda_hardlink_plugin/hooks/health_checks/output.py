@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...formatting import printable
+from ...formatting import and_more, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +18,10 @@ def say(sentence: str, *, good: bool) -> None:
     print(f"{_GOOD if good else _BAD} {printable(sentence)}\n")
 
 
-def print_list(items: Sequence[str], *, verbose: bool) -> None:
-    """Print the first few items, or all of them."""
+def print_list(items: Sequence[str], noun: str, *, verbose: bool) -> None:
+    """Print the first few items, or all of them; the noun says what they are."""
     shown = items if verbose else items[:_SHOWN]
     for item in shown:
         print(f"  {printable(item)}")
     if len(shown) < len(items):
-        print(f"  and {len(items) - len(shown)} more: --verbose names all")
+        print(f"  {and_more(len(items) - len(shown), noun)}")

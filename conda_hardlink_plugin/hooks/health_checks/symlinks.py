@@ -32,7 +32,7 @@ def check(prefix: str, verbose: bool) -> None:  # conda's signature
     if symlinks.broken:
         broken = len(symlinks.broken)
         say(f"{_TITLE}: {broken} of {symlinks.count} lead nowhere.", good=False)
-        print_list(symlinks.broken, verbose=verbose)
+        print_list(symlinks.broken, "link", verbose=verbose)
         print("  Their targets were removed: install those packages again.\n")
     elif not symlinks.unresolved:
         say(

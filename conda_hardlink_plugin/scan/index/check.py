@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import ExitStack, suppress
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...filesystem import closing, fs
@@ -24,14 +25,16 @@ if TYPE_CHECKING:
 _MAX_ENTRIES = 100_000  # of a batch: their facts are in memory at the same time
 _MAX_ROOTS = 50  # of a batch: each is opened
 _LOOKS_AHEAD = 100
+_FEW_PAGES = 64  # of a batch: each is divided, so that all threads have something to do
+_DIRECTORIES_OF_PART = 16
 _Facts = tuple[bytes, bytes]  # of directories, and of entries
 
 
 class _Look(NamedTuple):
-    """The directories of a page, and the entries to examine in them.
+    """Directories of a page, and the entries to examine in them.
 
     Attributes:
-        number: Number of the page.
+        number: Number of the page; looks at parts of one follow each other.
         root: The open root of the directories.
         paths: Their paths below the root, as on the page.
         names: The names of the entries, as on the page; empty for a quick check.
@@ -65,20 +68,44 @@ def unchanged_pages(
     for batch in _batches(index, numbers):
         with ExitStack() as stack:
             looks = list(_looks(index, batch, stack, exact=exact))
+            if len(looks) < _FEW_PAGES:
+                looks = [part for look in looks for part in _parts(look, exact=exact)]
             found: Iterable[_Facts | None]
             if native is None:
                 found = _facts_in_python(looks, latency, exact=exact)
             else:
-                found = _facts(native, looks, index.stored.pages, exact=exact)
-            for look, facts in zip(looks, found, strict=True):
-                if facts is not None and _match(
-                    index.stored.pages[look.number], facts, exact=exact
-                ):
-                    unchanged.add(look.number)
+                found = _facts(native, looks, exact=exact)
+            for number, facts in _joined(looks, found):
+                if facts is not None and _match(index.stored.pages[number], facts, exact=exact):
+                    unchanged.add(number)
         entries += sum(index.stored.pages[number].entries for number in batch)
         if on_progress is not None:
             on_progress(entries)
     return unchanged
+
+
+def _parts(look: _Look, *, exact: bool) -> Iterator[_Look]:
+    """Yield parts of a look."""
+    paths, names = look.paths.split(b"\0"), look.names.split(b"\0")[1:]
+    if exact and len(paths) != len(names):
+        yield look
+        return
+    for begin in range(0, len(paths), _DIRECTORIES_OF_PART):
+        end = begin + _DIRECTORIES_OF_PART
+        of_part = b"".join(b"\0" + of_directory for of_directory in names[begin:end])
+        yield look._replace(paths=b"\0".join(paths[begin:end]), names=of_part)
+
+
+def _joined(
+    looks: Iterable[_Look], found: Iterable[_Facts | None]
+) -> Iterator[tuple[int, _Facts | None]]:
+    """Yield the number of each page, and the facts about all of its parts."""
+    pairs = zip(looks, found, strict=True)
+    for number, parts in groupby(pairs, key=lambda pair: pair[0].number):
+        facts = [of_part for _, of_part in parts]
+        whole = [of_part for of_part in facts if of_part is not None]
+        joined = tuple(map(b"".join, zip(*whole, strict=True)))
+        yield number, (joined[0], joined[1]) if len(whole) == len(facts) else None
 
 
 def _match(page: Page, facts: _Facts, *, exact: bool) -> bool:
@@ -124,14 +151,10 @@ def _looks(
             yield _Look(number, handles[root], paths, names)
 
 
-def _facts(
-    native: ModuleType, looks: Sequence[_Look], pages: Sequence[Page], *, exact: bool
-) -> list[_Facts | None]:
-    """Return the facts about each page with the native reader; `None` if something is gone."""
+def _facts(native: ModuleType, looks: Sequence[_Look], *, exact: bool) -> list[_Facts | None]:
+    """Return the facts for each look with the native reader; `None` if something is gone."""
     threads = fs.processors()
-    tasks = [
-        (look.root, 0, pages[look.number].entries, 0, look.paths, look.names) for look in looks
-    ]
+    tasks = [(look.root, 0, 0, 0, look.paths, look.names) for look in looks]
     return check_pages(native, tasks, threads, max(threads, threads_allowed()), exact=exact)
 
 

@@ -24,7 +24,15 @@ from ... import __version__
 from ...filesystem import closing, fs
 from ...filesystem.protocol import Access, Handle
 from .contents import Extent, Stored, from_json
-from .trailer import INDEX_NAME, Totals, Trailer, is_own_file, pack_trailer, read_at, read_trailer
+from .trailer import (
+    INDEX_NAME,
+    IndexTotals,
+    Trailer,
+    is_own_file,
+    pack_trailer,
+    read_at,
+    read_trailer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -124,7 +132,7 @@ class NewIndex:
         folder: int,
         folder_path: str,
         began_ns: int,
-        totals_of: Callable[[Inventory], Totals],
+        totals_of: Callable[[Inventory], IndexTotals],
     ) -> None:
         """Create the file.
 
@@ -172,7 +180,7 @@ class NewIndex:
         """
         return self.append(content), len(content), crc32(content)
 
-    def commit(self, table: Iterable[tuple[str, object]], totals: Totals) -> None:
+    def commit(self, table: Iterable[tuple[str, object]], totals: IndexTotals) -> None:
         """Write the table, and replace the previous index.
 
         Args:
@@ -199,7 +207,7 @@ class NewIndex:
 
 @contextmanager
 def new_index(
-    folder: str, began_ns: int, totals_of: Callable[[Inventory], Totals]
+    folder: str, began_ns: int, totals_of: Callable[[Inventory], IndexTotals]
 ) -> Iterator[NewIndex | None]:
     """Begin an index in a directory; yields `None` if that is impossible.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..inventory import Inventory
     from ..scan_roots import ScanRoots
     from .file import IndexFile
-    from .trailer import Totals
+    from .trailer import IndexTotals
 
 _MAX_CHANGED = 1 / 3  # of the entries: reading more than that takes less time without the index
 
@@ -46,7 +46,7 @@ class Unchanged:
 
 @contextmanager
 def look_up(
-    folder: str, *, quick: bool, totals_of: Callable[[Inventory], Totals]
+    folder: str, *, quick: bool, totals_of: Callable[[Inventory], IndexTotals]
 ) -> Iterator[Lookup]:
     """Open the index in a directory.
 
@@ -79,7 +79,7 @@ class Lookup:
     began_ns: int
     index: IndexFile | None
     quick: bool
-    totals_of: Callable[[Inventory], Totals]
+    totals_of: Callable[[Inventory], IndexTotals]
 
     def unchanged(
         self, scan_roots: ScanRoots, on_progress: Callable[[int], None] | None

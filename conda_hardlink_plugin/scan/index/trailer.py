@@ -22,7 +22,7 @@ _END = struct.Struct("<II16s")  # checksum of the fields, version, magic
 TRAILER_BYTES = _FIELDS.size + _END.size
 
 
-class Totals(NamedTuple):
+class IndexTotals(NamedTuple):
     """The totals of a report.
 
     Attributes:
@@ -31,7 +31,7 @@ class Totals(NamedTuple):
         caches: Number of package caches.
         environments: Number of environments.
         incomplete: 1 if something could not be read, else 0.
-        which_caches: `checksum_of` the paths of the caches.
+        caches_checksum: `checksum_of` the paths of the caches.
 
     """
 
@@ -57,7 +57,7 @@ class Trailer(NamedTuple):
     offset: int
     length: int
     checksum: int
-    totals: Totals
+    totals: IndexTotals
 
 
 def checksum_of(caches: Iterable[str]) -> int:
@@ -92,7 +92,7 @@ def read_trailer(handle: int, size: int) -> Trailer | None:
     offset, length, checksum, *totals = _FIELDS.unpack(fields)
     if offset + length + TRAILER_BYTES != size:
         return None
-    return Trailer(offset, length, checksum, Totals(*totals))
+    return Trailer(offset, length, checksum, IndexTotals(*totals))
 
 
 def index_folder() -> str:
@@ -102,7 +102,7 @@ def index_folder() -> str:
     return os.path.dirname(lease_folder())
 
 
-def read_totals(folder: str) -> tuple[Totals, float] | None:
+def read_totals(folder: str) -> tuple[IndexTotals, float] | None:
     """Return the totals of the index in a directory, and their time in seconds since the epoch.
 
     Returns `None` if there is no usable index. Takes less than a millisecond.

@@ -78,7 +78,7 @@ MUTANTS = (
     ),
     Mutant(
         "one ignored environment ignores all others",
-        "analysis/verdicts.py::Evidence",
+        "analysis/verdicts.py::Verdicts",
         "tuple(problem for problem in unseen if not policy.ignores(problem.path))",
         "() if any(policy.ignores(problem.path) for problem in unseen) else unseen",
         by("unit/analysis/test_verdicts", "every_unreadable_environment_must_be_ignored"),
@@ -86,7 +86,7 @@ MUTANTS = (
     Mutant(
         "a symbolic link that cannot be followed keeps nothing",
         "analysis/verdicts.py::unreadable_parts_of_environments",
-        "found += [problem for links in softlinks.values() for problem in links.unresolved]",
+        "found += [problem for links in symlinks.values() for problem in links.unresolved]",
         "",
         by(
             "unit/analysis/test_verdicts",
@@ -169,7 +169,7 @@ MUTANTS = (
         "",
         by(
             "unit/clean/test_planner",
-            "a_recorded_package_goes_only_if_its_record_says_that_it_is_copied",
+            "a_recorded_package_is_removed_only_if_its_record_says_copied",
         ),
     ),
     Mutant(
@@ -177,7 +177,7 @@ MUTANTS = (
         "analysis/verdicts.py::keep_reasons",
         "problems.append(PathProblem(path, HOLDS_ROOT))",
         "",
-        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_goes"),
+        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_is_removed"),
     ),
     Mutant(
         "a link does not use a package that it only passes through",

@@ -41,14 +41,20 @@ MUTANTS = (
         "clean/planner.py::_as_far_as_needed",
         "here.sort(key=self._last_use_ns)",
         "here.sort(key=self._last_use_ns, reverse=True)",
-        by("unit/clean/test_planner", "the_least_recently_used_packages_go_until_the_cache_fits"),
+        by(
+            "unit/clean/test_planner",
+            "the_least_recently_used_packages_are_removed_until_the_cache_fits",
+        ),
     ),
     Mutant(
         "one package too many goes from a cache that fits to the byte",
         "clean/planner.py::_as_far_as_needed",
         "-limit_bytes",
         "1 - limit_bytes",
-        by("unit/clean/test_planner", "the_least_recently_used_packages_go_until_the_cache_fits"),
+        by(
+            "unit/clean/test_planner",
+            "the_least_recently_used_packages_are_removed_until_the_cache_fits",
+        ),
     ),
     Mutant(
         "a package reaches an age a nanosecond late",
@@ -96,7 +102,7 @@ MUTANTS = (
     ),
     Mutant(
         "a package that an option allows is removed from a closed cache",
-        "clean/planner.py::_objection",
+        "clean/planner.py::_verdict_and_reason",
         """
             if not self._is_open(index):
                 return verdict, ...
@@ -112,14 +118,20 @@ MUTANTS = (
         "clean/planner.py::_finishing",
         "entry is None or not self._is_open(index) or ...",
         "entry is None or not self._is_open(index)",
-        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_goes"),
+        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_is_removed"),
     ),
     Mutant(
         "a left-over or an archive that contains an environment goes",
         "clean/planner.py::_used_by_environment",
-        "return Verdict.UNVERIFIABLE, HOLDS_ROOT",
-        "return None",
-        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_goes"),
+        """
+            if index in self.inventory.units_with_roots_inside:
+                return KeepReason(Verdict.UNVERIFIABLE, HOLDS_ROOT)
+        """,
+        """
+            if index in self.inventory.units_with_roots_inside:
+                return None
+        """,
+        by("unit/clean/test_planner", "nothing_that_contains_an_environment_or_a_cache_is_removed"),
     ),
     Mutant(
         "an archive from the future is old",
@@ -141,9 +153,9 @@ MUTANTS = (
     ),
     Mutant(
         "a partial package replaces its archive",
-        "clean/archives.py::objection",
-        "package if unit is not None else next(iter(evidence.unseen), None)",
-        "None if unit is not None else next(iter(evidence.unseen), None)",
+        "clean/archives.py::reason_to_keep",
+        "package if unit is not None else next(iter(verdicts.unseen), None)",
+        "None if unit is not None else next(iter(verdicts.unseen), None)",
         by(
             "unit/clean/test_archives",
             "a_partial_package_does_not_replace_its_archive",
@@ -151,12 +163,12 @@ MUTANTS = (
     ),
     Mutant(
         "an archive of a package that an unseen environment may use goes",
-        "clean/archives.py::objection",
-        "next(iter(evidence.unseen), None)",
-        "next(iter(evidence.unseen if self._recorded else ()), None)",
+        "clean/archives.py::reason_to_keep",
+        "next(iter(verdicts.unseen), None)",
+        "next(iter(verdicts.unseen if self._recorded else ()), None)",
         by(
             "unit/clean/test_archives",
-            "if_an_environment_is_unreadable_only_archives_of_extracted_packages_go",
+            "an_unreadable_environment_keeps_archives_without_an_extracted_package",
         ),
     ),
     Mutant(
@@ -175,7 +187,7 @@ MUTANTS = (
     ),
     Mutant(
         "--copied lets the only archive of a recorded package go",
-        "clean/archives.py::objection",
+        "clean/archives.py::reason_to_keep",
         'f"{dist_of(extracted)}.json" in self._recorded',
         'f"{dist_of(extracted)}.json" in self._recorded and Verdict.RECORDED not in allowed',
         by(
@@ -229,11 +241,11 @@ MUTANTS = (
     Mutant(
         "a left-over goes although a symbolic link leads to it",
         "clean/planner.py::_removable",
-        "self._used_by_environment(index) or objection_to(unit.path)",
+        "self._used_by_environment(index) or reason_to_keep(unit.path)",
         """
             (
                 (kind is not UnitKind.TRASH and self._used_by_environment(index))
-                or objection_to(unit.path)
+                or reason_to_keep(unit.path)
             )
         """,
         by("clean_safety/test_edge_cases"),
@@ -241,11 +253,11 @@ MUTANTS = (
     Mutant(
         "an archive goes although a symbolic link leads to it",
         "clean/planner.py::_removable",
-        "self._used_by_environment(index) or objection_to(unit.path)",
+        "self._used_by_environment(index) or reason_to_keep(unit.path)",
         """
             (
                 (kind is not UnitKind.ARCHIVE and self._used_by_environment(index))
-                or objection_to(unit.path)
+                or reason_to_keep(unit.path)
             )
         """,
         by("clean_safety/test_edge_cases"),
@@ -327,7 +339,7 @@ MUTANTS = (
             execute_removals(
                 plan,
                 ...,
-                lambda moved: _objections(replan(), moved),
+                lambda moved: _reasons_to_keep(replan(), moved),
                 ...,
                 hold_until_s=...,
                 on_step=...,
@@ -337,7 +349,7 @@ MUTANTS = (
             execute_removals(
                 plan,
                 ...,
-                lambda moved: _objections(plan, moved),
+                lambda moved: _reasons_to_keep(plan, moved),
                 ...,
                 hold_until_s=...,
                 on_step=...,
@@ -347,7 +359,7 @@ MUTANTS = (
     ),
     Mutant(
         "a package that the second plan does not know goes",
-        "clean/execution.py::_objections",
+        "clean/execution.py::_reasons_to_keep",
         "found[removal.path] = reasons.get(removal.path, ...)",
         """
             if removal.path in reasons:
@@ -360,7 +372,7 @@ MUTANTS = (
     ),
     Mutant(
         "a trial link to a package that is moved aside is not noticed",
-        "clean/execution.py::_objections",
+        "clean/execution.py::_reasons_to_keep",
         "still.package is None or still.package.linked_ns != removal.package.linked_ns",
         "still.package is None",
         by(

@@ -17,7 +17,7 @@ MUTANTS = (
     ),
     Mutant(
         "the check that changes soonest comes first",
-        "executor/recheck.py::objection",
+        "executor/recheck.py::reason_to_keep",
         """
             (
                 self._recorded(removal)
@@ -109,7 +109,7 @@ MUTANTS = (
         "trial links go before the packages are checked",
         "executor/executor.py::execute_removals",
         """
-            _move_aside(executors, objections)
+            _move_aside(executors, reasons_to_keep)
             for executor in executors:
                 executor.give_up()
             for executor in executors:
@@ -120,13 +120,13 @@ MUTANTS = (
         """
             for trial_link in plan.trial_links:
                 ...
-            _move_aside(executors, objections)
+            _move_aside(executors, reasons_to_keep)
             for executor in executors:
                 executor.give_up()
             for executor in executors:
                 executor.unlink()
         """,
-        by("unit/executor/test_executor", "trial_links_stay_if_the_packages_cannot_be_checked"),
+        by("unit/executor/test_executor", "trial_links_are_kept_if_the_packages_cannot_be_checked"),
     ),
     Mutant(
         "a clean puts back packages that another clean moved aside",
@@ -285,7 +285,7 @@ MUTANTS = (
     ),
     Mutant(
         "links are not counted again",
-        "executor/recheck.py::objection",
+        "executor/recheck.py::reason_to_keep",
         """
             (
                 self._recorded(removal)
@@ -301,7 +301,7 @@ MUTANTS = (
     ),
     Mutant(
         "records are not looked for again",
-        "executor/recheck.py::objection",
+        "executor/recheck.py::reason_to_keep",
         """
             (
                 self._recorded(removal)
@@ -342,7 +342,7 @@ MUTANTS = (
         "archives go before their packages are checked",
         "executor/executor.py::execute_removals",
         """
-            _move_aside(executors, objections)
+            _move_aside(executors, reasons_to_keep)
             for executor in executors:
                 executor.give_up()
             for executor in executors:
@@ -351,7 +351,7 @@ MUTANTS = (
         """
             for executor in executors:
                 executor.unlink()
-            _move_aside(executors, objections)
+            _move_aside(executors, reasons_to_keep)
             for executor in executors:
                 executor.give_up()
         """,
@@ -425,7 +425,7 @@ MUTANTS = (
     ),
     Mutant(
         "root takes the quarantine of any user",
-        "executor/quarantine.py::_objection",
+        "executor/quarantine.py::_reason_against",
         "quarantine.owner != fs.current_user()",
         "quarantine.owner != fs.current_user() != 0",
         by(

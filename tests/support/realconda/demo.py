@@ -93,8 +93,8 @@ def build(directory: str) -> Installation:
         for name, packages in ENVIRONMENTS.items():
             _say(f"environment {name}")
             _create(installation, name, *packages)
-        _say("environment softlinked, with symbolic links into the package cache")
-        _create(installation, "softlinked", *SOFTLINKED, env={"CONDA_ALWAYS_SOFTLINK": "1"})
+        _say("environment webapp, with symbolic links into the package cache")
+        _create(installation, "webapp", *SOFTLINKED, env={"CONDA_ALWAYS_SOFTLINK": "1"})
         _say("pip's files in velocyto, and packages in the cache that nothing uses any more")
         installation.pip_install("velocyto", _wheel(os.path.join(directory, "wheels")))
         _from_channel(installation, "install", "velocyto", "scikit-learn=0.20")

@@ -32,10 +32,9 @@ def made(tmp_path):
 def verdicts(made):
     """Return the verdict on each package, by the name of its directory."""
     inventory = made.scan()
-    evidence = made.evidence(Circumstances(now_ns=time.time_ns(), grace_ns=0), inventory)
+    judged = made.judge(Circumstances(now_ns=time.time_ns(), grace_ns=0), inventory)
     return {
-        os.path.basename(inventory.units[unit].path): evidence.verdict(unit)
-        for unit in evidence.uses
+        os.path.basename(inventory.units[unit].path): judged.verdict(unit) for unit in judged.uses
     }
 
 
@@ -273,7 +272,7 @@ def test_of_two_packages_with_one_original_path_the_restorable_one_is_used(made,
     assert set(verdicts(made).values()) == {Verdict.SOFTLINKED}
 
 
-def test_a_link_through_a_closed_folder_and_out_of_it_again_is_not_taken_for_resolved():
+def test_a_link_through_an_unreadable_folder_and_out_again_does_not_count_as_resolved():
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         made = SmallInstallation(directory)
@@ -317,8 +316,8 @@ def test_a_link_to_an_unresponsive_mount_keeps_every_package_without_waiting(
     def followed():
         never_answering.leave_to_others()
         found = follow_symlinks(made.scan())
-        (softlinks,) = found.values()
-        return softlinks.count, softlinks.unresolved, verdicts(made)
+        (symlinks,) = found.values()
+        return symlinks.count, symlinks.unresolved, verdicts(made)
 
     with forked(followed) as process:
         assert process.ends_within(60), "it waits for the mount"

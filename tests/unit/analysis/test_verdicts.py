@@ -51,16 +51,16 @@ def open_made():
 def uses_of(made):
     """Return for each package directory (cache/dist) its users by name, and the verdict on it."""
     inventory = made.scan()
-    evidence = made.evidence(LATER, inventory)
+    verdicts = made.judge(LATER, inventory)
     return {
         os.path.relpath(inventory.units[unit].path, made.directory): (
             {
                 os.path.basename(inventory.roots[root].path): how.value
                 for root, how in use.environments.items()
             },
-            evidence.verdict(unit).value,
+            verdicts.verdict(unit).value,
         )
-        for unit, use in evidence.uses.items()
+        for unit, use in verdicts.uses.items()
     }
 
 
@@ -117,8 +117,8 @@ def test_the_strongest_evidence_of_each_environment_is_named(made):
     assert uses_of(made) == {
         "pkgs/thing-1-0": ({"hard": "hardlink", "soft": "softlink", "copy": "record"}, "linked")
     }
-    (unit,) = made.evidence().uses
-    assert made.evidence().keeping_verdicts(unit) == [
+    (unit,) = made.judge().uses
+    assert made.judge().keeping_verdicts(unit) == [
         Verdict.LINKED,
         Verdict.SOFTLINKED,
         Verdict.RECORDED,
@@ -129,7 +129,7 @@ def test_a_link_outside_the_scan_keeps_the_package(made, tmp_path):
     package = made.package("thing-1-0", {"lib/a": b"a"})
     os.link(f"{package}/lib/a", tmp_path / "unseen")
     assert uses_of(made) == {"pkgs/thing-1-0": ({}, "linked")}
-    (use,) = made.evidence().uses.values()
+    (use,) = made.judge().uses.values()
     assert use.outside
 
 
@@ -159,7 +159,7 @@ def test_an_inode_in_two_packages_uses_both(made):
 def test_a_package_with_its_origin_in_its_name_is_used_by_record(made):
     made.package(f"thing-1-0-{'0a' * 32}", {})
     write(f"{made.environment('env')}/conda-meta/thing-1-0.json", b"{}")
-    (use,) = made.evidence().uses.values()
+    (use,) = made.judge().uses.values()
     assert list(use.environments.values()) == [Use.RECORD]
 
 
@@ -241,14 +241,14 @@ def test_all_keep_reasons_are_returned_strongest_first(made):
     os.unlink(f"{path}/{RECORD}")
     made.record(made.environment("env"), "thing-1-0", {})
     unseen = (PathProblem("/disk/env", "not mounted"),)
-    evidence = made.evidence(replace(LATER, unseen=unseen))
-    (unit,) = evidence.uses
-    reasons = {reason.verdict: reason.reason for reason in evidence.keep_reasons(unit)}
+    verdicts = made.judge(replace(LATER, unseen=unseen))
+    (unit,) = verdicts.uses
+    reasons = {reason.verdict: reason.reason for reason in verdicts.keep_reasons(unit)}
     assert list(reasons) == [Verdict.UNVERIFIABLE, Verdict.RECENT, Verdict.UNOBTAINABLE]
     assert reasons[Verdict.UNVERIFIABLE] == "/disk/env: not mounted"
-    assert evidence.keeping_verdicts(unit) == [Verdict.RECORDED, *reasons]
-    assert evidence.verdict(unit) is Verdict.RECORDED
-    assert (evidence.used(), evidence.unused()) == ({unit}, set())
+    assert verdicts.keeping_verdicts(unit) == [Verdict.RECORDED, *reasons]
+    assert verdicts.verdict(unit) is Verdict.RECORDED
+    assert (verdicts.used(), verdicts.unused()) == ({unit}, set())
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_an_unreadable_environment_keeps_everything_until_it_is_ignored(made, ig
     unseen = (PathProblem("/disk/env", "its folder cannot be reached"),)
     terms = replace(LATER, unseen=unseen, ignored=ignored)
     assert made.verdicts(terms) == {"pkgs/thing-1-0": verdict, "pkgs/linked-1-0": "linked"}
-    assert made.evidence(terms).unseen == (unseen if verdict == "unverifiable" else ())
+    assert made.judge(terms).unseen == (unseen if verdict == "unverifiable" else ())
 
 
 def test_every_unreadable_environment_must_be_ignored(made):
@@ -289,9 +289,9 @@ def as_ordinary_user(made, terms=LATER):
     """Return the verdicts for an ordinary user, and the keep reasons of the first package."""
 
     def judge():
-        evidence = made.evidence(terms)
+        verdicts = made.judge(terms)
         return made.verdicts(terms), [
-            reason.reason for reason in evidence.keep_reasons(min(evidence.uses))
+            reason.reason for reason in verdicts.keep_reasons(min(verdicts.uses))
         ]
 
     return in_child(judge, user=NOBODY)
@@ -320,7 +320,7 @@ def test_an_environment_without_a_conda_meta_that_can_be_listed_keeps_every_pack
     made.package("thing-1-0", {})
     prefix = made.environment("env")
     shutil.rmtree(f"{prefix}/conda-meta")
-    (problem,) = made.evidence().unseen
+    (problem,) = made.judge().unseen
     assert problem == PathProblem(f"{prefix}/conda-meta", "cannot be listed")
     assert made.verdicts() == {"pkgs/thing-1-0": "unverifiable"}
     assert made.verdicts(replace(LATER, ignored=(prefix,))) == {"pkgs/thing-1-0": "unused"}
@@ -386,10 +386,10 @@ def test_unreadable_paths_never_make_more_packages_removable(plan, mode):
 
     def removable(made):
         inventory = made.scan()
-        evidence = made.evidence(LATER, inventory)
-        unused = evidence.unused()
-        soon = {unit for unit in evidence.uses if set(evidence.keeping_verdicts(unit)) <= RECENT}
-        after = soon | evidence.only_used_by(set(range(len(inventory.roots))))
+        verdicts = made.judge(LATER, inventory)
+        unused = verdicts.unused()
+        soon = {unit for unit in verdicts.uses if set(verdicts.keeping_verdicts(unit)) <= RECENT}
+        after = soon | verdicts.only_used_by(set(range(len(inventory.roots))))
         paths = [unit.path for unit in inventory.units]
         return {paths[unit] for unit in unused}, {paths[unit] for unit in after}
 
@@ -442,19 +442,19 @@ def test_packages_are_removable_with_the_only_environments_that_use_them(
     inventory = made.scan()
     numbers = {os.path.basename(root.path): index for index, root in enumerate(inventory.roots)}
     roots = {numbers[name] for name in environments}
-    evidence = made.evidence(LATER, inventory)
-    assert names_of(made, inventory, evidence.only_used_by(roots)) == packages
-    assert names_of(made, inventory, evidence.unused()) == "d"
-    assert names_of(made, inventory, evidence.used()) == "abcefgh"
+    verdicts = made.judge(LATER, inventory)
+    assert names_of(made, inventory, verdicts.only_used_by(roots)) == packages
+    assert names_of(made, inventory, verdicts.unused()) == "d"
+    assert names_of(made, inventory, verdicts.used()) == "abcefgh"
 
 
 def test_by_only_user_agrees_with_only_used_by(made):
     used_by_records(made)
     inventory = made.scan()
-    evidence = made.evidence(LATER, inventory)
-    by_user = evidence.packages_by_only_user()
+    verdicts = made.judge(LATER, inventory)
+    by_user = verdicts.packages_by_only_user()
     assert {
         os.path.basename(inventory.roots[root].path): names_of(made, inventory, units)
         for root, units in by_user.items()
     } == {"1": "ah", "2": "c"}
-    assert all(evidence.only_used_by({root}) == by_user[root] for root in by_user)
+    assert all(verdicts.only_used_by({root}) == by_user[root] for root in by_user)

@@ -43,11 +43,12 @@ def urls(cache, *lines):
 def judged(made, path, *, allowed=(), now_ns=LATER_NS, grace_ns=0, unseen=()):
     circumstances = Circumstances(now_ns=now_ns, grace_ns=grace_ns, unseen=unseen)
     analysis = analysis_of(made.scan(), made.names(), circumstances)
-    return Archives(analysis).objection(path, allowed)
+    kept = Archives(analysis).reason_to_keep(path, allowed)
+    return None if kept is None else (kept.verdict, kept.reason)
 
 
 @pytest.mark.parametrize(
-    ("lines", "objection"),
+    ("lines", "kept"),
     [
         ([f"{URL}/p-1-0.conda"], None),
         (["http://made.up/p-1-0.conda"], None),
@@ -62,16 +63,16 @@ def judged(made, path, *, allowed=(), now_ns=LATER_NS, grace_ns=0, unseen=()):
         ([], LOST),
     ],
 )
-def test_the_last_line_for_an_archive_in_urls_txt_is_its_url(made, cache, lines, objection):
+def test_the_last_line_for_an_archive_in_urls_txt_is_its_url(made, cache, lines, kept):
     path = archive(cache)
     text = "".join(f"{line}\n" for line in lines)
     write(f"{cache}/urls.txt", text.encode(errors="surrogateescape"))
-    assert judged(made, path) == objection
+    assert judged(made, path) == kept
     assert judged(made, path, allowed={Verdict.UNOBTAINABLE}) is None
 
 
 @pytest.mark.parametrize(
-    ("url", "objection"),
+    ("url", "kept"),
     [
         (f"{URL}/p-1-0.conda", None),
         (f"{URL}/p-1-0.tar.bz2", LOST),  # the URL of its other archive
@@ -80,11 +81,11 @@ def test_the_last_line_for_an_archive_in_urls_txt_is_its_url(made, cache, lines,
         ("", LOST),
     ],
 )
-def test_the_extracted_package_names_the_url_of_its_archive(made, cache, url, objection):
+def test_the_extracted_package_names_the_url_of_its_archive(made, cache, url, kept):
     path = archive(cache)
     package = made.package("p-1-0", {})
     write(f"{package}/info/repodata_record.json", json.dumps({"url": url}).encode())
-    assert judged(made, path) == objection
+    assert judged(made, path) == kept
 
 
 def test_each_archive_of_a_package_is_judged_by_its_own_url(made, cache):
@@ -122,12 +123,12 @@ def test_a_recorded_package_needs_its_archive_unless_it_is_extracted(made, cache
     assert judged(made, path) == NOT_EXTRACTED
 
 
-def test_if_an_environment_is_unreadable_only_archives_of_extracted_packages_go(made, cache):
+def test_an_unreadable_environment_keeps_archives_without_an_extracted_package(made, cache):
     path = archive(cache)
     urls(cache, f"{URL}/p-1-0.conda")
     unseen = (PathProblem("/disk/env", "it is not mounted"), PathProblem("/disk/b", "nor this"))
-    objection = (Verdict.UNVERIFIABLE, "/disk/env: it is not mounted")
-    assert judged(made, path, unseen=unseen) == objection
+    kept = (Verdict.UNVERIFIABLE, "/disk/env: it is not mounted")
+    assert judged(made, path, unseen=unseen) == kept
     made.package("p-1-0", {})
     assert judged(made, path, unseen=unseen) is None
 

@@ -20,8 +20,9 @@ from tests.support.small_installation import SmallInstallation
 from tests.support.trees import QUARANTINE
 
 READ_ONLY = "it is read-only for you"
-OPEN_TO_OTHERS = "users other than root can write to it; to clean it, name it with --cache"
-NOT_NAMED = "it is not named with --cache"
+TO_CLEAN_IT = "to clean it, name it with --cache (in Python: caches)"
+OPEN_TO_OTHERS = f"users other than root can write to it; {TO_CLEAN_IT}"
+NOT_NAMED = "you named other caches"
 NO_SUCH_USER = 54321
 CLEAN = ("clean", "--yes", "--grace", "0", "--unobtainable")
 
@@ -29,7 +30,7 @@ for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator c
 
 
 def owned_by(name):
-    return f"it belongs to {name}; to clean it, name it with --cache"
+    return f"it belongs to {name}; {TO_CLEAN_IT}"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from conda_hardlink_plugin.analysis.verdicts import PackageUser, Verdict
-from conda_hardlink_plugin.executor.removal import Action
+from conda_hardlink_plugin.executor.removal_plan import Action
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from tests.support.cleaning import plan_of
 from tests.support.oracles import du
@@ -185,7 +185,7 @@ def test_a_pattern_matches_the_whole_name_or_all_three_parts(made, glob, gone):
     assert set(reasons(plan).values()) <= {f"does not match --name {glob}"}
 
 
-def test_the_least_recently_used_packages_go_until_the_cache_fits(made):
+def test_the_least_recently_used_packages_are_removed_until_the_cache_fits(made):
     paths = [versioned(made, f"p-{number}-0", size=9_000) for number in range(3)]
     for earlier, later in itertools.pairwise(paths):
         use(later, after=earlier)
@@ -203,7 +203,7 @@ def test_the_least_recently_used_packages_go_until_the_cache_fits(made):
         assert more.excess_bytes == ({} if number < 3 else {cache: 1})
 
 
-def test_a_file_that_two_packages_share_counts_until_both_go(made):
+def test_a_file_that_two_packages_share_counts_until_both_are_removed(made):
     one, two = (versioned(made, f"{name}-1-0", size=9_000) for name in ("one", "two"))
     os.unlink(f"{two}/lib/f")
     link(f"{one}/lib/f", f"{two}/lib/f")
@@ -230,7 +230,7 @@ def test_a_cache_without_packages_can_be_too_big_but_not_a_closed_one(made):
     }
 
 
-def test_a_recorded_package_goes_only_if_its_record_says_that_it_is_copied(made):
+def test_a_recorded_package_is_removed_only_if_its_record_says_copied(made):
     env = made.environment("env")
     for dist in ("copied-1-0", "soft-1-0", "torn-1-0"):
         versioned(made, dist)
@@ -382,7 +382,7 @@ def test_a_softlinked_package_is_kept_with_every_option(made):
 
 @pytest.mark.parametrize("kind", ["package", "left-over", "quarantine"])
 @pytest.mark.parametrize("nested", ["environment", "cache"])
-def test_nothing_that_contains_an_environment_or_a_cache_goes(made, kind, nested):
+def test_nothing_that_contains_an_environment_or_a_cache_is_removed(made, kind, nested):
     cache = f"{made.directory}/pkgs"
     outer = versioned(made, "p-1-0")
     if kind != "package":

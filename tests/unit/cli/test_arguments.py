@@ -89,14 +89,14 @@ def test_a_count_is_a_number_from_zero(text, number):
 
 
 @pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", " 1", "1\n", "two", "0x1", "1000000000"])
-def test_what_is_no_count_is_refused_with_how_to_give_one(text):
+def test_an_invalid_count_is_refused_with_an_example(text):
     with pytest.raises(argparse.ArgumentTypeError, match="is not a number of packages: give 0"):
         count(text)
 
 
 @pytest.mark.parametrize("read", [duration_ns, size_bytes, count])
 @given(text=st.text(max_size=20) | st.from_regex(r"[0-9.]{0,18} ?[A-Za-z]{0,3}", fullmatch=True))
-def test_any_text_is_a_whole_number_from_nought_or_refused(read, text):
+def test_any_text_is_a_number_from_zero_or_refused(read, text):
     try:
         value = read(text)
     except argparse.ArgumentTypeError:
@@ -112,12 +112,12 @@ def parser():
     return parser
 
 
-def test_nothing_is_searched_or_ignored_and_the_grace_is_the_one_of_the_evidence(parser):
+def test_by_default_nothing_is_searched_or_ignored_and_the_grace_is_that_of_the_policy(parser):
     options = vars(parser.parse_args([]))
     assert options == {"search": [], "ignored_environments": [], "grace_ns": GRACE_NS}
 
 
-def test_places_can_be_given_again_and_again(parser):
+def test_options_for_paths_can_be_repeated(parser):
     options = parser.parse_args(
         [
             "--search",
@@ -138,7 +138,7 @@ def test_places_can_be_given_again_and_again(parser):
     assert parser.parse_args([]).search == []
 
 
-def test_a_wrong_grace_ends_with_2_and_says_how_to_give_one(parser, capsys):
+def test_a_wrong_grace_gives_exit_code_2_and_an_example(parser, capsys):
     with pytest.raises(SystemExit) as stop:
         parser.parse_args(["--grace", "5%"])
     assert stop.value.code == 2

@@ -14,7 +14,7 @@ from conda_hardlink_plugin.exceptions import CleanRefusedError, NotFoundError, S
     [(NotFoundError("a"), 1), (StoppedError("a"), 130), (CleanRefusedError(["a"]), 1)],
     ids=repr,
 )
-def test_an_error_has_the_name_and_exit_code_of_ours(error, code):
+def test_an_error_keeps_its_name_and_exit_code(error, code):
     raised = conda_error(error)
     assert raised.return_code == code
     assert getattr(exceptions, type(raised).__name__) is type(error)

@@ -53,8 +53,8 @@ def test_a_trial_link_just_before_a_package_is_moved_brings_it_back(made):
     linked_ns = os.stat(index).st_ctime_ns
 
     class Late(Checker):
-        def objection(self, removal):
-            found = super().objection(removal)
+        def reason_to_keep(self, removal):
+            found = super().reason_to_keep(removal)
             while os.stat(index).st_ctime_ns == linked_ns:  # clocks of filesystems are coarse
                 os.unlink(link(index, f"{made.directory}/probe"))
             return found
@@ -82,7 +82,7 @@ def test_an_archive_is_kept_if_its_package_cannot_be_checked(made):
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "no"), KeyboardInterrupt()], ids=type)
-def test_trial_links_stay_if_the_packages_cannot_be_checked(made, error):
+def test_trial_links_are_kept_if_the_packages_cannot_be_checked(made, error):
     """They pin their package: the second plan must see it as the first one did."""
     prefix = made.environment("env")
     unused, pinned = made.package("p-1-0", {"f": b"f"}), made.package("q-1-0", {})

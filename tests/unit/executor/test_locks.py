@@ -355,9 +355,9 @@ def test_every_clean_locks_several_caches_in_the_same_order(made):
     order = []
 
     class Noting(Checker):
-        def objection(self, removal):
+        def reason_to_keep(self, removal):
             order.append(removal.cache)
-            return super().objection(removal)
+            return super().reason_to_keep(removal)
 
     plan = replace(plan, caches_to_heal=(made.caches[1],))
     checker = Noting(made.prefixes, read_mount_table())

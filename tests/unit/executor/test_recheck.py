@@ -22,7 +22,7 @@ def made(tmp_path):
 
 
 def checked(made, removal):
-    return Checker(made.prefixes, read_mount_table()).objection(removal)
+    return Checker(made.prefixes, read_mount_table()).reason_to_keep(removal)
 
 
 def test_a_change_since_the_plan_is_seen_before_a_package_is_moved(made):
@@ -43,8 +43,8 @@ def test_a_package_that_cannot_be_checked_again_is_not_moved(made):
     link(f"{path}/lib/f", f"{made.directory}/outside")
     for number in itertools.count(1):
         with at_look(number, fail(errno.EIO)) as steps:
-            objection = checked(made, removal)
+            reason = checked(made, removal)
         if not steps.reached:
             break
-        assert objection is not None
+        assert reason is not None
     assert number > 5

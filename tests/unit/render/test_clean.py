@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import json
 import os
 
 import pytest
 
-from conda_hardlink_plugin.analysis.verdicts import PackageUser, Verdict
+from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.clean.plan import Kept
 from conda_hardlink_plugin.executor.outcome import Outcome, Spared
-from conda_hardlink_plugin.executor.removal import Action, Removal
+from conda_hardlink_plugin.executor.removal_plan import Action, Removal
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.conda_meta import CachedPackage
 from conda_hardlink_plugin.render.clean import print_outcome, print_plan
-from conda_hardlink_plugin.render.clean_json import render_clean
 from conda_hardlink_plugin.render.terminal import Terminal
 from tests.support.cleaning import plan_of
 from tests.support.figures import KIB, MIB
@@ -142,7 +140,7 @@ def test_a_long_plan_lists_the_largest_twenty(plan):
     shown = plan(*(package(f"p{number:02}-1-0", number * KIB) for number in range(23)))
     text = of_plan(shown)
     assert text.count("-1-0 ") == 20
-    assert "\np03-1-0   3.0 KiB  2020-09-13  unused\n... and 3 smaller: -v shows all.\n" in text
+    assert "\np03-1-0   3.0 KiB  2020-09-13  unused\n... and 3 more items: -v shows all.\n" in text
     everything = of_plan(shown, verbose=True)
     assert everything.count("-1-0 ") == 23
     assert "smaller" not in everything
@@ -270,89 +268,6 @@ def test_hostile_names_in_an_outcome_are_escaped():
     )
     assert text.count(SHOWN) == 3
     assert all(line.isprintable() for line in text.splitlines())
-
-
-def test_json_has_every_field_and_unescaped_names(plan):
-    user = PackageUser(ODD, f"/envs/{ODD}", "hardlink")
-    shown = plan(
-        package(ODD, 7),
-        other(Action.UNLINK, "a.conda", 5),
-        keep=(kept("b-1-0", Verdict.LINKED, "hard links in one", 3, user),),
-        trial_links=("/e/.tmp.index.json.0",),
-        planned_bytes=12,
-        held_bytes=1,
-        excess_bytes={"/conda/pkgs": 9},
-    )
-    outcome = Outcome(
-        run="r1",
-        removed=[shown.remove[1]],
-        held=[shown.remove[0]],
-        spared=[Spared(shown.remove[0], "somebody is about to link it")],
-        moved_back=["/conda/pkgs/c"],
-        freed_bytes=5,
-        problems=[PathProblem("/conda/pkgs/d", "it failed")],
-    )
-    text = render_clean(shown, outcome, errors=["refused"], dry_run=False)
-    assert text.isascii()
-    assert text.endswith("\n}\n")
-    assert json.loads(text) == {
-        "schema_version": 1,
-        "success": False,
-        "dry_run": False,
-        "run": "r1",
-        "remove": [
-            {
-                "name": ODD,
-                "path": f"/conda/pkgs/{ODD}",
-                "size_bytes": 7,
-                "verdict": "unused",
-                "action": "move",
-                "last_use_ns": NOON_NS,
-            },
-            {
-                "name": "a.conda",
-                "path": "/conda/pkgs/a.conda",
-                "size_bytes": 5,
-                "verdict": "unused",
-                "action": "unlink",
-                "last_use_ns": None,
-            },
-        ],
-        "keep": [
-            {
-                "name": "b-1-0",
-                "path": "/conda/pkgs/b-1-0",
-                "size_bytes": 3,
-                "verdict": "linked",
-                "reason": "hard links in one",
-                "environments": [{"name": ODD, "prefix": f"/envs/{ODD}", "use": "hardlink"}],
-            }
-        ],
-        "trial_links": ["/e/.tmp.index.json.0"],
-        "planned_bytes": 12,
-        "held_bytes": 1,
-        "freed_bytes": 5,
-        "removed": ["/conda/pkgs/a.conda"],
-        "held": [f"/conda/pkgs/{ODD}"],
-        "spared": [
-            {"name": ODD, "path": f"/conda/pkgs/{ODD}", "reason": "somebody is about to link it"}
-        ],
-        "returned": ["/conda/pkgs/c"],
-        "too_big": {"/conda/pkgs": 9},
-        "archived": 0,
-        "errors": ["refused", "/conda/pkgs/d: it failed"],
-    }
-
-
-@pytest.mark.parametrize(
-    ("errors", "problems", "success"),
-    [([], [], True), (["refused"], [], False), ([], [PathProblem("/p", "it failed")], False)],
-)
-def test_json_reports_success_if_nothing_was_refused_or_failed(plan, errors, problems, success):
-    for dry_run in (True, False):
-        text = render_clean(plan(), Outcome(problems=problems), errors=errors, dry_run=dry_run)
-        answer = json.loads(text)
-        assert (answer["success"], answer["dry_run"]) == (success, dry_run)
 
 
 def test_a_refused_plan_has_no_conclusion(plan):

@@ -149,9 +149,9 @@ def test_a_long_list_of_files_is_cut_unless_verbose():
     outside = tuple(f"/pkgs/p-1-0/{number}" for number in range(1_005))
     explanation = package("linked", witnesses=(*many, *one), linked_outside=outside)
     text = of_package(explanation)
-    assert "  /envs/work/f4\n  and 2 more: -v lists all.\nHard links in other:\n" in text
-    assert "  /envs/other/f4\n  and 1 more: -v lists all.\n" in text
-    assert "  /pkgs/p-1-0/4\n  and 1,000 more: -v lists all.\n" in text
+    assert "  /envs/work/f4\n  ... and 2 more files: -v shows all.\nHard links in other:\n" in text
+    assert "  /envs/other/f4\n  ... and 1 more file: -v shows all.\n" in text
+    assert "  /pkgs/p-1-0/4\n  ... and 1,000 more files: -v shows all.\n" in text
     everything = of_package(explanation, verbose=True)
     assert everything.count("\n  /") == 7 + 6 + 1_005
     assert "more" not in everything

@@ -8,10 +8,10 @@ import pytest
 
 from conda_hardlink_plugin.render.guide import print_guide
 from conda_hardlink_plugin.render.terminal import Terminal
-from conda_hardlink_plugin.scan.index.trailer import Totals
+from conda_hardlink_plugin.scan.index.trailer import IndexTotals
 from tests.support.figures import MIB
 
-TOTALS = Totals(4 * MIB, 6 * MIB, caches=1, environments=2, incomplete=0, caches_checksum=7)
+TOTALS = IndexTotals(4 * MIB, 6 * MIB, caches=1, environments=2, incomplete=0, caches_checksum=7)
 
 
 def printed(found, columns=None):
@@ -32,7 +32,7 @@ def test_the_size_of_an_incomplete_report_is_a_bound():
     assert "at least 4.0 MiB on disk" in printed((TOTALS._replace(incomplete=1), 0, True))
 
 
-def test_without_a_report_it_says_how_to_make_one():
+def test_without_a_report_the_guide_says_how_to_make_one():
     first, *rest = printed(None).splitlines()
     assert first.startswith("There is no report yet: ")
     assert rest == printed((TOTALS, 0, True)).splitlines()[1:]
@@ -44,7 +44,7 @@ def test_a_report_on_other_caches_does_not_count():
 
 
 @pytest.mark.parametrize("columns", [60, 80])
-def test_it_fits_any_terminal(columns):
+def test_the_guide_fits_any_terminal(columns):
     lines = printed((TOTALS, 0, True), columns).splitlines()
     assert max(map(len, lines)) <= columns
     assert any(line.startswith("COMMAND ") for line in lines) == (columns == 80)

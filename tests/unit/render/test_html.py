@@ -15,7 +15,7 @@ from conda_hardlink_plugin.analysis.verdicts import PackageUser
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.formatting import size
 from conda_hardlink_plugin.render.html import render_html
-from conda_hardlink_plugin.render.labels import notes_of, totals_sentence
+from conda_hardlink_plugin.render.labels import report_notes, totals_sentence
 from conda_hardlink_plugin.report.disk_map import AreaKind, Holder, HolderKind
 from tests.support.figures import small_report
 from tests.support.pages import page_report
@@ -236,8 +236,8 @@ def test_a_page_has_every_note(report):
         incomplete=True,
     )
     texts = Page(render_html(notes, 0)).texts
-    assert len(notes_of(notes, verbose=True)) >= 12
-    for note in notes_of(notes, verbose=True):
+    assert len(report_notes(notes, verbose=True)) >= 12
+    for note in report_notes(notes, verbose=True):
         assert note in texts
     assert f"at least {size(notes.totals.on_disk_bytes)}" in texts
     assert f"at least {size(notes.totals.as_copies_bytes)}" in texts

@@ -40,7 +40,7 @@ def test_machines_are_printed_by_size_and_keep_their_order_in_json():
     assert content["together"]["on_disk_bytes"] == 4 * MIB
 
 
-def test_only_three_such_trees_are_named():
+def test_only_three_trees_on_several_machines_are_named():
     many = read_report(
         "a.json", render_json(report(*(environment(f"e{n}", n + 1) for n in range(5))))
     )

@@ -7,7 +7,6 @@ import io
 from conda_hardlink_plugin.analysis.causes import Cause
 from conda_hardlink_plugin.analysis.usage import Measure
 from conda_hardlink_plugin.analysis.verdicts import PackageUser
-from conda_hardlink_plugin.render.labels import CAUSE_HEADINGS
 from conda_hardlink_plugin.render.table import print_report
 from conda_hardlink_plugin.render.terminal import Terminal
 from conda_hardlink_plugin.report.environment_detail import (
@@ -134,10 +133,6 @@ def test_long_lists_of_one_environment_stop_after_ten():
     assert "\ne09                  91 B\n... and 1 more environment.\n" in text
     assert "p10" not in text
     assert "e10" not in text
-
-
-def test_every_cause_has_a_heading():
-    assert set(CAUSE_HEADINGS) == {cause.value for cause in Cause}
 
 
 def test_why_has_a_column_for_each_cause_that_is_not_zero():

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from conda_hardlink_plugin.analysis.causes import Cause
-from conda_hardlink_plugin.analysis.package_usage import InstalledPackage, LinkFigures
+from conda_hardlink_plugin.analysis.transaction_figures import InstalledPackage, LinkFigures
 from conda_hardlink_plugin.metadata.conda_meta import FileRole
 from conda_hardlink_plugin.render.transaction_summary import (
     summary_lines,
@@ -16,7 +16,7 @@ from conda_hardlink_plugin.render.transaction_summary import (
     write_lines,
 )
 from conda_hardlink_plugin.report.transaction_summary import TransactionSummary
-from conda_hardlink_plugin.scan.index.trailer import Totals
+from conda_hardlink_plugin.scan.index.trailer import IndexTotals
 from tests.support.figures import KIB, MIB
 
 ODD = os.fsdecode(b"esc\x1b[31m\nnew\xff")
@@ -120,13 +120,16 @@ def test_a_new_environment_is_a_line_even_if_it_adds_nothing():
 
 @pytest.mark.usefixtures("utc")
 def test_the_last_report_is_quoted_beside_it():
-    of_report = {"totals": Totals(3 * MIB, 5 * MIB, 1, 1, 0, 0), "totals_taken_s": 1_000_000_000.9}
+    of_report = {
+        "totals": IndexTotals(3 * MIB, 5 * MIB, 1, 1, 0, 0),
+        "totals_taken_s": 1_000_000_000.9,
+    }
     beside = "in the report of 2001-09-09 01:46 1 environment and the cache used 3.0 MiB, 5.0 MiB"
     line = f"hardlinks: the environment adds 5.0 MiB to the disk; {beside} as copies"
     assert lines(added_bytes=5 * MIB, **of_report) == [line]
-    of_report["totals"] = Totals(3 * MIB, 5 * MIB, 2, 1_200, 0, 0)
+    of_report["totals"] = IndexTotals(3 * MIB, 5 * MIB, 2, 1_200, 0, 0)
     assert "1,200 environments and 2 caches used" in lines(added_bytes=5 * MIB, **of_report)[0]
-    of_report["totals"] = Totals(3 * MIB, 5 * MIB, 1, 1, 1, 0)  # incomplete
+    of_report["totals"] = IndexTotals(3 * MIB, 5 * MIB, 1, 1, 1, 0)  # incomplete
     assert lines(added_bytes=5 * MIB, **of_report) == lines(added_bytes=5 * MIB)
     assert lines(**of_report) == []
 

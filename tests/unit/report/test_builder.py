@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from dataclasses import replace
 
 import pytest
 
 from conda_hardlink_plugin.analysis.usage import Measure
-from conda_hardlink_plugin.analysis.verdicts import PackageUser
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.report.builder import build_report
 from conda_hardlink_plugin.report.model import DuRow, IfRemoved, Request
-from conda_hardlink_plugin.report.packages import PackageFigures
 from conda_hardlink_plugin.scan.inventory import Root, RootKind
 from conda_hardlink_plugin.scan.scanner import scan
 from tests.support.circumstances import LATER, Circumstances, analysis_of, filesystems_of
-from tests.support.forking import in_child
-from tests.support.oracles import NOBODY
 from tests.support.small_installation import SmallInstallation, below
 from tests.support.trees import symlink, write
 
@@ -120,35 +115,6 @@ def test_with_clean_has_the_packages_that_a_clean_soon_after_would_remove(made, 
     assert other.with_clean_bytes == other.exclusive_bytes
 
 
-def moved_aside(cache, name, size):
-    return write(f"{cache}/.conda-hardlinks/{name}/lib/file", b"x" * size).removesuffix("/lib/file")
-
-
-def test_a_cache_is_split_by_the_use_of_each_byte(made):
-    cache = made.caches[0]
-    kept = made.package("kept-1-0", {"lib/kept": b"k" * 20_000})
-    os.unlink(f"{kept}/info/repodata_record.json")
-    held = moved_aside(cache, "held-99-r1-a-1-0", 30_000)
-    purged = moved_aside(cache, "purge-r1-b-1-0", 40_000)
-    moving = made.package(".conda-hardlinks/moving-r1-c-1-0", {"lib/c": b"c" * 50_000})
-    write(f"{cache}/left.c~", b"l" * 60_000)
-    (row,) = build(made).caches
-    assert row.path == cache
-    assert row.size_bytes == size_of(cache)
-    assert row.used_bytes == size_of(f"{cache}/mine-1-0", f"{cache}/ours-1-0")
-    assert row.kept_bytes == size_of(kept)
-    assert row.unused_bytes == size_of(f"{cache}/spare-1-0", moving)
-    assert row.tarball_bytes == size_of(f"{cache}/mine-1-0.conda")
-    assert row.quarantine_bytes == size_of(held, purged)
-    rest = [f"{cache}/left.c~", f"{cache}/urls.txt"]
-    folders = [cache, f"{cache}/.conda-hardlinks"]
-    assert row.other_bytes == size_of(*rest) + sum(os.lstat(x).st_blocks * 512 for x in folders)
-    parts = (row.used_bytes, row.kept_bytes, row.unused_bytes, row.tarball_bytes)
-    assert sum(parts) + row.quarantine_bytes + row.other_bytes == row.size_bytes
-    assert (row.packages, row.kept_packages, row.unused_packages) == (5, 1, 2)
-    assert row.links == row.inodes == len(below(cache))
-
-
 @pytest.mark.parametrize(
     ("terms", "verdict"),
     [
@@ -173,36 +139,6 @@ def test_policy_and_observations_decide_between_unused_and_kept(made, terms, ver
     }
     assert [package.name for package in report.packages if package.unused] == (
         ["spare-1-0"] if verdict == "unused" else []
-    )
-
-
-def test_packages_list_their_users_and_kinds_of_use(made):
-    cache, (one, other) = made.caches[0], made.prefixes
-    symlink(f"{cache}/mine-1-0/lib/mine", f"{other}/mine")
-    made.package("meta-1-0", {})
-    made.record(other, "meta-1-0", {})
-    os.link(f"{cache}/ours-1-0/lib/ours", os.path.join(made.directory, "unseen"))
-    packages = {package.name: package for package in build(made, packages=True).packages}
-    assert list(packages) == sorted(packages)
-    assert {
-        name: [(user.name, user.use) for user in row.environments] for name, row in packages.items()
-    } == {
-        "mine-1-0": [("one", "hardlink"), ("other", "softlink")],
-        "ours-1-0": [("one", "hardlink"), ("other", "hardlink")],
-        "spare-1-0": [],
-        "meta-1-0": [("other", "record")],
-    }
-    assert [name for name, row in packages.items() if row.unused] == ["spare-1-0"]
-    assert [name for name, row in packages.items() if row.used_outside] == ["ours-1-0"]
-    assert packages["meta-1-0"].verdict == "recorded"
-    assert packages["mine-1-0"] == PackageFigures(
-        name="mine-1-0",
-        path=f"{cache}/mine-1-0",
-        size_bytes=size_of(f"{cache}/mine-1-0"),
-        environments=(PackageUser("one", one, "hardlink"), PackageUser("other", other, "softlink")),
-        used_outside=False,
-        verdict="linked",
-        unused=False,
     )
 
 
@@ -298,26 +234,6 @@ def test_a_vanished_environment_has_no_bytes_and_a_warning(made):
     assert row.on_other_filesystem is False
     assert sum(row.private.values()) == 0
     assert report.warnings[0].startswith("1 path vanished")
-
-
-@pytest.mark.parametrize("hidden", ["cache", "environment"])
-def test_a_partly_unreadable_root_is_marked_in_its_row(hidden):
-    with tempfile.TemporaryDirectory() as top:  # pytest's own lets nobody else in
-        os.chmod(top, 0o755)
-        made = SmallInstallation(top)
-        package, prefix = made.package("mine-1-0", {"lib/mine": b"m"}), made.environment("one")
-        made.install(prefix, package)
-        folder = os.path.join(package if hidden == "cache" else prefix, "lib")
-        os.chmod(folder, 0o000)
-
-        def marked():
-            report = build(made)
-            return report.incomplete, [
-                row.incomplete for row in (*report.caches, *report.environments)
-            ]
-
-        assert in_child(marked, user=NOBODY) == (True, [hidden == "cache", hidden == "environment"])
-        os.chmod(folder, 0o755)
 
 
 def test_an_environment_without_a_name_has_its_path_as_name(made):

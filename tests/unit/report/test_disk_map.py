@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from conda_hardlink_plugin.analysis.usage import Measure, Usage
+from conda_hardlink_plugin.analysis.usage import Measure
 from conda_hardlink_plugin.report.builder import build_report
 from conda_hardlink_plugin.report.disk_map import MOST_IN_MATRIX, AreaKind, HolderKind
 from conda_hardlink_plugin.report.model import Request
-from conda_hardlink_plugin.scan.inventory import Root, RootKind, UnitKind
-from conda_hardlink_plugin.scan.scanner import scan
+from conda_hardlink_plugin.scan.inventory import Root, RootKind
 from tests.support.circumstances import analysis_of
 from tests.support.oracles import Model, du
 from tests.support.small_installation import SmallInstallation, plans
-from tests.support.trees import layouts, link, random_tree, symlink, write
+from tests.support.trees import link, symlink, write
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The figure of a cache that counts each kind, if no inode is in several packages.
@@ -194,62 +191,6 @@ def test_without_environments_there_is_nothing_to_share(tmp_path):
     disk_map = drawn(made).disk_map
     assert disk_map.sharing.environments == ()
     assert [holder.kind for holder in disk_map.holders] == [HolderKind.CACHE]
-
-
-def indexes_of(inventory):
-    return {root.path: index for index, root in enumerate(inventory.roots)}
-
-
-@few
-@given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_what_any_two_roots_share_follows_the_definition(layout, random, measure):
-    with random_tree(layout) as tree:
-        inventory = scan(tree.roots)
-        model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        number = indexes_of(inventory)
-        some = random.sample(sorted(number), random.randint(0, len(number)))
-        pairs = itertools.combinations(sorted(number[path] for path in some), 2)
-        path_of = {index: path for path, index in number.items()}
-        expected = {
-            pair: amount
-            for pair in pairs
-            if (amount := model.shared_between(*(path_of[index] for index in pair)))
-        }
-        chosen = {number[path] for path in some}
-        assert Usage(inventory, measure).shared_by_pair(chosen) == expected
-
-
-@few
-@given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_each_inode_belongs_to_one_holder_by_the_definition(layout, random, measure):
-    with random_tree(layout) as tree:
-        inventory = scan(tree.roots)
-        usage = Usage(inventory, measure)
-        model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        number, roots = (
-            {unit.path: index for index, unit in enumerate(inventory.units)},
-            indexes_of(inventory),
-        )
-        rank = {unit: random.randint(0, 3) for unit in number.values()}
-        expected = [0] * len(number)
-        expected_between = {}
-        for thing in model.things:
-            units = {number[path] for path in model.owners(thing)}
-            kinds = inventory.units
-            cached = [unit for unit in units if kinds[unit].kind is not UnitKind.ENVIRONMENT]
-            complete = len(thing.paths) == thing.links
-            if cached:
-                expected[min(cached, key=lambda unit: (rank[unit], unit))] += thing.bytes
-            elif complete and len(units) == 1:
-                expected[units.pop()] += thing.bytes
-            else:
-                holders = tuple(sorted({roots[model.root_of_path(path)] for path in thing.paths}))
-                key = holders, complete
-                expected_between[key] = expected_between.get(key, 0) + thing.bytes
-        by_unit, between = usage.assign_inodes(rank)
-        assert by_unit == expected
-        assert between == expected_between
-        assert sum(by_unit) + sum(between.values()) == usage.on_disk
 
 
 def test_bytes_shared_with_others_and_with_a_cache_are_shared_by_the_two(tmp_path):

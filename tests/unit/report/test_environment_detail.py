@@ -11,8 +11,8 @@ from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.report.environment_detail import (
     PackagePrivate,
     SharedWith,
-    break_down,
-    detail_of,
+    environment_detail,
+    private_usage,
 )
 from tests.support.small_installation import SmallInstallation, below, directory_bytes
 from tests.support.trees import symlink, write
@@ -29,14 +29,14 @@ def cached_in(made):
     return {name for cache in made.caches for name in os.listdir(cache)}
 
 
-def break_down_environment(made, prefix, measure=Measure.APPARENT):
-    """Return the breakdown, and check that its causes add up to the exclusive usage."""
+def private_usage_of(made, prefix, measure=Measure.APPARENT):
+    """Return the private usage, and check that its causes add up to the exclusive usage."""
     inventory = made.scan(detailed=True)
     usage = Usage(inventory, measure)
     root = [root.path for root in inventory.roots].index(prefix)
-    breakdown = break_down(usage, root, cached_in(made))
-    assert sum(breakdown.by_cause.values()) == usage.exclusive_by_root[root]
-    return breakdown
+    private = private_usage(usage, root, cached_in(made))
+    assert sum(private.by_cause.values()) == usage.exclusive_by_root[root]
+    return private
 
 
 def conda_meta_bytes(prefix):
@@ -45,7 +45,7 @@ def conda_meta_bytes(prefix):
 
 def causes_of(made, prefix):
     """Return the causes without records and directories, which depend on the filesystem."""
-    by_cause = break_down_environment(made, prefix).by_cause
+    by_cause = private_usage_of(made, prefix).by_cause
     assert by_cause.pop("directories") == directory_bytes(prefix)
     by_cause["entry_points_and_records"] -= conda_meta_bytes(prefix)
     return {cause: amount for cause, amount in by_cause.items() if amount}
@@ -92,7 +92,7 @@ def test_the_links_of_a_softlinked_environment_are_symbolic_links_and_no_copies(
     prefix = made.environment("env")
     made.install(prefix, soft, "softlink")
     assert causes_of(made, prefix) == {"symlinks": len(f"{soft}/lib/soft")}
-    assert break_down_environment(made, prefix).copied_packages == ()
+    assert private_usage_of(made, prefix).copied_packages == ()
 
 
 def test_a_link_of_a_package_itself_is_a_symbolic_link(made):
@@ -122,8 +122,8 @@ def test_the_causes_add_up_in_disk_usage_too(made):
     package = made.package("thing-1-0", {"lib/a": b"a" * 9000})
     prefix = made.environment("env")
     made.install(prefix, package, "copy")
-    breakdown = break_down_environment(made, prefix, Measure.DISK)
-    assert breakdown.by_cause["copied"] == os.lstat(f"{prefix}/lib/a").st_blocks * 512
+    private = private_usage_of(made, prefix, Measure.DISK)
+    assert private.by_cause["copied"] == os.lstat(f"{prefix}/lib/a").st_blocks * 512
 
 
 def test_copies_that_conda_records_as_links_are_named(made):
@@ -135,9 +135,9 @@ def test_copies_that_conda_records_as_links_are_named(made):
     ]:
         package = made.package(dist, {f"lib/{dist}": b"x" * 10})
         made.install(prefix, package, link, claim=claim)
-    breakdown = break_down_environment(made, prefix)
-    assert breakdown.copied_packages == ("lied-1-0",)
-    assert breakdown.by_package == {"linked-1-0": 0, "lied-1-0": 10, "copied-1-0": 10}
+    private = private_usage_of(made, prefix)
+    assert private.copied_packages == ("lied-1-0",)
+    assert private.by_package == {"linked-1-0": 0, "lied-1-0": 10, "copied-1-0": 10}
 
 
 def test_a_damaged_record_is_named_and_its_files_are_unowned(made):
@@ -145,7 +145,7 @@ def test_a_damaged_record_is_named_and_its_files_are_unowned(made):
     write(f"{prefix}/lib/a", b"a" * 10)
     path = write(f"{prefix}/conda-meta/broken-1-0.json", b"{}")
     assert causes_of(made, prefix) == {"unowned": 10}
-    assert break_down_environment(made, prefix).unreadable == (
+    assert private_usage_of(made, prefix).unreadable == (
         PathProblem(path, "it has no list of files"),
     )
 
@@ -169,7 +169,7 @@ def test_the_detail_lists_packages_and_other_environments_most_bytes_first(made)
     inventory = made.scan(detailed=True)
     usage = Usage(inventory, Measure.APPARENT)
     root = [root.path for root in inventory.roots].index(prefix)
-    detail = detail_of(usage, names, root, break_down(usage, root, cached_in(made)))
+    detail = environment_detail(usage, names, root, private_usage(usage, root, cached_in(made)))
     assert detail.prefix == prefix
     assert detail.packages == (
         PackagePrivate("c-1-0", 30),

@@ -67,7 +67,7 @@ def test_a_package_is_found_by_its_folder_name_with_the_origin_of_rattler(made):
     assert explained(made, aside).name == "q-1-0"
 
 
-def test_a_full_name_is_not_taken_for_the_name_of_others(made):
+def test_a_full_name_does_not_match_the_name_of_other_packages(made):
     """The full name of one package is the name of another."""
     path = made.package("p-1-0", {})
     other = made.package("p-1-0-2-0", {})

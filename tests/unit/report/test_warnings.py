@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from conda_hardlink_plugin.analysis.analysis import is_on_other_filesystem
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.report.warnings import find_warnings, unreadable_trees
 from conda_hardlink_plugin.scan.inventory import Problem, ProblemKind
@@ -199,24 +198,6 @@ def test_unknown_filesystems_may_share_blocks(made):
             " as on APFS, removing them may free less."
         )
     ]
-
-
-def test_an_environment_is_on_another_filesystem_only_if_that_is_known(made):
-    made.package("thing-1-0", {})
-    made.package("thing-1-0", {}, "other")
-    made.environment("env")
-    unopened = -1
-    for devices, is_elsewhere in [
-        ((0, 1, 2), True),
-        ((0, 1, 1), False),
-        ((unopened, 1, 2), True),
-        ((unopened, unopened, 2), False),
-        ((0, 1, unopened), False),
-        ((unopened, unopened, unopened), False),
-    ]:
-        assert is_on_other_filesystem(on_devices(made, *devices), 2) is is_elsewhere, devices
-    made.caches.clear()
-    assert not is_on_other_filesystem(on_devices(made, 2), 0)
 
 
 def test_many_environments_are_not_all_named(made):

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conda_hardlink_plugin.analysis.usage import Usage
-from conda_hardlink_plugin.scan.inventory import ProblemKind, UnitKind
 from conda_hardlink_plugin.scan import scanner
+from conda_hardlink_plugin.scan.inventory import ProblemKind, UnitKind
 
 from ...support.forking import allow_descriptors, in_child
 from ...support.oracles import NOBODY, du, open_descriptors
@@ -318,6 +318,10 @@ def test_a_deep_tree_is_counted_with_few_descriptors_allowed(open_top):
     made = make_installation(open_top)
     make_chain(f"{made.first}/lib", 400, "level", f"{made.shared}/lib/big")
     make_chain(made.unused, 400, "level", f"{made.shared}/lib/big")
+    deep = made.cache
+    for level in range(60):  # packages with the same name, anywhere in a cache
+        deep += "/deep"
+        package(deep, "same-1-0", {"file": b"x" * 5_000 * level})
 
     def scan_with_few(way: Way, allowed: int) -> Usage:
         allow_descriptors(allowed)

@@ -14,20 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conda_hardlink_plugin.analysis.index_totals import index_totals
-from conda_hardlink_plugin.analysis.usage import Usage
-from conda_hardlink_plugin.filesystem.mounts import MountTable, read_mount_table
-from conda_hardlink_plugin.scan.combine import combine
-from conda_hardlink_plugin.scan.crew import start_crew
-from conda_hardlink_plugin.scan.index.file import clear_index, index_path, new_index, open_index
-from conda_hardlink_plugin.scan.index.status import status_of
-from conda_hardlink_plugin.scan.index.store import store
-from conda_hardlink_plugin.scan.index.trailer import index_folder, read_totals
+from conda_hardlink_plugin.filesystem.mounts import MountTable
+from conda_hardlink_plugin.scan.index.file import index_path, open_index
 from conda_hardlink_plugin.scan.inventory import ReadingMode
-from conda_hardlink_plugin.scan.scan_roots import survey_roots
 from conda_hardlink_plugin.scan.scanner import scan
-from conda_hardlink_plugin.scan.walker import Walker
-from tests.support.forking import allow_descriptors, children, forked, in_child
+from tests.support.forking import allow_descriptors, forked, in_child
 from tests.support.oracles import NOBODY, open_descriptors
 from tests.support.repository import TOP
 from tests.support.scanning import Partly, analysis, look_up, next_tick, trusting, write_index
@@ -41,6 +32,8 @@ from tests.support.trees import (
 )
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+
+pytestmark = pytest.mark.usefixtures("each_reader")
 
 
 @pytest.fixture
@@ -203,21 +196,6 @@ def test_the_previous_index_remains_if_the_next_one_does_not_fit(indexed, folder
     assert contents(folder) == before
 
 
-def test_no_index_is_stored_if_pages_are_missing(made, folder):
-    scan_roots = survey_roots(made.roots, (), read_mount_table())
-    walker = Walker(scan_roots, ())
-    for number in range(len(scan_roots.roots)):
-        walker.open_root(number)
-        walker.read(sys.maxsize)
-    found = walker.findings()
-    walker.close()
-    assert found.pages is None
-    inventory = combine([found], scan_roots, {})
-    with new_index(folder, 0, index_totals) as new:
-        store(new, inventory, scan_roots, [found], None)
-    assert os.listdir(folder) == []
-
-
 def test_two_reports_at_the_same_time_are_both_correct(indexed, folder):
     """The second report replaces the index before the first one has checked it."""
     write(f"{indexed.first}/lib/new", b"n" * 5_000)
@@ -323,13 +301,12 @@ def wide(tmp_path):
 
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("changed", ["", "envs/first/own/d7/new", "pkgs/p1-1-0/new"])
-def test_several_processes_check_an_index_correctly(wide, folder, tmp_path, quick, changed):
+def test_an_index_of_many_directories_is_checked_correctly(wide, folder, tmp_path, quick, changed):
     write_index(folder, wide)
     next_tick(folder)
     if changed:
         write(f"{tmp_path}/{changed}", b"n" * 5_000)
-    with start_crew(3) as crew, look_up(folder, quick=quick, crew=crew) as lookup:
-        inventory = scan(wide, crew=crew, lookup=lookup)
+    inventory = again(folder, wide, quick=quick)
     quick_enough = quick and not changed
     assert inventory.reading.mode is (ReadingMode.QUICK if quick_enough else ReadingMode.EXACT)
     assert analysis(inventory) == analysis(scan(wide))
@@ -350,11 +327,11 @@ def test_an_index_may_have_more_environments_than_allowed_descriptors(tmp_path, 
     assert in_child(mode_with_few) is (ReadingMode.QUICK if quick else ReadingMode.EXACT)
 
 
-def test_several_processes_write_a_complete_index(wide, folder):
+def test_an_index_of_many_directories_is_complete(wide, folder):
     """Nothing is settled yet, so each unit is read and written again."""
     for _ in range(3):
-        with start_crew(3) as crew, look_up(folder, quick=False, crew=crew) as lookup:
-            inventory = scan(wide, crew=crew, lookup=lookup)
+        with look_up(folder, quick=False) as lookup:
+            inventory = scan(wide, lookup=lookup)
         assert analysis(inventory) == analysis(scan(wide))
         with open_index(folder) as index:
             assert {page.unit for page in index.stored.pages} >= set(range(len(inventory.units)))
@@ -366,67 +343,8 @@ def directories(roots):
     return sum(1 for root in roots for _ in os.walk(root.path))
 
 
-@pytest.mark.parametrize("when", ["before", "while"])
-def test_everything_is_read_if_a_process_that_checks_the_index_is_killed(
-    wide, folder, when, caplog
-):
-    write_index(folder, wide)
-    with start_crew(2) as crew:
-        pids = children()
-        if when == "before":
-            os.kill(pids[0], signal.SIGKILL)
-            os.waitid(os.P_PID, pids[0], os.WEXITED | os.WNOWAIT)
-        with look_up(folder, quick=False, crew=crew) as lookup:
-            if when == "while":
-                os.kill(pids[0], signal.SIGKILL)
-            inventory = scan(wide, crew=crew, lookup=lookup)
-    assert analysis(inventory) == analysis(scan(wide))
-    assert "a worker process failed" in caplog.text
-    assert children() == []
-
-
-def test_the_status_describes_the_index(indexed, folder):
-    status = status_of(folder)
-    assert (status.usable, status.caches, status.environments) == (True, 1, 2)
-    assert status.links == sum(scan(indexed.roots).links)
-    assert status.size_bytes == os.stat(index_path(folder)).st_blocks * 512
-    write(index_path(folder), b"damaged")
-    status = status_of(folder)
-    assert (status.usable, status.links, status.taken_s) == (False, None, None)
-    clear_index(folder)
-    assert os.listdir(folder) == []
-    assert status_of(folder).size_bytes is None
-    clear_index(folder)
-
-
 def test_a_quick_check_returns_the_time_of_the_last_exact_check(indexed, folder):
     os.utime(index_path(folder), (1_000, 1_000))
     assert again(folder, indexed.roots, quick=True).reading.taken_s == 1_000
     assert again(folder, indexed.roots).reading.taken_s is None
     assert again(folder, indexed.roots, quick=True).reading.taken_s > 1_000
-
-
-def test_the_totals_can_be_read_without_the_table(indexed, folder):
-    os.utime(index_path(folder), (1_000, 1_000))
-    totals, taken_s = read_totals(folder)
-    usage = Usage(scan(indexed.roots))
-    assert (totals.on_disk_bytes, totals.as_copies_bytes) == (usage.on_disk, usage.as_copies)
-    assert (totals.caches, totals.environments, totals.incomplete, taken_s) == (1, 2, 0, 1_000)
-    clear_index(folder)
-    assert read_totals(folder) is None
-
-
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-@given(st.integers(1, 60), st.integers(1, 255))
-def test_a_damaged_index_has_no_totals(damaged, from_end, bits):
-    _, _, content, folder = damaged
-    offset = len(content) - from_end
-    changed = bytes([content[offset] ^ bits])
-    write(index_path(folder), content[:offset] + changed + content[offset + 1 :])
-    assert read_totals(folder) is None
-
-
-def test_the_index_is_in_the_cache_directory_of_conda(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/of-mine")
-    assert index_folder().startswith("/home/of-mine/")
-    assert index_folder().endswith("/conda/hardlinks")

@@ -40,7 +40,7 @@ class Removal:
         path: Absolute path; for a package that was moved aside before, the path it came from.
         cache: Absolute path of its cache.
         size_bytes: Its own unique usage.
-        verdict: The verdict of the evidence; `UNUSED` if it is not a package.
+        verdict: The verdict on the package; `UNUSED` if it is not a package.
         package: The package's own metadata; `None` if it is not a package.
         partners: Absolute paths in caches that share inodes with it: packages, and the whole cache
             where the other link is not in a package.

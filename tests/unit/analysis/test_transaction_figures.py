@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.analysis.causes import Cause
-from conda_hardlink_plugin.analysis.package_usage import (
+from conda_hardlink_plugin.analysis.transaction_figures import (
     Budget,
     InstalledPackage,
     OverBudgetError,

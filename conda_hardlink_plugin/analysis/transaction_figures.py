@@ -1,6 +1,6 @@
-"""The disk usage of packages in one environment, measured inode by inode within a time budget.
+"""The figures of a transaction: disk usage of packages in one environment, within a time budget.
 
-It takes paths and returns figures, and does not depend on conda.
+Each inode is measured. It takes paths and returns figures, and does not depend on conda.
 """
 
 from __future__ import annotations
