@@ -37,13 +37,17 @@ def unreadable(path, reason, remedy):
     )
 
 
+def ignorable(path):
+    option = f"--ignore-env {path} (in Python: ignored_environments)"
+    return f"If that environment was deleted, add {option}"
+
+
 def test_if_everything_can_be_read_nothing_is_refused(made):
     assert refusals(made) == []
 
 
 def test_a_missing_environment_can_be_ignored(made):
-    remedy = "If that environment was deleted, add --ignore-env /disk/env"
-    sentence = unreadable("/disk/env", "it is not mounted", remedy)
+    sentence = unreadable("/disk/env", "it is not mounted", ignorable("/disk/env"))
     for deleted in ((), ("/disk/env",)):
         assert refusals(made, ("/disk/env", "it is not mounted"), deleted=deleted) == [sentence]
     assert refusals(made, ("/disk/env", "it is not mounted"), ignored=("/disk",)) == []
@@ -59,8 +63,7 @@ def test_an_existing_environment_and_what_is_in_it_must_become_readable(made, be
 
 def test_a_folder_beside_an_environment_is_not_a_part_of_it(made):
     path = f"{made.prefixes[0]}-other"
-    remedy = f"If that environment was deleted, add --ignore-env {path}"
-    assert refusals(made, (path, "why")) == [unreadable(path, "why", remedy)]
+    assert refusals(made, (path, "why")) == [unreadable(path, "why", ignorable(path))]
 
 
 def test_each_path_is_named_once_with_its_first_reason(made):

@@ -18,7 +18,7 @@ from conda_hardlink_plugin.hooks.transaction_state import (
 )
 from conda_hardlink_plugin.scan.index.trailer import (
     INDEX_NAME,
-    Totals,
+    IndexTotals,
     Trailer,
     checksum_of,
     index_folder,
@@ -28,7 +28,7 @@ from tests.support.oracles import du
 from tests.support.trees import link, write
 
 HOUR_S = 3600.0
-TOTALS = Totals(5_000_000, 9_000_000, 1, 2, 0, 0)
+TOTALS = IndexTotals(5_000_000, 9_000_000, 1, 2, 0, 0)
 REFUSED = "the filesystem refused to link them"
 
 

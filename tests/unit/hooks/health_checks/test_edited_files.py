@@ -101,7 +101,7 @@ def test_of_many_files_the_first_are_named_unless_verbose(capsys, conda):
         edit(f"{env}/{name}", EDIT)
     lines = checked(capsys, env)
     assert lines[0] == f"❌ {TITLE}: 7."
-    assert lines[6] == "  and 2 more: --verbose names all"
+    assert lines[6] == "  ... and 2 more files: -v shows all."
     named = [described(env, name) for name in names]
     assert checked(capsys, env, verbose=True)[1:8] == named
 

@@ -11,7 +11,7 @@ from conda_hardlink_plugin.analysis.usage import Usage
 from conda_hardlink_plugin.scan.index.file import clear_index, index_path
 from conda_hardlink_plugin.scan.index.trailer import (
     TRAILER_BYTES,
-    Totals,
+    IndexTotals,
     Trailer,
     checksum_of,
     index_folder,
@@ -24,7 +24,7 @@ from tests.support.oracles import NOBODY
 from tests.support.scanning import write_index
 from tests.support.trees import make_installation, write
 
-TOTALS = Totals(
+TOTALS = IndexTotals(
     on_disk_bytes=5 * 10**12,
     as_copies_bytes=9 * 10**12,
     caches=2,
