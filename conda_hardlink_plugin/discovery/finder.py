@@ -117,8 +117,8 @@ class Finder:
             NotFoundError: It is not an environment.
 
         """
-        is_readable = os.access(prefix, os.X_OK)  # else the scan reports it
-        if not _has_history(prefix) and (is_readable or not os.path.isdir(prefix)):
+        is_closed = os.path.isdir(prefix) and not os.access(prefix, os.X_OK)
+        if not _has_history(prefix) and not is_closed:  # the scan reports a closed one
             raise NotFoundError(NO_ENVIRONMENT.format(prefix))
         self.prefixes[prefix] = None
 
@@ -142,7 +142,7 @@ class Finder:
         """Add every environment below a folder in `hardlinks_search`; its disk may be missing."""
         try:
             os.listdir(folder)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter for a NUL in the path
             self.unreachable[folder] = f"hardlinks_search lists it: {reason_of(error)}"
         else:
             self.add_below(folder)
@@ -310,7 +310,7 @@ def _existing_folder(folder: str, kind: str) -> str:
             return path
     except GONE:
         pass
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise NotFoundError(f"{kind} {folder}: {reason_of(error)}.") from None
     raise NotFoundError(f"{kind} {folder}: there is no such folder. Give one that exists.")
 

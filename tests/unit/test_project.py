@@ -20,6 +20,8 @@ RETURNED = {
     *("Explanation", "PackageExplanation", "Witness", "FileExplanation"),
     *("Plan", "RemovalPlan", "Removal", "Kept", "Outcome", "Spared", "HeldRun", "Restored"),
 }
+# What is tested as a whole, or in two files.
+WITHOUT_A_MODULE = {"imports", "layers", "project", "cli/verbs", "analysis/symlinks_indirect"}
 WORKFLOWS = sorted(glob(os.path.join(TOP, ".github", "workflows", "*.yml")))
 
 
@@ -30,6 +32,13 @@ def read(path):
 
 def yaml(path):
     return YAML(typ="safe").load(read(path))
+
+
+def files_below(folder, prefix=""):
+    """The paths of the Python files below a folder, without the prefix of their names."""
+    found = glob(f"**/{prefix}*.py", root_dir=os.path.join(TOP, folder), recursive=True)
+    pairs = (os.path.split(path.removesuffix(".py")) for path in found)
+    return {os.path.join(room, name.removeprefix(prefix)) for room, name in pairs}
 
 
 def pyproject():
@@ -86,6 +95,15 @@ def test_the_reference_of_the_api_has_every_public_name_and_what_callers_get():
     public = {name for name in documented if "." not in name}
     assert public == set(conda_hardlink_plugin.__all__)
     assert {name.rpartition(".")[2] for name in documented} >= RETURNED
+
+
+def test_each_module_has_a_test_file_of_its_name_and_each_test_file_a_module():
+    modules = {
+        path for path in files_below("conda_hardlink_plugin") if not path.endswith("__init__")
+    }
+    tested = files_below("tests/unit", "test_")
+    assert modules - tested == WITHOUT_TESTS
+    assert tested - modules == WITHOUT_A_MODULE
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=os.path.basename)
