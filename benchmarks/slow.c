@@ -24,10 +24,16 @@
 struct stat64;
 
 static atomic_int waiting, peak;
+static atomic_long microseconds = -1;
+
+/* For a program that is to be slow from now on. */
+void slow_by(long more)
+{
+    microseconds = more;
+}
 
 static void wait_for_answer(void)
 {
-    static long microseconds = -1;
     int before = errno;
     if (microseconds < 0) {
         const char *text = getenv("SLOW_MICROSECONDS");

@@ -45,9 +45,10 @@ def dask_workers(scheduler: str) -> Iterator[DaskWorkers]:
             client = stack.enter_context(
                 Client(**where, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
             )
-        except (OSError, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001  # of many kinds, an empty AssertionError among them
+            reason = str(error).split("\n")[0] or type(error).__name__
             raise HardlinksError(
-                f"--dask {scheduler}: no scheduler answers there ({error}). Start one with `dask"
+                f"--dask {scheduler}: no scheduler answers there ({reason}). Start one with `dask"
                 " scheduler --scheduler-file FILE`, and workers with `dask worker"
                 " --scheduler-file FILE`."
             ) from None

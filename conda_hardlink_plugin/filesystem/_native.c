@@ -241,6 +241,10 @@ static PyObject *table_get_groups(PyObject *object, PyObject *none)
     TableObject *self = (TableObject *)object;
     Groups groups;
     PyObject *result = NULL;
+    if (table_is_shared(self->table)) {
+        PyErr_SetString(PyExc_RuntimeError, "threads are still adding to the table");
+        return NULL;
+    }
     if (table_groups(self->table, &groups)) {
         PyErr_NoMemory();
     } else {

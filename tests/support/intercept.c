@@ -1,8 +1,9 @@
 /* Stands between a program and the system, by LD_PRELOAD: before a call about a path whose last name
  * is INTERCEPT_NAME, it runs the shell command INTERCEPT_DO, once, or the call fails with the error
- * number INTERCEPT_ERRNO, INTERCEPT_TIMES times (default: always).
+ * number INTERCEPT_ERRNO, INTERCEPT_TIMES times (default: always), or it waits until somebody has
+ * opened the pipe INTERCEPT_PIPE, and closed it again.
  *
- * INTERCEPT_CALL says which call: open, stat, fstat (of an open directory), list, readlink, or thread
+ * INTERCEPT_CALL is the call: open, stat, fstat (of an open directory), list, readlink, or thread
  * (which has no name).
  */
 
@@ -24,8 +25,8 @@
 struct stat64;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static const char *call, *name, *command;
-static int error, times;
+static const char *call, *name, *command, *pipe_path;
+static int error, times, is_later;
 
 __attribute__((constructor)) static void read_variables(void)
 {
@@ -33,15 +34,23 @@ __attribute__((constructor)) static void read_variables(void)
     call = getenv("INTERCEPT_CALL");
     name = getenv("INTERCEPT_NAME");
     command = getenv("INTERCEPT_DO");
+    pipe_path = getenv("INTERCEPT_PIPE");
+    is_later = getenv("INTERCEPT_LATER") != NULL;
     error = number ? atoi(number) : 0;
-    times = limit ? atoi(limit) : command ? 1 : -1;
+    times = limit ? atoi(limit) : command || pipe_path ? 1 : -1;
     unsetenv("LD_PRELOAD"); /* not in the command */
+}
+
+/* A program may do things before: with INTERCEPT_LATER, calls count once it has set INTERCEPTED. */
+static int is_active(void)
+{
+    return !is_later || getenv("INTERCEPTED");
 }
 
 /* 0, or -1 and an error with which the call fails. */
 static int before(const char *this_call, const char *path)
 {
-    if (!call || strcmp(call, this_call))
+    if (!call || strcmp(call, this_call) || !is_active())
         return 0;
     const char *slash = path ? strrchr(path, '/') : NULL;
     if (path && (!name || strcmp(slash ? slash + 1 : path, name)))
@@ -53,6 +62,13 @@ static int before(const char *this_call, const char *path)
     pthread_mutex_unlock(&lock);
     if (failed)
         abort();
+    if (is_due && pipe_path) {
+        char byte;
+        long descriptor = syscall(SYS_openat, AT_FDCWD, pipe_path, O_RDONLY | O_CLOEXEC);
+        while (read((int)descriptor, &byte, 1) < 0 && errno == EINTR)
+            ;
+        close((int)descriptor);
+    }
     if (!is_due || !error)
         return 0;
     errno = error;

@@ -194,6 +194,9 @@ static int read_until(Worker *worker, int64_t end_ns)
     return -1;
 }
 
+static void job_free(Job *job);
+
+/* Nothing of the job is used after the end of the last thread, unless the caller has it. */
 static void end(Worker *worker, int failed)
 {
     Job *job = worker->job;
@@ -204,8 +207,11 @@ static void end(Worker *worker, int failed)
     finish(worker);
     pthread_mutex_lock(&job->lock);
     job->threads--;
+    int left = --job->references;
     pthread_cond_broadcast(&job->changed);
     pthread_mutex_unlock(&job->lock);
+    if (!left)
+        job_free(job);
 }
 
 static void *work(void *argument)
@@ -214,7 +220,6 @@ static void *work(void *argument)
     Worker worker;
     int failed = begin(&worker, job) || read_until(&worker, INT64_MAX) < 0;
     end(&worker, failed);
-    job_release(job);
     return NULL;
 }
 
@@ -293,6 +298,13 @@ static int add_thread(Job *job)
     return error;
 }
 
+static void end_alone(Job *job, int failed)
+{
+    end(job->own, failed);
+    free(job->own);
+    job->own = NULL;
+}
+
 /* Has `job_wait` do the work: the limit of processes, of which each thread is one, is reached. */
 static int work_alone(Job *job)
 {
@@ -300,11 +312,10 @@ static int work_alone(Job *job)
     if (!job->own)
         return -1;
     job->threads = job->running = 1;
+    job->references++;
     if (!begin(job->own, job))
         return 0;
-    end(job->own, -1);
-    free(job->own);
-    job->own = NULL;
+    end_alone(job, -1);
     return -1;
 }
 
@@ -313,9 +324,7 @@ static int work_for(Job *job, int milliseconds)
     int done = read_until(job->own, now_ns(CLOCK_MONOTONIC) + milliseconds * (int64_t)1000000);
     if (!done)
         return 0;
-    end(job->own, done < 0);
-    free(job->own);
-    job->own = NULL;
+    end_alone(job, done < 0);
     return 1;
 }
 
@@ -406,14 +415,17 @@ void job_result(Job *job, JobResult *result)
 
 void job_release(Job *job)
 {
+    if (job->own)
+        end_alone(job, 0);
     pthread_mutex_lock(&job->lock);
     int left = --job->references;
     pthread_mutex_unlock(&job->lock);
-    if (left)
-        return;
-    if (job->own)
-        finish(job->own);
-    free(job->own);
+    if (!left)
+        job_free(job);
+}
+
+static void job_free(Job *job)
+{
     for (size_t index = 0; index < job->shared.count; index++)
         item_done(job, job->shared.items[index]);
     free(job->shared.items);

@@ -3,27 +3,39 @@
 
 /* ---- paths ---- */
 
+/* The last part of the path of a directory, with what is above it as far as that is known at once. */
+static const char *part_of(const Job *job, const Directory *directory, uint32_t task)
+{
+    if (directory->inside)
+        return directory->inside;
+    return directory->parent ? directory->name : job->tasks[task].inside;
+}
+
+static const Directory *above(const Directory *directory)
+{
+    return directory->inside ? NULL : directory->parent;
+}
+
 /* The path below the root of something in a directory, which the caller frees; NULL: no memory. */
 static char *path_below(const Job *job, const Directory *directory, uint32_t task, const char *name)
 {
-    size_t length = strlen(name) + 1;
-    for (const Directory *at = directory; at; at = at->inside ? NULL : at->parent)
-        length += strlen(at->inside ? at->inside : at->name) + 1;
     if (!directory)
         return strdup(job->tasks[task].inside);
+    size_t length = strlen(name) + 1;
+    for (const Directory *at = directory; at; at = above(at))
+        length += strlen(part_of(job, at, task)) + 1;
     char *path = malloc(length);
     if (!path)
         return NULL;
     char *end = path + length - 1;
     *end = 0;
-    for (const char *part = name; part;) {
+    for (const char *part = name; part; directory = directory ? above(directory) : NULL) {
         size_t part_length = strlen(part);
         end -= part_length;
         memcpy(end, part, part_length);
         if (end > path)
             *--end = '/';
-        part = !directory ? NULL : directory->inside ? directory->inside : directory->name;
-        directory = !directory || directory->inside ? NULL : directory->parent;
+        part = directory ? part_of(job, directory, task) : NULL;
     }
     while (*end == '/') /* the path of the root itself is empty */
         end++;

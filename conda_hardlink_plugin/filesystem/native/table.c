@@ -277,31 +277,39 @@ int table_add(Table *table, StepCache *cache, const Row *row, uint32_t location)
     return result;
 }
 
-static const Row *find(Table *table, uint32_t device, uint64_t inode)
+/* A copy of the row of an inode; 0: it is not known. */
+static int find(Table *table, uint32_t device, uint64_t inode, Row *row)
 {
     uint64_t hash = hash_of_inode(device, inode);
     Shard *shard = shard_of(table, hash);
+    pthread_mutex_lock(&shard->lock);
     uint32_t found = *slot_of(shard, hash, device, inode);
-    return found ? shard->rows + found - 1 : NULL;
+    if (found)
+        *row = shard->rows[found - 1];
+    pthread_mutex_unlock(&shard->lock);
+    return found != 0;
 }
 
 int table_has(Table *table, uint32_t device, uint64_t inode)
 {
-    const Row *row = find(table, device, inode);
-    return row && !row->is_symlink;
+    Row row;
+    return find(table, device, inode, &row) && !row.is_symlink;
 }
 
 uint32_t table_state(Table *table, uint32_t device, uint64_t inode)
 {
-    const Row *row = find(table, device, inode);
-    return row ? row->state : 0;
+    Row row;
+    return find(table, device, inode, &row) ? row.state : 0;
 }
 
 size_t table_rows(Table *table)
 {
     size_t rows = 0;
-    for (size_t index = 0; index < SHARDS; index++)
+    for (size_t index = 0; index < SHARDS; index++) {
+        pthread_mutex_lock(&table->shards[index].lock);
         rows += table->shards[index].count;
+        pthread_mutex_unlock(&table->shards[index].lock);
+    }
     return rows;
 }
 
@@ -388,6 +396,11 @@ Table *table_new(void)
 void table_share(Table *table)
 {
     atomic_fetch_add(&table->owners, 1);
+}
+
+int table_is_shared(Table *table)
+{
+    return atomic_load(&table->owners) > 1;
 }
 
 void table_free(Table *table)

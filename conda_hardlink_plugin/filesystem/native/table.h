@@ -41,8 +41,9 @@ typedef struct {
 Table *table_new(void); /* NULL: no memory */
 void table_share(Table *); /* one more `table_free` is needed */
 void table_free(Table *);
+int table_is_shared(Table *);
 
-/* Each of these returns -1 if there is no memory. */
+/* At any time; each of these returns -1 if there is no memory. */
 int64_t table_device(Table *, uint64_t st_dev); /* the index of a device, added if it is new */
 int table_count_known(Table *, StepCache *, uint32_t device, uint64_t inode, uint32_t location);
     /* Counts one more link to an inode that is not a symbolic link; 0: the inode is not known. */
@@ -51,13 +52,17 @@ int table_add(Table *, StepCache *, const Row *, uint32_t location);
      * kept: an inode whose count grew during the scan must not seem to have all of its links here. */
 int table_learn(Table *, uint32_t device, uint64_t inode);
     /* Adds an inode that was examined elsewhere, without a link; its link count is 0 until its row comes. */
+
+/* Only while no other thread uses the table. */
 int table_groups(Table *, Groups *);
 int table_locations(Table *, uint32_t state, uint32_t **locations, size_t *count);
     /* The locations of a state, one for each link, in ascending order; the caller frees them. */
+size_t table_devices(Table *, const uint64_t **devices);
+
+/* At any time. */
 
 int table_has(Table *, uint32_t device, uint64_t inode);  /* known, and not a symbolic link */
 uint32_t table_state(Table *, uint32_t device, uint64_t inode); /* 0: not known */
-size_t table_devices(Table *, const uint64_t **devices);
 size_t table_rows(Table *);
 size_t table_states(Table *); /* number of states */
 void table_copy_rows(Table *, Row *); /* all of them; there is room for `table_rows` */
