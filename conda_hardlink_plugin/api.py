@@ -12,6 +12,7 @@ Names in `conda_hardlink_plugin.__all__` are the contract; every other module's 
 from __future__ import annotations
 
 import json
+import os
 import time
 from contextlib import ExitStack
 from dataclasses import fields, replace
@@ -40,12 +41,13 @@ from .scan.inventory import Root, RootKind
 from .scan.scanner import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
     from .clean.plan import Plan
     from .executor.restore import HeldRun, Restored
     from .filesystem.problems import PathProblem
+    from .formatting import Text
     from .report.merge import MergedReport
     from .report.subject import Explanation
     from .scan.index.status import IndexStatus
@@ -72,9 +74,9 @@ class Installation:
     def __init__(
         self,
         *,
-        caches: str | Iterable[str] = (),
-        prefixes: str | Iterable[str] = (),
-        read_only_caches: str | Iterable[str] = (),
+        caches: Text | Iterable[Text] = (),
+        prefixes: Text | Iterable[Text] = (),
+        read_only_caches: Text | Iterable[Text] = (),
     ) -> None:
         """Name package caches and environments.
 
@@ -169,9 +171,9 @@ class Installation:
 
 def find_installation(
     *,
-    search: str | Iterable[str] = (),
-    caches: str | Iterable[str] = (),
-    prefixes: str | Iterable[str] = (),
+    search: Text | Iterable[Text] = (),
+    caches: Text | Iterable[Text] = (),
+    prefixes: Text | Iterable[Text] = (),
     executor: Executor | None = None,
 ) -> Installation:
     """Find every package cache and environment that conda knows. This needs conda.
@@ -197,10 +199,17 @@ def find_installation(
         ) from error
 
     _check_platform()
-    folders, named, extra = map(one_or_more, (search, caches, prefixes))
-    return Installation.of(
-        lambda: find(search=folders, caches=named, prefixes=extra, executor=executor)
-    )
+    given = list(map(one_or_more, (search, caches, prefixes)))
+    # A plan looks again before it removes: then, too, relative paths mean what they mean now.
+    absolute = [[expand(path) for path in paths if path] for paths in given]
+
+    def find_in(paths: Sequence[Sequence[str]]) -> FoundInstallation:
+        folders, named, extra = paths
+        return find(search=folders, caches=named, prefixes=extra, executor=executor)
+
+    installation = Installation.of(lambda: find_in(given))
+    installation.find = lambda: find_in(absolute)
+    return installation
 
 
 def analyze(
@@ -208,7 +217,7 @@ def analyze(
     *,
     policy: RetentionPolicy = RetentionPolicy(),  # noqa: B008  # it is immutable
     details: Detail | Collection[Detail] = (),
-    environment: str | None = None,
+    environment: Text | None = None,
     apparent_size: bool = False,
     index: IndexUse | None = None,
     executor: Executor | None = None,
@@ -238,7 +247,7 @@ def analyze(
     """
     _check_platform()
     found = installation.found
-    named = None if environment is None else found.environment(environment)
+    named = None if environment is None else found.environment(os.fsdecode(environment))
     wanted = _choices("details", one_or_more(details), get_args(Detail))
     _choices("index", [] if index is None else [index], get_args(IndexUse))
     if executor is not None and index is not None:
@@ -333,7 +342,7 @@ class Analysis:
         """Prefix to the name of each environment."""
         return self.data.names
 
-    def report(self, *, if_removed: str | Iterable[str] = ()) -> Report:
+    def report(self, *, if_removed: Text | Iterable[Text] = ()) -> Report:
         """Compute the figures.
 
         Args:
@@ -348,7 +357,7 @@ class Analysis:
         request = replace(self._request, if_removed=prefixes or None)
         return Report.of(build_report(self.data, request))
 
-    def explain(self, subject: str) -> Explanation:
+    def explain(self, subject: Text) -> Explanation:
         """Gather everything about one cached package or one file.
 
         Args:
@@ -361,7 +370,7 @@ class Analysis:
         """
         from .report.subject import explain
 
-        return explain(self.data, subject)
+        return explain(self.data, os.fsdecode(subject))
 
 
 class Report(model.Report):

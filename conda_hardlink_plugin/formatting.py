@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+Text = Union[str, "os.PathLike[str]"]
 _S = 1_000_000_000
 _NS_OF_UNIT = {"s": _S, "m": 60 * _S, "h": 3600 * _S, "d": 24 * 3600 * _S, "w": 7 * 24 * 3600 * _S}
 _BYTES_OF_UNIT = {
@@ -140,6 +142,12 @@ def natural_number(value: int) -> int:
     return value
 
 
-def one_or_more(values: str | Iterable[str]) -> tuple[str, ...]:
-    """Return several texts as a tuple; a single text counts as one, not as its characters."""
-    return (values,) if isinstance(values, str) else tuple(values)
+def one_or_more(values: Text | Iterable[Text]) -> tuple[str, ...]:
+    """Return several texts or paths as a tuple; a single one counts as one, not as its characters.
+
+    Raises:
+        TypeError: One is neither a text nor a path.
+
+    """
+    given = (values,) if isinstance(values, (str, bytes, os.PathLike)) else values
+    return tuple(map(os.fsdecode, given))

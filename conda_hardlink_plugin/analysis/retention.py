@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..filesystem.problems import PathProblem
+    from ..formatting import Text
     from ..metadata.leases import Lease
 
 DEFAULT_GRACE = "15m"
@@ -37,7 +38,7 @@ class RetentionPolicy:
 
     grace: str | int = DEFAULT_GRACE
     older_than: str | int | None = None
-    ignored_environments: str | Iterable[str] = ()
+    ignored_environments: Text | Iterable[Text] = ()
     ignored_paths: tuple[str, ...] = field(init=False, repr=False)
     grace_ns: int = field(init=False, repr=False)
     older_than_ns: int | None = field(init=False, repr=False)

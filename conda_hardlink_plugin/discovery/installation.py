@@ -75,14 +75,15 @@ class FoundInstallation:
         """
         named = tuple(dict.fromkeys(map(expand, caches)))
         paths = dict.fromkeys(map(expand, prefixes))
-        for path in (*named, *paths):
+        kept = tuple(map(expand, read_only_caches))
+        for path in (*named, *paths, *kept):
             if not os.path.isdir(path):
                 raise NotFoundError(f"{path} is not a folder: give one that exists.")
         return cls(
             caches=named,
             environments=tuple(Environment(path, path) for path in paths),
             named_caches=named,
-            read_only_caches=tuple(map(expand, read_only_caches)),
+            read_only_caches=kept,
         )
 
     @property

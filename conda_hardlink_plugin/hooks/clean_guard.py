@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from conda.base.context import context
 
+from ..exceptions import HardlinksError
 from ..formatting import count, join_names
 from ..render.transaction_summary import warning_line, write_lines
 from ..settings import Guard, guard
+from ..settings import search as searched_folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +40,10 @@ def refusal_of_clean() -> str:
     wanted = guard()
     if wanted is Guard.OFF or not _removes_packages():
         return ""
+    try:
+        searched_folders()
+    except HardlinksError as error:
+        return f"{error} Until then, environments may break unseen. Nothing was removed."
     try:
         sentence = _danger(wanted)
     except Exception as error:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from conda_hardlink_plugin import (
     NotFoundError,
     RetentionPolicy,
     analyze,
+    find_installation,
     plan_clean,
 )
 from conda_hardlink_plugin.render.json import render_json
@@ -252,3 +254,46 @@ def test_the_package_has_exactly_the_public_names():
         assert name in dir(conda_hardlink_plugin)
     with pytest.raises(AttributeError):
         conda_hardlink_plugin.no_such_name  # noqa: B018
+
+
+def test_paths_may_be_path_objects_wherever_a_path_is_taken(made, tmp_path):
+    cache, prefix = Path(made.directory, "pkgs"), Path(made.directory, "envs", "env")
+    installation = Installation(caches=cache, prefixes=[prefix], read_only_caches=cache)
+    policy = RetentionPolicy(grace=0, ignored_environments=Path(tmp_path))
+    assert policy.ignores(f"{tmp_path}/x")
+    analysis = analyze(installation, policy=policy, environment=prefix)
+    report = analysis.report(if_removed=[prefix])
+    assert report.to_dict()["detail"]["prefix"] == str(prefix)
+    assert report.to_dict()["if_removed"]["environments"]
+    assert analysis.explain(cache / "used-1-0") is not None
+
+
+@pytest.mark.parametrize("value", [3, [None], [3.5]], ids=repr)
+def test_what_is_no_path_is_a_type_error_at_once(value):
+    with pytest.raises(TypeError):
+        Installation(caches=value)
+    with pytest.raises(TypeError):
+        RetentionPolicy(ignored_environments=value)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file"])
+def test_a_read_only_cache_that_is_no_folder_protects_nothing_and_is_refused(made, tmp_path, name):
+    write(f"{tmp_path}/file")
+    with pytest.raises(NotFoundError, match="is not a folder"):
+        Installation(caches=[f"{made.directory}/pkgs"], read_only_caches=[f"{tmp_path}/{name}"])
+
+
+def test_a_plan_looks_again_where_relative_paths_led_at_first(configured, tmp_path, monkeypatch):
+    write(f"{tmp_path}/here/search/env/conda-meta/history")
+    write(f"{tmp_path}/elsewhere/search/env/conda-meta/history")
+    monkeypatch.chdir(f"{tmp_path}/here")
+    installation = find_installation(search="search")
+    plan = plan_clean(analyze(installation, policy=AT_ONCE))
+    assert [removal.name for removal in plan.data.remove] == ["unused-1-0"]
+    late = f"{tmp_path}/here/search/late"
+    write(f"{late}/conda-meta/history")
+    os.symlink(f"{configured.directory}/pkgs/unused-1-0/lib/unused", f"{late}/linked")
+    monkeypatch.chdir(f"{tmp_path}/elsewhere")
+    outcome = plan.execute()
+    assert [spared.removal.name for spared in outcome.spared] == ["unused-1-0"]
+    assert os.path.exists(f"{late}/linked")

@@ -117,13 +117,13 @@ class TestGiven:
     def test_each_folder_counts_once_in_the_given_order(self, top, monkeypatch):
         monkeypatch.chdir(top)
         paths = [f"{top}/envs/env", "envs/env/", "base", f"{top}/base"]
-        found = FoundInstallation.of(["pkgs", f"{top}/pkgs/"], iter(paths), ["gone"])
+        found = FoundInstallation.of(["pkgs", f"{top}/pkgs/"], iter(paths), ["pkgs"])
         assert found.caches == found.named_caches == (f"{top}/pkgs",)
         assert found.environments == (
             Environment(f"{top}/envs/env", f"{top}/envs/env"),
             Environment(f"{top}/base", f"{top}/base"),
         )
-        assert found.read_only_caches == (f"{top}/gone",)
+        assert found.read_only_caches == (f"{top}/pkgs",)
 
     @pytest.mark.parametrize("kind", ["caches", "prefixes"])
     def test_a_path_that_is_not_a_folder_is_refused(self, top, kind):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from argparse import Namespace
 
 import pytest
+from conda.base.context import context, reset_context
 
 from conda_hardlink_plugin.hooks.clean_guard import refusal_of_clean
 from conda_hardlink_plugin.settings import Guard
@@ -166,3 +168,20 @@ def test_if_looking_fails_only_block_stops_conda(conda, capsys, mocker):
     )
     with pytest.raises(RuntimeError):
         guarded(conda, capsys)
+
+
+@pytest.mark.parametrize("mode", [Guard.WARN, Guard.BLOCK])
+@pytest.mark.parametrize("value", ["{a: b}", "5", "/x"])
+def test_a_setting_that_names_environments_and_cannot_be_read_stops_the_clean(
+    conda, softlinked, mode, value, monkeypatch, capsys
+):
+    """The environments that it names are not known, so that nobody can say which would break."""
+    monkeypatch.setenv("CONDA_PLUGINS_HARDLINKS_GUARD", mode.value)
+    condarc = write(f"{conda.root}/.condarc", f"plugins: {{hardlinks_search: {value}}}".encode())
+    conda.set(packages=True)
+    context.__dict__.pop("plugins", None)
+    reset_context((condarc,), Namespace(packages=True))
+    refusal = refusal_of_clean()
+    assert refusal.startswith("The setting hardlinks_search must be a list of folders")
+    assert refusal.endswith("Nothing was removed.")
+    assert capsys.readouterr().err == ""
