@@ -4,6 +4,8 @@
  *     cc -O2 -shared -fPIC -o slow.so slow.c -ldl
  *     SLOW_MICROSECONDS=300 LD_PRELOAD=./slow.so du -s DIR
  *
+ * With SLOW_LATER, a process waits only after it has called begin_waiting().
+ *
  * At its end a process writes to the file SLOW_PEAK, where that is set, how many of its calls waited
  * at the same time at most.
  */
@@ -20,12 +22,24 @@
 
 struct stat64;
 
-static atomic_int waiting, peak;
+static atomic_int waiting, peak, begun;
+
+__attribute__((constructor)) static void begin_unless_later(void)
+{
+    begun = !getenv("SLOW_LATER");
+}
+
+void begin_waiting(void)
+{
+    begun = 1;
+}
 
 static void wait_for_answer(void)
 {
     static long microseconds = -1;
     int before = errno;
+    if (!begun)
+        return;
     if (microseconds < 0) {
         const char *text = getenv("SLOW_MICROSECONDS");
         microseconds = text ? atol(text) : 0;

@@ -20,10 +20,16 @@ from tests.support.trees import cache_root, link, package, write
 SLOW_SOURCE = Path(TOP, "benchmarks", "slow.c")
 DELAY_US = 3_000
 MANY = 4
-FILES = 300
+FILES, FOLDERS = 150, 50
 
+# Begins to wait when everything is imported.
+BEGIN = """\
+import ctypes, os
+if os.environ.pop("SLOW_LATER", ""):
+    ctypes.CDLL(None).begin_waiting()
+"""
 # Prints what du would, and how many threads were started.
-SCAN = """\
+SCAN = f"""\
 import sys, threading
 from conda_hardlink_plugin.scan.inventory import Root, RootKind
 from conda_hardlink_plugin.scan.scanner import scan
@@ -36,6 +42,7 @@ def counting(thread):
     started.append(thread)
     start(thread)
 threading.Thread.start = counting
+{BEGIN}
 usage = Usage(scan(roots, processes=int(processes)))
 print(*usage.added([0, 1]), len(started))
 """
@@ -50,17 +57,21 @@ def slow(tmp_path_factory):
         subprocess.run(built, check=True, capture_output=True)
     except FileNotFoundError:
         pytest.skip("there is no C compiler")
-    return {"LD_PRELOAD": str(library), "SLOW_MICROSECONDS": str(DELAY_US)}
+    wait = {"SLOW_MICROSECONDS": str(DELAY_US), "SLOW_LATER": "1"}
+    return {"LD_PRELOAD": str(library), **wait}
 
 
 @pytest.fixture
 def tree(tmp_path):
     cache, prefix = f"{tmp_path}/pkgs", f"{tmp_path}/env"
-    files = {f"lib/d{number % 60}/f{number}": b"x" * number for number in range(FILES)}
+    files = {f"lib/d{number % FOLDERS}/f{number}": b"x" * number for number in range(FILES)}
     extracted = package(cache, "p-1-0", files)
     for number in range(FILES):
-        link(f"{extracted}/lib/d{number % 60}/f{number}", f"{prefix}/lib/d{number % 60}/f{number}")
-        write(f"{prefix}/own/d{number % 60}/f{number}", b"y" * number)
+        link(
+            f"{extracted}/lib/d{number % FOLDERS}/f{number}",
+            f"{prefix}/lib/d{number % FOLDERS}/f{number}",
+        )
+        write(f"{prefix}/own/d{number % FOLDERS}/f{number}", b"y" * number)
     return cache, prefix
 
 
@@ -149,6 +160,7 @@ def test_more_processes_are_used_if_directories_are_slow(tmp_path, slow, slowly,
         "import os, sys\n"
         "from conda_hardlink_plugin.scan.crew import useful_processes\n"
         "os.sched_getaffinity = lambda _: {0, 1}\n"
+        f"{BEGIN}\n"
         "print(useful_processes([sys.argv[1]]))\n"
     )
     done = subprocess.run(
