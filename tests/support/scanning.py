@@ -33,7 +33,7 @@ class Way(Enum):
 
     Attributes:
         ALONE: Read with one process.
-        TOGETHER: Read with three processes; they are forked, because starting them is slow.
+        TOGETHER: Read with two processes; they are forked, because starting them is slow.
         THREADS: Read with threads.
         EXACT: From a new index, with each directory and inode checked.
         QUICK: From a new index, with each directory checked.
@@ -70,8 +70,8 @@ def scan(roots, *, detailed=(), mounts=None, on_progress=None):
         return _scan_with_threads(roots, **arguments)
     if _way[0] is Way.TOGETHER:
         with contextlib.ExitStack() as stack:
-            crew = [stack.enter_context(_forked_worker()) for _ in range(3)]
-            return module.scan(roots, crew=crew, processes=3, **arguments)
+            crew = [stack.enter_context(_forked_worker()) for _ in range(2)]
+            return module.scan(roots, crew=crew, processes=2, **arguments)
     if _way[0] is Way.ALONE:
         return module.scan(roots, processes=1, **arguments)
     with tempfile.TemporaryDirectory(prefix="index-") as folder:
