@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -298,3 +300,29 @@ def test_a_name_with_control_characters_is_escaped(changing):
     assert "symbolic links in esc\\x1b[31m\\nred" in text
     assert all(line.isprintable() for line in text.splitlines())
     assert kept(plan(changing), FORGOTTEN)["environments"][0]["prefix"] == prefix
+
+
+def test_two_concurrent_commands_both_succeed(changing):
+    conda = os.path.join(changing.root_prefix, "bin", "conda")
+    changing.remove("sharing")
+    command = (conda, "hardlinks", "clean", "--yes", "--json", "--grace", "0", "--unobtainable")
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    env=changing.environ,
+                    cwd=changing.directory,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                )
+            )
+            for _ in range(2)
+        ]
+        reports = [json.loads(process.communicate()[0]) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    removed = [path for report in reports for path in report["removed"]]
+    assert len(removed) == len(set(removed)) > 1
+    planned = max(report["planned_bytes"] for report in reports)
+    assert sum(report["freed_bytes"] for report in reports) == planned
+    assert [path for path in removed if os.path.exists(path)] == []

@@ -15,7 +15,7 @@ from conda_hardlink_plugin.analysis.usage import CachePart, Measure, Usage
 from conda_hardlink_plugin.scan.inventory import RootKind, UnitKind
 
 from ..support.oracles import Model, du
-from ..support.scanning import scan, scan_in_each_way
+from ..support.scanning import Way, scan, scan_in, scan_in_each_way
 from ..support.trees import (
     cache_root,
     environment_root,
@@ -30,10 +30,16 @@ from ..support.trees import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
     from conda_hardlink_plugin.scan.inventory import Inventory
+
+    Comparison = Callable[[Inventory, Usage], None]
 
 TREES = int(os.environ.get("RANDOM_TREES", "30"))  # for each way to scan
 moderate = settings(max_examples=TREES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(moderate, max_examples=TREES + TREES // 3)  # six comparisons with each tree
 each_way = pytest.mark.usefixtures("each_way")
 measures = pytest.mark.parametrize("measure", list(Measure))
 
@@ -72,14 +78,32 @@ def test_sizes_of_random_trees_are_those_of_du(layout, random, measure):
             assert not inventory.problems
 
 
-@moderate
+@thorough
 @given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_sums_over_roots_of_random_trees_follow_the_definitions(layout, random, measure):
+def test_figures_of_random_trees_follow_the_definitions(layout, random, measure):
+    """All sums are compared on the same trees: making and reading them takes most of the time."""
     with random_tree(layout) as tree:
         model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        order = random.sample(range(len(tree.roots)), len(tree.roots))
+        compared = [
+            comparison(model, random)
+            for comparison in (
+                sums_over_roots,
+                sums_over_units,
+                parts_of_caches,
+                caches_without_units,
+                units_sharing_inodes,
+                environments_with_packages,
+            )
+        ]
         for inventory in scan_in_each_way(tree.roots):
-            assert_sums_over_roots(inventory, Usage(inventory, measure), model, order)
+            assert {unit.path: unit.kind for unit in inventory.units} == model.units
+            for compare in compared:
+                compare(inventory, Usage(inventory, measure))
+
+
+def sums_over_roots(model: Model, random: Random) -> Comparison:
+    order = random.sample(range(len(model.roots)), len(model.roots))
+    return lambda inventory, usage: assert_sums_over_roots(inventory, usage, model, order)
 
 
 def assert_sums_over_roots(
@@ -108,16 +132,10 @@ def assert_sums_over_roots(
     assert usage.surplus_inodes == 0
 
 
-@moderate
-@given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_sums_over_units_of_random_trees_follow_the_definitions(layout, random, measure):
-    with random_tree(layout) as tree:
-        model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        number = len(model.units)
-        somes = [random.sample(sorted(model.units), random.randint(0, number)) for _ in range(4)]
-        for inventory in scan_in_each_way(tree.roots):
-            assert {unit.path: unit.kind for unit in inventory.units} == model.units
-            assert_sums_over_units(inventory, Usage(inventory, measure), model, somes)
+def sums_over_units(model: Model, random: Random) -> Comparison:
+    number = len(model.units)
+    somes = [random.sample(sorted(model.units), random.randint(0, number)) for _ in range(4)]
+    return lambda inventory, usage: assert_sums_over_units(inventory, usage, model, somes)
 
 
 def assert_sums_over_units(
@@ -148,28 +166,26 @@ def assert_sums_over_units(
     }
 
 
-@moderate
-@given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_parts_of_a_cache_add_up_and_each_inode_counts_for_the_first_holder(
-    layout, random, measure
-):
-    with random_tree(layout) as tree:
-        model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        packages = [path for path, kind in model.units.items() if kind is UnitKind.PACKAGE]
-        fates = {path: random.choice(["used", "kept", "unused"]) for path in packages}
-        used = {path for path, fate in fates.items() if fate == "used"}
-        unused = {path for path, fate in fates.items() if fate == "unused"}
-        caches = [root.path for root in tree.roots if root.kind is RootKind.CACHE]
-        expected = {cache: parts_by_definition(model, cache, used, unused) for cache in caches}
-        for inventory in scan_in_each_way(tree.roots):
-            usage, number = Usage(inventory, measure), unit_indexes(inventory)
-            for cache in caches:
-                index = root_indexes(inventory)[cache]
-                found = usage.cache_parts(
-                    index, {number[path] for path in used}, {number[path] for path in unused}
-                )
-                assert found == expected[cache]
-                assert sum(found.values()) == usage.unique_by_root[index]
+def parts_of_caches(model: Model, random: Random) -> Comparison:
+    """Parts of a cache add up, and each inode counts for the first holder."""
+    packages = [path for path, kind in model.units.items() if kind is UnitKind.PACKAGE]
+    fates = {path: random.choice(["used", "kept", "unused"]) for path in packages}
+    used = {path for path, fate in fates.items() if fate == "used"}
+    unused = {path for path, fate in fates.items() if fate == "unused"}
+    caches = [path for path in model.roots if model.units[path] is not UnitKind.ENVIRONMENT]
+    expected = {cache: parts_by_definition(model, cache, used, unused) for cache in caches}
+
+    def compare(inventory: Inventory, usage: Usage) -> None:
+        number = unit_indexes(inventory)
+        for cache in caches:
+            index = root_indexes(inventory)[cache]
+            found = usage.cache_parts(
+                index, {number[path] for path in used}, {number[path] for path in unused}
+            )
+            assert found == expected[cache]
+            assert sum(found.values()) == usage.unique_by_root[index]
+
+    return compare
 
 
 def parts_by_definition(
@@ -194,66 +210,64 @@ def parts_by_definition(
     return expected
 
 
-@moderate
-@given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_the_usage_of_a_cache_without_some_units_follows_the_definition(layout, random, measure):
-    with random_tree(layout) as tree:
-        model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        units = sorted(model.units)
-        doomed = set(random.sample(units, random.randint(0, len(units))))
-        for inventory in scan_in_each_way(tree.roots):
-            usage, number = Usage(inventory, measure), unit_indexes(inventory)
-            for index, root in enumerate(inventory.roots):
-                if root.kind is RootKind.CACHE:
-                    left = usage.unique_without(index, {number[path] for path in doomed})
-                    assert left == model.unique(model.units_of(root.path) - doomed)
+def caches_without_units(model: Model, random: Random) -> Comparison:
+    """The usage of a cache is known as it will be without some units."""
+    units = sorted(model.units)
+    doomed = set(random.sample(units, random.randint(0, len(units))))
+
+    def compare(inventory: Inventory, usage: Usage) -> None:
+        number = unit_indexes(inventory)
+        for index, root in enumerate(inventory.roots):
+            if root.kind is RootKind.CACHE:
+                left = usage.unique_without(index, {number[path] for path in doomed})
+                assert left == model.unique(model.units_of(root.path) - doomed)
+
+    return compare
 
 
-@moderate
-@given(layouts)
-def test_units_share_an_inode_with_links_in_both(layout):
-    with random_tree(layout) as tree:
-        model = Model(tree.roots)
-        of_caches = {path for path, kind in model.units.items() if kind is not UnitKind.ENVIRONMENT}
-        sharing = {
-            path: {
-                owner
-                for thing in model.things
-                if thing.links > 1 and path in model.owners(thing)
-                for owner in model.owners(thing) & of_caches - {path}
-            }
-            for path in of_caches
+def units_sharing_inodes(model: Model, _: Random) -> Comparison:
+    """Units share an inode with links in both."""
+    of_caches = {path for path, kind in model.units.items() if kind is not UnitKind.ENVIRONMENT}
+    sharing = {
+        path: {
+            owner
+            for thing in model.things
+            if thing.links > 1 and path in model.owners(thing)
+            for owner in model.owners(thing) & of_caches - {path}
         }
-        for inventory in scan_in_each_way(tree.roots):
-            usage, number = Usage(inventory), unit_indexes(inventory)
-            assert number.keys() == model.units.keys()
-            for path, others in sharing.items():
-                found = usage.cache_units_sharing_with(number[path])
-                assert found == {number[other] for other in others}
+        for path in of_caches
+    }
+
+    def compare(inventory: Inventory, usage: Usage) -> None:
+        number = unit_indexes(inventory)
+        for path, others in sharing.items():
+            found = usage.cache_units_sharing_with(number[path])
+            assert found == {number[other] for other in others}
+
+    return compare
 
 
-@moderate
-@given(layouts, st.randoms(use_true_random=False), st.sampled_from(Measure))
-def test_freeing_many_environments_at_once_equals_freeing_each(layout, random, measure):
-    with random_tree(layout) as tree:
-        model = Model(tree.roots, apparent=measure is Measure.APPARENT)
-        environments = [root.path for root in tree.roots if root.kind is RootKind.ENVIRONMENT]
-        packages = {path: set() for path in environments}
-        for unit, kind in model.units.items():
-            if kind is not UnitKind.ENVIRONMENT and random.random() < 0.8:
-                packages[random.choice(environments)].add(unit)
-        for inventory in scan_in_each_way(tree.roots):
-            usage, number = Usage(inventory, measure), unit_indexes(inventory)
-            roots = root_indexes(inventory)
-            figures = usage.exclusive_with_packages(
-                {roots[path]: {number[unit] for unit in packages[path]} for path in environments}
-            )
-            for path in environments:
-                units = {number[unit] for unit in packages[path]}
-                units |= set(usage.units_of_root[roots[path]])
-                assert figures[roots[path]] == usage.exclusive(units)
-                paths = {inventory.units[unit].path for unit in units}
-                assert figures[roots[path]] == model.exclusive(paths)
+def environments_with_packages(model: Model, random: Random) -> Comparison:
+    """Freeing many environments at once, each with some packages, equals freeing each."""
+    environments = [path for path in model.roots if model.units[path] is UnitKind.ENVIRONMENT]
+    packages: dict[str, set[str]] = {path: set() for path in environments}
+    for unit, kind in model.units.items():
+        if kind is not UnitKind.ENVIRONMENT and random.random() < 0.8:
+            packages[random.choice(environments)].add(unit)
+
+    def compare(inventory: Inventory, usage: Usage) -> None:
+        number, roots = unit_indexes(inventory), root_indexes(inventory)
+        figures = usage.exclusive_with_packages(
+            {roots[path]: {number[unit] for unit in packages[path]} for path in environments}
+        )
+        for path in environments:
+            units = {number[unit] for unit in packages[path]}
+            units |= set(usage.units_of_root[roots[path]])
+            assert figures[roots[path]] == usage.exclusive(units)
+            paths = {inventory.units[unit].path for unit in units}
+            assert figures[roots[path]] == model.exclusive(paths)
+
+    return compare
 
 
 @moderate
@@ -297,9 +311,9 @@ def remove(path: str) -> None:
 def test_figures_do_not_depend_on_the_order_of_the_roots(layout, random, measure):
     with random_tree(layout) as tree:
         shuffled = random.sample(tree.roots, len(tree.roots))
-        orders = (scan_in_each_way(tree.roots), scan_in_each_way(shuffled))
-        for first, second in zip(*orders, strict=True):
-            assert by_path(Usage(second, measure)) == by_path(Usage(first, measure))
+        expected = by_path(Usage(scan_in(Way.ALONE, tree.roots), measure))
+        for inventory in scan_in_each_way(shuffled):
+            assert by_path(Usage(inventory, measure)) == expected
 
 
 def by_path(usage: Usage) -> dict[str, object]:

@@ -142,9 +142,7 @@ configure_parser(argparse.ArgumentParser())
     assert imported_by(statement, before) == AT_START - {f"{PACKAGE}.plugin", f"{PACKAGE}.settings"}
 
 
-def test_a_report_in_json_does_not_import_rich(installation):
-    python = os.path.join(installation.root_prefix, "bin", "python")
-    done = installation.run(python, "-c", _RUN_CONDA, "hardlinks", "report", "--json")
-    loaded = set(json.loads(done.stdout))
+def test_a_report_in_json_does_not_import_rich(configured):
+    loaded = modules_after(_RUN_CONDA, "hardlinks", "report", "--json")
     assert f"{PACKAGE}.scan" in loaded
     assert not is_of("rich", loaded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -49,11 +50,14 @@ def modules(top=TOP):
     return found
 
 
+tree_of = cache(ast.parse)  # of a source; that of a module is asked for in every test
+
+
 def imports(name, sources):
     """The modules of the package that a module imports: in functions and for types as well."""
     is_package = name == "__init__" or any(other.startswith(f"{name}.") for other in sources)
     above = [] if name == "__init__" else name.split(".")
-    for node in ast.walk(ast.parse(sources[name])):
+    for node in ast.walk(tree_of(sources[name])):
         if not isinstance(node, ast.ImportFrom) or not node.level:
             continue
         base = above[: len(above) - node.level + is_package]
@@ -128,7 +132,7 @@ def test_no_other_room_knows_the_platform():
 
 def imported_libraries(source):
     """The top-level names of the libraries that a module imports."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree_of(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.analysis.causes import Cause
@@ -38,6 +38,7 @@ CAUSES = {
     FileRole.BYTECODE: Cause.BYTECODE,
     FileRole.ENTRY_POINT: Cause.CONDA_OWN,
 }
+few = settings(max_examples=30)  # each is compared with du
 LONG = "x" * 200  # a symbolic link that has a block
 LOOKS = 256  # the clock is looked at each so many files
 
@@ -141,6 +142,7 @@ def _make(kind, size, source, path):
     return write(path, b"x" * size)
 
 
+@few
 @given(inodes)
 def test_linked_files_are_private_or_have_several_links(made):
     with tree_of(made) as tree:
@@ -164,6 +166,7 @@ def test_linked_files_are_private_or_have_several_links(made):
         assert figures.packages == 2
 
 
+@few
 @given(inodes)
 def test_unlinking_frees_what_du_loses(made):
     with tree_of(made) as tree:
@@ -195,6 +198,7 @@ def assert_freed_as_told(tree):
     assert figures.freed_bytes + figures.rest_bytes == before - du(tree.top)[0]
 
 
+@few
 @given(inodes)
 def test_removing_an_environment_frees_what_du_loses(made):
     with tree_of(made, link_in_rest=False) as tree:
@@ -202,6 +206,7 @@ def test_removing_an_environment_frees_what_du_loses(made):
         assert_freed_as_told(tree)
 
 
+@few
 @given(inodes)
 def test_hard_links_within_an_environment_are_freed_with_it(made):
     """Even those in no package, or in only one of two."""
@@ -209,6 +214,7 @@ def test_hard_links_within_an_environment_are_freed_with_it(made):
         assert_freed_as_told(tree)
 
 
+@few
 @given(inodes)
 def test_a_new_environment_adds_what_du_reports(made):
     """All inodes with several links have the others in the cache."""
@@ -225,6 +231,7 @@ def test_a_new_environment_adds_what_du_reports(made):
         assert rest + linked.private_bytes == added
 
 
+@few
 @given(inodes)
 def test_a_package_without_outside_links_holds_what_du_reports(made):
     with tree_of(made) as tree:

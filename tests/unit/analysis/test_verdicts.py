@@ -378,7 +378,7 @@ _LINKED = PackagePlan("a-1-0", "pkgs", "", "record", b"{}", has_archive=False, h
 _MOVING = replace(_LINKED, folder=".conda-hardlinks/moving-r1-", finished_by="", has_archive=True)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(plans, st.sampled_from([0o000, 0o111, 0o444]))
 @example(Plan([_LINKED, _MOVING], [UsePlan("softlink", 0, 0, 0)]), 0o111)
 def test_unreadable_paths_never_make_more_packages_removable(plan, mode):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
-import stat
 import tempfile
 
 import pytest
 
 from conda_hardlink_plugin.clean.permissions import closed_caches, is_named
-from tests.conda.test_unreadable_paths import as_ordinary_user
 from tests.support.cleaning import executed, plan_of
 from tests.support.disk import snapshot
 from tests.support.forking import in_child
@@ -24,7 +21,6 @@ TO_CLEAN_IT = "to clean it, name it with --cache (in Python: caches)"
 OPEN_TO_OTHERS = f"users other than root can write to it; {TO_CLEAN_IT}"
 NOT_NAMED = "you named other caches"
 NO_SUCH_USER = 54321
-CLEAN = ("clean", "--yes", "--grace", "0", "--unobtainable")
 
 for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator can give files away")
 
@@ -131,78 +127,3 @@ def test_in_a_closed_cache_nothing_is_removed_healed_or_made(tmp_path):
     assert outcome.moved_back == [f"{tmp_path}/open/moved-1-0"]
     kept = {item.path: item.reason for item in plan().keep}
     assert kept[f"{tmp_path}/closed/unused-1-0"] == "its cache is not cleaned: for a reason"
-
-
-@pytest.fixture
-def writable_again():
-    """Take the write permission from folders; give it back at the end, so that they can go."""
-    modes = {}
-
-    def forbid(path):
-        modes[path] = stat.S_IMODE(os.stat(path).st_mode)
-        os.chmod(path, 0o555)
-
-    yield forbid
-    for path, mode in modes.items():
-        os.chmod(path, mode)
-
-
-def unused(installation):
-    return os.path.exists(f"{installation.pkgs_dir}/forgotten-1.0-0")
-
-
-def open_to_others(installation):
-    os.chmod(installation.pkgs_dir, 0o777)
-    return OPEN_TO_OTHERS
-
-
-def given_away(installation):
-    os.chown(installation.pkgs_dir, NOBODY, NOBODY)
-    return owned_by(pwd.getpwuid(NOBODY).pw_name)
-
-
-@for_root
-@pytest.mark.parametrize("change", [open_to_others, given_away], ids=lambda how: how.__name__)
-def test_the_command_cleans_a_closed_cache_only_if_it_is_named(changing, change):
-    reason = change(changing)
-    before = snapshot(changing.pkgs_dir)
-    done = changing.hardlinks(*CLEAN, "--json")
-    report = json.loads(done.stdout)
-    assert report["remove"] == []
-    assert f"its cache is not cleaned: {reason}" in [kept["reason"] for kept in report["keep"]]
-    assert snapshot(changing.pkgs_dir) == before
-    assert "is not cleaned" in " ".join(changing.hardlinks(*CLEAN).stdout.split())
-    assert snapshot(changing.pkgs_dir) == before
-    changing.hardlinks(*CLEAN, "--cache", changing.pkgs_dir)
-    assert not unused(changing)
-
-
-@pytest.mark.parametrize("option", ["", "--json"])
-def test_the_command_refuses_to_clean_a_read_only_cache(changing, writable_again, option):
-    writable_again(changing.pkgs_dir)
-    before = snapshot(changing.pkgs_dir)
-    options = [*CLEAN, *filter(None, [option])]
-    done = as_ordinary_user(changing, "conda", "hardlinks", *options)
-    assert done.returncode == 0
-    named = ("--cache", changing.pkgs_dir)
-    done = as_ordinary_user(changing, "conda", "hardlinks", *options, *named)
-    assert done.returncode == 1
-    sentence = f"{changing.pkgs_dir} cannot be cleaned: {READ_ONLY}"
-    assert sentence in (json.loads(done.stdout)["errors"] if option else done.stderr)
-    assert "Traceback" not in done.stdout + done.stderr
-    assert snapshot(changing.pkgs_dir) == before
-
-
-@pytest.mark.parametrize("option", ["", "--json"])
-def test_the_command_fails_if_its_quarantine_is_a_symbolic_link(changing, option):
-    quarantine = f"{changing.pkgs_dir}/{QUARANTINE}"
-    os.symlink(changing.envs_dir, quarantine)
-    before = snapshot(changing.envs_dir)
-    done = changing.hardlinks(*CLEAN, *filter(None, [option]), check=False)
-    assert done.returncode == 1
-    sentence = f"{quarantine}: not a directory"
-    said = " ".join(json.loads(done.stdout)["errors"] if option else done.stdout.split())
-    assert sentence in said
-    assert "Traceback" not in done.stdout + done.stderr
-    assert snapshot(changing.envs_dir) == before
-    assert unused(changing)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import struct
-import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -365,29 +363,3 @@ def test_every_clean_locks_several_caches_in_the_same_order(made):
     execute_plan(plan, checker, lambda: plan_of(made), outcome, hold_until_s=None)
     assert outcome.problems == []
     assert list(dict.fromkeys(order)) == sorted(made.caches)
-
-
-def test_two_concurrent_commands_both_succeed(changing):
-    conda = os.path.join(changing.root_prefix, "bin", "conda")
-    changing.remove("sharing")
-    command = (conda, "hardlinks", "clean", "--yes", "--json", "--grace", "0", "--unobtainable")
-    with ExitStack() as stack:
-        processes = [
-            stack.enter_context(
-                subprocess.Popen(
-                    command,
-                    env=changing.environ,
-                    cwd=changing.directory,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                )
-            )
-            for _ in range(2)
-        ]
-        reports = [json.loads(process.communicate()[0]) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    removed = [path for report in reports for path in report["removed"]]
-    assert len(removed) == len(set(removed)) > 1
-    planned = max(report["planned_bytes"] for report in reports)
-    assert sum(report["freed_bytes"] for report in reports) == planned
-    assert [path for path in removed if os.path.exists(path)] == []

@@ -14,7 +14,7 @@ from conda_hardlink_plugin.filesystem.mounts import Mount, MountTable
 from conda_hardlink_plugin.scan.inventory import ProblemKind, ReadingMode
 from conda_hardlink_plugin.scan.scan_roots import survey_roots
 from conda_hardlink_plugin.scan.scanner import scan as scan_alone
-from tests.support.scanning import look_up
+from tests.support.scanning import Way, look_up
 
 from ...support.forking import forked
 from ...support.oracles import Model, du, open_descriptors
@@ -36,6 +36,7 @@ _PATIENCE_S = 60
 _MOST_OF_SURVEY_S = 3  # it takes 0.3 s; comparing every pair took 10 s
 NOTHING_MOUNTED = MountTable((), known=True)
 NOTHING_KNOWN = MountTable((), known=False)
+in_one_way = pytest.mark.parametrize("each_way", [Way.ALONE], indirect=True)  # scans nothing
 measures = pytest.mark.parametrize("measure", list(Measure))
 
 
@@ -245,6 +246,7 @@ def test_a_file_at_several_paths_through_mounts_is_counted_once(tmp_path, bind, 
     assert usage.added([0, 1, 2]) == du(*made.paths)
 
 
+@in_one_way
 def test_a_file_mounted_outside_the_roots_does_not_prevent_an_index(tmp_path, bind):
     made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
     bind(write(f"{tmp_path}/hosts"), write(f"{tmp_path}/etc/hosts"))
@@ -254,6 +256,7 @@ def test_a_file_mounted_outside_the_roots_does_not_prevent_an_index(tmp_path, bi
     assert again.reading.mode is ReadingMode.EXACT
 
 
+@in_one_way
 @pytest.mark.parametrize("filesystem", ["ext4", "fuse.s3fs", "fuse", "fuseblk"])
 def test_a_filesystem_that_may_not_date_directories_is_not_indexed(tmp_path, filesystem):
     made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
@@ -262,6 +265,7 @@ def test_a_filesystem_that_may_not_date_directories_is_not_indexed(tmp_path, fil
     assert os.path.exists(folder) is (filesystem == "ext4")
 
 
+@in_one_way
 @pytest.mark.parametrize(
     "inside", ["pkgs/urls.txt", "envs/first/lib/own", "pkgs/mine-1-0/bin/tool"]
 )
@@ -272,6 +276,7 @@ def test_a_root_with_a_file_that_is_mounted_elsewhere_is_not_indexed(tmp_path, b
     assert not os.path.exists(folder)
 
 
+@in_one_way
 def test_a_root_with_a_file_mounted_in_it_is_not_indexed(tmp_path, bind):
     made, folder = make_installation(str(tmp_path)), f"{tmp_path}/index"
     bind(write(f"{tmp_path}/over"), f"{made.first}/lib/own")
@@ -293,6 +298,7 @@ def test_a_file_that_is_mounted_elsewhere_is_not_freed_with_its_root(tmp_path, b
     assert after.on_disk == before.on_disk
 
 
+@in_one_way
 def test_many_roots_and_mounts_are_surveyed_quickly(tmp_path):
     """With many users, work for every pair of roots would take longer than reading them."""
     roots = [environment_root(f"{tmp_path}/{number}") for number in range(400)]

@@ -95,7 +95,7 @@ def damaged(tmp_path_factory):
     return made, analysis(inventory), contents(folder), folder
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**9), st.integers(1, 255), st.booleans(), st.booleans())
 def test_a_changed_byte_in_the_index_does_not_change_figures(damaged, offset, bits, partly, quick):
     made, expected, content, folder = damaged
@@ -105,7 +105,7 @@ def test_a_changed_byte_in_the_index_does_not_change_figures(damaged, offset, bi
     assert analysis(again(folder, made.roots, partly=partly, quick=quick)) == expected
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**9), st.binary(max_size=100), st.booleans())
 def test_a_truncated_index_does_not_change_figures(damaged, length, more, partly):
     made, expected, content, folder = damaged
