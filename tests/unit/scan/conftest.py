@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.preloaded import SLOW, library, run_python
+from tests.support.preloaded import SLOW, preloading, run_python
 from tests.support.trees import link, package, write
 
 FILES = 300
@@ -31,7 +31,7 @@ print(*usage.added([0, 1]), len(started))
 @pytest.fixture(scope="session")
 def slow():
     """Variables with which each call to the filesystem waits."""
-    return {"LD_PRELOAD": library(SLOW), "SLOW_MICROSECONDS": "3000"}
+    return preloading(SLOW) | {"SLOW_MICROSECONDS": "3000"}
 
 
 @pytest.fixture
