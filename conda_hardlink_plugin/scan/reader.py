@@ -121,7 +121,6 @@ class Reader(BoundaryWalker):
                 self._read_left(*self._left.pop())
             while self.stack and len(self._pending) < most:
                 directory = self.stack[-1]
-                self._begin(self.collector.found.units[directory.unit].root)
                 if not directory.children:
                     self.stack.pop().close()
                 elif self._may_hold_packages(directory):
@@ -260,7 +259,6 @@ class Reader(BoundaryWalker):
             self._count_notes(notes)
             left = iter(results)
             for directory in directories:
-                self._begin(self.collector.found.units[directory.unit].root)
                 for name in directory.children:
                     if next(left) is None:
                         self.read_child(directory, name)

@@ -90,18 +90,24 @@ def test_more_quarantined_packages_than_descriptors_are_read(tmp_path, allowed):
     assert usage.unique_by_root == du(cache)
 
 
-def test_directories_with_mounted_files_are_read_one_by_one_in_their_root(tmp_path):
+@pytest.mark.parametrize("allowed", [48, 1_000])
+def test_directories_with_mounted_files_are_read_one_by_one_in_their_root(tmp_path, allowed):
     """Each file in them is examined, because its inode may not be the listed one."""
-    made, mounts = make_installation(str(tmp_path)), [Mount("/", "ext4", "8:1")]
-    for number, prefix in enumerate((made.first, made.second)):
-        shown = write(f"{prefix}/lib/d/e/mounted", b"m")
-        mounts.append(Mount(f"/nowhere/{number}", "ext4", "8:1", shown))
-        for name in "abc":
-            symlink("/etc", f"{prefix}/lib/d/e/{name}/{number}")
-            link(f"{made.unused}/lib/unused", f"{prefix}/lib/d/e/{name}/linked")
-    inventory = each(made.roots, mounts=MountTable(tuple(mounts), known=True))
-    expected = {(1, f"{made.first}/lib/d/e/{name}/0") for name in "abc"}
-    expected |= {(2, f"{made.second}/lib/d/e/{name}/1") for name in "abc"}
+    made, mounts, expected = make_installation(str(tmp_path)), [Mount("/", "ext4", "8:1")], set()
+    for root, prefix in enumerate((made.first, made.second), 1):
+        shown = write(f"{prefix}/lib/d/mounted", b"m")
+        mounts.append(Mount(f"/nowhere/{root}", "ext4", "8:1", shown))
+        for number in range(30):
+            for name in ("link", "below/link"):
+                path = symlink("/etc", f"{prefix}/lib/d/e{number}/{name}")
+                expected.add((root, path))
+            link(f"{made.unused}/lib/unused", f"{prefix}/lib/d/e{number}/below/linked")
+
+    def read():
+        allow_descriptors(allowed)
+        return each(made.roots, mounts=MountTable(tuple(mounts), known=True))
+
+    inventory = in_child(read)
     assert {(found.root, found.path) for found in inventory.symlinks} == expected
     assert Usage(inventory).added([0, 1, 2]) == du(*made.paths)
 
