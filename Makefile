@@ -4,7 +4,7 @@
 #   make test-long  races, attacks, mutants, random trees and the model of clean at length: an hour
 #   make native     the compiled module, after a change of C sources
 #   make sanitize   the native reader under the sanitizers of the compiler: memory, then threads
-#   make recipe     the conda package of recipe/, built and tested without a conda channel, into dist/
+#   make recipe     the conda packages of recipe/, built and tested without a conda channel, into dist/
 #   make demo       a throw-away conda installation and a report on it
 #   make docs       the documentation site, in docs/_build
 #   make figures    what the documents show, outputs and pictures, written anew from real runs

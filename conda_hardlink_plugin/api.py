@@ -41,6 +41,7 @@ from .scan.scanner import scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
+    from concurrent.futures import Executor
 
     from .clean.plan import Plan
     from .executor.restore import HeldRun, Restored
@@ -171,6 +172,7 @@ def find_installation(
     search: str | Iterable[str] = (),
     caches: str | Iterable[str] = (),
     prefixes: str | Iterable[str] = (),
+    executor: Executor | None = None,
 ) -> Installation:
     """Find every package cache and environment that conda knows. This needs conda.
 
@@ -178,6 +180,7 @@ def find_installation(
         search: Folders below which every environment is included.
         caches: Package caches besides those of conda's configuration; a clean is limited to these.
         prefixes: Environments besides those that conda lists.
+        executor: Searches the folders below `search`, as in `analyze`.
 
     Raises:
         NotFoundError: One of these is not there, or is something else.
@@ -195,7 +198,9 @@ def find_installation(
 
     _check_platform()
     folders, named, extra = map(one_or_more, (search, caches, prefixes))
-    return Installation.of(lambda: find(search=folders, caches=named, prefixes=extra))
+    return Installation.of(
+        lambda: find(search=folders, caches=named, prefixes=extra, executor=executor)
+    )
 
 
 def analyze(
@@ -206,6 +211,7 @@ def analyze(
     environment: str | None = None,
     apparent_size: bool = False,
     index: IndexUse | None = None,
+    executor: Executor | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Analysis:
     """Read every directory of an installation, and work out who uses what.
@@ -220,6 +226,8 @@ def analyze(
         apparent_size: Count the length of files instead of their disk usage.
         index: `exact` reads only what has changed since the last report, `quick` looks at folders
             only, `None` reads everything. Nothing is written with `None`.
+        executor: Reads in its processes, on this machine or on others that see the same folders:
+            a `concurrent.futures.Executor`, such as Dask's or mpi4py's. It cannot use the index.
         on_progress: Called now and then with the number of entries read so far.
 
     Raises:
@@ -233,6 +241,8 @@ def analyze(
     named = None if environment is None else found.environment(environment)
     wanted = _choices("details", one_or_more(details), get_args(Detail))
     _choices("index", [] if index is None else [index], get_args(IndexUse))
+    if executor is not None and index is not None:
+        raise ValueError("index: an executor reads everything; give None")
     if {"causes", "map"} & set(wanted):
         detailed = [item.prefix for item in found.environments]
     else:
@@ -261,6 +271,7 @@ def analyze(
             mounts=observations.mounts,
             on_progress=on_progress,
             lookup=lookup,
+            executor=executor,
         )
     measure = Measure.APPARENT if apparent_size else Measure.DISK
     data = _AnalysisData(inventory, found.names, measure, policy, observations)

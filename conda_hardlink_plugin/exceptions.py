@@ -35,17 +35,21 @@ class CleanRefusedError(HardlinksError):
 
     """
 
+    def __init__(self, refusals: list[str]) -> None:
+        """Store the reasons; as the only argument, so that a copy of the error has them, too."""
+        super().__init__(refusals)
+        self.refusals = refusals
+
+    def __str__(self) -> str:
+        """Return the lines as one text."""
+        return "\n".join(self.lines)
+
     @property
     def lines(self) -> list[str]:
         """The first few reasons, one per line."""
         more = len(self.refusals) - _REFUSALS_SHOWN
         lines = [f"{refusal}." for refusal in self.refusals[:_REFUSALS_SHOWN]]
         return [*lines, f"And {more} more."] if more > 0 else lines
-
-    def __init__(self, refusals: list[str]) -> None:
-        """Store the reasons."""
-        self.refusals = refusals
-        super().__init__("\n".join(self.lines))
 
 
 class StoppedError(HardlinksError):

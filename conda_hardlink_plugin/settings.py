@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -76,12 +77,10 @@ def read_only_caches() -> tuple[str, ...]:
 
 def _folders(name: str) -> tuple[str, ...]:
     """Return a list of folders. There is no fallback: without the list no verdict is safe."""
-    from conda.base.context import context
-
     from .exceptions import HardlinksError
 
     try:
-        return tuple(getattr(context.plugins, name, ()))
+        return tuple(_read(name, ()))
     except Exception as error:
         raise HardlinksError(
             f"The setting {name} must be a list of folders: correct it in the `plugins` part of"
@@ -99,10 +98,8 @@ def _value(name: str, *, default: Any, fallback: Any, allowed: str) -> Any:
         allowed: The valid values, as a phrase.
 
     """
-    from conda.base.context import context
-
     try:
-        return getattr(context.plugins, name, default)
+        return _read(name, default)
     except Exception:  # noqa: BLE001  # our message replaces conda's
         if name not in _REPORTED:
             from logging import getLogger
@@ -112,3 +109,21 @@ def _value(name: str, *, default: Any, fallback: Any, allowed: str) -> Any:
                 "hardlinks: the setting %s must be %s; using %s instead", name, allowed, fallback
             )
         return fallback
+
+
+def _read(name: str, default: Any) -> Any:
+    """Return the value of a setting; the default if this conda has no such setting.
+
+    Raises:
+        Exception: The value is invalid. For one of the wrong shape it is an `AttributeError` of
+            conda, so `getattr` with a default would take it for a missing setting.
+
+    """
+    from conda.base.context import context
+
+    for source in context.raw_data.values():
+        part = source["plugins"].value(None) if "plugins" in source else None
+        if part is not None and not isinstance(part, Mapping):  # conda skips it
+            raise TypeError("`plugins` is not a mapping")
+    plugins = context.plugins
+    return getattr(plugins, name) if name in dir(plugins) else default

@@ -60,7 +60,10 @@ class Analysis:
         self.roots_of_environments = [
             index for index, root in enumerate(inventory.roots) if root.kind is RootKind.ENVIRONMENT
         ]
-        self.packages = sorted(self.verdicts.uses, key=lambda unit: inventory.units[unit].path)
+        units = inventory.units
+        self.packages = sorted(
+            self.verdicts.uses, key=lambda unit: (units[unit].home, units[unit].path)
+        )
         only_user = self.verdicts.packages_by_only_user()
         self.with_clean = self.usage.exclusive_with_packages(
             {root: only_user.get(root, set()) for root in self.roots_of_environments}

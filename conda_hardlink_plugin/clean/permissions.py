@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..filesystem import fs
+from ..filesystem.paths import real_path
 from ..filesystem.problems import reason_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def closed_caches(
 
 def is_named(cache: str, named: Sequence[str]) -> bool:
     """Return whether a cache is one of some caches, by its real path."""
-    return os.path.realpath(cache) in {os.path.realpath(path) for path in named}
+    return (real_path(cache) or cache) in {real_path(path) or path for path in named}
 
 
 def _obstacle(cache: str) -> str:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..filesystem.paths import is_within
+from ..filesystem.problems import GONE
 from .permissions import is_named
 
 if TYPE_CHECKING:
@@ -45,8 +46,20 @@ def find_refusals(
 
 
 def _remedy(path: str, prefixes: Sequence[str]) -> str:
-    """Return what to do about an environment, or a part of one, that cannot be read."""
-    if any(is_within(path, prefix) and os.path.isdir(prefix) for prefix in prefixes):
+    """Return what to do about an environment, a part of one, or a list or folder of them."""
+    is_part = any(is_within(path, prefix) and os.path.isdir(prefix) for prefix in prefixes)
+    if is_part or os.path.basename(path) == "environments.txt" or _is_closed_folder(path):
         return "Make it readable, or run this command as a user who can read it"
     option = f"--ignore-env {path} (in Python: ignored_environments)"
     return f"If that environment was deleted, add {option}"
+
+
+def _is_closed_folder(path: str) -> bool:
+    """Return whether a folder is there but cannot be listed."""
+    try:
+        os.listdir(path)
+    except (*GONE, ValueError):  # the last for a NUL in a line of environments.txt
+        return False
+    except OSError:
+        return True
+    return False

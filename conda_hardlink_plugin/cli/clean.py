@@ -192,10 +192,11 @@ def _clean_as_json(plan: CleanPlan) -> int:
     from .output import show
 
     dry_run = is_dry_run()
+    may_change = always_yes() and not dry_run
     errors = list(plan.refusals)
-    if not errors and not dry_run and not always_yes():
+    if plan.does_something and not (errors or may_change or dry_run):
         errors.append("Nothing was removed: --json does not ask, so add --yes or --dry-run")
-    is_stopped = not (errors or dry_run or _execute(plan))
+    is_stopped = may_change and not errors and not _execute(plan)
     if is_stopped:
         errors.append(_rest_of(plan))
     text = render_clean(plan.data, plan.outcome, errors=errors, dry_run=dry_run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,11 +40,22 @@ def read_installation(
         older_than=getattr(args, "older_than_ns", None),
         ignored_environments=args.ignored_environments,
     )
-    installation = api.find_installation(
-        search=args.search, caches=args.cache_folders, prefixes=prefixes
-    )
-    installation.check_removable(removable)
-    with progress("files and folders read", quiet=is_quiet()) as on_progress:
+    with ExitStack() as stack:
+        executor = None
+        if getattr(args, "dask", None) is not None:
+            from .dask_workers import dask_workers
+
+            executor = stack.enter_context(dask_workers(args.dask))
+        installation = api.find_installation(
+            search=args.search, caches=args.cache_folders, prefixes=prefixes, executor=executor
+        )
+        installation.check_removable(removable)
+        on_progress = stack.enter_context(progress("files and folders read", quiet=is_quiet()))
         return api.analyze(
-            installation, policy=policy, index=index, on_progress=on_progress, **more
+            installation,
+            policy=policy,
+            index=index,
+            executor=executor,
+            on_progress=on_progress,
+            **more,
         )

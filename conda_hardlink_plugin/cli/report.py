@@ -103,6 +103,14 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
         dest="uses_index",
         help="Read everything and write nothing.",
     )
+    cluster = parser.add_argument_group("Several machines")
+    cluster.add_argument(
+        "--dask",
+        type=path,
+        metavar="SCHEDULER",
+        help="Read with the workers of the Dask scheduler at this address or scheduler file, all of"
+        " which must see the same folders. The index is not used.",
+    )
     how = parser.add_argument_group("Counting and sorting")
     how.add_argument(
         "--apparent-size",
@@ -180,6 +188,7 @@ def _files_of(args: argparse.Namespace) -> tuple[str | None, str | None]:
 
 def _make_report(args: argparse.Namespace) -> tuple[Report, Analysis]:
     """Read the installation, and compute what the options ask for."""
+    from ..exceptions import HardlinksError
     from ..filesystem.paths import expand
     from .reading import read_installation
 
@@ -190,11 +199,14 @@ def _make_report(args: argparse.Namespace) -> tuple[Report, Analysis]:
         "map": args.html_file is not None,
     }
     prefix, removed = args.environment_prefix, args.if_removed or ()
+    uses_index = args.uses_index and args.dask is None
+    if args.quick and args.dask is not None:
+        raise HardlinksError("--quick and --dask cannot be combined: --dask reads everything.")
     analysis = read_installation(
         args,
         prefixes=[] if prefix is None else [prefix],
         removable=removed,
-        index=("quick" if args.quick else "exact") if args.uses_index else None,
+        index=("quick" if args.quick else "exact") if uses_index else None,
         details=[detail for detail, is_asked in asked.items() if is_asked],
         # As a path, a prefix is not taken for a name.
         environment=args.environment_name if prefix is None else expand(prefix),

@@ -20,11 +20,13 @@ from ..filesystem import fs
 from ..filesystem.paths import expand, is_within
 from ..filesystem.problems import GONE, PathProblem, reason_of
 from ..metadata.text_lists import read_environments_txt
+from ..scan.executor_search import find_with
 from ..scan.search import find_below
 from .installation import NO_ENVIRONMENT, Environment, FoundInstallation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from concurrent.futures import Executor
 
 
 class Finder:
@@ -115,8 +117,8 @@ class Finder:
             NotFoundError: It is not an environment.
 
         """
-        is_readable = os.access(prefix, os.X_OK)  # else the scan reports it
-        if not _has_history(prefix) and (is_readable or not os.path.isdir(prefix)):
+        is_closed = os.path.isdir(prefix) and not os.access(prefix, os.X_OK)
+        if not _has_history(prefix) and not is_closed:  # the scan reports a closed one
             raise NotFoundError(NO_ENVIRONMENT.format(prefix))
         self.prefixes[prefix] = None
 
@@ -140,7 +142,7 @@ class Finder:
         """Add every environment below a folder in `hardlinks_search`; its disk may be missing."""
         try:
             os.listdir(folder)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter for a NUL in the path
             self.unreachable[folder] = f"hardlinks_search lists it: {reason_of(error)}"
         else:
             self.add_below(folder)
@@ -207,15 +209,19 @@ class Finder:
             if error.errno != errno.ELOOP:
                 self.unreachable[path] = reason_of(error)
 
-    def add_below(self, folder: str) -> None:
+    def add_below(self, folder: str, executor: Executor | None = None) -> None:
         """Add every environment below a folder; inside an environment, only those in its `envs`."""
-        found = find_below(folder)
+        found = find_below(folder) if executor is None else find_with(executor, folder)
         self.prefixes.update(dict.fromkeys(found.prefixes))
         self.unsearched.update({path: reason_of(error) for path, error in found.unsearched.items()})
 
 
 def find_installation(
-    *, search: Sequence[str] = (), caches: Sequence[str] = (), prefixes: Sequence[str] = ()
+    *,
+    search: Sequence[str] = (),
+    caches: Sequence[str] = (),
+    prefixes: Sequence[str] = (),
+    executor: Executor | None = None,
 ) -> FoundInstallation:
     """Find every package cache and environment.
 
@@ -223,6 +229,7 @@ def find_installation(
         search: Folders below which to find further environments.
         caches: Package caches besides those in conda's configuration.
         prefixes: Environments besides those that are found.
+        executor: Searches in its processes.
 
     Raises:
         NotFoundError: One of `prefixes` is not an environment.
@@ -235,7 +242,7 @@ def find_installation(
     for folder in caches:
         finder.add_named_cache(folder)
     for folder in search:
-        finder.add_below(_existing_folder(folder, "Searched folder"))
+        finder.add_below(_existing_folder(folder, "Searched folder"), executor)
     for prefix in prefixes:
         finder.add_named_prefix(expand(prefix))
     for folder in caches:
@@ -303,7 +310,7 @@ def _existing_folder(folder: str, kind: str) -> str:
             return path
     except GONE:
         pass
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise NotFoundError(f"{kind} {folder}: {reason_of(error)}.") from None
     raise NotFoundError(f"{kind} {folder}: there is no such folder. Give one that exists.")
 

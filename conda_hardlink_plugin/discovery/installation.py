@@ -106,9 +106,10 @@ class FoundInstallation:
                 " names, --search DIR finds environments that conda does not list."
             )
         path = expand(name_or_prefix)
-        for environment in self.environments:
-            if environment.prefix == path or is_same_file(environment.prefix, path):
-                return environment
+        for is_meant in (str.__eq__, _is_same_entry, is_same_file):  # a symbolic link means itself
+            for environment in self.environments:
+                if is_meant(environment.prefix, path):
+                    return environment
         raise NotFoundError(NO_ENVIRONMENT.format(path))
 
     def removable(self, name_or_prefix: str) -> str:
@@ -133,3 +134,9 @@ class FoundInstallation:
             for other in self.environments
             if other == environment or is_same_file(other.prefix, environment.prefix)
         ]
+
+
+def _is_same_entry(path: str, other: str) -> bool:
+    """Return whether two paths lead to one entry of a folder, without following that entry."""
+    (folder, name), (other_folder, other_name) = os.path.split(path), os.path.split(other)
+    return name == other_name and is_same_file(folder, other_folder)

@@ -21,8 +21,12 @@ class RefusedError(Exception):
 
     def __init__(self, path: str, reason: str) -> None:
         """Name the path and the reason."""
-        super().__init__(f"{path}: {reason}")
+        super().__init__(path, reason)  # both, so that a copy of the error has them
         self.problem = PathProblem(path, reason)
+
+    def __str__(self) -> str:
+        """Return the path and the reason."""
+        return f"{self.problem.path}: {self.problem.reason}"
 
 
 @contextmanager

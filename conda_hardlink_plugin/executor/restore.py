@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from .locks import locked_quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ..filesystem.protocol import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def held_runs(caches: Iterable[str]) -> tuple[list[HeldRun], list[PathProblem]]:
     """Return the runs that can be restored, the oldest first, and what cannot be read."""
     runs: list[HeldRun] = []
     problems: list[PathProblem] = []
-    for cache in caches:
+    for cache in _once_each(caches):
         quarantine = os.path.join(cache, QUARANTINE)
         try:
             names = sorted(os.listdir(quarantine))
@@ -71,7 +74,9 @@ def held_runs(caches: Iterable[str]) -> tuple[list[HeldRun], list[PathProblem]]:
         for entry in map(QuarantineEntry.of_name, names):
             if entry is not None and entry.stage is Stage.HELD:
                 by_run[entry.run].append(entry)
-        runs += [_held_run(cache, run, entries) for run, entries in by_run.items()]
+        for run, entries in by_run.items():
+            held = _held_run(cache, run, entries, problems)
+            runs += [held] if held.homes else []
     return sorted(runs, key=lambda held: (held.run, held.cache)), problems
 
 
@@ -93,14 +98,40 @@ def restore(cache: str, run: str, restored: Restored) -> None:
         quarantine.remove_if_empty()
 
 
-def _held_run(cache: str, run: str, entries: list[QuarantineEntry]) -> HeldRun:
-    paths = [os.path.join(cache, QUARANTINE, entry.name) for entry in entries]
-    folders = [Root(RootKind.ENVIRONMENT, path) for path in paths if os.path.isdir(path)]
-    file_bytes = sum(fs.status(path).disk_bytes for path in paths if not os.path.isdir(path))
+def _once_each(caches: Iterable[str]) -> list[str]:
+    """Return the paths of caches; of several paths of one cache, the first."""
+    by_identity: dict[Identity | str, str] = {}
+    for cache in caches:
+        identity: Identity | str = cache
+        with suppress(OSError):
+            identity = fs.status(cache, follow_symlinks=True).identity
+        by_identity.setdefault(identity, cache)
+    return list(by_identity.values())
+
+
+def _held_run(
+    cache: str, run: str, entries: list[QuarantineEntry], problems: list[PathProblem]
+) -> HeldRun:
+    """Return what is there of a run; another clean may remove what has expired."""
+    present, folders, files = [], [], {}
+    for entry in entries:
+        path = os.path.join(cache, QUARANTINE, entry.name)
+        try:
+            status = fs.status(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            problems.append(PathProblem(path, reason_of(error)))
+        else:
+            if status.is_directory:
+                folders.append(Root(RootKind.ENVIRONMENT, path))
+            else:
+                files[status.identity] = status.disk_bytes
+        present.append(entry)
     return HeldRun(
         run=run,
         cache=cache,
-        homes=tuple(entry.relative for entry in entries),
-        expires_s=max(entry.expires_s for entry in entries),
-        size_bytes=Usage(scan(folders)).on_disk + file_bytes,
+        homes=tuple(entry.relative for entry in present),
+        expires_s=max((entry.expires_s for entry in present), default=0),
+        size_bytes=Usage(scan(folders)).on_disk + sum(files.values()),
     )

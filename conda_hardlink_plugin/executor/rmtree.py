@@ -6,15 +6,18 @@ import contextlib
 import secrets
 import stat
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..filesystem import fs
 from ..filesystem.problems import reason_of
 from ..metadata.quarantine_names import QuarantineEntry, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..filesystem.protocol import Handle
 
+T = TypeVar("T")
 _MAX_DEPTH = 100  # open directories; deeper ones are moved up first
 
 
@@ -66,15 +69,13 @@ class Rmtree:
             self.problems.append(f"{entry}: {reason_of(error)}")
 
     def _remove_directory(self, parent: Handle, entry: str, depth: int) -> None:
-        handle = fs.open_directory(entry, parent)
+        handle = self._once_permitted(parent, entry, lambda: fs.open_directory(entry, parent))
         try:
             status = fs.status_of(handle)
             if fs.mount_of(handle) != self._mount:
                 self.problems.append(f"something is mounted at {entry}")
                 return
-            if not status.mode & stat.S_IWUSR:
-                with contextlib.suppress(OSError):  # the removal then reports the reason
-                    fs.make_writable(handle)
+            _permit(handle)
             for below in fs.list_names(handle):
                 self._remove_entry(handle, below, depth + 1)
         finally:
@@ -85,5 +86,29 @@ class Rmtree:
     def _move_up(self, parent: Handle, entry: str) -> str:
         """Move a directory to the top, under the name of an entry that was given up."""
         moved = QuarantineEntry(Stage.PURGE, f"deep_{secrets.token_hex(8)}", "deep").name
-        fs.rename(entry, parent, moved, self._top)
+        self._once_permitted(
+            parent, entry, lambda: fs.rename(entry, parent, moved, self._top)
+        )  # rename(2): a directory that gets another parent must be writable
         return moved
+
+    def _once_permitted(self, parent: Handle, entry: str, step: Callable[[], T]) -> T:
+        """Do a step; if it needs permissions on a directory of this user, give them and retry."""
+        try:
+            return step()
+        except PermissionError:
+            handle = fs.locate_directory(entry, parent)
+            try:
+                if fs.mount_of(handle) != self._mount or not _permit(handle):
+                    raise
+            finally:
+                fs.close(handle)
+            return step()
+
+
+def _permit(handle: Handle) -> bool:
+    """Give the owner of a directory the permissions for it; return whether some were missing."""
+    if fs.status_of(handle).mode & stat.S_IRWXU == stat.S_IRWXU:
+        return False
+    with contextlib.suppress(OSError):  # the removal then reports the reason
+        fs.make_writable(handle)
+    return True

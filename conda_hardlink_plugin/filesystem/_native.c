@@ -1,307 +1,17 @@
 /* Reads directories with several threads for scan/: a Python module over native/job.h and native/table.h.
  *
  * Limited API of Python 3.10: what is handed over are `bytes`, and numbers in the byte order of the machine. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "native/python_table.h"
 
 #include "native/job.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
 enum { ABI = 1, LOOK_MS = 50, END_MS = 100, MAX_THREADS = 256 };
 
-static PyObject *table_type; /* the module has it, too */
-
-/* PyArg_ParseTuple of an item of a sequence, which may be anything. */
-#define PARSE_ITEM(item, ...) (is_tuple(item) && PyArg_ParseTuple(item, __VA_ARGS__))
-
-static int is_tuple(PyObject *item)
-{
-    if (PyTuple_Check(item))
-        return 1;
-    PyErr_SetString(PyExc_TypeError, "a tuple is needed for each item");
-    return 0;
-}
-
-/* ---- the inode table ---- */
-
-typedef struct {
-    PyObject_HEAD
-    Table *table;
-    StepCache *steps;
-} TableObject;
-
-static PyObject *table_create(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
-{
-    (void)arguments;
-    (void)keywords;
-    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    TableObject *self = (TableObject *)allocate(type, 0);
-    if (!self)
-        return NULL;
-    self->table = table_new();
-    self->steps = calloc(1, sizeof *self->steps);
-    if (self->table && self->steps)
-        return (PyObject *)self;
-    Py_DECREF(self);
-    return PyErr_NoMemory();
-}
-
-static void table_destroy(PyObject *object)
-{
-    TableObject *self = (TableObject *)object;
-    PyTypeObject *type = Py_TYPE(object);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    if (self->table)
-        table_free(self->table);
-    free(self->steps);
-    release(object);
-    Py_DECREF(type);
-}
-
-static uint32_t saturated(uint64_t link_count)
-{
-    return link_count > UINT32_MAX ? UINT32_MAX : (uint32_t)link_count;
-}
-
-static PyObject *table_add_link(PyObject *object, PyObject *arguments)
-{
-    TableObject *self = (TableObject *)object;
-    unsigned long long st_dev, inode, link_count, disk_bytes, size_bytes;
-    int is_symlink;
-    unsigned int location;
-    if (!PyArg_ParseTuple(arguments, "KKKKKpI", &st_dev, &inode, &link_count, &disk_bytes, &size_bytes, &is_symlink,
-                          &location))
-        return NULL;
-    int64_t device = table_device(self->table, st_dev);
-    Row row = {
-        .inode = inode,
-        .disk_bytes = disk_bytes,
-        .size_bytes = size_bytes,
-        .device = (uint32_t)device,
-        .link_count = saturated(link_count),
-        .is_symlink = is_symlink != 0,
-    };
-    int is_first = device < 0 ? -1 : table_add(self->table, self->steps, &row, location);
-    return is_first < 0 ? PyErr_NoMemory() : PyBool_FromLong(is_first);
-}
-
-typedef struct {
-    uint64_t device, inode;
-} Known;
-
-static int compare_known(const void *one, const void *other)
-{
-    const Known *a = one, *b = other;
-    if (a->inode != b->inode)
-        return a->inode < b->inode ? -1 : 1;
-    return (a->device > b->device) - (a->device < b->device);
-}
-
-/* The inodes of one page: `linked`, then the columns of its rows (page.c). */
-typedef struct {
-    int64_t device;
-    size_t linked_count, rows;
-    const uint64_t *inodes;
-} PageInodes;
-
-static int page_of(TableObject *self, PyObject *item, PageInodes *page)
-{
-    unsigned long long st_dev;
-    Py_ssize_t linked_count, rows, length;
-    const char *bytes;
-    if (!PARSE_ITEM(item, "Knny#", &st_dev, &linked_count, &rows, &bytes, &length))
-        return -1;
-    if (linked_count < 0 || rows < 0 || length % 8 || rows > length / 8 / ROW_COLUMNS ||
-        linked_count != length / 8 - rows * ROW_COLUMNS) {
-        PyErr_SetString(PyExc_ValueError, "the inodes of a page are not complete");
-        return -1;
-    }
-    page->device = table_device(self->table, st_dev);
-    page->linked_count = (size_t)linked_count;
-    page->rows = (size_t)rows;
-    page->inodes = malloc((size_t)length + 1);
-    if (page->device < 0 || !page->inodes) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    memcpy((void *)page->inodes, bytes, (size_t)length);
-    return 0;
-}
-
-/* Whether each linked inode is in the table, or in a row of one of the pages; -1: no memory. */
-static int are_known(TableObject *self, const PageInodes *pages, size_t count)
-{
-    size_t rows = 0, filled = 0;
-    for (size_t index = 0; index < count; index++)
-        rows += pages[index].rows;
-    Known *known = malloc((rows + 1) * sizeof *known);
-    if (!known)
-        return -1;
-    for (size_t index = 0; index < count; index++) {
-        const uint64_t *numbers = pages[index].inodes + pages[index].linked_count;
-        for (size_t row = 0; row < pages[index].rows; row++)
-            if (!numbers[(ROW_COLUMNS - 1) * pages[index].rows + row])
-                known[filled++] = (Known){(uint64_t)pages[index].device, numbers[row]};
-    }
-    qsort(known, filled, sizeof *known, compare_known);
-    int result = 1;
-    for (size_t index = 0; index < count && result; index++)
-        for (size_t at = 0; at < pages[index].linked_count && result; at++) {
-            Known key = {(uint64_t)pages[index].device, pages[index].inodes[at]};
-            result = table_has(self->table, (uint32_t)key.device, key.inode) ||
-                     bsearch(&key, known, filled, sizeof key, compare_known);
-        }
-    free(known);
-    return result;
-}
-
-static int count_pages(TableObject *self, const PageInodes *pages, size_t count, uint32_t location)
-{
-    int failed = 0;
-    for (size_t index = 0; index < count && !failed; index++) {
-        size_t rows = pages[index].rows;
-        const uint64_t *column = pages[index].inodes + pages[index].linked_count;
-        for (size_t at = 0; at < rows && !failed; at++) {
-            Row row = {
-                .inode = column[at],
-                .link_count = saturated(column[rows + at]),
-                .disk_bytes = column[2 * rows + at],
-                .size_bytes = column[3 * rows + at],
-                .is_symlink = column[4 * rows + at] != 0,
-                .device = (uint32_t)pages[index].device,
-            };
-            failed = table_add(self->table, self->steps, &row, location) < 0;
-        }
-    }
-    for (size_t index = 0; index < count && !failed; index++)
-        for (size_t at = 0; at < pages[index].linked_count && !failed; at++)
-            failed = table_count_known(self->table, self->steps, (uint32_t)pages[index].device, pages[index].inodes[at],
-                                       location) < 0;
-    return failed;
-}
-
-static PyObject *table_recall(PyObject *object, PyObject *arguments)
-{
-    TableObject *self = (TableObject *)object;
-    PyObject *list;
-    unsigned int location;
-    if (!PyArg_ParseTuple(arguments, "OI", &list, &location))
-        return NULL;
-    Py_ssize_t count = PySequence_Size(list);
-    if (count < 0)
-        return NULL;
-    PageInodes *pages = calloc((size_t)count + 1, sizeof *pages);
-    if (!pages)
-        return PyErr_NoMemory();
-    int failed = 0, known = 0;
-    for (Py_ssize_t index = 0; index < count && !failed; index++) {
-        PyObject *item = PySequence_GetItem(list, index);
-        failed = !item || page_of(self, item, pages + index);
-        Py_XDECREF(item);
-    }
-    if (!failed) {
-        known = are_known(self, pages, (size_t)count);
-        failed = known < 0 || (known && count_pages(self, pages, (size_t)count, location));
-        if (failed)
-            PyErr_NoMemory();
-    }
-    for (Py_ssize_t index = 0; index < count; index++)
-        free((void *)pages[index].inodes);
-    free(pages);
-    return failed ? NULL : PyBool_FromLong(known);
-}
-
-static PyObject *locations_of_states(TableObject *self, const Groups *groups)
-{
-    PyObject *found = PyDict_New();
-    for (size_t index = 1; found && index < groups->count; index++) {
-        uint32_t state = groups->groups[index].state, *locations;
-        size_t count;
-        PyObject *key = PyLong_FromUnsignedLong(state), *value = NULL;
-        if (key && !table_locations(self->table, state, &locations, &count)) {
-            value = PyBytes_FromStringAndSize((char *)locations, (Py_ssize_t)(count * sizeof *locations));
-            free(locations);
-        }
-        if (!value || PyDict_SetItem(found, key, value))
-            Py_CLEAR(found);
-        Py_XDECREF(key);
-        Py_XDECREF(value);
-    }
-    if (!found && !PyErr_Occurred())
-        PyErr_NoMemory();
-    return found;
-}
-
-static PyObject *table_get_groups(PyObject *object, PyObject *none)
-{
-    (void)none;
-    TableObject *self = (TableObject *)object;
-    Groups groups;
-    PyObject *result = NULL;
-    if (table_is_shared(self->table)) {
-        PyErr_SetString(PyExc_RuntimeError, "threads are still adding to the table");
-        return NULL;
-    }
-    if (table_groups(self->table, &groups)) {
-        PyErr_NoMemory();
-    } else {
-        PyObject *locations = locations_of_states(self, &groups);
-        const uint64_t *devices;
-        size_t device_count = table_devices(self->table, &devices);
-        if (locations)
-            result = Py_BuildValue("(y#y#N)", (const char *)devices, (Py_ssize_t)(device_count * sizeof *devices),
-                                   (const char *)(groups.groups + 1),
-                                   (Py_ssize_t)((groups.count - 1) * sizeof *groups.groups), locations);
-    }
-    free(groups.groups);
-    return result;
-}
-
-static PyObject *table_get_state(PyObject *object, PyObject *arguments)
-{
-    unsigned long long st_dev, inode;
-    if (!PyArg_ParseTuple(arguments, "KK", &st_dev, &inode))
-        return NULL;
-    Table *table = ((TableObject *)object)->table;
-    int64_t device = table_device(table, st_dev);
-    return PyLong_FromUnsignedLong(device < 0 ? 0 : table_state(table, (uint32_t)device, inode));
-}
-
-static Py_ssize_t table_length(PyObject *object)
-{
-    return (Py_ssize_t)table_rows(((TableObject *)object)->table);
-}
-
-static PyMethodDef table_methods[] = {
-    {"add", table_add_link, METH_VARARGS,
-     "add(st_dev, inode, link_count, disk_bytes, size_bytes, is_symlink, location) -> bool\n\n"
-     "Count one link to an inode that was examined; return whether it is the first one."},
-    {"recall", table_recall, METH_VARARGS,
-     "recall([(st_dev, linked, rows, inodes), ...], location) -> bool\n\n"
-     "Count the links on pages of the index, unless one of them leads to an unknown inode."},
-    {"groups", table_get_groups, METH_NOARGS,
-     "groups() -> (devices, groups, {state: locations})\n\nReturn sums over inodes with links in the same locations."},
-    {"state", table_get_state, METH_VARARGS,
-     "state(st_dev, inode) -> int\n\nReturn the state of an inode, 0 if it is not known."},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyType_Slot table_slots[] = {
-    {Py_tp_doc, "Where links to each inode with several links were seen."},
-    {Py_tp_new, table_create},
-    {Py_tp_dealloc, table_destroy},
-    {Py_tp_methods, table_methods},
-    {Py_mp_length, table_length},
-    {0, NULL},
-};
-
-static PyType_Spec table_spec = {
-    .name = "conda_hardlink_plugin.filesystem._native.Table",
-    .basicsize = sizeof(TableObject),
-    .flags = Py_TPFLAGS_DEFAULT,
-    .slots = table_slots,
-};
-
-/* ---- jobs ---- */
+/* ---- what is handed over ---- */
 
 static char *copied(const char *bytes, Py_ssize_t length)
 {
@@ -474,7 +184,9 @@ static PyObject *results_of(const JobResult *found, size_t count, JobKind kind)
     for (size_t index = 0; list && index < count; index++) {
         const TaskResult *result = found->results + index;
         PyObject *item;
-        if (!result->is_read)
+        if (result->state == TASK_UNREAD && kind != JOB_CHECK)
+            item = PyBool_FromLong(0);
+        else if (result->state != TASK_READ)
             item = Py_BuildValue("");
         else if (kind == JOB_CHECK)
             item = Py_BuildValue("(NN)", bytes_of(&result->directory_facts), bytes_of(&result->name_facts));
@@ -507,8 +219,8 @@ static PyObject *run_and_collect(Table *table, Settings settings, PyObject *task
         if (found.no_memory)
             PyErr_NoMemory();
         else
-            result = Py_BuildValue("(NNNiN)", results_of(&found, count, settings.kind), bytes_of(&found.sums),
-                                   bytes_of(&found.events), found.too_deep,
+            result = Py_BuildValue("(NNNKiN)", results_of(&found, count, settings.kind), bytes_of(&found.sums),
+                                   bytes_of(&found.events), (unsigned long long)found.directories, found.too_deep,
                                    found.is_untrusted ? PyLong_FromUnsignedLongLong(found.untrusted)
                                                       : Py_BuildValue(""));
     }
@@ -527,10 +239,12 @@ static PyObject *native_read(PyObject *module, PyObject *arguments)
     PyObject *table, *tasks, *special, *untrusted, *skipped, *on_progress, *on_page;
     int kind;
     Settings settings = {0};
-    if (!PyArg_ParseTuple(arguments, "iOO(iiip)OOOOO", &kind, &table, &tasks, &settings.threads,
-                          &settings.threads_waiting, &settings.max_open, &settings.record, &special, &untrusted,
-                          &skipped, &on_progress, &on_page))
+    unsigned long long max_directories;
+    if (!PyArg_ParseTuple(arguments, "iOO(iiipK)OOOOO", &kind, &table, &tasks, &settings.threads,
+                          &settings.threads_waiting, &settings.max_open, &settings.record, &max_directories, &special,
+                          &untrusted, &skipped, &on_progress, &on_page))
         return NULL;
+    settings.max_directories = max_directories;
     settings.kind = (JobKind)kind;
     settings.threads = limited(settings.threads);
     settings.threads_waiting = limited(settings.threads_waiting);
@@ -538,10 +252,8 @@ static PyObject *native_read(PyObject *module, PyObject *arguments)
         PyErr_SetString(PyExc_ValueError, "a table is needed to count, and only there");
         return NULL;
     }
-    if (table != Py_None && (PyObject *)Py_TYPE(table) != table_type) {
-        PyErr_SetString(PyExc_TypeError, "the table must be a Table");
+    if (table != Py_None && !table_of(table))
         return NULL;
-    }
     settings.special = elements_of(special, sizeof(Identity), read_identity, &settings.special_count);
     settings.untrusted = PyErr_Occurred()
                              ? NULL
@@ -552,14 +264,30 @@ static PyObject *native_read(PyObject *module, PyObject *arguments)
         settings_free(&settings);
         return NULL;
     }
-    return run_and_collect(table == Py_None ? NULL : ((TableObject *)table)->table, settings, tasks, on_progress,
+    return run_and_collect(table == Py_None ? NULL : table_of(table), settings, tasks, on_progress,
                            on_page);
 }
 
+static PyObject *native_birth(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    int descriptor;
+    struct statx status;
+    if (!PyArg_ParseTuple(arguments, "i", &descriptor))
+        return NULL;
+    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_BTIME, &status))
+        return PyErr_SetFromErrno(PyExc_OSError);
+    if (!(status.stx_mask & STATX_BTIME))
+        return Py_BuildValue("");
+    return PyLong_FromLongLong((long long)status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec);
+}
+
 static PyMethodDef native_methods[] = {
+    {"birth_ns", native_birth, METH_VARARGS,
+     "birth_ns(descriptor) -> int | None\n\nReturn when an open file was created, if the filesystem knows (statx(2))."},
     {"read", native_read, METH_VARARGS,
-     "read(kind, table, tasks, (threads, threads_waiting, max_open, record), special, untrusted, skipped,\n"
-     "     on_progress, on_page) -> (results, sums, events, is_too_deep, untrusted_device)\n\n"
+     "read(kind, table, tasks, (threads, threads_waiting, max_open, record, max_directories), special, untrusted, skipped,\n"
+     "     on_progress, on_page) -> (results, sums, events, directories, is_too_deep, untrusted_device)\n\n"
      "Read directories with several threads; native/job.h says what is in the arguments and in the results."},
     {NULL, NULL, 0, NULL},
 };
@@ -574,12 +302,9 @@ static struct PyModuleDef native_module = {
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    PyObject *module = PyModule_Create(&native_module);
-    table_type = PyType_FromSpec(&table_spec);
-    Py_XINCREF(table_type);
-    if (!module || !table_type || PyModule_AddObject(module, "Table", table_type)) {
-        Py_XDECREF(table_type);
-        Py_CLEAR(table_type);
+    PyObject *module = PyModule_Create(&native_module), *type = table_type_new();
+    if (!module || !type || PyModule_AddObject(module, "Table", type)) {
+        Py_XDECREF(type);
         Py_XDECREF(module);
         return NULL;
     }

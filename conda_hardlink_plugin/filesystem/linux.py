@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -87,6 +88,10 @@ def open_root(path: str) -> Handle:
 
 def open_directory(name: str | bytes, parent: Handle) -> Handle:
     return os.open(name, _ROOT | _NO_FOLLOW, dir_fd=parent)
+
+
+def locate_directory(name: str, parent: Handle) -> Handle:
+    return os.open(name, _ROOT | _NO_FOLLOW | getattr(os, "O_PATH", 0), dir_fd=parent)
 
 
 def open_own_directory(path: str) -> Handle:
@@ -209,7 +214,12 @@ def remove_directory(name: str, parent: Handle) -> None:
 
 
 def make_writable(handle: Handle) -> None:
-    os.fchmod(handle, stat.S_IRWXU)
+    try:
+        os.fchmod(handle, stat.S_IRWXU)
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+        os.chmod(f"/proc/self/fd/{handle}", stat.S_IRWXU)  # open(2), O_PATH
 
 
 def take_over_permissions(handle: Handle, path: str) -> None:

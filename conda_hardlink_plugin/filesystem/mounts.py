@@ -28,6 +28,8 @@ class Mount:
         filesystem: Filesystem type, as the kernel names it: `ext4`, `overlay`, `tmpfs`.
         device: Major and minor number of the filesystem, as the kernel writes them.
         shown: Path in the filesystem that appears at the mount point.
+        upper: Of an overlay, the directory of its upper layer; empty if there is none, and often
+            not a path in this container.
 
     """
 
@@ -35,6 +37,7 @@ class Mount:
     filesystem: str
     device: str = ""
     shown: str = "/"
+    upper: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,17 @@ class MountTable:
         """Return the type of the filesystem that holds a real path, `""` if it is unknown."""
         mount = self.mount_at(path)
         return mount.filesystem if mount else ""
+
+    def path_in_upper_layer(self, path: str) -> str:
+        """Return where the upper layer of an overlay has the file at a real path, if it does.
+
+        `""` if the file is not in an overlay, or the upper layer cannot be seen from here.
+        """
+        mount = self.mount_at(path)
+        if mount is None or not os.path.isabs(mount.upper) or not os.path.isdir(mount.upper):
+            return ""
+        path_in_overlay = _join(mount.shown, path[len(mount.mount_point.rstrip("/")) :])
+        return _join(mount.upper, path_in_overlay)
 
     def views(self, path: str) -> list[tuple[str, str]]:
         """Return the other paths at which mounts show a directory or a part of it.
@@ -127,11 +141,18 @@ def _parse(line: bytes) -> Mount | None:
         device, shown, mount_point, filesystem = *fields[2:5], fields[dash + 1]
     except (ValueError, IndexError):
         return None
-    return Mount(_unescape(mount_point), os.fsdecode(filesystem), device.decode(), _unescape(shown))
+    options = dict(option.partition(b"=")[::2] for option in fields[-1].split(b","))
+    return Mount(
+        _unescape(mount_point),
+        os.fsdecode(filesystem),
+        device.decode(),
+        _unescape(shown),
+        _unescape(options.get(b"upperdir", b"")) if filesystem == b"overlay" else "",
+    )
 
 
 def _unescape(field: bytes) -> str:
-    """Decode a path in which space, tab, newline and backslash are three octal digits."""
+    """Decode a path in which space, tab, newline, backslash and more are three octal digits."""
     return os.fsdecode(field.decode("unicode_escape").encode("latin-1"))
 
 

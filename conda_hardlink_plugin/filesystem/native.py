@@ -10,7 +10,7 @@ import os
 from enum import IntEnum, IntFlag
 from importlib import import_module
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..exceptions import HardlinksError
 
@@ -44,6 +44,18 @@ if TYPE_CHECKING:
         def groups(self) -> tuple[bytes, bytes, dict[int, bytes]]:
             """Return devices, groups, and the locations of each state."""
 
+        def learn(self, device: int, inodes: bytes, /) -> None:
+            """Make inodes known that were examined elsewhere."""
+
+        def numbers(self, device: int, /) -> bytes:
+            """Return the inodes of a device but symbolic links."""
+
+        def rows(self) -> tuple[bytes, bytes, list[bytes]]:
+            """Return devices, rows, and the locations of each state, for `load`."""
+
+        def load(self, devices: bytes, rows: bytes, states: list[bytes], /) -> None:
+            """Count the links in another table; the devices may have other numbers."""
+
         def state(self, device: int, inode: int, /) -> int:
             """Return the state of an inode; 0 if it is unknown."""
 
@@ -52,6 +64,7 @@ ABI = 1  # of `_native.c`
 _LOG = logging.getLogger("conda.hardlinks")
 _VARIABLE = "HARDLINKS_READER"
 _EVENT = Struct("IIiI4Q4I")
+_SUMS = Struct("8Q")
 
 
 _COUNT, _SEARCH, _CHECK = range(3)  # JobKind, native/job.h
@@ -75,6 +88,7 @@ class EventKind(IntEnum):
     TEXT = 4
     FILE = 5
     ENVIRONMENT = 6
+    UNREAD = 7
 
 
 class Event(NamedTuple):
@@ -108,6 +122,11 @@ class Event(NamedTuple):
     replaced: int
     path: str
     text: str
+
+
+def sums_of(packed: bytes) -> Iterator[tuple[int, ...]]:
+    """Yield the sums that a job returned (Sums, native/job.h)."""
+    return _SUMS.iter_unpack(packed)
 
 
 def events_of(packed: bytes) -> Iterator[Event]:
@@ -148,22 +167,44 @@ def native_module() -> ModuleType | None:
     return native
 
 
+class Settings(NamedTuple):
+    """How a job reads (native/job.h).
+
+    Attributes:
+        threads: Number of threads.
+        threads_waiting: Number of threads where calls wait.
+        max_open: Number of directories that are kept open.
+        record: Whether to make pages for the index; of a check, whether to examine entries.
+        max_directories: Number of directories after which the rest is left unread; 0 for none.
+
+    """
+
+    threads: int
+    threads_waiting: int
+    max_open: int
+    record: bool = False
+    max_directories: int = 0
+
+
 class Counted(NamedTuple):
     """What a job counted.
 
     Attributes:
-        tops: For each task device and inode of its directory; `None` if it was left to the caller.
+        tops: For each task device and inode of its directory; `None` if it is left to the caller,
+            `False` if it was not begun.
         sums: Packed sums of inodes with a single link (Sums).
         events: Packed events.
+        directories: Number of directories that were read.
         is_too_deep: Whether a directory is deeper than a path can reach.
         untrusted: A device whose listings show other inode numbers than those of its files; the
             rest is not complete then.
 
     """
 
-    tops: list[tuple[int, int] | None]
+    tops: list[tuple[int, int] | Literal[False] | None]
     sums: bytes
     events: bytes
+    directories: int
     is_too_deep: bool
     untrusted: int | None
 
@@ -173,11 +214,11 @@ def count_trees(
     table: Table,
     tasks: Sequence[Task],
     *,
-    settings: tuple[int, int, int, bool],
+    settings: Settings,
     special: Sequence[tuple[int, int]],
     untrusted: Sequence[int],
-    on_progress: Callable[[int], None],
-    on_page: Callable[..., None],
+    on_progress: Callable[[int], None] | None = None,
+    on_page: Callable[..., None] | None = None,
 ) -> Counted:
     """Count the entries of trees in an inode table.
 
@@ -185,16 +226,15 @@ def count_trees(
         native: The module.
         table: The table.
         tasks: The trees.
-        settings: Number of threads, of threads where calls wait, and of directories kept open;
-            whether to make pages for the index.
+        settings: How to read.
         special: Device and inode of directories that are left to the caller.
         untrusted: Devices whose listings are not trusted.
         on_progress: Called now and then with the number of entries read so far.
-        on_page: Called with the facts of each page (`index.page.page_of_facts`).
+        on_page: If pages are made, called with the facts of each page (`index.page.page_of_facts`).
 
     """
     found = native.read(
-        _COUNT, table, tasks, settings, special, untrusted, (), on_progress, on_page
+        _COUNT, table, tasks, settings, special, untrusted, (), on_progress, on_page or _no_page
     )
     return Counted(*found)
 
@@ -203,30 +243,31 @@ def check_pages(
     native: ModuleType, tasks: Sequence[Task], threads: int, threads_waiting: int, *, exact: bool
 ) -> list[tuple[bytes, bytes] | None]:
     """Return the facts about the directories and the entries of pages; `None` if one is gone."""
-    settings = threads, threads_waiting, 0, exact
+    settings = Settings(threads, threads_waiting, 0, exact)
     facts: list[tuple[bytes, bytes] | None]
     facts, *_ = native.read(_CHECK, None, tasks, settings, (), (), (), None, _no_page)
     return facts
 
 
 def search_trees(
-    native: ModuleType,
-    tasks: Sequence[Task],
-    skipped: Sequence[bytes],
-    limits: tuple[int, int, int],
-) -> Iterator[Event]:
-    """Search trees for environments; return what was found.
+    native: ModuleType, tasks: Sequence[Task], skipped: Sequence[bytes], settings: Settings
+) -> tuple[list[tuple[int, int] | Literal[False] | None], bytes]:
+    """Search trees for environments.
 
     Args:
         native: The module.
         tasks: The trees.
         skipped: Paths, below the roots of the trees, that are not opened.
-        limits: Number of threads, of threads where calls wait, and of directories kept open.
+        settings: How to read.
+
+    Returns:
+        As in `Counted.tops`, and packed events.
 
     """
-    settings = (*limits, False)
-    _, _, events, *_ = native.read(_SEARCH, None, tasks, settings, (), (), skipped, None, _no_page)
-    return events_of(events)
+    tops, _, events, *_ = native.read(
+        _SEARCH, None, tasks, settings, (), (), skipped, None, _no_page
+    )
+    return tops, events
 
 
 def _no_page(*_: object) -> None:

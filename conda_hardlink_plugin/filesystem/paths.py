@@ -18,7 +18,7 @@ def has_identity_in(path: str, identities: Collection[tuple[int, int]]) -> bool:
     """Return whether the file at a path has one of these (device, inode) pairs."""
     try:
         status = os.lstat(path)
-    except OSError:
+    except (OSError, ValueError):  # the latter for a NUL in the path
         return False
     return (status.st_dev, status.st_ino) in identities
 
@@ -32,7 +32,7 @@ def real_path(path: str) -> str | None:
         return os.path.realpath(path, strict=True)
     except (FileNotFoundError, NotADirectoryError):
         return os.path.realpath(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
@@ -45,5 +45,5 @@ def is_same_file(path: str, other: str) -> bool:
     """Return whether two paths lead to the same file or directory."""
     try:
         return os.path.samefile(path, other)
-    except OSError:
+    except (OSError, ValueError):
         return False

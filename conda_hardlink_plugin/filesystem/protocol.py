@@ -135,6 +135,9 @@ class Filesystem(Protocol):
     def open_directory(self, name: str | bytes, parent: Handle) -> Handle:
         """Open a subdirectory of an open directory; fails for a symbolic link."""
 
+    def locate_directory(self, name: str, parent: Handle) -> Handle:
+        """Open a subdirectory, for its status and permissions only, without needing any on it."""
+
     def open_own_directory(self, path: str) -> Handle:
         """Open the directory at a path; fails if its last component is a symbolic link."""
 
@@ -240,7 +243,7 @@ class Filesystem(Protocol):
         """Remove an empty directory."""
 
     def make_writable(self, handle: Handle) -> None:
-        """Allow the owner to change the entries of an open directory."""
+        """Allow the owner to list, enter and change an open directory."""
 
     def take_over_permissions(self, handle: Handle, path: str) -> None:
         """Copy permissions and, if allowed, ownership from the file at a path to an open file."""

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from conda.base.context import context
 
-from ..formatting import join_names
+from ..formatting import count, join_names
 from ..render.transaction_summary import warning_line, write_lines
 from ..settings import Guard, guard
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..discovery.installation import FoundInstallation
     from ..filesystem.problems import PathProblem
     from ..scan.inventory import Inventory
 
@@ -56,18 +59,30 @@ def _removes_packages() -> bool:
 
 
 def _danger(wanted: Guard) -> str:
-    """Return a sentence that names the environments that may break, `""` if none may."""
+    """Return sentences that name the environments that may break, `""` if none may."""
+    from ..discovery.finder import find_installation
+
+    installation = find_installation()
+    unseen = [*installation.unreachable, *installation.unsearched]
+    deadline_s = None if wanted is Guard.BLOCK else time.monotonic() + _MAX_S
+    sentences = []
     try:
-        found = _softlinked(None if wanted is Guard.BLOCK else time.monotonic() + _MAX_S)
+        found, unread = _softlinked(installation, deadline_s)
     except _TooLongError:
-        return (
+        sentences.append(
             "whether symbolic links lead into packages that will be removed is unknown after"
             f" {_MAX_S:.0f} seconds: `conda hardlinks clean` checks every environment."
         )
-    if isinstance(found, str):
-        return found
-    if not found:
-        return ""
+    else:
+        unseen += unread
+        if found:
+            sentences.append(_breaking(found))
+    if unseen:
+        sentences.append(_unseen(unseen))
+    return " ".join(sentences)
+
+
+def _breaking(found: Mapping[str, set[str]]) -> str:
     packages = sorted({package for packages in found.values() for package in packages})
     return (
         f"{join_names(sorted(found), _NAMES)} may break: symbolic links there lead into"
@@ -76,15 +91,30 @@ def _danger(wanted: Guard) -> str:
     )
 
 
-def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
-    """Return for each environment the packages without hard links that its symbolic links reach.
+def _unseen(problems: Sequence[PathProblem]) -> str:
+    more = len(problems) - 1
+    others = f" (and {count(more, 'more path')})" if more else ""
+    return (
+        f"{problems[0].path} cannot be read ({problems[0].reason}){others}: symbolic links of"
+        " environments there may lead into packages that will be removed. `conda hardlinks clean`"
+        " has --ignore-env."
+    )
 
-    Where none is found but an environment, or a part of one, cannot be read, return a sentence
-    about that.
+
+def _softlinked(
+    installation: FoundInstallation, deadline_s: float | None
+) -> tuple[dict[str, set[str]], list[PathProblem]]:
+    """Find the packages without hard links that symbolic links of environments reach.
+
+    Returns:
+        The packages of each environment, and the parts of environments that cannot be read.
+
+    Raises:
+        _TooLongError: The deadline passed.
+
     """
     from ..analysis.symlinks import follow_symlinks
     from ..analysis.verdicts import unreadable_parts_of_environments
-    from ..discovery.finder import find_installation
     from ..scan.inventory import Root, RootKind, UnitKind
     from ..scan.scanner import scan
 
@@ -92,9 +122,6 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
         if deadline_s is not None and time.monotonic() > deadline_s:
             raise _TooLongError
 
-    installation = find_installation()
-    for problem in (*installation.unreachable, *installation.unsearched):
-        return _unseen(problem)
     names = {item.prefix: item.name for item in installation.environments}
     inventory = scan(
         [
@@ -115,16 +142,7 @@ def _softlinked(deadline_s: float | None) -> dict[str, set[str]] | str:
             if place.kind is UnitKind.PACKAGE and cleaned:
                 name = names.get(inventory.roots[root].path, inventory.roots[root].path)
                 found.setdefault(name, set()).add(os.path.basename(place.path))
-    for problem in () if found else unreadable_parts_of_environments(inventory, followed):
-        return _unseen(problem)
-    return found
-
-
-def _unseen(problem: PathProblem) -> str:
-    return (
-        f"{problem.path} cannot be read ({problem.reason}): symbolic links of environments there"
-        " may lead into packages that will be removed. `conda hardlinks clean` has --ignore-env."
-    )
+    return found, unreadable_parts_of_environments(inventory, followed)
 
 
 def _linked_units(inventory: Inventory) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..filesystem import fs
-from ..filesystem.mounts import OVERLAYS
+from ..filesystem.problems import GONE
 
 
 def why_copied(prefix: str, extracted: str) -> str:
@@ -56,18 +56,22 @@ def _obstacle(target: str, source: str) -> str:
 
 
 def _is_in_lower_layer(package: str) -> bool:
-    """Tell whether a package is visibly in a lower layer of an overlay.
+    """Tell whether a package is in an overlay and, as far as can be seen, not in its upper layer.
 
-    Without `xino`, its files have a different device from their folder (overlayfs, "Inode
-    properties").
+    Inodes do not tell that: a file that was copied up keeps the device and number that it had
+    (overlayfs, "Inode properties").
     """
+    path = os.path.join(os.path.realpath(package), "info", "index.json")
+    upper = fs.read_mounts().path_in_upper_layer(path)
+    if not upper or not os.path.lexists(path):
+        return False
     try:
-        file = fs.status(os.path.join(package, "info", "index.json"))
-        folder = fs.status(os.path.join(package, "info"))
+        fs.status(upper)
+    except GONE:
+        return True
     except OSError:
         return False
-    filesystem = fs.read_mounts().filesystem(os.path.realpath(package))
-    return filesystem in OVERLAYS and file.device != folder.device
+    return False
 
 
 def _is_protected(path: str) -> bool:

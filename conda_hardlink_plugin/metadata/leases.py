@@ -192,7 +192,7 @@ def _read(path: str, name: str, folder: Handle) -> Lease | None:
         fs.close(handle)
     holder, *dists = os.fsdecode(content).split("\n")
     is_complete = dists[-2:] == [_END, ""]
-    return Lease(path, holder or path, frozenset(dists[:-2]) if is_complete else None)
+    return Lease(path, holder or path, frozenset(dists) - {_END, ""} if is_complete else None)
 
 
 def _remove_stale(folder: Handle) -> None:

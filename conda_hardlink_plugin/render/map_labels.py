@@ -73,11 +73,15 @@ def tile_title(tile: Tile, block: Block, report: Report) -> str:
     name, area = tile_name(tile, block, report), tile.areas[0]
     what = f"{name}: {size(tile.amount_bytes)} ({share})"
     if len(tile.areas) == 1 and area.package is not None and report.disk_map is not None:
-        used_by = join_names(users_of(report.disk_map.packages[area.package]), _NAMES_SHOWN)
-        return f"{what}, {kind}: {used_by}."
+        package = report.disk_map.packages[area.package]
+        if package.environments:
+            return f"{what}, {kind}: {join_names(users_of(package), _NAMES_SHOWN)}."
+        if area.kind is AreaKind.KEPT:
+            return f"{what}, {kind}: {package.verdict}."
     if len(tile.areas) > 1 or name.lower() != kind:
         what += f", {kind}"
-    return f"{what}, in {_holder_name(block)}."
+    is_between = block.holders[0].kind is HolderKind.BETWEEN
+    return f"{what}." if is_between else f"{what}, in {_holder_name(block)}."
 
 
 def _area_name(area: Area, report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..formatting import and_more, size
-from ..scan.inventory import ReadingMode
+from ..scan.inventory import ReaderKind, ReadingMode
 from .bar import BLOCKS, LETTERS, draw_bar, legend
 from .labels import cache_columns, name_suffix, report_notes, totals_sentence
 from .output import Column, text_columns
@@ -32,6 +32,10 @@ _NEXT_STEPS = (
     "Next: conda hardlinks report -n NAME (one environment), --packages (users of packages),"
     " --why (private bytes by cause), --if-removed ENV... (what removing them frees)"
 )
+_READERS = {
+    ReaderKind.NATIVE: "The compiled module read the disk.",
+    ReaderKind.PYTHON: "The disk was read in Python, without the compiled module.",
+}
 _EXACT = "Exact: every directory and inode was checked; whatever had changed was read again."
 
 
@@ -69,6 +73,8 @@ def print_report(
             output.say()
             output.say(_NEXT_STEPS, indent="  ")
         _print_notes(report, output, verbose=verbose)
+        if verbose:
+            output.say(_READERS[report.reading.reader], style="dim")
 
     lines = None
     if output.lines is not None and not verbose:

@@ -49,7 +49,9 @@ def explain(analysis: Analysis, subject: str) -> Explanation:
     """
     path = check_subject(subject)
     archives = find_archives(analysis, subject) if path is None else []
-    path = archives[0] if len(archives) == 1 else path
+    if len(archives) > 1:
+        raise NotFoundError(_several(subject, "archives", archives))
+    path = archives[0] if archives else path
     unit: int | None
     file: FileExplanation | None = None
     if path is None:
@@ -89,13 +91,17 @@ def _package_named(analysis: Analysis, name: str) -> int:
     if len(found) == 1:
         return found[0]
     if found:
-        paths = ", ".join(sorted(analysis.inventory.units[unit].path for unit in found))
-        raise NotFoundError(f"{name} matches several packages: give one of {paths}")
+        paths = [analysis.inventory.units[unit].path for unit in found]
+        raise NotFoundError(_several(name, "packages", paths))
     _refuse_held(analysis, name)
     raise NotFoundError(
         f"No package cache contains {name}: `conda hardlinks report --packages` lists the packages,"
         " --cache DIR includes another cache."
     )
+
+
+def _several(name: str, what: str, paths: list[str]) -> str:
+    return f"{name} matches several {what}: give one of {', '.join(sorted(paths))}."
 
 
 def _refuse_held(analysis: Analysis, wanted: str) -> None:

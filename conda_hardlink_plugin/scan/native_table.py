@@ -43,6 +43,14 @@ class NativeInodeTable:
         """Count pages of the index, as `InodeTable` says."""
         return self.native.recall(pages, location)
 
+    def numbers(self, device: int) -> bytes:
+        """Return the inodes of a device but symbolic links, in words of 8 bytes."""
+        return self.native.numbers(device)
+
+    def load(self, device: int, rows: bytes, states: list[bytes]) -> None:
+        """Count the links in the table of a part, all on one device."""
+        self.native.load(array("Q", [device]).tobytes(), rows, states)
+
     def locations(self, device: int, inode: int) -> tuple[int, ...]:
         """Return locations, as `InodeTable` says; only after `groups`."""
         state = self.native.state(device, inode)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..filesystem import fs
-from ..filesystem.native import EventKind, TaskFlag, count_trees, events_of
+from ..filesystem.native import EventKind, Settings, TaskFlag, count_trees, events_of, sums_of
 from .boundaries import BoundaryWalker
 from .cache_entries import may_be_package
 from .collector import NotedFile
@@ -35,25 +34,24 @@ if TYPE_CHECKING:
 
 _MAX_THREADS = 16
 _MAX_PENDING = 64  # directories whose subdirectories are read together; each is open
-_SUMS = Struct("8Q")  # Sums, native/job.h
 
 
 _NO_PARENT = -1  # of the path of a root
 
 
-class _Notes(NamedTuple):
+class Notes(NamedTuple):
     """What a job found, besides inodes with several links.
 
     Attributes:
         pages: Pages for the index, with locations as units.
-        sums: Packed sums.
-        events: Packed events.
+        sums: Location, device, and what `Sums` in native/job.h has.
+        events: What the job met.
 
     """
 
-    pages: list[Page]
-    sums: bytes
-    events: bytes
+    pages: Iterable[Page]
+    sums: Iterable[tuple[int, ...]]
+    events: Iterable[Event]
 
 
 class Reader(BoundaryWalker):
@@ -153,7 +151,7 @@ class Reader(BoundaryWalker):
                 tasks.append(self._task(directory, name, location, TaskFlag.PACKAGE))
         results, notes = self._run(tasks)
         for (location, name), result in zip(packages, results, strict=True):
-            if result is None:
+            if not result:
                 others.append(name)
             else:
                 unit = collector.add_unit(UnitKind.PACKAGE, f"{path}/{name}", location)
@@ -188,7 +186,7 @@ class Reader(BoundaryWalker):
         results, notes = self._run(tasks)
         left = []
         for index, result in zip(opened, results, strict=True):
-            if result is None:
+            if not result:
                 left.append(index)
             else:
                 self.collector.found.identities[index] = result
@@ -260,7 +258,7 @@ class Reader(BoundaryWalker):
             left = iter(results)
             for directory in directories:
                 for name in directory.children:
-                    if next(left) is None:
+                    if not next(left):
                         self.read_child(directory, name)
         finally:
             for directory in directories:
@@ -273,7 +271,9 @@ class Reader(BoundaryWalker):
         encoded = os.fsencode(directory.relative + name), os.fsencode(inside + name)
         return directory.handle, flags, location, directory.identity[0], *encoded
 
-    def _run(self, tasks: Sequence[Task]) -> tuple[Sequence[tuple[int, int] | None], _Notes]:
+    def _run(
+        self, tasks: Sequence[Task]
+    ) -> tuple[Sequence[tuple[int, int] | Literal[False] | None], Notes]:
         """Run a job to its end.
 
         Returns:
@@ -282,9 +282,10 @@ class Reader(BoundaryWalker):
 
         """
         if not tasks:
-            return [], _Notes([], b"", b"")
+            return [], Notes((), (), ())
         threads = min(fs.processors(), _MAX_THREADS)
-        settings = threads, max(threads, threads_allowed()), self.max_open, self.is_recording
+        waiting = max(threads, threads_allowed())
+        settings = Settings(threads, waiting, self.max_open, self.is_recording)
         pages: list[Page] = []
         found = count_trees(
             self._native,
@@ -300,12 +301,12 @@ class Reader(BoundaryWalker):
             raise UntrustedDeviceError(found.untrusted)
         if found.is_too_deep:
             self.stop_recording()
-        return found.tops, _Notes(pages, found.sums, found.events)
+        return found.tops, Notes(pages, sums_of(found.sums), events_of(found.events))
 
-    def _count_notes(self, notes: _Notes) -> None:
+    def _count_notes(self, notes: Notes) -> None:
         """Count what a job found."""
         collector = self.collector
-        for location, device, links, inodes, *sizes in _SUMS.iter_unpack(notes.sums):
+        for location, device, links, inodes, *sizes in notes.sums:
             unit = self._unit_of[location]
             disk_bytes, apparent_bytes, *of_directories = sizes
             sums = PrivateSums(disk_bytes, apparent_bytes, inodes, *of_directories)
@@ -313,7 +314,7 @@ class Reader(BoundaryWalker):
             collector.links[collector.found.units[unit].root] += links
         for page in notes.pages:
             self.add_page(page._replace(unit=self._unit_of[page.unit]))
-        for event in events_of(notes.events):
+        for event in notes.events:
             self._note(event)
 
     def _note(self, event: Event) -> None:

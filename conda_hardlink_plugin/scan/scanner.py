@@ -18,6 +18,7 @@ from .scan_roots import survey_roots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from concurrent.futures import Executor
     from types import ModuleType
 
     from ..filesystem.mounts import MountTable
@@ -38,6 +39,7 @@ def scan(
     mounts: MountTable | None = None,
     on_progress: Callable[[int], None] | None = None,
     lookup: Lookup | None = None,
+    executor: Executor | None = None,
 ) -> Inventory:
     """Scan every directory below the roots.
 
@@ -52,6 +54,7 @@ def scan(
         on_progress: Called now and then with the number of entries read so far.
         lookup: The index: unchanged parts are taken from it, and a new index is written. By
             default, everything is read.
+        executor: Runs the tasks that read; not with an index. By default, this process reads.
 
     Returns:
         The inventory. Its `problems` name the paths that could not be read.
@@ -64,7 +67,7 @@ def scan(
     collecting = gc.isenabled()
     gc.disable()
     try:
-        scanning = _Scanning(scan_roots, on_progress)
+        scanning = _Scanning(scan_roots, on_progress, executor)
         return scanning.read_all() if lookup is None else scanning.read_with_index(lookup)
     finally:
         if collecting:
@@ -80,8 +83,14 @@ class _Scanning:
 
     """
 
-    def __init__(self, scan_roots: ScanRoots, on_progress: Callable[[int], None] | None) -> None:
+    def __init__(
+        self,
+        scan_roots: ScanRoots,
+        on_progress: Callable[[int], None] | None,
+        executor: Executor | None,
+    ) -> None:
         self.scan_roots = scan_roots
+        self.executor = executor
         self.on_progress = on_progress
         self.untrusted: set[int] = set()
         self.native: ModuleType | None = None if scan_roots.may_repeat else native_module()
@@ -153,6 +162,10 @@ class _Scanning:
             from .walker import Walker
 
             return Walker(*given, recorder=recorder, remembered=remembered)
+        if self.executor is not None:
+            from .executor_reader import ExecutorReader
+
+            return ExecutorReader(self.native, *given, executor=self.executor)
         from .reader import Reader
 
         return Reader(self.native, *given, recorder=recorder, remembered=remembered)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from ..filesystem import fs
 from ..filesystem.mounts import PSEUDO_FILESYSTEMS
-from ..filesystem.native import EventKind, TaskFlag, native_module, search_trees
+from ..filesystem.native import (
+    EventKind,
+    Settings,
+    TaskFlag,
+    events_of,
+    native_module,
+    search_trees,
+)
 from ..filesystem.paths import is_within
 from ..filesystem.problems import GONE
 from .latency import threads_allowed
@@ -42,8 +49,7 @@ def find_below(folder: str) -> FoundBelow:
     A symbolic link to an environment counts as one; other symbolic links are not followed.
     `conda-meta` makes an environment: conda writes `conda-meta/history` last.
     """
-    mounts = fs.read_mounts().mounts
-    pseudo = {mount.mount_point for mount in mounts if mount.filesystem in PSEUDO_FILESYSTEMS}
+    pseudo = pseudo_mount_points()
     native = native_module()
     found = FoundBelow()
     waiting = [folder]
@@ -52,7 +58,7 @@ def find_below(folder: str) -> FoundBelow:
         if native is None:
             waiting += _look_in(path, pseudo, found)
         else:
-            waiting += _search(native, path, pseudo, found)
+            waiting += _search(native, path, found)
     return found
 
 
@@ -76,14 +82,15 @@ def _look_in(path: str, pseudo: Collection[str], found: FoundBelow) -> list[str]
     return below
 
 
-def _search(native: ModuleType, top: str, pseudo: Collection[str], found: FoundBelow) -> list[str]:
+def _search(native: ModuleType, top: str, found: FoundBelow) -> list[str]:
     """Search a tree with the native module; return folders that are to be searched as well."""
     below, prefix = [], top if top.endswith("/") else f"{top}/"
-    skipped = [os.fsencode(path[len(prefix) :]) for path in pseudo if is_within(path, top)]
+    skipped = list(map(os.fsencode, pseudo_below(top)))
     threads = fs.processors()
-    limits = threads, max(threads, threads_allowed()), open_directories_allowed()
+    settings = Settings(threads, max(threads, threads_allowed()), open_directories_allowed())
     task = (_NO_PARENT, TaskFlag.ROOT, 0, 0, os.fsencode(top), b"")
-    for event in search_trees(native, [task], skipped, limits):
+    _, packed = search_trees(native, [task], skipped, settings)
+    for event in events_of(packed):
         path = prefix + event.path if event.path else top
         if event.kind == EventKind.ENVIRONMENT:
             found.prefixes.append(path)
@@ -92,6 +99,18 @@ def _search(native: ModuleType, top: str, pseudo: Collection[str], found: FoundB
         else:
             found.unsearched[path] = OSError(event.error, os.strerror(event.error))
     return below
+
+
+def pseudo_mount_points() -> set[str]:
+    """Return where filesystems without files are mounted."""
+    mounts = fs.read_mounts().mounts
+    return {mount.mount_point for mount in mounts if mount.filesystem in PSEUDO_FILESYSTEMS}
+
+
+def pseudo_below(top: str) -> list[str]:
+    """Return where filesystems without files are mounted below a folder, relative to it."""
+    prefix = top if top.endswith("/") else f"{top}/"
+    return [path[len(prefix) :] for path in pseudo_mount_points() if is_within(path, top)]
 
 
 def has_records(path: str) -> bool:

@@ -21,7 +21,7 @@ def settled(changing):
     while time.time_ns() < newest_ns(changing.root_prefix) + RACE_NS:
         os.sched_yield()
     report = report_of(changing)
-    assert report["reading"] == {"mode": "full", "taken_s": None}
+    assert report["reading"] == {"mode": "full", "taken_s": None, "reader": "native"}
     return changing
 
 

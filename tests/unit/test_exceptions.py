@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import pytest
@@ -56,14 +57,13 @@ def test_only_ctrl_c_has_an_exit_code_of_its_own(error, code):
     "error",
     [
         NotFoundError("there is no such environment"),
-        pytest.param(
-            CleanRefusedError(["one", "two"]),
-            marks=pytest.mark.xfail(
-                strict=True, reason="its text becomes one line for each character"
-            ),
-        ),
+        CleanRefusedError(["one", "two"]),
+        StoppedError("Interrupted."),
     ],
     ids=repr,
 )
-def test_an_error_of_another_process_has_the_same_text(error):
-    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+@pytest.mark.parametrize("same", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_a_copy_of_an_error_and_one_of_another_process_have_the_same_text(error, same):
+    again = same(error)
+    assert (str(again), again.lines) == (str(error), error.lines)
+    assert vars(again) == vars(error)

@@ -30,11 +30,6 @@ LAYERS = (  # the upper ones first
     {"exceptions"},
     {"formatting"},
 )
-# The reader with several processes, which is about to be replaced.
-EXEMPT = {
-    f"scan.{name}"
-    for name in ("crew", "crew_member", "pool", "pool_worker", "share", "pace", "plain")
-}
 # What differs between platforms is the business of one room.
 PLATFORM = re.compile(
     r"sys\.platform|from sys import|\bos\.name\b|/proc\b"
@@ -89,8 +84,7 @@ def faults(sources):
             if layer(other) is None or (layer(other) <= layer(name) and not same):
                 yield f"{name} imports {other}, which is not below it"
     try:
-        kept = {name: found - EXEMPT for name, found in edges.items() if name not in EXEMPT}
-        TopologicalSorter(kept).prepare()
+        TopologicalSorter(edges).prepare()
     except CycleError as error:
         yield f"{' imports '.join(reversed(error.args[1]))}"
 
@@ -127,7 +121,7 @@ def test_no_other_room_knows_the_platform():
     found = {
         name: sorted(set(PLATFORM.findall(source)))
         for name, source in modules().items()
-        if name.split(".")[0] != "filesystem" and name not in EXEMPT and PLATFORM.search(source)
+        if name.split(".")[0] != "filesystem" and PLATFORM.search(source)
     }
     assert found == {}
 

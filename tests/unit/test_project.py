@@ -20,6 +20,11 @@ RETURNED = {
     *("Explanation", "PackageExplanation", "Witness", "FileExplanation"),
     *("Plan", "RemovalPlan", "Removal", "Kept", "Outcome", "Spared", "HeldRun", "Restored"),
 }
+# What is tested as a whole, or in two files.
+WITHOUT_A_MODULE = {
+    *("imports", "layers", "project", "cli/verbs"),
+    *("analysis/symlinks_indirect", "scan/faults", "scan/interrupts"),
+}
 WORKFLOWS = sorted(glob(os.path.join(TOP, ".github", "workflows", "*.yml")))
 
 
@@ -32,13 +37,27 @@ def yaml(path):
     return YAML(typ="safe").load(read(path))
 
 
-def project():
-    """The table `project` of pyproject.toml."""
+def files_below(folder, prefix=""):
+    """The paths of the Python files below a folder, without the prefix of their names."""
+    found = glob(f"**/{prefix}*.py", root_dir=os.path.join(TOP, folder), recursive=True)
+    pairs = (os.path.split(path.removesuffix(".py")) for path in found)
+    return {os.path.join(room, name.removeprefix(prefix)) for room, name in pairs}
+
+
+def pyproject():
     if sys.version_info < (3, 11):
         pytest.skip("no tomllib before Python 3.11")
     import tomllib  # noqa: PLC0415  # as above
 
-    return tomllib.loads(read("pyproject.toml"))["project"]
+    return tomllib.loads(read("pyproject.toml"))
+
+
+def project():
+    return pyproject()["project"]
+
+
+def without_spaces(specs):
+    return {spec.replace(" ", "") for spec in specs if isinstance(spec, str)}
 
 
 def test_the_version_is_the_same_everywhere():
@@ -51,6 +70,19 @@ def test_the_licence_is_the_same_everywhere():
     licence = project()["license"]
     assert yaml("CITATION.cff")["license"] == licence
     assert yaml("recipe/recipe.yaml")["about"]["license"] == licence
+
+
+def test_the_same_packages_build_a_wheel_and_the_conda_package_and_are_tested():
+    needed = set(pyproject()["build-system"]["requires"])
+    assert needed <= without_spaces(yaml("recipe/recipe.yaml")["requirements"]["host"])
+    assert needed <= set(read("tests/support/realconda/requirements.txt").splitlines())
+
+
+def test_the_conda_package_constrains_what_is_optional():
+    extras = project()["optional-dependencies"]
+    optional = {spec for name in extras.keys() - {"dev", "docs"} for spec in extras[name]}
+    constraints = yaml("recipe/recipe.yaml")["requirements"]["run_constraints"]
+    assert without_spaces(constraints) == optional
 
 
 def test_each_named_python_version_is_tested():
@@ -66,6 +98,15 @@ def test_the_reference_of_the_api_has_every_public_name_and_what_callers_get():
     public = {name for name in documented if "." not in name}
     assert public == set(conda_hardlink_plugin.__all__)
     assert {name.rpartition(".")[2] for name in documented} >= RETURNED
+
+
+def test_each_module_has_a_test_file_of_its_name_and_each_test_file_a_module():
+    modules = {
+        path for path in files_below("conda_hardlink_plugin") if not path.endswith("__init__")
+    }
+    tested = files_below("tests/unit", "test_")
+    assert modules - tested == set()
+    assert tested - modules == WITHOUT_A_MODULE
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=os.path.basename)

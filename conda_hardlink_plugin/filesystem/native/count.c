@@ -128,8 +128,10 @@ static int count_entry(Reading *reading, const char *name, uint64_t inode, unsig
 static int count_unopened(Worker *worker, const Item *item, int error)
 {
     struct stat status;
-    if (!item->parent)
-        return 0; /* left to the caller */
+    if (!item->parent) {
+        worker->job->results[item->task].state = TASK_LEFT;
+        return 0;
+    }
     if (is_gone(error))
         return add_problem(worker, error, item->parent, item->task, item->name);
     char path[PATH_MAX];
@@ -211,7 +213,7 @@ static int read_descriptor(Worker *worker, const Item *item, int descriptor)
     int is_left = (!is_root && is_special(job, &status)) || status.st_dev != task->device ||
                   (!item->parent && task->flags & TASK_PACKAGE && !is_package(descriptor));
     if (!item->parent)
-        job->results[item->task] = (TaskResult){.is_read = !is_left, .device = status.st_dev, .inode = status.st_ino};
+        job->results[item->task] = (TaskResult){.state = is_left ? TASK_LEFT : TASK_READ, .device = status.st_dev, .inode = status.st_ino};
     if (!is_left)
         return read_open(worker, item, descriptor, &status);
     close(descriptor);

@@ -59,6 +59,7 @@ int check_page(Worker *worker, const Item *item)
         failed = look_at_directory(task->parent, path, result, names + 1, next ? next : names_end);
         names = next ? next : names_end;
     }
-    result->is_read = !failed && (!job->settings.record || names == names_end);
+    if (!failed && (!job->settings.record || names == names_end))
+        result->state = TASK_READ;
     return failed < 0 ? -1 : 0;
 }

@@ -87,10 +87,11 @@ static int take_shared(Job *job, Item *item)
     pthread_mutex_lock(&job->lock);
     job->running--;
     atomic_fetch_add(&job->hungry, 1);
-    while (!(found = job->shared.count > 0) && job->running && !atomic_load(&job->stop))
+    while (!(found = job->shared.count > 0) && job->running && !atomic_load(&job->stop) &&
+           !atomic_load(&job->is_full))
         pthread_cond_wait(&job->changed, &job->lock);
     atomic_fetch_sub(&job->hungry, 1);
-    if (found && !atomic_load(&job->stop)) {
+    if (found && !atomic_load(&job->stop) && !atomic_load(&job->is_full)) {
         *item = job->shared.items[--job->shared.count];
         job->running++;
     } else {
@@ -104,7 +105,7 @@ static int take_shared(Job *job, Item *item)
 static int next_item(Worker *worker, Item *item)
 {
     Job *job = worker->job;
-    if (atomic_load(&job->stop))
+    if (atomic_load(&job->stop) || atomic_load(&job->is_full))
         return 0;
     if (worker->items.count) {
         *item = worker->items.items[--worker->items.count];
@@ -115,13 +116,28 @@ static int next_item(Worker *worker, Item *item)
 
 /* ---- one thread ---- */
 
+/* Notes what is not read any more, because as many directories as allowed were. */
+static int leave_unread(Worker *worker, Items *items)
+{
+    int failed = 0;
+    for (size_t index = 0; index < items->count; index++) {
+        Item item = items->items[index];
+        if (!item.parent)
+            worker->job->results[item.task].state = TASK_UNREAD;
+        else if (atomic_load(&worker->job->is_full) && !failed)
+            failed = add_event(worker, (Event){.kind = EVENT_UNREAD}, item.parent, item.task, item.name, "");
+        item_done(worker->job, item);
+    }
+    items->count = 0;
+    return failed;
+}
+
 static void finish(Worker *worker)
 {
     Job *job = worker->job;
-    for (size_t index = 0; index < worker->items.count; index++)
-        item_done(job, worker->items.items[index]);
-    int failed = flush_accounts(worker) || flush_page(worker);
+    int failed = leave_unread(worker, &worker->items) || flush_accounts(worker) || flush_page(worker);
     pthread_mutex_lock(&job->lock);
+    failed = failed || leave_unread(worker, &job->shared);
     failed = failed || buffer_add(&job->sums, worker->sums.bytes, worker->sums.count) ||
              buffer_add(&job->events, worker->events.bytes, worker->events.count);
     pthread_mutex_unlock(&job->lock);
@@ -133,6 +149,14 @@ static void finish(Worker *worker)
     page_free(worker->page);
     free(worker->steps);
     free(worker->listing);
+}
+
+static void stop_at_limit(Job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    atomic_store(&job->is_full, 1);
+    pthread_cond_broadcast(&job->changed);
+    pthread_mutex_unlock(&job->lock);
 }
 
 static int (*const read_item[])(Worker *, const Item *) = {
@@ -162,6 +186,8 @@ static int read_until(Worker *worker, int64_t end_ns)
             return 1;
         failed = read_item[job->settings.kind](worker, &item);
         item_done(job, item);
+        if (atomic_fetch_add(&job->directories, 1) + 1 == job->settings.max_directories)
+            stop_at_limit(job);
         if (!failed && worker->items.count > 1 && atomic_load(&job->hungry))
             failed = donate(worker);
     }
@@ -383,6 +409,7 @@ void job_result(Job *job, JobResult *result)
         .too_deep = atomic_load(&job->too_deep),
         .is_untrusted = atomic_load(&job->is_untrusted),
         .untrusted = atomic_load(&job->untrusted),
+        .directories = atomic_load(&job->directories),
     };
 }
 

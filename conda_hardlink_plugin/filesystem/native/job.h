@@ -27,10 +27,13 @@ typedef struct {
     size_t name_bytes, inside_bytes;
 } Task;
 
-/* Whether a task was read, and which directory it is. One that was not read is left to the caller.
+enum { TASK_UNREAD, TASK_LEFT, TASK_READ };
+
+/* Whether a task was read, and which directory it is. One that is left is to be read by the caller; one that is
+ * unread was not begun, because as many directories as allowed were read.
  * Of a check: the facts, if each could be looked at. */
 typedef struct {
-    uint64_t is_read, device, inode;
+    uint64_t state, device, inode;
     Buffer directory_facts, name_facts;
 } TaskResult;
 
@@ -46,6 +49,7 @@ enum { /* kinds of events */
     EVENT_TEXT = 4,        /* a symbolic link and its text */
     EVENT_FILE = 5,        /* the first link to an inode in a task that wants files */
     EVENT_ENVIRONMENT = 6, /* a search found an environment */
+    EVENT_UNREAD = 7,      /* a directory that was not read, because as many as allowed were */
 };
 
 /* Followed by the path below the task's root, then the text of a symbolic link. */
@@ -68,6 +72,7 @@ typedef struct {
     int threads_waiting;  /* once calls wait */
     int max_open;         /* directories kept open; deeper ones are opened by a longer path */
     int record;           /* make pages; of a check: look at the entries, too */
+    uint64_t max_directories; /* about as many are read; 0: all */
     size_t special_count, untrusted_count, skipped_count;
     Identity *special;    /* directories that the caller reads itself */
     uint64_t *untrusted;  /* devices whose listings do not show the inode numbers of their files */
@@ -89,7 +94,7 @@ typedef struct {
     const TaskResult *results;
     Buffer sums, events;
     int no_memory, too_deep, is_untrusted;
-    uint64_t untrusted;
+    uint64_t untrusted, directories;
 } JobResult;
 void job_result(Job *, JobResult *);
 

@@ -53,9 +53,9 @@ struct Job {
     TaskResult *results;
     size_t task_count;
     atomic_size_t next_task;
-    atomic_int stop, hungry, open_directories, no_memory, too_deep, is_untrusted;
+    atomic_int stop, is_full, hungry, open_directories, no_memory, too_deep, is_untrusted;
     atomic_int reading; /* threads that have a directory open to list it */
-    atomic_uint_fast64_t untrusted, links;
+    atomic_uint_fast64_t untrusted, links, directories;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
     Items shared;

@@ -66,6 +66,8 @@ int search_directory(Worker *worker, const Item *item)
 {
     Job *job = worker->job;
     int descriptor = open_patiently(job, item);
+    if (!item->parent)
+        job->results[item->task].state = TASK_READ;
     if (descriptor < 0)
         return is_gone(errno) ? 0 : add_problem(worker, errno, item->parent, item->task, item->name);
     int failed = -1;

@@ -226,21 +226,30 @@ int table_count_known(Table *table, StepCache *cache, uint32_t device, uint64_t 
     return result;
 }
 
-static int add_row(Table *table, StepCache *cache, Shard *shard, uint64_t hash, const Row *row,
-                   uint32_t location)
+static Row *new_row(Shard *shard, const Row *row)
 {
     if ((shard->count == shard->room &&
          grow((void **)&shard->rows, &shard->room, sizeof *shard->rows, FIRST_SLOTS)) ||
         (2 * (shard->count + 1) > shard->slot_count && rehash(shard, 2 * shard->slot_count)) ||
         shard->count >= UINT32_MAX - 1)
-        return -1;
-    Row *added = shard->rows + shard->count;
+        return NULL;
+    Row *added = shard->rows + shard->count++;
     *added = *row;
     added->state = 0;
-    if (step(table, cache, added, location))
-        return -1;
-    *slot_of(shard, hash, row->device, row->inode) = (uint32_t)++shard->count;
-    return 1;
+    uint64_t hash = hash_of_inode(row->device, row->inode);
+    *slot_of(shard, hash, row->device, row->inode) = (uint32_t)shard->count;
+    return added;
+}
+
+int table_learn(Table *table, uint32_t device, uint64_t inode)
+{
+    uint64_t hash = hash_of_inode(device, inode);
+    Shard *shard = shard_of(table, hash);
+    Row row = {.inode = inode, .device = device};
+    pthread_mutex_lock(&shard->lock);
+    int failed = !*slot_of(shard, hash, device, inode) && !new_row(shard, &row);
+    pthread_mutex_unlock(&shard->lock);
+    return failed ? -1 : 0;
 }
 
 int table_add(Table *table, StepCache *cache, const Row *row, uint32_t location)
@@ -252,11 +261,17 @@ int table_add(Table *table, StepCache *cache, const Row *row, uint32_t location)
     uint32_t found = *slot_of(shard, hash, row->device, row->inode);
     if (found) {
         Row *known = shard->rows + found - 1;
+        if (!known->link_count) {
+            known->disk_bytes = row->disk_bytes;
+            known->size_bytes = row->size_bytes;
+            known->is_symlink = row->is_symlink;
+        }
         if (known->link_count < row->link_count)
             known->link_count = row->link_count;
         result = step(table, cache, known, location);
     } else {
-        result = add_row(table, cache, shard, hash, row, location);
+        Row *added = new_row(shard, row);
+        result = !added || step(table, cache, added, location) ? -1 : 1;
     }
     pthread_mutex_unlock(&shard->lock);
     return result;
@@ -296,6 +311,21 @@ size_t table_rows(Table *table)
         pthread_mutex_unlock(&table->shards[index].lock);
     }
     return rows;
+}
+
+size_t table_states(Table *table)
+{
+    return table->states.count;
+}
+
+void table_copy_rows(Table *table, Row *rows)
+{
+    for (size_t index = 0; index < SHARDS; index++) {
+        const Shard *shard = table->shards + index;
+        if (shard->count)
+            memcpy(rows, shard->rows, shard->count * sizeof *rows);
+        rows += shard->count;
+    }
 }
 
 /* ---- groups ---- */

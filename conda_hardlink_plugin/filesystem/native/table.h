@@ -50,6 +50,8 @@ int table_count_known(Table *, StepCache *, uint32_t device, uint64_t inode, uin
 int table_add(Table *, StepCache *, const Row *, uint32_t location);
     /* Counts one link to an inode that was examined; 1: it is the first one. The highest link count is
      * kept: an inode whose count grew during the scan must not seem to have all of its links here. */
+int table_learn(Table *, uint32_t device, uint64_t inode);
+    /* Adds an inode that was examined elsewhere, without a link; its link count is 0 until its row comes. */
 
 /* Only while no other thread uses the table. */
 int table_groups(Table *, Groups *);
@@ -62,5 +64,7 @@ size_t table_devices(Table *, const uint64_t **devices);
 int table_has(Table *, uint32_t device, uint64_t inode);  /* known, and not a symbolic link */
 uint32_t table_state(Table *, uint32_t device, uint64_t inode); /* 0: not known */
 size_t table_rows(Table *);
+size_t table_states(Table *); /* number of states */
+void table_copy_rows(Table *, Row *); /* all of them; there is room for `table_rows` */
 
 #endif

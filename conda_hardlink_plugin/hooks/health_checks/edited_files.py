@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from .output import print_list, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ...analysis.edited_files import EditedFile
     from ...filesystem.problems import PathProblem
+    from ...filesystem.protocol import Handle
 
 NAME = "hardlinks-edited"
 SUMMARY = "Finds files whose content differs from their package and that other environments share"
 FIX = "Gives this environment its own copies, from the archive of the package"
 _TITLE = "Shared files edited in place"
+
+
+class _OutsideError(Exception):
+    """A path of a record does not lead to a file of the environment itself: why, as a phrase."""
 
 
 def check(prefix: str, verbose: bool) -> None:  # conda's signature
@@ -77,23 +83,66 @@ def _replace(prefix: str, file: EditedFile) -> str:
     )
     if not archive:
         return "the cache has no archive of the package; reinstall it"
-    path = os.path.join(prefix, file.path)
-    beside = f"{path}.hardlinks-{os.getpid()}"
     try:
         with tempfile.TemporaryDirectory() as folder:
             extract(archive, dest_dir=folder)
             fresh = os.path.join(folder, file.source)
             if not os.path.isfile(fresh) or sha256_of(fresh) != file.sha256:
                 return "the archive of the package has different content; reinstall it"
-            shutil.copy2(fresh, beside)
-        os.replace(beside, path)
+            with _folder_of(prefix, file.path) as (parent, name):
+                _put_copy(fresh, name, parent)
     except Exception as error:  # noqa: BLE001  # of one file: the others are mended all the same
-        with suppress(OSError):
-            os.unlink(beside)
+        if isinstance(error, _OutsideError):
+            return f"{error}; reinstall the package"
         if isinstance(error, OSError) and error.strerror:
             return reason_of(error)
         return f"its archive cannot be unpacked ({type(error).__name__}); reinstall it"
     return ""
+
+
+@contextmanager
+def _folder_of(prefix: str, path: str) -> Iterator[tuple[Handle, str]]:
+    """Open the folder of a path below a prefix; yield its handle and the name of the file.
+
+    Raises:
+        _OutsideError: A component of the path is a symbolic link, or leads out of the prefix.
+
+    """
+    from ...filesystem import closing, fs
+
+    *folders, name = path.split("/")
+    if {"", ".", ".."} & {*folders, name}:
+        raise _OutsideError("its path leads out of the environment")
+    with ExitStack() as stack:
+        handle = stack.enter_context(closing(fs.open_root(prefix)))
+        for folder in folders:
+            if fs.status_at(folder, handle).is_symlink:
+                raise _OutsideError("its path passes through a symbolic link")
+            handle = stack.enter_context(closing(fs.open_directory(folder, handle)))
+        yield handle, name
+
+
+def _put_copy(source: str, name: str, parent: Handle) -> None:
+    """Put a copy of a file into an open folder, in the place of the file of that name."""
+    from ...filesystem import fs
+    from ...filesystem.protocol import Access
+
+    beside = f".hardlinks-{secrets.token_hex(8)}"
+    try:
+        with (
+            open(source, "rb") as content,
+            open(fs.open_file(beside, Access.CREATE, parent=parent), "wb") as copy,
+        ):
+            shutil.copyfileobj(content, copy)
+            copy.flush()
+            fs.take_over_permissions(copy.fileno(), source)
+            mtime_ns = fs.status(source).mtime_ns
+            os.utime(copy.fileno(), ns=(mtime_ns, mtime_ns))
+        fs.rename(beside, parent, name, parent)
+    except BaseException:
+        with suppress(OSError):
+            fs.unlink(beside, parent)
+        raise
 
 
 def _edited(prefix: str) -> tuple[list[EditedFile], list[PathProblem]]:

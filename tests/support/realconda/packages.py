@@ -54,6 +54,7 @@ class PackageSpec:
         hard_links: Path to the path of the file in this package that it is
             another name of.
         entry_points: ``"command = module:function"``, for ``noarch="python"``.
+        run_exports: What a package built with this one in its host environment depends on.
     """
 
     name: str
@@ -67,6 +68,7 @@ class PackageSpec:
     symlinks: Mapping[str, str] = field(default_factory=dict)
     hard_links: Mapping[str, str] = field(default_factory=dict)
     entry_points: tuple[str, ...] = ()
+    run_exports: tuple[str, ...] = ()
 
     @property
     def dist(self) -> str:
@@ -209,6 +211,8 @@ def _info(tree: str, spec: PackageSpec) -> dict[str, str]:
             "noarch": {"entry_points": list(spec.entry_points), "type": "python"},
             "package_metadata_version": 1,
         }
+    if spec.run_exports:
+        info["info/run_exports.json"] = {"weak": list(spec.run_exports)}
     texts = {path: json.dumps(content, indent=2, sort_keys=True) for path, content in info.items()}
     texts["info/files"] = "".join(f"{path}\n" for path in spec.paths)
     return texts

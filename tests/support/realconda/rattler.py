@@ -13,8 +13,8 @@ from rattler_build import Package, RattlerBuildError, Stage0Recipe, VariantConfi
 from rattler_build.progress import SimpleProgressCallback
 
 
-def build(recipe: str, channel: str, output: str) -> str:
-    """Build the one package of a recipe and return its path.
+def build(recipe: str, channel: str, output: str) -> list[str]:
+    """Build a recipe's package in each of its variants and return their paths.
 
     Args:
         recipe: The directory with ``recipe.yaml`` and ``variants.yaml``.
@@ -26,12 +26,13 @@ def build(recipe: str, channel: str, output: str) -> str:
     """
     variants = VariantConfig.from_file(os.path.join(recipe, "variants.yaml"))
     parsed = Stage0Recipe.from_file(os.path.join(recipe, "recipe.yaml"))
-    (variant,) = parsed.render(variants)
-    built = variant.run_build(
-        output_dir=output, channels=[channel], progress_callback=SimpleProgressCallback()
-    )
-    (path,) = built.packages
-    return str(path)
+    built = [
+        variant.run_build(
+            output_dir=output, channels=[channel], progress_callback=SimpleProgressCallback()
+        )
+        for variant in parsed.render(variants)
+    ]
+    return [str(path) for one in built for path in one.packages]
 
 
 def failed_tests(path: str, channel: str) -> list[str]:
@@ -54,15 +55,17 @@ def failed_tests(path: str, channel: str) -> list[str]:
 def main(recipe: str, channel: str, output: str) -> int:
     """Build, test and say how it went."""
     try:
-        path = build(recipe, channel, output)
-        failed = failed_tests(path, channel)
+        failed = {
+            os.path.basename(path): failed_tests(path, channel)
+            for path in build(recipe, channel, output)
+        }
     except RattlerBuildError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    if failed:
-        sys.stderr.write(f"Failed tests of {os.path.basename(path)}:\n" + "\n".join(failed) + "\n")
-        return 1
-    return 0
+    for name, tests in failed.items():
+        if tests:
+            sys.stderr.write(f"Failed tests of {name}:\n" + "\n".join(tests) + "\n")
+    return 1 if any(failed.values()) else 0
 
 
 if __name__ == "__main__":

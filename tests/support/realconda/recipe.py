@@ -1,20 +1,22 @@
-"""Build and test the package of ``recipe/``: ``python -m tests.support.realconda.recipe``.
+"""Build and test the packages of ``recipe/``: ``python -m tests.support.realconda.recipe``.
 
 No conda channel is asked: all that the recipe needs comes from a small one, made
 of what this interpreter has installed. The oldest Python that the recipe asks for
 is a package that claims to be it and runs the interpreter at hand, which is the
-true one only where this runs on that version.
+true one only where this runs on that version. In the same way, the compiler is a
+package that runs the compiler of this machine.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tempfile
+from glob import glob
 from importlib.metadata import distribution
-from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
@@ -24,45 +26,45 @@ from tests.support.realconda.distributions import (
     requirements_of,
 )
 from tests.support.realconda.interpreter import python_package
-from tests.support.realconda.packages import write_channel
+from tests.support.realconda.packages import PackageSpec, native_subdir, write_channel
 from tests.support.repository import TOP
-
-if TYPE_CHECKING:
-    from tests.support.realconda.packages import PackageSpec
 
 REPOSITORY = TOP
 RECIPE = os.path.join(REPOSITORY, "recipe")
 DIST = os.path.join(REPOSITORY, "dist")
 
 # What the recipe names beside the plugin's own requirements.
-_NAMED = ("conda", "hatchling", "pip")
+_NAMED = ("conda", "pip", "setuptools")
 
 
 class BuildFailedError(RuntimeError):
     """The recipe could not be built, or its package fails its tests; the output tells why."""
 
 
-def build(directory: str) -> tuple[str, str]:
-    """Build the recipe's package and run its tests, all in one directory.
+def build(directory: str) -> tuple[list[str], str]:
+    """Build the recipe's packages and run their tests, all in one directory.
 
     Args:
         directory: Where everything is put; made if it is missing.
 
     Returns:
-        The path of the package and the URL of a channel with it and all it needs.
+        The paths of the packages and the URL of a channel with them and all they need.
 
     Raises:
-        BuildFailedError: It does not build, or fails a test.
+        BuildFailedError: One does not build, or fails a test.
     """
     channel = os.path.join(directory, "channel")
     output = os.path.join(directory, "output")
-    url = write_channel(channel, (*_pythons(), *_packages()))
+    url = write_channel(channel, (*_pythons(), *_packages(), *_compiler()))
     _run_rattler_build(directory, url, output)
-    (name,) = (name for name in os.listdir(f"{output}/noarch") if name.endswith(".conda"))
-    # A copy has the usual permissions.
-    path = shutil.copyfile(f"{output}/noarch/{name}", f"{channel}/noarch/{name}")
+    # Copies have the usual permissions.
+    paths = [
+        shutil.copyfile(path, os.path.join(channel, os.path.relpath(path, output)))
+        for subdir in (native_subdir(), "noarch")
+        for path in sorted(glob(f"{output}/{subdir}/*.conda"))
+    ]
     write_channel(channel, ())
-    return path, url
+    return paths, url
 
 
 def oldest_python() -> str:
@@ -73,16 +75,18 @@ def oldest_python() -> str:
 
 
 def main() -> int:
-    """Build, and put the package into ``dist/``."""
+    """Build, and put the packages into ``dist/``."""
     with tempfile.TemporaryDirectory(prefix="recipe-") as directory:
         try:
-            path, _ = build(directory)
+            paths, _ = build(directory)
         except (BuildFailedError, NotFromWheelError) as error:
             sys.stderr.write(f"{error}\n")
             return 1
-        os.makedirs(DIST, exist_ok=True)
-        built = shutil.copyfile(path, os.path.join(DIST, os.path.basename(path)))
-    sys.stdout.write(f"Built and tested: {os.path.relpath(built)}\n")
+        for path in paths:
+            subdir, name = path.split(os.sep)[-2:]
+            os.makedirs(os.path.join(DIST, subdir), exist_ok=True)
+            built = shutil.copyfile(path, os.path.join(DIST, subdir, name))
+            sys.stdout.write(f"Built and tested: {os.path.relpath(built)}\n")
     return 0
 
 
@@ -96,6 +100,34 @@ def _pythons() -> tuple[PackageSpec, ...]:
 def _packages() -> tuple[PackageSpec, ...]:
     run = requirements_of(distribution("conda-hardlink-plugin"))
     return installed_packages(*_NAMED, *(requirement.name for requirement in run))
+
+
+def _compiler() -> tuple[PackageSpec, ...]:
+    """The compiler, and the packages by which conda-forge builds for any Python."""
+    subdir, oldest = native_subdir(), oldest_python()
+    compiler = f"{platform.machine()}-conda-linux-gnu-cc"
+    return (
+        PackageSpec(
+            f"gcc_{subdir}",
+            files={"etc/conda/activate.d/activate-gcc.sh": f"export CC={compiler}\n"},
+            symlinks={f"bin/{compiler}": shutil.which("cc") or "/usr/bin/cc"},
+        ),
+        PackageSpec(f"sysroot_{subdir}", "2.17", noarch="generic"),
+        PackageSpec(
+            "python-abi3",
+            oldest,
+            noarch="generic",
+            depends=(f"python {oldest}.*", "_python_abi3_support"),
+            run_exports=("_python_abi3_support 1.*", f"cpython >={oldest}"),
+        ),
+        PackageSpec("_python_abi3_support", noarch="generic", depends=("cpython",)),
+        *(
+            PackageSpec(
+                "cpython", python.version, noarch="generic", depends=(f"python {python.version}",)
+            )
+            for python in _pythons()
+        ),
+    )
 
 
 def _run_rattler_build(directory: str, channel: str, output: str) -> None:

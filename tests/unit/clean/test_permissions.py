@@ -107,7 +107,7 @@ def test_a_cache_may_be_named_by_another_path(caches):
         assert is_named(caches[0], [named])
         assert closed_caches(caches, [named]) == {caches[1]: NOT_NAMED}
     assert closed_caches([alias], caches[:1]) == {}
-    assert not is_named(caches[0], [caches[1]])
+    assert not is_named(caches[0], [caches[1], f"{caches[0]}\0"])
 
 
 def test_in_a_closed_cache_nothing_is_removed_healed_or_made(tmp_path):

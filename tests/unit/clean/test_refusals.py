@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 
 from conda_hardlink_plugin.clean.refusals import find_refusals
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from tests.support.circumstances import Circumstances, analysis_of
+from tests.support.forking import in_child
+from tests.support.oracles import NOBODY
 from tests.support.small_installation import SmallInstallation
-from tests.support.trees import ODD_NAMES, symlink
+from tests.support.trees import ODD_NAMES, symlink, write
 
 READABLE = "Make it readable, or run this command as a user who can read it"
 
@@ -37,13 +40,17 @@ def unreadable(path, reason, remedy):
     )
 
 
+def ignorable(path):
+    option = f"--ignore-env {path} (in Python: ignored_environments)"
+    return f"If that environment was deleted, add {option}"
+
+
 def test_if_everything_can_be_read_nothing_is_refused(made):
     assert refusals(made) == []
 
 
 def test_a_missing_environment_can_be_ignored(made):
-    remedy = "If that environment was deleted, add --ignore-env /disk/env"
-    sentence = unreadable("/disk/env", "it is not mounted", remedy)
+    sentence = unreadable("/disk/env", "it is not mounted", ignorable("/disk/env"))
     for deleted in ((), ("/disk/env",)):
         assert refusals(made, ("/disk/env", "it is not mounted"), deleted=deleted) == [sentence]
     assert refusals(made, ("/disk/env", "it is not mounted"), ignored=("/disk",)) == []
@@ -59,8 +66,29 @@ def test_an_existing_environment_and_what_is_in_it_must_become_readable(made, be
 
 def test_a_folder_beside_an_environment_is_not_a_part_of_it(made):
     path = f"{made.prefixes[0]}-other"
-    remedy = f"If that environment was deleted, add --ignore-env {path}"
-    assert refusals(made, (path, "why")) == [unreadable(path, "why", remedy)]
+    assert refusals(made, (path, "why")) == [unreadable(path, "why", ignorable(path))]
+
+
+@pytest.mark.parametrize("folder", ["home/.conda", "gone/.conda"])
+def test_a_list_of_environments_must_become_readable(made, folder):
+    write(f"{made.directory}/home/.conda/environments.txt")
+    path = f"{made.directory}/{folder}/environments.txt"
+    assert refusals(made, (path, "why")) == [unreadable(path, "why", READABLE)]
+
+
+def test_a_folder_of_environments_that_cannot_be_listed_must_become_readable():
+    with tempfile.TemporaryDirectory() as top:
+        os.chmod(top, 0o755)
+        closed, empty = f"{top}/closed", f"{top}/empty"
+        os.mkdir(closed, 0o000)
+        os.mkdir(empty)
+        made = SmallInstallation(top)
+        made.package("p-1-0", {})
+        unseen = [(path, "why") for path in (closed, empty, f"{top}/nul\0")]
+        assert in_child(lambda: refusals(made, *unseen), user=NOBODY) == [
+            unreadable(closed, "why", READABLE),
+            *(unreadable(path, "why", ignorable(path)) for path in (empty, f"{top}/nul\0")),
+        ]
 
 
 def test_each_path_is_named_once_with_its_first_reason(made):

@@ -93,6 +93,16 @@ def test_json_is_one_object_and_removes_only_with_yes(hardlinks, made):
 
 
 @pytest.mark.parametrize("options", [(), ("--yes",), ("--dry-run",)])
+def test_with_nothing_to_remove_json_ends_with_0_as_the_text_does(hardlinks, made, options):
+    hardlinks("clean", "--yes", *NOW)
+    before = snapshot(made.directory)
+    done = clean_as_json(hardlinks, *options)
+    assert (done["remove"], done["removed"], done["errors"]) == ([], [], [])
+    assert hardlinks("clean", *NOW, *options).code == 0
+    assert snapshot(made.directory) == before
+
+
+@pytest.mark.parametrize("options", [(), ("--yes",), ("--dry-run",)])
 def test_a_refused_clean_is_an_error_with_the_reason(hardlinks, made, unreachable, options):
     before = snapshot(made.directory)
     with pytest.raises(CleanRefusedError) as caught:

@@ -321,6 +321,24 @@ def test_a_prefix_is_added_by_its_path(machine, monkeypatch):
     assert prefixes(find_installation(prefixes=["env"])) == [env]
 
 
+@pytest.mark.parametrize("argument", ["prefixes", "search", "caches"])
+def test_a_named_folder_with_a_nul_in_its_path_is_refused(machine, argument):
+    environment(machine.root)
+    with pytest.raises(NotFoundError, match="nul"):
+        find_installation(**{argument: [f"{machine.top}/nul\0"]})
+
+
+def test_a_searched_folder_of_the_configuration_with_a_nul_is_unreachable(
+    machine, read_configuration
+):
+    environment(machine.root)
+    text = b'plugins: {hardlinks_search: ["/nul\\0"]}\n'
+    read_configuration(write(f"{machine.top}/.condarc", text))
+    assert find_installation().unreachable == (
+        PathProblem("/nul\0", "hardlinks_search lists it: embedded null byte"),
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [

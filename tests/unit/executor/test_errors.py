@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 
 import pytest
 
@@ -16,6 +17,12 @@ def test_a_refusal_names_the_path_and_the_reason():
     refused = RefusedError("/pkgs/a-1-0", "it was replaced")
     assert str(refused) == "/pkgs/a-1-0: it was replaced"
     assert refused.problem == PathProblem("/pkgs/a-1-0", "it was replaced")
+
+
+def test_a_refusal_of_another_process_is_the_same():
+    refused = RefusedError("/pkgs/a-1-0", "it was replaced")
+    again = pickle.loads(pickle.dumps(refused))
+    assert (str(again), again.problem) == (str(refused), refused.problem)
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)

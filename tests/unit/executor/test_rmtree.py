@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import stat
 import tempfile
+
+import pytest
 
 from conda_hardlink_plugin.executor.rmtree import Rmtree
 from conda_hardlink_plugin.filesystem import closing, fs
@@ -78,17 +81,51 @@ def test_the_freed_bytes_of_files_and_folders_add_up(tmp_path):
     assert removed(tmp_path, "file", "folder") == (size_bytes, [])
 
 
-def test_a_folder_without_write_permission_is_removed():
+@pytest.fixture
+def owned():
+    """A folder of an ordinary user, and a function that gives what is in it to that user."""
     with tempfile.TemporaryDirectory() as top:
-        path = write(f"{top}/tree/lib/f", b"x")
-        if os.geteuid() == 0:
-            for owned in (top, f"{top}/tree", f"{top}/tree/lib", path):
-                os.chown(owned, NOBODY, NOBODY)
-        for folder in (f"{top}/tree/lib", f"{top}/tree"):
-            os.chmod(folder, 0o555)
-        (size_bytes,) = du(f"{top}/tree")
-        assert in_child(lambda: removed(top, "tree"), user=NOBODY) == (size_bytes, [])
-        assert os.listdir(top) == []
+
+        def give_away():
+            for folder, _, files in os.walk(top) if os.geteuid() == 0 else ():
+                for path in (folder, *(f"{folder}/{name}" for name in files)):
+                    os.chown(path, NOBODY, NOBODY)
+
+        yield top, give_away
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o666, 0o333, 0o000], ids=oct)
+def test_a_folder_without_permissions_is_removed(owned, mode):
+    top, give_away = owned
+    write(f"{top}/tree/lib/f", b"x")
+    give_away()
+    (size_bytes,) = du(f"{top}/tree")
+    for folder in (f"{top}/tree/lib", f"{top}/tree"):
+        os.chmod(folder, mode)
+    assert in_child(lambda: removed(top, "tree"), user=NOBODY) == (size_bytes, [])
+    assert os.listdir(top) == []
+
+
+def test_a_deep_folder_without_permissions_is_removed(owned):
+    """It is moved up, and a folder that gets another parent must be writable."""
+    top, give_away = owned
+    deep = f"{top}/tree{'/d' * 100}"
+    write(f"{deep}/f", b"x")
+    give_away()
+    os.chmod(deep, 0o555)
+    assert in_child(lambda: removed(top, "tree")[1], user=NOBODY) == []
+    assert os.listdir(top) == []
+
+
+def test_a_folder_of_another_user_without_permissions_is_a_problem(owned):
+    top, give_away = owned
+    give_away()
+    if os.geteuid() != 0:
+        pytest.skip("only an administrator can make a folder of another user")
+    os.mkdir(f"{top}/other", 0o700)
+    reason = os.strerror(errno.EACCES).lower()
+    assert in_child(lambda: removed(top, "other"), user=NOBODY) == (0, [f"other: {reason}"])
+    assert stat.S_IMODE(os.stat(f"{top}/other").st_mode) == 0o700
 
 
 def test_of_a_deep_tree_only_a_hundred_folders_are_open_at_once(tmp_path):

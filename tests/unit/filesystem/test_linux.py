@@ -191,6 +191,30 @@ def test_a_read_only_directory_is_made_writable_for_its_owner_alone(tmp_path, to
     assert stat.S_IMODE(os.stat(tmp_path).st_mode) == 0o700
 
 
+def test_a_directory_without_permissions_is_found_and_gets_them():
+    def found(top):
+        with closing(linux.open_root(top)) as parent:
+            with closing(linux.locate_directory("closed", parent)) as handle:
+                inode = linux.status_of(handle).inode
+                linux.make_writable(handle)
+            with closing(linux.open_directory("closed", parent)) as handle:
+                return inode, linux.status_of(handle).inode, linux.list_names(handle)
+
+    with tempfile.TemporaryDirectory() as top:
+        closed = f"{top}/closed"
+        os.mkdir(closed)
+        os.symlink("closed", f"{top}/symlink")
+        with closing(linux.open_root(top)) as parent, pytest.raises(NotADirectoryError):
+            linux.locate_directory("symlink", parent)
+        if os.geteuid() == 0:
+            os.chown(top, NOBODY, NOBODY)
+            os.chown(closed, NOBODY, NOBODY)
+        os.chmod(closed, 0)
+        inode = os.stat(closed).st_ino
+        assert in_child(lambda: found(top), user=NOBODY) == (inode, inode, [])
+        assert stat.S_IMODE(os.stat(closed).st_mode) == 0o700
+
+
 @contextmanager
 def locked_by_another(path, lock, name=None):
     """Have another process lock a file; yield the process."""

@@ -16,7 +16,7 @@ LINES = (
     b"23 22 0:21 / /proc rw shared:5 master:1 propagate_from:2 - proc proc rw\n"
     b"24 22 0:30 / /opt/a\\040b rw,noatime shared:7 - tmpfs none rw\n"
     b"25 24 0:31 /sub /opt/a\\040b/new\\012line\\011tab\\134back\xff\rreturn rw - xfs /dev/b rw\n"
-    b"26 22 0:32 / /opt/over rw - overlay overlay rw,lowerdir=/a:/b\n"
+    b"26 22 0:32 / /opt/over rw - overlay overlay rw,lowerdir=/a:/b,upperdir=/u\\054v\\040w,x\n"
     b"27 26 0:33 / /opt/over rw - fuse.sshfs x:/ rw\n"
     b"no mount at all\n"
     b"28 22 0:34 / /opt/dash rw no-dash tmpfs none rw\n"
@@ -37,7 +37,7 @@ def test_mount_points_are_unescaped_and_kept_in_order(table):
             Mount("/proc", "proc", "0:21", "/"),
             Mount("/opt/a b", "tmpfs", "0:30", "/"),
             Mount(odd, "xfs", "0:31", "/sub"),
-            Mount("/opt/over", "overlay", "0:32", "/"),
+            Mount("/opt/over", "overlay", "0:32", "/", upper="/u,v w"),
             Mount("/opt/over", "fuse.sshfs", "0:33", "/"),
         ),
         known=True,
@@ -107,3 +107,25 @@ def test_the_mount_table_agrees_with_stat():
     assert table.filesystem("/proc/self") == "proc"
     output = subprocess.check_output(["stat", "-f", "-c", "%T", "/"], text=True)
     assert output.strip()[:3] in {table.filesystem("/")[:3], "UNK"}  # it writes ext2/ext3 for ext4
+
+
+def test_a_file_of_an_overlay_has_a_path_in_the_upper_layer_if_that_can_be_seen(tmp_path):
+    mounts = (
+        Mount("/", "overlay", upper=f"{tmp_path}/root"),
+        Mount("/part", "overlay", shown="/in/it", upper=f"{tmp_path}/root"),
+        Mount("/hidden", "overlay", upper=f"{tmp_path}/missing"),
+        Mount("/relative", "overlay", upper="."),
+        Mount("/read-only", "overlay"),
+        Mount("/other", "ext4"),
+    )
+    (tmp_path / "root").mkdir()
+    table = MountTable(mounts, known=True)
+    for path, found in (
+        ("/a/b", f"{tmp_path}/root/a/b"),
+        ("/part/b", f"{tmp_path}/root/in/it/b"),
+        ("/hidden/b", ""),
+        ("/relative/b", ""),
+        ("/read-only/b", ""),
+        ("/other/b", ""),
+    ):
+        assert table.path_in_upper_layer(path) == found

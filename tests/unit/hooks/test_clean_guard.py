@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -116,22 +117,44 @@ def unreachable(conda):
     return path
 
 
+UNSEEN = (
+    "{} cannot be read ({}): symbolic links of environments there may lead into packages that will"
+    " be removed. `conda hardlinks clean` has --ignore-env."
+)
+NOT_MOUNTED = "its folder cannot be reached (no such file or directory)"
+
+
 def test_an_environment_that_cannot_be_reached_may_break(conda, capsys, unreachable):
     conda.package("p-1-0", {"f": b"f"})
-    unseen = (
-        f"{unreachable} cannot be read (its folder cannot be reached (no such file or directory)):"
-        " symbolic links of environments there may lead into packages that will be removed."
-        " `conda hardlinks clean` has --ignore-env."
-    )
+    unseen = UNSEEN.format(unreachable, NOT_MOUNTED)
     assert guarded(conda, capsys) == ("", warning(unseen))
     assert guarded(conda, capsys, Guard.BLOCK) == (unseen + BLOCKED, "")
 
 
-@pytest.mark.xfail(strict=True, reason="an unreachable environment hides those that will break")
-def test_beside_an_unreachable_environment_those_that_break_are_named(
+def test_an_environment_that_cannot_be_reached_does_not_hide_those_that_break(
     conda, capsys, softlinked, unreachable
 ):
-    assert "soft may break" in guarded(conda, capsys)[1]
+    both = f"{sentence('soft', 'p-1-0')} {UNSEEN.format(unreachable, NOT_MOUNTED)}"
+    assert guarded(conda, capsys) == ("", warning(both))
+    assert guarded(conda, capsys, Guard.BLOCK) == (both + BLOCKED, "")
+
+
+def test_a_part_that_cannot_be_read_does_not_hide_those_that_break(conda, capsys, softlinked):
+    records = f"{softlinked}/conda-meta"
+    shutil.rmtree(records)
+    write(records, b"not a folder")
+    both = f"{sentence('soft', 'p-1-0')} {UNSEEN.format(records, 'cannot be listed')}"
+    assert guarded(conda, capsys) == ("", warning(both))
+
+
+def test_of_several_that_cannot_be_read_the_first_is_named_and_the_rest_counted(
+    conda, capsys, unreachable
+):
+    lines = "".join(f"{unreachable}{number}\n" for number in (1, 2, 3))
+    write(f"{os.environ['HOME']}/.conda/environments.txt", lines.encode())
+    _, stderr = guarded(conda, capsys)
+    reason = f"({NOT_MOUNTED}) (and 2 more paths): "
+    assert stderr.startswith(f"hardlinks: warning: {unreachable}1 cannot be read {reason}")
 
 
 def test_if_looking_fails_only_block_stops_conda(conda, capsys, mocker):

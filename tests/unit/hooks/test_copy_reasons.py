@@ -83,14 +83,17 @@ def test_a_package_of_another_user_is_copied_if_the_system_protects_hard_links()
         assert in_child(lambda: will_copy(top, path), user=NOBODY) == ""
 
 
-@pytest.fixture
-def overlay(tmp_path, elsewhere):
-    """An overlay over a folder with a package in it, from another filesystem."""
-    package(f"{elsewhere}/pkgs", "p-1-0", {"f": b"f"})
+@pytest.fixture(params=["of another filesystem", "of the same filesystem"])
+def overlay(request, tmp_path):
+    """An overlay over a folder with a package in it."""
+    lower = f"{tmp_path}/lower"
+    if request.param == "of another filesystem":
+        lower = request.getfixturevalue("elsewhere")
+    package(f"{lower}/pkgs", "p-1-0", {"f": b"f"})
     merged = f"{tmp_path}/merged"
     for folder in (merged, f"{tmp_path}/upper", f"{tmp_path}/work"):
         os.mkdir(folder)
-    layers = f"lowerdir={elsewhere},upperdir={tmp_path}/upper,workdir={tmp_path}/work,xino=off"
+    layers = f"lowerdir={lower},upperdir={tmp_path}/upper,workdir={tmp_path}/work,xino=off"
     mount = ["mount", "-t", "overlay", "overlay", "-o", layers, merged]
     done = subprocess.run(mount, check=False, capture_output=True, text=True)
     if done.returncode != 0:
@@ -105,14 +108,22 @@ def test_a_package_in_a_lower_layer_of_an_overlay_is_copied_up(overlay):
     assert why_copied(f"{overlay}/envs/new", path) == f"{path} {LOWER}"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="without xino, files of the upper layer have another device, too"
-)
 def test_a_package_in_the_upper_layer_of_an_overlay_is_linked(overlay):
     new = package(f"{overlay}/pkgs", "new-1-0", {"f": b"f"})
     link(f"{new}/f", f"{overlay}/envs/new/f")
     assert os.stat(f"{new}/f").st_nlink == 2
     assert will_copy(f"{overlay}/envs/new", new) == ""
+    assert why_copied(f"{overlay}/envs/new", new) == REFUSED
+
+
+def test_a_package_that_was_copied_up_is_linked(overlay):
+    path = f"{overlay}/pkgs/p-1-0"
+    os.utime(f"{path}/info/index.json")
+    assert will_copy(f"{overlay}/envs/new", path) == ""
+
+
+def test_a_package_that_is_not_there_yet_is_linked(overlay):
+    assert will_copy(f"{overlay}/envs/new", f"{overlay}/pkgs/new-1-0") == ""
 
 
 def test_free_space_is_that_of_the_innermost_folder_that_exists(tmp_path, elsewhere):

@@ -94,7 +94,7 @@ WHOLE = {
     "aliases": {"/cache": "/conda/pkgs"},
     "incomplete": False,
     "warnings": ["1 file is also linked from outside the scanned trees."],
-    "reading": {"mode": "full", "taken_s": None},
+    "reading": {"mode": "full", "taken_s": None, "reader": "python"},
 }
 
 

@@ -77,6 +77,7 @@ soft (softlinked)  1.5 KiB      0 B    1.5 KiB     1.5 KiB       3      3  â–’â–
         + NOTES
         + "! /conda/envs/work/x: permission denied.\n"
         + "! /cache is the same folder as /conda/pkgs.\n"
+        + "The disk was read in Python, without the compiled module.\n"
     )
 
 

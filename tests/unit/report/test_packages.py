@@ -88,7 +88,6 @@ def test_packages_of_several_caches_are_sorted_by_path_with_their_names_unchange
     assert [row.path for row in rows if row.name == f"{ODD}-1-0"] == paths[::-1]
 
 
-@pytest.mark.xfail(strict=True, reason="sorted by the path in the quarantine, which is not shown")
 def test_a_package_in_the_quarantine_is_sorted_by_the_path_that_is_shown(made):
     made.package(f"{QUARANTINE}/moving-r1-zz-1-0", {})
     rows = figures_of(made)

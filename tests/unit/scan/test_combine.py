@@ -89,13 +89,13 @@ def test_more_links_than_the_link_count_are_a_surplus(tmp_path):
     cache, prefix = f"{tmp_path}/pkgs", f"{tmp_path}/env"
     path = write(f"{cache}/file", b"f" * 5_000)
     for root in (cache, prefix):
-        link(path, f"{root}/first")
+        link(path, f"{root}/lib/first")
     roots = [cache_root(cache), environment_root(prefix)]
     scan_roots = survey_roots(roots, (), MountTable((), known=True))
     walker = Walker(scan_roots, ())
     walker.open_root(0)
     walker.read_below()
-    link(path, f"{prefix}/late")
+    link(path, f"{prefix}/lib/late")  # an entry whose inode is known is not examined again
     walker.open_root(1)
     walker.read_below()
     walker.close()

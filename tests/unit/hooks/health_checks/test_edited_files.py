@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
+from conda_package_handling.api import extract
 
 from conda_hardlink_plugin.hooks.health_checks.edited_files import check, fix
 from tests.support.disk import snapshot
@@ -101,7 +103,7 @@ def test_of_many_files_the_first_are_named_unless_verbose(capsys, conda):
         edit(f"{env}/{name}", EDIT)
     lines = checked(capsys, env)
     assert lines[0] == f"❌ {TITLE}: 7."
-    assert lines[6] == "  and 2 more: --verbose names all"
+    assert lines[6] == "  ... and 2 more files: -v shows all."
     named = [described(env, name) for name in names]
     assert checked(capsys, env, verbose=True)[1:8] == named
 
@@ -183,16 +185,50 @@ def test_an_archive_that_does_not_have_the_content_replaces_nothing(
     assert snapshot(one) == before
 
 
-@pytest.mark.xfail(strict=True, reason="a fix follows symbolic links to folders")
-def test_a_file_outside_the_environment_is_not_replaced(capsys, conda):
-    env, files = conda.environment("env"), {"lib/own/f": b"f"}
-    path = write(f"{conda.top}/own/f", b"not of the package")
-    link(path, f"{conda.top}/again")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("lib/own/f", "passes through a symbolic link"),
+        ("lib/own/deep/f", "passes through a symbolic link"),
+        ("lib/../../../own/f", "leads out of the environment"),
+        ("{}/own/f", "leads out of the environment"),
+    ],
+)
+def test_a_file_outside_the_environment_is_not_replaced(capsys, conda, name, reason):
+    env, name = conda.environment("env"), name.format(conda.top)
+    os.mkdir(f"{env}/lib")
+    files = {"lib/f": b"f"}
+    for path in (f"{conda.top}/own/f", f"{conda.top}/own/deep/f", f"{conda.root}/own/f"):
+        link(write(path, b"not of the package"), f"{conda.top}/again{path}")
     symlink(f"{conda.top}/own", f"{env}/lib/own")
-    conda.record(env, DIST, files)
+    record = conda.record(env, DIST, files)
+    with open(record, encoding="utf-8") as file:
+        text = file.read()
+    write(record, text.replace('"files": ["lib/f"]', f'"files": ["{name}"]').encode())
     write_package(conda.pkgs, PackageSpec("p", "1", "0", files=files))
-    fixed(capsys, env)
-    assert content(path) == b"not of the package"
+    before = snapshot(conda.top)
+    code, _, lines = fixed(capsys, env)
+    assert (code, lines[-1]) == (1, f"  {name}: its path {reason}; reinstall the package")
+    assert snapshot(conda.top) == before
+
+
+def test_a_link_to_an_environment_is_followed(capsys, shared, conda):
+    edit(f"{shared[0]}/lib/f", EDIT)
+    prefix = symlink(shared[0], f"{conda.top}/alias")
+    assert fixed(capsys, prefix)[2][-1] == "  lib/f: replaced"
+    assert content(f"{shared[0]}/lib/f") == FILES["lib/f"]
+
+
+def test_a_copy_has_the_mode_and_the_time_of_the_file_in_the_package(capsys, shared, conda):
+    one, _ = shared
+    edit(f"{one}/bin/tool", EDIT)
+    with tempfile.TemporaryDirectory() as folder:
+        extract(f"{conda.pkgs}/{DIST}.conda", dest_dir=folder)
+        packed = os.stat(f"{folder}/bin/tool")
+    fixed(capsys, one)
+    copy = os.stat(f"{one}/bin/tool")
+    assert (copy.st_mode, copy.st_uid) == (packed.st_mode, os.geteuid())
+    assert copy.st_mtime_ns == packed.st_mtime_ns
 
 
 def test_names_that_a_terminal_would_obey_are_printed_with_escapes(capsys, conda):

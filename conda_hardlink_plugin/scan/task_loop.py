@@ -1,0 +1,137 @@
+"""Runs tasks in the processes of an executor until none is left."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Executor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
+
+from ..exceptions import HardlinksError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
+
+_MAX_WAITING = 64
+_MAX_ATTEMPTS = 3
+_SECONDS_BETWEEN_PROGRESS = 0.1
+_LOG = logging.getLogger("conda.hardlinks")
+
+
+class Result(Protocol):
+    """What a task returns.
+
+    Attributes:
+        node: Name of the machine.
+        refusal: Why it did nothing, as a sentence; otherwise empty.
+
+    """
+
+    @property
+    def node(self) -> str: ...  # noqa: D102
+    @property
+    def refusal(self) -> str: ...  # noqa: D102
+
+
+@runtime_checkable
+class ChoosesNodes(Protocol):
+    """An executor that can do without a machine."""
+
+    def exclude(self, node: str) -> bool:
+        """Send nothing more to a machine; return whether there are others."""
+
+
+Task = TypeVar("Task")
+Found = TypeVar("Found", bound=Result)
+
+
+@dataclass(slots=True)
+class Sent(Generic[Task]):
+    """A task, and how often a machine has refused it."""
+
+    task: Task
+    refusals: int = 0
+
+
+class TaskLoop:
+    """Runs tasks, and sends those that a machine refuses elsewhere."""
+
+    def __init__(self, executor: Executor) -> None:
+        """Begin with no machine excluded."""
+        self._executor = executor
+        self._refused: set[str] = set()
+
+    def run(
+        self,
+        function: Callable[[Task], Found],
+        tasks: Iterable[Task],
+        take: Callable[[Task, Found], Iterable[Task]],
+        on_progress: Callable[[], None],
+    ) -> None:
+        """Run tasks and those that follow from them; the executor may be used again afterwards.
+
+        Args:
+            function: Runs one task, anywhere.
+            tasks: The first tasks.
+            take: Takes a result, here; returns further tasks, which come first.
+            on_progress: Called now and then.
+
+        Raises:
+            HardlinksError: A process has failed, or no machine can run a task.
+
+        """
+        queue = deque(map(Sent, tasks))
+        waiting: dict[Future[Found], Sent[Task]] = {}
+        try:
+            while queue or waiting:
+                while queue and len(waiting) < _MAX_WAITING:
+                    sent = queue.popleft()
+                    waiting[self._executor.submit(function, sent.task)] = sent
+                done, _ = wait(waiting, _SECONDS_BETWEEN_PROGRESS, return_when=FIRST_COMPLETED)
+                for future in done:
+                    sent, result = waiting.pop(future), _result_of(future)
+                    if result.refusal:
+                        queue.append(self._refused_by(result, sent))
+                    else:
+                        queue.extendleft(map(Sent, take(sent.task, result)))
+                on_progress()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _refused_by(self, result: Result, sent: Sent[Task]) -> Sent[Task]:
+        """Note that a machine refuses a task.
+
+        Raises:
+            HardlinksError: Every machine does, as far as is known.
+
+        """
+        if result.refusal not in self._refused:
+            self._refused.add(result.refusal)
+            _LOG.warning("hardlinks: %s", result.refusal)
+        if isinstance(self._executor, ChoosesNodes):
+            if not self._executor.exclude(result.node):
+                raise HardlinksError(result.refusal)
+        elif sent.refusals + 1 >= _MAX_ATTEMPTS:
+            raise HardlinksError(result.refusal)
+        return Sent(sent.task, sent.refusals + 1)
+
+
+def _result_of(future: Future[Found]) -> Found:
+    """Return the result of a task.
+
+    Raises:
+        HardlinksError: It has none: a process, or the connection to it, has failed.
+
+    """
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        text = f"{type(error).__name__}: {error}".rstrip(": ").split("\n")[0]
+        raise HardlinksError(
+            f"A process that reads a part of the trees has failed ({text}). Nothing was counted."
+        ) from error

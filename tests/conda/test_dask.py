@@ -1,0 +1,158 @@
+"""Scans and reports by the workers of a real Dask scheduler, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from conda_hardlink_plugin.cli.dask_workers import dask_workers
+from conda_hardlink_plugin.exceptions import HardlinksError
+from conda_hardlink_plugin.scan import executor_reader, scanner
+from tests.support.repository import TOP
+from tests.support.scanning import analysis, reader
+from tests.support.trees import cache_root, environment_root, install, package, write
+
+distributed = pytest.importorskip("distributed")
+SECONDS = 60
+
+
+@contextlib.contextmanager
+def running(*words, **environment):
+    """Run a command of Dask; yields the process, whose log can be read."""
+    quiet = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "info", "PYTHONPATH": TOP}
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"distributed.cli.{words[0]}", *words[1:]],
+        env=os.environ | quiet | environment,
+        cwd="/",  # -m would find this package here
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    """The address of a scheduler."""
+    options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    with running("dask_scheduler", *options) as process:
+        for line in process.stderr:
+            if "Scheduler at:" in line:
+                yield line.rpartition(" ")[2].strip()
+                return
+        pytest.fail("the scheduler did not start")
+
+
+@contextlib.contextmanager
+def workers(scheduler, number, **environment):
+    """Start workers; yields their processes. Each has another OTHER_DEVICE."""
+    with contextlib.ExitStack() as stack:
+        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
+        started = [
+            stack.enter_context(
+                running(
+                    "dask_worker", scheduler, *options, OTHER_DEVICE=f"{10 + at}", **environment
+                )
+            )
+            for at in range(number)
+        ]
+        with distributed.Client(scheduler, set_as_default=False) as client:
+            client.wait_for_workers(number, timeout=SECONDS)
+        yield started
+
+
+@pytest.fixture
+def wide(tmp_path):
+    cache, prefixes = f"{tmp_path}/pkgs", [f"{tmp_path}/envs/{name}" for name in ("a", "b")]
+    for number in range(80):
+        extracted = package(cache, f"p{number}-1-0", {f"lib/d/f{number}": b"x" * 3_000})
+        for prefix in prefixes[: 1 + number % 2]:
+            install(extracted, prefix)
+    for number in range(300):
+        write(f"{prefixes[0]}/own/d{number}/e/f", b"y" * number)
+    return [cache_root(cache), *map(environment_root, prefixes)]
+
+
+def here(roots):
+    with reader("native"):
+        return analysis(scanner.scan(roots))
+
+
+def by_workers(scheduler, roots, monkeypatch, directories=10, **options):
+    monkeypatch.setattr(executor_reader, "_FIRST_DIRECTORIES", directories)
+    monkeypatch.setattr(executor_reader, "MAX_DIRECTORIES", directories)
+    with reader("native"), dask_workers(scheduler) as executor:
+        return analysis(scanner.scan(roots, executor=executor, **options))
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_workers_find_what_one_process_finds(scheduler, wide, monkeypatch, number):
+    with workers(scheduler, number):
+        assert by_workers(scheduler, wide, monkeypatch) == here(wide)
+
+
+def test_workers_with_other_device_numbers_find_the_same(scheduler, wide, monkeypatch, tmp_path):
+    library, source = f"{tmp_path}/other.so", f"{TOP}/tests/support/other_device.c"
+    try:
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    except FileNotFoundError:
+        pytest.skip("there is no C compiler")
+    with workers(scheduler, 2, LD_PRELOAD=library):
+        assert by_workers(scheduler, wide, monkeypatch) == here(wide)
+
+
+def test_a_worker_that_is_killed_changes_no_figure(scheduler, wide, monkeypatch):
+    monkeypatch.setattr("conda_hardlink_plugin.scan.boundaries._LINKS_PER_PROGRESS", 1)
+    killed = []
+    with workers(scheduler, 2) as started:
+
+        def kill_one(links):
+            if links and not killed:
+                killed.append(links)
+                os.kill(started[0].pid, signal.SIGKILL)
+
+        found = by_workers(scheduler, wide, monkeypatch, on_progress=kill_one)
+    assert killed
+    assert found == here(wide)
+
+
+def test_a_scheduler_without_workers_is_an_error(scheduler):
+    with pytest.raises(HardlinksError, match="it has no workers"), dask_workers(scheduler):
+        pass
+
+
+def test_a_worker_without_this_package_is_named(scheduler, tmp_path, wide, monkeypatch):
+    """It refuses nothing: it does not know how to."""
+    hidden = f"{tmp_path}/hidden/conda_hardlink_plugin"
+    os.makedirs(hidden)
+    write(f"{hidden}/__init__.py", b"raise ImportError('not installed here')")
+    hides = {"PYTHONPATH": os.path.dirname(hidden)}
+    with (
+        workers(scheduler, 1, **hides),
+        pytest.raises(HardlinksError, match="cannot run conda-hardlink-plugin"),
+        dask_workers(scheduler),
+    ):
+        pass
+
+
+def test_a_report_by_workers_equals_one_by_this_machine(scheduler, installation, tmp_path):
+    with workers(scheduler, 2):
+        done = installation.hardlinks("report", "--json", "--packages", "--dask", scheduler)
+    expected = installation.hardlinks("report", "--json", "--packages", "--no-index")
+    assert json.loads(done.stdout) == json.loads(expected.stdout)
+
+
+def test_quick_and_dask_are_refused_together(installation):
+    done = installation.hardlinks("report", "--quick", "--dask", "tcp://127.0.0.1:1", check=False)
+    assert done.returncode == 1
+    assert "--quick and --dask cannot be combined" in done.stderr
