@@ -257,6 +257,7 @@ class Reader(BoundaryWalker):
             self._count_notes(notes)
             left = iter(results)
             for directory in directories:
+                self._begin(self.collector.found.units[directory.unit].root)
                 for name in directory.children:
                     if not next(left):
                         self.read_child(directory, name)

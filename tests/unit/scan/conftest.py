@@ -1,6 +1,10 @@
-"""Filesystems on which calls wait."""
+"""Filesystems on which calls wait, and a directory for other users."""
 
 from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
 
 import pytest
 
@@ -26,6 +30,16 @@ threading.Thread.start = counting
 usage = Usage(scan(roots))
 print(*usage.added([0, 1]), len(started))
 """
+
+
+@pytest.fixture
+def open_top():
+    """A directory that every user may enter; it is removed even if it is deep or unreadable."""
+    top = tempfile.mkdtemp()
+    os.chmod(top, 0o755)
+    yield top
+    subprocess.run(["chmod", "-R", "u+rwx", top], check=False)
+    subprocess.run(["rm", "-rf", top], check=True)
 
 
 @pytest.fixture(scope="session")
