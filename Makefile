@@ -3,6 +3,7 @@
 #   make test       the whole suite, lint and types included (what CI runs)
 #   make test-long  races, attacks, mutants, random trees and the model of clean at length: an hour
 #   make native     the compiled module, after a change of C sources
+#   make sanitize   the native reader under the sanitizers of the compiler: memory, then threads
 #   make recipe     the conda packages of recipe/, built and tested without a conda channel, into dist/
 #   make demo       a throw-away conda installation and a report on it
 #   make docs       the documentation site, in docs/_build
@@ -22,7 +23,7 @@ C_SOURCES = $(wildcard conda_hardlink_plugin/filesystem/*.c conda_hardlink_plugi
 # By tests/conftest.py each test goes to the next free process, those of some files to the same one.
 PARALLEL = -n auto --dist loadscope --no-loadscope-reorder
 
-.PHONY: setup native check test test-long lint recipe demo docs figures bench bench-transactions clean
+.PHONY: setup native check test test-long sanitize lint recipe demo docs figures bench bench-transactions clean
 
 setup: $(READY) $(BUILT)
 
@@ -53,11 +54,14 @@ check: setup lint
 test: setup lint
 	$(BIN)/python -m pytest $(PARALLEL)
 
-test-long: setup
+test-long: setup sanitize
 	ALL_MUTANTS=1 MODEL_STEPS=100000 RACE_INSTALLS=100000 RACE_TRANSACTIONS=100 \
 	ATTACK_TRIALS=1000 RANDOM_TREES=300 $(BIN)/python -m pytest tests/clean_safety/test_mutants.py \
 	tests/clean_safety/test_model.py tests/clean_safety/test_race.py tests/conda/test_clean_race.py \
 	tests/clean_safety/test_attack.py tests/property/test_usage.py
+
+sanitize: setup
+	$(BIN)/python -m tests.support.sanitized
 
 recipe: setup
 	$(BIN)/python -m tests.support.realconda.recipe

@@ -119,7 +119,6 @@ class Reader(BoundaryWalker):
                 self._read_left(*self._left.pop())
             while self.stack and len(self._pending) < most:
                 directory = self.stack[-1]
-                self._begin(self.collector.found.units[directory.unit].root)
                 if not directory.children:
                     self.stack.pop().close()
                 elif self._may_hold_packages(directory):

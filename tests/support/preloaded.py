@@ -34,6 +34,12 @@ def library(source):
 _folders = []
 
 
+def preloading(source):
+    """Return the variable with which a program loads a library, after those of this process."""
+    others = os.environ.get("LD_PRELOAD")  # of a sanitizer, which must be the first
+    return {"LD_PRELOAD": ":".join(filter(None, [others, library(source)]))}
+
+
 def run_python(code, *arguments, reader, env=None, **options):
     """Run code in a process of its own, with a reader; return the finished process."""
     return subprocess.run(

@@ -24,6 +24,7 @@ RETURNED = {
 WITHOUT_A_MODULE = {
     *("imports", "layers", "project", "cli/verbs"),
     *("analysis/symlinks_indirect", "scan/faults", "scan/interrupts"),
+    "filesystem/native_arguments",
 }
 WORKFLOWS = sorted(glob(os.path.join(TOP, ".github", "workflows", "*.yml")))
 

@@ -220,16 +220,22 @@ static PyObject *locations_of_states(TableObject *self, const Groups *groups)
     return found;
 }
 
+static int is_at_rest(const TableObject *self)
+{
+    if (!table_is_shared(self->table))
+        return 1;
+    PyErr_SetString(PyExc_RuntimeError, "threads are still adding to the table");
+    return 0;
+}
+
 static PyObject *table_get_groups(PyObject *object, PyObject *none)
 {
     (void)none;
     TableObject *self = (TableObject *)object;
     Groups groups;
     PyObject *result = NULL;
-    if (table_is_shared(self->table)) {
-        PyErr_SetString(PyExc_RuntimeError, "threads are still adding to the table");
+    if (!is_at_rest(self))
         return NULL;
-    }
     if (table_groups(self->table, &groups)) {
         PyErr_NoMemory();
     } else {
@@ -267,7 +273,7 @@ static PyObject *table_get_numbers(PyObject *object, PyObject *arguments)
 {
     TableObject *self = (TableObject *)object;
     unsigned long long st_dev;
-    if (!PyArg_ParseTuple(arguments, "K", &st_dev))
+    if (!PyArg_ParseTuple(arguments, "K", &st_dev) || !is_at_rest(self))
         return NULL;
     int64_t device = table_device(self->table, st_dev);
     size_t count = table_rows(self->table), found = 0;
@@ -292,6 +298,8 @@ static PyObject *table_get_rows(PyObject *object, PyObject *none)
 {
     (void)none;
     TableObject *self = (TableObject *)object;
+    if (!is_at_rest(self))
+        return NULL;
     size_t length = table_rows(self->table) * sizeof(Row);
     PyObject *rows = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
     if (!rows)

@@ -1,10 +1,14 @@
-"""Filesystems on which calls wait."""
+"""Filesystems on which calls wait, and a directory for other users."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
+
 import pytest
 
-from tests.support.preloaded import SLOW, library, run_python
+from tests.support.preloaded import SLOW, preloading, run_python
 from tests.support.trees import link, package, write
 
 FILES = 300
@@ -28,10 +32,20 @@ print(*usage.added([0, 1]), len(started))
 """
 
 
+@pytest.fixture
+def open_top():
+    """A directory that every user may enter; it is removed even if it is deep or unreadable."""
+    top = tempfile.mkdtemp()
+    os.chmod(top, 0o755)
+    yield top
+    subprocess.run(["chmod", "-R", "u+rwx", top], check=False)
+    subprocess.run(["rm", "-rf", top], check=True)
+
+
 @pytest.fixture(scope="session")
 def slow():
     """Variables with which each call to the filesystem waits."""
-    return {"LD_PRELOAD": library(SLOW), "SLOW_MICROSECONDS": "3000"}
+    return preloading(SLOW) | {"SLOW_MICROSECONDS": "3000"}
 
 
 @pytest.fixture

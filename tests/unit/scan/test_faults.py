@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from tests.support.oracles import du
-from tests.support.preloaded import INTERCEPT, library, run_python
+from tests.support.preloaded import INTERCEPT, preloading, run_python
 from tests.support.trees import install, link, package, symlink, write
 
 READERS = ("python", "native")
@@ -67,7 +67,7 @@ def find(top, reader, index="", **variables):
     """Scan a tree, with faults if they are given; return what was found."""
     env = {f"INTERCEPT_{name.upper()}": str(value) for name, value in variables.items()}
     if variables:
-        env["LD_PRELOAD"] = library(INTERCEPT)
+        env |= preloading(INTERCEPT)
     return ast.literal_eval(run_python(SCAN, top, index, reader=reader, env=env).stdout)
 
 

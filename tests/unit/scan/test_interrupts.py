@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.support.oracles import du
-from tests.support.preloaded import INTERCEPT, library
+from tests.support.preloaded import INTERCEPT, preloading
 from tests.support.repository import TOP
 from tests.support.trees import many_links
 
@@ -111,7 +111,7 @@ def hanging(tree, tmp_path):
 
     def begin(job, call, name):
         variables = {"INTERCEPT_CALL": call, "INTERCEPT_NAME": name, "INTERCEPT_PIPE": pipe}
-        variables |= {"LD_PRELOAD": library(INTERCEPT), "INTERCEPT_LATER": "1"}
+        variables |= preloading(INTERCEPT) | {"INTERCEPT_LATER": "1"}
         process = start(HANG, tree, JOB=job, **variables)
         return process, os.open(pipe, os.O_WRONLY)  # once the call waits
 

@@ -8,8 +8,6 @@ import gc
 import itertools
 import os
 import shutil
-import subprocess
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,16 +39,6 @@ if TYPE_CHECKING:
     from conda_hardlink_plugin.scan.inventory import Inventory, Root
 
 ENOUGH = 6_000  # entries after which a scan has reported its progress
-
-
-@pytest.fixture
-def open_top():
-    """A directory that every user may enter; it is removed even if it is deep or unreadable."""
-    top = tempfile.mkdtemp()
-    os.chmod(top, 0o755)
-    yield top
-    subprocess.run(["chmod", "-R", "u+rwx", top], check=False)
-    subprocess.run(["rm", "-rf", top], check=True)
 
 
 def problems(inventory: Inventory) -> list[tuple[ProblemKind, str]]:
