@@ -12,6 +12,7 @@ from conda.exceptions import CondaError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from ..exceptions import HardlinksError
 
@@ -110,3 +111,10 @@ def version_key(version: str) -> tuple[int, Any]:
         return 1, VersionOrder(version)
     except (InvalidVersionSpec, ValueError):  # also of too many digits for an int
         return 0, version
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run `conda hardlinks` with some arguments; return the exit code."""
+    from conda.cli.main import main
+
+    return int(main("hardlinks", *arguments) or 0)

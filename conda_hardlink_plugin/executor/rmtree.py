@@ -52,6 +52,10 @@ class Rmtree:
     def _mount(self) -> tuple[int, str]:
         return fs.mount_of(self._top)
 
+    def _is_mounted(self, handle: Handle) -> bool:
+        """Return whether something else than the tree itself is at an open directory."""
+        return fs.mount_of(handle) != self._mount
+
     def _remove_entry(self, parent: Handle, entry: str, depth: int) -> None:
         try:
             status = fs.status_at(entry, parent)
@@ -72,7 +76,7 @@ class Rmtree:
         handle = self._once_permitted(parent, entry, lambda: fs.open_directory(entry, parent))
         try:
             status = fs.status_of(handle)
-            if fs.mount_of(handle) != self._mount:
+            if self._is_mounted(handle):
                 self.problems.append(f"something is mounted at {entry}")
                 return
             _permit(handle)
@@ -98,7 +102,7 @@ class Rmtree:
         except PermissionError:
             handle = fs.locate_directory(entry, parent)
             try:
-                if fs.mount_of(handle) != self._mount or not _permit(handle):
+                if self._is_mounted(handle) or not _permit(handle):
                     raise
             finally:
                 fs.close(handle)

@@ -31,7 +31,7 @@ NOTHING_KNOWN = MountTable((), known=False)
 @given(layouts)
 def test_figures_are_the_same_if_the_mounts_are_unknown(layout):
     with random_tree(layout) as tree:
-        known = Usage(scan_in(Way.ALONE, tree.roots))
+        known = Usage(scan_in(Way.PYTHON, tree.roots))
         for unknown in map(Usage, scan_in_each_way(tree.roots, mounts=NOTHING_KNOWN)):
             assert unknown.unique_by_root == known.unique_by_root
             assert unknown.exclusive_by_root == known.exclusive_by_root

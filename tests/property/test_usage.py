@@ -311,7 +311,7 @@ def remove(path: str) -> None:
 def test_figures_do_not_depend_on_the_order_of_the_roots(layout, random, measure):
     with random_tree(layout) as tree:
         shuffled = random.sample(tree.roots, len(tree.roots))
-        expected = by_path(Usage(scan_in(Way.ALONE, tree.roots), measure))
+        expected = by_path(Usage(scan_in(Way.PYTHON, tree.roots), measure))
         for inventory in scan_in_each_way(shuffled):
             assert by_path(Usage(inventory, measure)) == expected
 

@@ -13,7 +13,7 @@ import pytest
 import conda_hardlink_plugin
 
 PACKAGE = "conda_hardlink_plugin"
-FACE_CONDA = {"discovery.finder", "plugin", "settings"}
+FACE_CONDA = {"__main__", "discovery.finder", "plugin", "settings"}
 ROOMS_THAT_FACE_CONDA = {"cli", "hooks"}
 NAMES = [
     module.name.removeprefix(f"{PACKAGE}.")

@@ -451,7 +451,7 @@ MUTANTS = (
     ),
     Mutant(
         "a bind mount of the same filesystem is emptied",
-        "executor/rmtree.py::_remove_directory",
+        "executor/rmtree.py::_is_mounted",
         "fs.mount_of(handle) != self._mount",
         "fs.mount_of(handle)[0] != self._mount[0]",
         by("clean_safety/test_mounts", "nothing_under_a_mount_is_removed"),
