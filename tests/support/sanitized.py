@@ -1,6 +1,6 @@
 """Runs tests of the native reader with the sanitizers of the C compiler: memory, then threads.
 
-    python -m tests.support.sanitized [ARGUMENT OF PYTEST ...]
+    python -m tests.support.sanitized [address | thread] [ARGUMENT OF PYTEST ...]
 
 The package and the tests are copied to a temporary folder, with a module that is built there.
 """
@@ -20,8 +20,8 @@ from tests.support.repository import TOP
 FLAGS = ["-std=c11", "-g", "-O1", "-fno-omit-frame-pointer", "-fPIC", "-shared", "-pthread"]
 MACROS = ["-D_GNU_SOURCE", "-DPy_LIMITED_API=0x030A0000", "-D_FILE_OFFSET_BITS=64"]
 SANITIZERS = {
-    "libasan.so": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
-    "libtsan.so": ["-fsanitize=thread"],
+    "address": ("libasan.so", ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]),
+    "thread": ("libtsan.so", ["-fsanitize=thread"]),
 }
 OPTIONS = {
     "PYTHONMALLOC": "malloc",
@@ -43,10 +43,11 @@ NOT_MEASURED = "memory or few_bytes or soon_after or never_returns or survey or 
 
 def main(arguments: list[str]) -> int:
     """Run the tests with each sanitizer; return the number of those with which one fails."""
-    return sum(run(library, arguments) != 0 for library in SANITIZERS)
+    names = [arguments.pop(0)] if arguments and arguments[0] in SANITIZERS else list(SANITIZERS)
+    return sum(run(*SANITIZERS[name], arguments) != 0 for name in names)
 
 
-def run(library: str, arguments: list[str]) -> int:
+def run(library: str, sanitize: list[str], arguments: list[str]) -> int:
     """Run the tests with one sanitizer."""
     compiler = os.environ.get("CC", "gcc")
     runtime = subprocess.check_output([compiler, f"-print-file-name={library}"], text=True).strip()
@@ -60,14 +61,14 @@ def run(library: str, arguments: list[str]) -> int:
         folder = Path(top, "conda_hardlink_plugin", "filesystem")
         sources = [folder / "_native.c", *sorted(folder.glob("native/*.c"))]
         include = f"-I{sysconfig.get_paths()['include']}"
-        flags = [*FLAGS, *SANITIZERS[library], *MACROS, include]
+        flags = [*FLAGS, *sanitize, *MACROS, include]
         module = folder / "_native.abi3.so"
         subprocess.run([compiler, *flags, "-o", str(module), *map(str, sources)], check=True)
         # The runtimes map memory at fixed addresses.
         fixed = ["setarch", "-R"] if shutil.which("setarch") else []
         pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-s"]
         chosen = ["-k", f"not ({NOT_MEASURED})", *(arguments or TESTS)]
-        sys.stderr.write(" ".join([library, *SANITIZERS[library], "\n"]))
+        sys.stderr.write(" ".join([library, *sanitize, "\n"]))
         environment = os.environ | OPTIONS | {"LD_PRELOAD": runtime}
         return subprocess.run(
             [*fixed, *pytest, *chosen], cwd=top, env=environment, check=False
