@@ -97,9 +97,9 @@ def _symlinks(
 ) -> Iterator[EscapingSymlink]:
     """Yield the symbolic links of a root that may lead out of it."""
     links = leaving.keys() | staying.keys()
-    for path, target in leaving.items():
+    for path, target in sorted(leaving.items()):  # threads find them in any order
         yield EscapingSymlink(root, path, target)
-    for path, target in staying.items():
+    for path, target in sorted(staying.items()):
         if passes_link(path, target, links):
             yield EscapingSymlink(root, path, target)
 

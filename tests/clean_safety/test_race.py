@@ -148,6 +148,7 @@ def test_concurrent_installs_and_cleans_lose_nothing(quick, how, losses, record_
     assert entries(race) == []
 
 
+@pytest.mark.usefixtures("read_in_python")  # a reader that is fast enough loses nothing
 @pytest.mark.parametrize(
     ("how", "losses", "installs"),
     [({"hidden": True}, {"stripped"}, 3000), ({"softlink": True}, {"broken", "missing"}, 800)],

@@ -44,6 +44,9 @@ EVERYTHING = {"tarballs": True, "trash": True}
 USED = ("hard-1-0", "soft-1-0", "bare-1-0", "copy-1-0")
 
 
+pytestmark = pytest.mark.usefixtures("read_in_python")
+
+
 @pytest.fixture
 def directory(tmp_path):
     with quick_directory(str(tmp_path)) as directory:

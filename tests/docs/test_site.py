@@ -18,7 +18,7 @@ from tests.docs.blocks import documents, read
 from tests.support.repository import TOP
 
 # There is no network here: if you add a link, look where it leads.
-OUTSIDE = {"https://semver.org"}
+OUTSIDE = {"https://semver.org", "https://distributed.dask.org"}
 PROJECT = "conda-hardlink-plugin"
 
 
