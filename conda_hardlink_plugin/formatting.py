@@ -84,6 +84,11 @@ def and_more(number: int, noun: str, *, option: str = "-v") -> str:
     return f"... and {count(number, f'more {noun}')}{hint}."
 
 
+def and_others(number: int, noun: str) -> str:
+    """Return what follows the first of several items: ` (and 3 more paths)`, or nothing for 0."""
+    return f" (and {count(number, f'more {noun}')})" if number else ""
+
+
 def printable(text: str) -> str:
     r"""Return the text with every unprintable character escaped.
 

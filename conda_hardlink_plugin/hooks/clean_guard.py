@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from conda.base.context import context
 
 from ..exceptions import HardlinksError
-from ..formatting import count, join_names
+from ..formatting import and_others, join_names
 from ..render.transaction_summary import warning_line, write_lines
 from ..settings import Guard, guard
 from ..settings import search as searched_folders
@@ -98,8 +98,7 @@ def _breaking(found: Mapping[str, set[str]]) -> str:
 
 
 def _unseen(problems: Sequence[PathProblem]) -> str:
-    more = len(problems) - 1
-    others = f" (and {count(more, 'more path')})" if more else ""
+    others = and_others(len(problems) - 1, "path")
     return (
         f"{problems[0].path} cannot be read ({problems[0].reason}){others}: symbolic links of"
         " environments there may lead into packages that will be removed. `conda hardlinks clean`"

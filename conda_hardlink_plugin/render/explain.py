@@ -48,7 +48,7 @@ def print_package(package: PackageExplanation, output: Output, *, verbose: bool)
     output.say(package.path)
     output.say(
         f"It takes {exact_size(package.size_bytes)}; removing it frees"
-        f" {exact_size(package.freed_bytes)}."
+        f" {exact_size(package.exclusive_bytes)}."
     )
     if package.last_use_ns is not None:
         output.say(
@@ -68,7 +68,7 @@ def print_package(package: PackageExplanation, output: Output, *, verbose: bool)
 def print_file(file: FileExplanation, output: Output) -> None:
     """Print the explanation of a file."""
     output.say(file.path, style="bold")
-    frees = size(file.freed_bytes) if file.freed_bytes else "nothing"
+    frees = size(file.exclusive_bytes) if file.exclusive_bytes else "nothing"
     output.say(
         f"Its inode takes {exact_size(file.size_bytes)} and has {count(file.link_count, 'link')};"
         f" removing this link frees {frees}."

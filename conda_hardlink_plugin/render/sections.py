@@ -148,8 +148,8 @@ def _print_if_removed(if_removed: IfRemoved, output: Output) -> None:
     inside = f", including {', '.join(if_removed.inside)}," if if_removed.inside else ""
     output.say(
         f"Removing {', '.join(if_removed.environments)}{inside} would free"
-        f" {exact_size(if_removed.freed_bytes)}; also removing the cached packages that only"
-        f" {uses} would free {exact_size(if_removed.freed_with_clean_bytes)}."
+        f" {exact_size(if_removed.exclusive_bytes)}; also removing the cached packages that only"
+        f" {uses} would free {exact_size(if_removed.with_clean_bytes)}."
     )
 
 

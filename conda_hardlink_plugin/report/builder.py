@@ -103,8 +103,8 @@ def _if_removed(
     return IfRemoved(
         environments=tuple(analysis.name_of(roots[root].path) for root in sorted(named)),
         inside=tuple(roots[root].path for root in sorted(inside)),
-        freed_bytes=analysis.usage.exclusive(units),
-        freed_with_clean_bytes=analysis.usage.exclusive(units | packages),
+        exclusive_bytes=analysis.usage.exclusive(units),
+        with_clean_bytes=analysis.usage.exclusive(units | packages),
     )
 
 

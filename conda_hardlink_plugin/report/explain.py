@@ -44,7 +44,7 @@ class PackageExplanation:
         verdict: Value of `verdicts.Verdict`.
         reasons: The reasons to keep it besides its users, as phrases.
         size_bytes: Its unique usage.
-        freed_bytes: What removing only this package frees.
+        exclusive_bytes: What removing only this package frees.
         last_use_ns: When it was last extracted or prepared for hard-linking, in nanoseconds since
             the epoch; `None` if unknown.
         url: The URL that it was downloaded from; empty if unknown.
@@ -60,7 +60,7 @@ class PackageExplanation:
     verdict: str
     reasons: tuple[str, ...]
     size_bytes: int
-    freed_bytes: int
+    exclusive_bytes: int
     last_use_ns: int | None
     url: str
     witnesses: tuple[Witness, ...]
@@ -75,7 +75,7 @@ class FileExplanation:
     Attributes:
         path: Absolute path.
         size_bytes: Disk usage of its inode.
-        freed_bytes: What removing only this link frees.
+        exclusive_bytes: What removing only this link frees.
         link_count: The link count of its inode.
         links: Absolute paths of the links in the scanned trees.
         leads_to: Absolute path that a symbolic link resolves to; `None` for any other file.
@@ -88,7 +88,7 @@ class FileExplanation:
 
     path: str
     size_bytes: int
-    freed_bytes: int
+    exclusive_bytes: int
     link_count: int
     links: tuple[str, ...]
     leads_to: str | None
@@ -172,7 +172,7 @@ def explain_package(analysis: Analysis, index: int) -> PackageExplanation:
             *(keep_reason.reason for keep_reason in verdicts.keep_reasons(index)),
         ),
         size_bytes=analysis.usage.unique_by_unit[index],
-        freed_bytes=analysis.usage.exclusive([index]),
+        exclusive_bytes=analysis.usage.exclusive([index]),
         last_use_ns=known.last_use_ns if known else None,
         url=known.url if known else "",
         witnesses=(
@@ -205,7 +205,7 @@ def explain_file(analysis: Analysis, path: str) -> FileExplanation:
     return FileExplanation(
         path=path,
         size_bytes=disk_bytes,
-        freed_bytes=disk_bytes if status.link_count == 1 else 0,
+        exclusive_bytes=disk_bytes if status.link_count == 1 else 0,
         link_count=status.link_count,
         links=tuple(sorted(links)),
         leads_to=leads_to,

@@ -171,15 +171,15 @@ class IfRemoved:
     Attributes:
         environments: Their names.
         inside: Paths of the environments and caches inside them, which are removed with them.
-        freed_bytes: What removing their folders frees.
-        freed_with_clean_bytes: What also removing the cached packages that only they use frees.
+        exclusive_bytes: What removing their folders frees.
+        with_clean_bytes: What also removing the cached packages that only they use frees.
 
     """
 
     environments: tuple[str, ...]
     inside: tuple[str, ...]
-    freed_bytes: int
-    freed_with_clean_bytes: int
+    exclusive_bytes: int
+    with_clean_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

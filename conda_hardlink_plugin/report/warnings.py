@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..analysis.analysis import Analysis, is_on_other_filesystem
 from ..filesystem.mounts import OVERLAYS, REFLINK_FILESYSTEMS
 from ..filesystem.problems import PathProblem
-from ..formatting import count, join_names
+from ..formatting import and_others, count, join_names
 from ..metadata.conda_meta import Record, read_record
 from ..metadata.quarantine_names import Stage
 from ..scan.inventory import ProblemKind, UnitKind
@@ -106,8 +106,7 @@ def _outside(analysis: Analysis) -> Iterator[str]:
 def _uncertain(verdicts: Verdicts) -> Iterator[str]:
     """Name what may hide an environment that uses packages as copies or by symbolic links."""
     if verdicts.unseen:
-        more = len(verdicts.unseen) - 1
-        others = f" (and {count(more, 'more path')})" if more else ""
+        others = and_others(len(verdicts.unseen) - 1, "path")
         yield (
             f"{verdicts.unseen[0].path}: {verdicts.unseen[0].reason}{others}. An environment that"
             " cannot be read may use any package, so no package counts as UNUSED or toward WITH"

@@ -82,7 +82,7 @@ def test_every_file_that_proves_the_use_of_a_package_is_named(installation, name
         "verdict": verdict,
         "reasons": [],
         "size_bytes": du(package)[0],
-        "freed_bytes": model.exclusive({package}),
+        "exclusive_bytes": model.exclusive({package}),
         "url": url,
         "linked_outside": [],
         "would_break": breaks,
@@ -98,7 +98,7 @@ def test_exactly_the_named_environments_break(changing):
         cache_before = size_of(changing.pkgs_dir)
         shutil.rmtree(package)
         shrunk = cache_before - size_of(changing.pkgs_dir)
-        assert on_disk - du(changing.root_prefix)[0] - shrunk == answer["freed_bytes"]
+        assert on_disk - du(changing.root_prefix)[0] - shrunk == answer["exclusive_bytes"]
         after = read_through(changing.envs_dir)
         broken = {path for path, content in before.items() if after.get(path) != content}
         soft = {row["path"] for row in answer["witnesses"] if row["use"] == "softlink"}
@@ -179,7 +179,7 @@ def test_a_file_has_its_links_and_its_packages(changing):
         assert answer["file"] == {
             "path": path,
             "size_bytes": size_of(linked),
-            "freed_bytes": 0,
+            "exclusive_bytes": 0,
             "link_count": 4,
             "links": links,
             "leads_to": None,
@@ -200,7 +200,7 @@ def test_a_symbolic_link_leads_to_the_package_that_it_needs(installation):
     assert answer["file"] == {
         "path": link,
         "size_bytes": size_of(link),
-        "freed_bytes": size_of(link),
+        "exclusive_bytes": size_of(link),
         "link_count": 1,
         "links": [link],
         "leads_to": f"{package}/lib/liblibrary.so",
@@ -225,7 +225,7 @@ def test_a_file_outside_every_package_is_explained_alone(changing):
         assert answer.keys() == {"schema_version", "success", "file"}
         assert answer["file"]["links"] == links
         assert answer["file"]["packages"] == []
-        assert answer["file"]["freed_bytes"] == answer["file"]["size_bytes"] == size_of(path)
+        assert answer["file"]["exclusive_bytes"] == answer["file"]["size_bytes"] == size_of(path)
     text = changing.hardlinks("explain", elsewhere).stdout
     assert text.endswith("\n1 link outside the scanned trees.\nNo cached package contains it.\n")
 

@@ -134,14 +134,14 @@ def test_if_removed_is_what_du_loses_when_they_are_removed_together(changing, me
     for name in names:
         shutil.rmtree(changing.prefix(name))
 
-    assert before - whole(changing, apparent=apparent) == freed["freed_bytes"]
+    assert before - whole(changing, apparent=apparent) == freed["exclusive_bytes"]
 
     # More than the sum of the rows: some packages only the two of them use.
     both = remove_packages_only_used_by(report, *names)
     assert "placeholder-1.0-0" in both
-    assert before - whole(changing, apparent=apparent) == freed["freed_with_clean_bytes"]
+    assert before - whole(changing, apparent=apparent) == freed["with_clean_bytes"]
     rows = [row_of(report, name) for name in names]
-    assert freed["freed_with_clean_bytes"] > sum(row["with_clean_bytes"] for row in rows)
+    assert freed["with_clean_bytes"] > sum(row["with_clean_bytes"] for row in rows)
 
 
 def test_two_environments_that_share_inodes_outside_the_cache_free_more_together(changing):
@@ -150,7 +150,7 @@ def test_two_environments_that_share_inodes_outside_the_cache_free_more_together
     report = report_of(changing, "--if-removed", "work", "sharing")
 
     alone = sum(row_of(report, name)["exclusive_bytes"] for name in ("work", "sharing"))
-    assert report["if_removed"]["freed_bytes"] == alone + size_of(planted)
+    assert report["if_removed"]["exclusive_bytes"] == alone + size_of(planted)
 
 
 def test_an_environment_inside_another_is_removed_with_it(changing):
@@ -164,8 +164,8 @@ def test_an_environment_inside_another_is_removed_with_it(changing):
 
     changing.remove("work")
 
-    assert before - whole(changing) == freed["freed_bytes"]
-    assert freed["freed_bytes"] > row_of(report, "work")["exclusive_bytes"]
+    assert before - whole(changing) == freed["exclusive_bytes"]
+    assert freed["exclusive_bytes"] > row_of(report, "work")["exclusive_bytes"]
 
 
 def test_repeated_if_removed_options_add_up(installation):

@@ -166,9 +166,9 @@ def test_removing_two_environments_and_cleaning_frees_what_the_report_said(chang
     before = whole(changing)
     for name in ("work", "softlinked"):
         changing.remove(name)
-    assert before - whole(changing) == freed["freed_bytes"]
+    assert before - whole(changing) == freed["exclusive_bytes"]
     clean(changing, *YES)
-    assert before - whole(changing) == freed["freed_with_clean_bytes"]
+    assert before - whole(changing) == freed["with_clean_bytes"]
 
 
 def test_a_clean_frees_the_unused_bytes_of_the_report_in_each_cache(changing):

@@ -102,7 +102,7 @@ def _figures(report: dict[str, Any]) -> Iterator[str]:
     yield from _row(70, "", ("SIZE", "SHARED", "EXCLUSIVE", "WITH CLEAN"), columns, "head")
     for y, name in ((100, "a"), (130, "b")):
         yield from _row(y, name, [_mib(rows[name][key]) for key in names], columns)
-    together = [_mib(removed[key]) for key in ("freed_bytes", "freed_with_clean_bytes")]
+    together = [_mib(removed[key]) for key in ("exclusive_bytes", "with_clean_bytes")]
     yield from _row(160, "a and b", together, columns[2:])
     yield from _row(220, "", ("SIZE", "USED", "UNUSED"), columns[:3], "head")
     cached = [_mib(cache[key]) for key in ("size_bytes", "used_bytes", "unused_bytes")]

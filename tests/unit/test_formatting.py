@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from conda_hardlink_plugin.formatting import (
     and_more,
+    and_others,
     count,
     exact_size,
     join_names,
@@ -140,3 +141,10 @@ def test_printable_text_is_unchanged(text):
 @given(st.binary())
 def test_any_file_name_becomes_printable(name):
     assert printable(os.fsdecode(name)).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(0, ""), (1, " (and 1 more path)"), (1_200, " (and 1,200 more paths)")]
+)
+def test_the_first_of_several_is_followed_by_how_many_more(number, expected):
+    assert and_others(number, "path") == expected

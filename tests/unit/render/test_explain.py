@@ -29,7 +29,7 @@ def package(verdict="unused", **more):
     fields = {
         "reasons": (),
         "size_bytes": 2 * MIB,
-        "freed_bytes": 512 * KIB,
+        "exclusive_bytes": 512 * KIB,
         "last_use_ns": NOON_NS,
         "url": "https://made.up/p-1-0.conda",
         "witnesses": (),
@@ -43,7 +43,7 @@ def file(**more):
     fields = {
         "path": "/envs/work/lib/f",
         "size_bytes": 3 * KIB,
-        "freed_bytes": 0,
+        "exclusive_bytes": 0,
         "link_count": 2,
         "links": ("/envs/work/lib/f", "/pkgs/p-1-0/lib/f"),
         "leads_to": None,
@@ -194,7 +194,7 @@ Links in the scanned trees:
 
 
 def test_a_file_outside_every_package():
-    explanation = file(freed_bytes=3 * KIB, link_count=1, links=(), packages=())
+    explanation = file(exclusive_bytes=3 * KIB, link_count=1, links=(), packages=())
     assert of_file(explanation) == (
         """\
 /envs/work/lib/f
@@ -245,7 +245,7 @@ def test_json_has_the_package_the_file_or_both():
         "verdict": "softlinked",
         "reasons": [],
         "size_bytes": 2 * MIB,
-        "freed_bytes": 512 * KIB,
+        "exclusive_bytes": 512 * KIB,
         "last_use_ns": None,
         "url": "https://made.up/p-1-0.conda",
         "witnesses": [
@@ -263,7 +263,7 @@ def test_json_has_the_package_the_file_or_both():
         "file": {
             "path": "/envs/work/lib/f",
             "size_bytes": 3 * KIB,
-            "freed_bytes": 0,
+            "exclusive_bytes": 0,
             "link_count": 2,
             "links": ["/envs/work/lib/f", "/pkgs/p-1-0/lib/f"],
             "leads_to": None,

@@ -153,8 +153,8 @@ def test_requested_parts_are_added():
         "if_removed": {
             "environments": ["env"],
             "inside": [],
-            "freed_bytes": 5,
-            "freed_with_clean_bytes": 12,
+            "exclusive_bytes": 5,
+            "with_clean_bytes": 12,
         },
         "detail": {
             "prefix": "/conda/envs/env",

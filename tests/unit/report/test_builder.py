@@ -108,7 +108,7 @@ def test_with_clean_has_the_packages_that_a_clean_soon_after_would_remove(made, 
     report = build(made, terms, if_removed=(made.prefixes[0],))
     one, other = report.environments
     with_clean = one.with_clean_bytes
-    assert with_clean == report.if_removed.freed_with_clean_bytes
+    assert with_clean == report.if_removed.with_clean_bytes
     package = f"{made.caches[0]}/mine-1-0"
     both = size_of(made.prefixes[0], package) - size_of(f"{made.caches[0]}/ours-1-0/lib/ours")
     assert with_clean == (both if goes else one.exclusive_bytes)
@@ -168,11 +168,11 @@ def test_removing_environments_together_frees_more_than_each(made):
     report = build(made, if_removed=(one, other))
     everything = size_of(cache, one, other)
     assert report.if_removed.environments == ("one", "other")
-    assert report.if_removed.freed_bytes == everything - size_of(cache)
+    assert report.if_removed.exclusive_bytes == everything - size_of(cache)
     shutil.rmtree(f"{cache}/mine-1-0")
     shutil.rmtree(f"{cache}/ours-1-0")
-    assert report.if_removed.freed_with_clean_bytes == everything - size_of(cache)
-    assert report.if_removed.freed_with_clean_bytes > sum(
+    assert report.if_removed.with_clean_bytes == everything - size_of(cache)
+    assert report.if_removed.with_clean_bytes > sum(
         row.with_clean_bytes for row in report.environments
     )
 
@@ -209,7 +209,7 @@ def test_an_alias_serves_as_well_as_the_path_that_was_scanned(made, tmp_path):
     assert [row.prefix for row in report.environments] == made.prefixes[:2]
     assert report.detail.prefix == one
     assert report.if_removed.environments == ("one",)
-    assert report.if_removed.freed_bytes == report.environments[0].exclusive_bytes
+    assert report.if_removed.exclusive_bytes == report.environments[0].exclusive_bytes
 
 
 def test_a_softlinked_environment_counts_the_targets_of_its_links_once(made):

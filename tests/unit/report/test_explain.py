@@ -124,7 +124,7 @@ def test_each_kind_of_use_has_witnesses(made):
     assert explanation.verdict == "linked"
     roots = [Root(RootKind.CACHE, made.caches[0])]
     roots += [Root(RootKind.ENVIRONMENT, prefix) for prefix in made.prefixes]
-    assert explanation.freed_bytes == Model(roots).exclusive({path})
+    assert explanation.exclusive_bytes == Model(roots).exclusive({path})
     assert explanation.size_bytes == du(path)[0]
 
 
@@ -146,7 +146,7 @@ def test_links_between_packages_are_not_witnesses_and_keep_their_bytes(made):
     explanation = explained(made, one)
     assert (explanation.verdict, explanation.witnesses) == ("unused", ())
     shared = os.lstat(f"{one}/own").st_blocks * 512
-    assert explanation.freed_bytes == du(one)[0] - shared
+    assert explanation.exclusive_bytes == du(one)[0] - shared
 
 
 def test_a_package_with_links_from_outside_names_its_files(made, tmp_path):
@@ -205,7 +205,7 @@ def test_a_file_has_every_link_in_the_trees_once(made, tmp_path):
         explanation = file_explained(made, place)
         assert explanation.path == place
         assert list(explanation.links) == sorted([f"{path}/lib/f", *links])
-        assert (explanation.link_count, explanation.freed_bytes) == (6, 0)
+        assert (explanation.link_count, explanation.exclusive_bytes) == (6, 0)
         assert explanation.size_bytes == size
         assert sorted(explanation.packages) == sorted([path, other])
         assert explanation.leads_to is None
@@ -239,7 +239,7 @@ def test_an_archive_belongs_to_the_package_of_its_name(made, name):
 def test_the_last_link_of_a_file_frees_its_inode(made):
     mine = write(f"{made.environment('env')}/mine", b"m" * 9_000)
     explanation = file_explained(made, mine)
-    assert explanation.freed_bytes == explanation.size_bytes == du(mine)[0]
+    assert explanation.exclusive_bytes == explanation.size_bytes == du(mine)[0]
     assert (explanation.links, explanation.packages) == ((mine,), ())
 
 
