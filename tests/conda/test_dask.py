@@ -5,20 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
+import pickle
 import subprocess
 import sys
 
 import pytest
 
-from conda_hardlink_plugin.cli.dask_workers import dask_workers
-from conda_hardlink_plugin.exceptions import HardlinksError
-from conda_hardlink_plugin.scan import executor_reader, scanner
+from conda_hardlink_plugin.scan import scanner
 from tests.support.repository import TOP
 from tests.support.scanning import analysis, reader
 from tests.support.trees import cache_root, environment_root, install, package, write
 
-distributed = pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 SECONDS = 60
 
 
@@ -66,8 +64,9 @@ def workers(scheduler, number, **environment):
             )
             for at in range(number)
         ]
-        with distributed.Client(scheduler, set_as_default=False) as client:
-            client.wait_for_workers(number, timeout=SECONDS)
+        for process in started:
+            if not any("Registered to:" in line for line in process.stderr):
+                pytest.fail("a worker did not start")
         yield started
 
 
@@ -88,61 +87,92 @@ def here(roots):
         return analysis(scanner.scan(roots))
 
 
-def by_workers(scheduler, roots, monkeypatch, directories=10, **options):
-    monkeypatch.setattr(executor_reader, "_FIRST_DIRECTORIES", directories)
-    monkeypatch.setattr(executor_reader, "MAX_DIRECTORIES", directories)
-    with reader("native"), dask_workers(scheduler) as executor:
-        return analysis(scanner.scan(roots, executor=executor, **options))
+# In a process of its own: distributed starts threads that outlive a test.
+BY_WORKERS = """\
+import os, pickle, signal, sys
+from conda_hardlink_plugin.cli.dask_workers import dask_workers
+from conda_hardlink_plugin.exceptions import HardlinksError
+from conda_hardlink_plugin.scan import boundaries, executor_reader, scanner
+from tests.support.scanning import analysis
+
+scheduler, roots, victim = pickle.loads(bytes.fromhex(sys.argv[1]))
+boundaries._LINKS_PER_PROGRESS = 1
+executor_reader._FIRST_DIRECTORIES = executor_reader.MAX_DIRECTORIES = 10
+killed = []
+
+def kill_one(links):
+    if victim and links and not killed:
+        killed.append(links)
+        os.kill(victim, signal.SIGKILL)
+
+try:
+    with dask_workers(scheduler) as executor:
+        inventory = scanner.scan(roots, executor=executor, on_progress=kill_one)
+except HardlinksError as error:
+    found = str(error)
+else:
+    found = analysis(inventory)
+print("FOUND", pickle.dumps((found, killed)).hex())
+"""
+
+
+def by_workers(scheduler, roots, victim=0):
+    """Scan with the workers of a scheduler, and kill one once there is progress.
+
+    Returns what is found, or the error; and whether a worker was killed.
+    """
+    arguments = pickle.dumps((scheduler, roots, victim)).hex()
+    done = subprocess.run(
+        [sys.executable, "-c", BY_WORKERS, arguments],
+        env=os.environ | {"HARDLINKS_READER": "native", "PYTHONPATH": TOP},
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        timeout=2 * SECONDS,
+        check=True,
+    )
+    (found,) = (line.split()[1] for line in done.stdout.splitlines() if line.startswith("FOUND "))
+    return pickle.loads(bytes.fromhex(found))
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_workers_find_what_one_process_finds(scheduler, wide, monkeypatch, number):
+def test_workers_find_what_one_process_finds(scheduler, wide, number):
     with workers(scheduler, number):
-        assert by_workers(scheduler, wide, monkeypatch) == here(wide)
+        found, _ = by_workers(scheduler, wide)
+    assert found == here(wide)
 
 
-def test_workers_with_other_device_numbers_find_the_same(scheduler, wide, monkeypatch, tmp_path):
+def test_workers_with_other_device_numbers_find_the_same(scheduler, wide, tmp_path):
     library, source = f"{tmp_path}/other.so", f"{TOP}/tests/support/other_device.c"
     try:
         subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
     except FileNotFoundError:
         pytest.skip("there is no C compiler")
     with workers(scheduler, 2, LD_PRELOAD=library):
-        assert by_workers(scheduler, wide, monkeypatch) == here(wide)
+        found, _ = by_workers(scheduler, wide)
+    assert found == here(wide)
 
 
-def test_a_worker_that_is_killed_changes_no_figure(scheduler, wide, monkeypatch):
-    monkeypatch.setattr("conda_hardlink_plugin.scan.boundaries._LINKS_PER_PROGRESS", 1)
-    killed = []
+def test_a_worker_that_is_killed_changes_no_figure(scheduler, wide):
     with workers(scheduler, 2) as started:
-
-        def kill_one(links):
-            if links and not killed:
-                killed.append(links)
-                os.kill(started[0].pid, signal.SIGKILL)
-
-        found = by_workers(scheduler, wide, monkeypatch, on_progress=kill_one)
+        found, killed = by_workers(scheduler, wide, started[0].pid)
     assert killed
     assert found == here(wide)
 
 
-def test_a_scheduler_without_workers_is_an_error(scheduler):
-    with pytest.raises(HardlinksError, match="it has no workers"), dask_workers(scheduler):
-        pass
+def test_a_scheduler_without_workers_is_an_error(scheduler, wide):
+    found, _ = by_workers(scheduler, wide)
+    assert "it has no workers" in found
 
 
-def test_a_worker_without_this_package_is_named(scheduler, tmp_path, wide, monkeypatch):
+def test_a_worker_without_this_package_is_named(scheduler, tmp_path, wide):
     """It refuses nothing: it does not know how to."""
     hidden = f"{tmp_path}/hidden/conda_hardlink_plugin"
     os.makedirs(hidden)
     write(f"{hidden}/__init__.py", b"raise ImportError('not installed here')")
-    hides = {"PYTHONPATH": os.path.dirname(hidden)}
-    with (
-        workers(scheduler, 1, **hides),
-        pytest.raises(HardlinksError, match="cannot run conda-hardlink-plugin"),
-        dask_workers(scheduler),
-    ):
-        pass
+    with workers(scheduler, 1, PYTHONPATH=os.path.dirname(hidden)):
+        found, _ = by_workers(scheduler, wide)
+    assert "cannot run conda-hardlink-plugin" in found
 
 
 def test_a_report_by_workers_equals_one_by_this_machine(scheduler, installation, tmp_path):

@@ -58,7 +58,7 @@ class Choosing(ThreadPoolExecutor):
         self.nodes = nodes
 
     def exclude(self, node):
-        self.nodes.remove(node)
+        self.nodes = [other for other in self.nodes if other != node]
         return bool(self.nodes)
 
 
