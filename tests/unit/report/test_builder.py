@@ -16,26 +16,16 @@ from conda_hardlink_plugin.report.model import DuRow, IfRemoved, Request
 from conda_hardlink_plugin.scan.inventory import Root, RootKind
 from conda_hardlink_plugin.scan.scanner import scan
 from tests.support.circumstances import LATER, Circumstances, analysis_of, filesystems_of
-from tests.support.small_installation import SmallInstallation, below
+from tests.support.small_installation import below
 from tests.support.trees import symlink, write
 
 APPARENT = Measure.APPARENT
 
 
 @pytest.fixture
-def made(tmp_path):
-    """A cache with three packages: `one` uses `mine`, both use `ours`, nobody uses `spare`."""
-    made = SmallInstallation(str(tmp_path))
-    mine = made.package("mine-1-0", {"lib/mine": b"m" * 5000})
-    ours = made.package("ours-1-0", {"lib/ours": b"o" * 3000})
-    made.package("spare-1-0", {"lib/spare": b"s" * 2000})
-    write(f"{made.caches[0]}/mine-1-0.conda", b"t" * 1000)
-    write(f"{made.caches[0]}/urls.txt", b"u" * 100)
-    one, other = made.environment("one"), made.environment("other")
-    made.install(one, mine)
-    made.install(one, ours)
-    made.install(other, ours)
-    write(f"{other}/own", b"x" * 700)
+def made(made):
+    """The same with a file that only the environment `other` has."""
+    write(f"{made.prefixes[1]}/own", b"x" * 700)
     return made
 
 

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import os
 
-import pytest
-
 from conda_hardlink_plugin.analysis.verdicts import PackageUser
 from conda_hardlink_plugin.report.packages import PackageFigures, package_figures
 from tests.support.circumstances import LATER, Circumstances, analysis_of
 from tests.support.oracles import du
-from tests.support.small_installation import SmallInstallation
 from tests.support.trees import QUARANTINE, link, symlink
 
 ODD = os.fsdecode(b"new\nline \x1b[31m\xff")
-
-
-@pytest.fixture
-def made(tmp_path):
-    """A cache with three packages: `one` uses `mine`, both use `ours`, nobody uses `spare`."""
-    made = SmallInstallation(str(tmp_path))
-    mine = made.package("mine-1-0", {"lib/mine": b"m" * 5000})
-    ours = made.package("ours-1-0", {"lib/ours": b"o" * 3000})
-    made.package("spare-1-0", {"lib/spare": b"s" * 2000})
-    one, other = made.environment("one"), made.environment("other")
-    made.install(one, mine)
-    made.install(one, ours)
-    made.install(other, ours)
-    return made
 
 
 def figures_of(made, terms=LATER):
