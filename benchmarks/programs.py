@@ -38,7 +38,7 @@ for alone, added in zip(usage.unique_by_root, usage.added(range(len(roots)))):
 _PLAN_CODE = """\
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from conda_hardlink_plugin.clean.plan import Choice
+from conda_hardlink_plugin.clean.plan import CleanChoice
 from conda_hardlink_plugin.clean.planner import make_plan
 from conda_hardlink_plugin.analysis.analysis import Analysis
 from conda_hardlink_plugin.analysis.retention import Observations, RetentionPolicy
@@ -50,7 +50,7 @@ roots += [Root(RootKind.ENVIRONMENT, path) for path in sys.argv[3:]]
 policy = RetentionPolicy(grace=0)
 observations = Observations(now_ns=time.time_ns())
 analysis = Analysis(scan(roots), {}, Measure.DISK, policy, observations)
-plan = make_plan(analysis, Choice(), closed={}, version_key=str)
+plan = make_plan(analysis, CleanChoice(), closed={}, version_key=str)
 print(len(plan.remove), len(plan.keep), plan.planned_bytes)
 """
 
