@@ -25,9 +25,19 @@ static int look_at_names(int descriptor, char *names, char *end, Buffer *facts)
     return 0;
 }
 
+static int look_only_at_directory(int root, const char *path, TaskResult *result)
+{
+    struct stat status;
+    if (fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW))
+        return 1;
+    return facts_of_directory(&result->directory_facts, &status);
+}
+
 static int look_at_directory(int root, const char *path, TaskResult *result, char *names, char *names_end)
 {
     struct stat status;
+    if (names_end - names <= 1) /* at most the slash before the next directory */
+        return look_only_at_directory(root, path, result);
     int descriptor = openat(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (descriptor < 0)
         return 1;
@@ -46,11 +56,10 @@ int check_page(Worker *worker, const Item *item)
     char *end = task->name + task->name_bytes, *names = task->inside, *names_end = task->inside + task->inside_bytes;
     int failed = 0;
     for (char *path = task->name; path < end && !failed; path += strlen(path) + 1) {
-        struct stat status;
         if (atomic_load(&job->stop))
             return 0;
         if (!job->settings.record) {
-            failed = fstatat(task->parent, path, &status, 0) ? 1 : facts_of_directory(&result->directory_facts, &status);
+            failed = look_only_at_directory(task->parent, path, result);
             continue;
         }
         if (names >= names_end || *names) /* each directory begins with \0 */
