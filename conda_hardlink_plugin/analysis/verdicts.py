@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..filesystem.paths import is_within, real_path
 from ..filesystem.problems import PathProblem
-from ..metadata.conda_meta import CachedPackage, Record, read_cached_package, read_record
+from ..metadata.cached_package import CachedPackage, read_cached_package, read_cached_packages
+from ..metadata.conda_meta import Record, read_record
 from ..metadata.quarantine_names import Stage
 from ..scan.inventory import ARCHIVE_SUFFIXES, ProblemKind, RootKind, UnitKind
 
@@ -161,7 +162,9 @@ class Verdicts:
         self.uses = find_package_uses(inventory, usage, symlinks)
 
     def package(self, unit: int) -> CachedPackage | PathProblem:
-        """Return the metadata of a package; it is read once."""
+        """Return the metadata of a package; it is read once, with that of others like it."""
+        if not self._packages:
+            self._packages = self._packages_with_few_users()
         if unit not in self._packages:
             self._packages[unit] = read_cached_package(self._inventory.units[unit].path)
         return self._packages[unit]
@@ -259,6 +262,16 @@ class Verdicts:
             for lease in self._observations.leases
             if lease.covers(dist) and not self._policy.ignores(lease.path)
         ]
+
+    def _packages_with_few_users(self) -> dict[int, CachedPackage | PathProblem]:
+        """Return the metadata of the packages whose keep reasons every report needs."""
+        units = [
+            unit
+            for unit, use in self.uses.items()
+            if len(use.environments) < 2 and not use.outside  # noqa: PLR2004  # no user, or one
+        ]
+        paths = [self._inventory.units[unit].path for unit in units]
+        return dict(zip(units, read_cached_packages(paths), strict=True))
 
     def _is_only_recent(self, unit: int) -> bool:
         return all(reason.verdict is Verdict.RECENT for reason in self.keep_reasons(unit))

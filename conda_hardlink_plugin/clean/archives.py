@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..analysis.verdicts import KeepReason, Verdict
 from ..filesystem import fs
 from ..filesystem.problems import PathProblem, reason_of
-from ..metadata.conda_meta import CachedPackage
+from ..metadata.cached_package import CachedPackage
 from ..metadata.quarantine_names import dist_of
 from ..metadata.text_lists import read_urls_txt
 from ..scan.inventory import ARCHIVE_SUFFIXES, PARTIAL_SUFFIXES

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.symlinks import units_on_symlink_paths
 from ..analysis.verdicts import HOLDS_ROOT, VERDICT_OF_USE, KeepReason, Use, Verdict
 from ..executor.removal_plan import Action, Removal
-from ..metadata.conda_meta import CachedPackage
+from ..metadata.cached_package import CachedPackage
 from ..metadata.quarantine_names import Stage
 from ..scan.inventory import ARCHIVE_SUFFIXES, RootKind, UnitKind
 from .archives import Archives

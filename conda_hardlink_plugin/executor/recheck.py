@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..analysis.usage import Usage
 from ..filesystem import fs
 from ..filesystem.problems import PathProblem
-from ..metadata.conda_meta import read_cached_package
+from ..metadata.cached_package import read_cached_package
 from ..metadata.quarantine_names import dist_of
 from ..scan.inventory import ProblemKind, Root, RootKind
 from ..scan.scanner import scan
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..filesystem.mounts import MountTable
     from ..filesystem.protocol import Identity
-    from ..metadata.conda_meta import CachedPackage
+    from ..metadata.cached_package import CachedPackage
     from .removal_plan import Removal
 
 

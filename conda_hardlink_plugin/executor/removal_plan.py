@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..filesystem.protocol import Identity
-    from ..metadata.conda_meta import CachedPackage
+    from ..metadata.cached_package import CachedPackage
 
 
 class Action(Enum):

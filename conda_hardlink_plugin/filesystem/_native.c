@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { ABI = 1, LOOK_MS = 50, END_MS = 100, MAX_THREADS = 256 };
+enum { ABI = 2, LOOK_MS = 50, END_MS = 100, MAX_THREADS = 256 };
 
 /* ---- what is handed over ---- */
 
@@ -184,11 +184,11 @@ static PyObject *results_of(const JobResult *found, size_t count, JobKind kind)
     for (size_t index = 0; list && index < count; index++) {
         const TaskResult *result = found->results + index;
         PyObject *item;
-        if (result->state == TASK_UNREAD && kind != JOB_CHECK)
+        if (result->state == TASK_UNREAD && kind < JOB_CHECK)
             item = PyBool_FromLong(0);
         else if (result->state != TASK_READ)
             item = Py_BuildValue("");
-        else if (kind == JOB_CHECK)
+        else if (kind >= JOB_CHECK)
             item = Py_BuildValue("(NN)", bytes_of(&result->directory_facts), bytes_of(&result->name_facts));
         else
             item = Py_BuildValue("(KK)", (unsigned long long)result->device, (unsigned long long)result->inode);
@@ -248,7 +248,7 @@ static PyObject *native_read(PyObject *module, PyObject *arguments)
     settings.kind = (JobKind)kind;
     settings.threads = limited(settings.threads);
     settings.threads_waiting = limited(settings.threads_waiting);
-    if (kind < JOB_COUNT || kind > JOB_CHECK || (kind == JOB_COUNT) != (table != Py_None)) {
+    if (kind < JOB_COUNT || kind > JOB_PACKAGES || (kind == JOB_COUNT) != (table != Py_None)) {
         PyErr_SetString(PyExc_ValueError, "a table is needed to count, and only there");
         return NULL;
     }

@@ -13,6 +13,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..exceptions import HardlinksError
+from .thread_counts import native_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,14 +61,15 @@ if TYPE_CHECKING:
             """Return the state of an inode; 0 if it is unknown."""
 
 
-ABI = 1  # of `_native.c`
+ABI = 2  # of `_native.c`
 _LOG = logging.getLogger("conda.hardlinks")
 _VARIABLE = "HARDLINKS_READER"
 _EVENT = Struct("IIiI4Q4I")
 _SUMS = Struct("8Q")
 
 
-_COUNT, _SEARCH, _CHECK = range(3)  # JobKind, native/job.h
+NO_PARENT = -1  # of a task whose name is a path
+_COUNT, _SEARCH, _CHECK, _PACKAGES = range(4)  # JobKind, native/job.h
 
 
 class TaskFlag(IntFlag):
@@ -240,13 +242,28 @@ def count_trees(
 
 
 def check_pages(
-    native: ModuleType, tasks: Sequence[Task], threads: int, threads_waiting: int, *, exact: bool
+    native: ModuleType, tasks: Sequence[Task], *, exact: bool
 ) -> list[tuple[bytes, bytes] | None]:
     """Return the facts about the directories and the entries of pages; `None` if one is gone."""
-    settings = Settings(threads, threads_waiting, 0, exact)
+    settings = Settings(*native_threads(), 0, exact)
     facts: list[tuple[bytes, bytes] | None]
     facts, *_ = native.read(_CHECK, None, tasks, settings, (), (), (), None, _no_page)
     return facts
+
+
+def read_packages(native: ModuleType, paths: Sequence[str]) -> list[tuple[bytes, bytes] | None]:
+    """Read the records of extracted packages.
+
+    Returns:
+        For each package the packed `ctime_ns` of `info/index.json` and `info/repodata_record.json`,
+        and the content of the latter; `None` if it does not have them as regular files.
+
+    """
+    tasks = [(NO_PARENT, 0, 0, 0, os.fsencode(path), b"") for path in paths]
+    settings = Settings(*native_threads(), 0)
+    found: list[tuple[bytes, bytes] | None]
+    found, *_ = native.read(_PACKAGES, None, tasks, settings, (), (), (), None, _no_page)
+    return found
 
 
 def search_trees(

@@ -26,8 +26,11 @@ def is_missing(path: str) -> bool:
 def read_json_object(path: str) -> dict[str, Any] | PathProblem:
     """Read a record that is one JSON object."""
     content = read_record_bytes(path)
-    if isinstance(content, PathProblem):
-        return content
+    return content if isinstance(content, PathProblem) else json_object_of(content, path)
+
+
+def json_object_of(content: bytes, path: str) -> dict[str, Any] | PathProblem:
+    """Return the JSON object that a record contains; `path` is where it was read."""
     try:
         decoded = json.loads(content)
     except (ValueError, RecursionError) as error:

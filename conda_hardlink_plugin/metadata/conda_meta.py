@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from ..filesystem import fs
 from ..filesystem.problems import PathProblem, reason_of
 from .bounded_reader import read_json_object
-from .quarantine_names import home_of
 
 
 class FileRole(Enum):
@@ -62,37 +60,6 @@ class HashedFile:
     source: str
     sha256: str
     extracted: str
-
-
-@dataclass(frozen=True, slots=True)
-class CachedPackage:
-    """The metadata in the `info` folder of an extracted package.
-
-    Attributes:
-        name: Name of the package; empty if missing.
-        version: Its version; empty if missing.
-        build_number: The number of its build.
-        url: The URL that it was downloaded from; empty if missing.
-        linked_ns: `ctime_ns` of `info/index.json`. conda links and unlinks that file each time it
-            is about to hard-link the package (`conda.gateways.disk.link`). Removing an environment
-            does not change it.
-        finished_ns: `ctime_ns` of the file that is written when extraction is finished:
-            `info/repodata_record.json` by conda and mamba, `<package>.lock` beside the package by
-            rattler. `None` if neither exists: extraction is not finished.
-
-    """
-
-    name: str
-    version: str
-    build_number: int
-    url: str
-    linked_ns: int
-    finished_ns: int | None
-
-    @property
-    def last_use_ns(self) -> int:
-        """When it was last extracted or about to be hard-linked."""
-        return max(self.linked_ns, self.finished_ns or 0)
 
 
 _ROLE_OF_PATH_TYPE = {
@@ -173,48 +140,8 @@ def role_of_path(detail: dict[str, Any]) -> FileRole:
     return FileRole.NO_LINK if detail.get("no_link") else FileRole.LINKABLE
 
 
-def read_cached_package(path: str) -> CachedPackage | PathProblem:
-    """Read the metadata of an extracted package in a cache.
-
-    Args:
-        path: Absolute path of the package's directory.
-
-    """
-    info = os.path.join(path, "info")
-    index, record = os.path.join(info, "index.json"), os.path.join(info, "repodata_record.json")
-    try:
-        if not fs.status(info).is_directory:
-            return PathProblem(info, "not a folder")
-        linked_ns = fs.status(index).ctime_ns
-        source, finished_ns = record, _ctime_ns(record)
-        if finished_ns is None:
-            source, finished_ns = index, _ctime_ns(f"{home_of(path)}.lock")
-    except (OSError, ValueError) as error:
-        return PathProblem(path, reason_of(error))
-    content = read_json_object(source)
-    if isinstance(content, PathProblem):
-        return content
-    build_number = content.get("build_number")
-    return CachedPackage(
-        name=_text(content.get("name")),
-        version=_text(content.get("version")),
-        build_number=build_number if isinstance(build_number, int) else 0,
-        url=_text(content.get("url")),
-        linked_ns=linked_ns,
-        finished_ns=finished_ns,
-    )
-
-
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _ctime_ns(path: str) -> int | None:
-    """Return the `ctime_ns` of a file; `None` if it is missing."""
-    try:
-        return fs.status(path).ctime_ns
-    except FileNotFoundError:
-        return None
 
 
 def _read_files(path: str) -> tuple[dict[str, Any], list[str]] | PathProblem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from .json import json_text
@@ -31,7 +30,7 @@ def render_clean(plan: Plan, outcome: Outcome, *, errors: Sequence[str], dry_run
             }
             for removal in plan.remove
         ],
-        "keep": [asdict(kept) | {"verdict": kept.verdict.value} for kept in plan.keep],
+        "keep": plan.keep,
         "trial_links": list(plan.trial_links),
         "planned_bytes": plan.planned_bytes,
         "held_bytes": plan.held_bytes,

@@ -95,7 +95,7 @@ def render_explanation(package: PackageExplanation | None, file: FileExplanation
     """Return an explanation as JSON text that ends with a newline."""
     content: dict[str, Any] = {} if package is None else asdict(package)
     if file is not None:
-        content["file"] = asdict(file)
+        content["file"] = file
     return json_text(content)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..formatting import count, size, timestamp
@@ -36,6 +35,4 @@ def _content_of(status: IndexStatus) -> str:
 
 def render_status(status: IndexStatus, *, cleared: bool) -> str:
     """Return the status that the index had as JSON text that ends with a newline."""
-    return json_text(
-        {"index": asdict(status), "cleared": cleared and status.size_bytes is not None}
-    )
+    return json_text({"index": status, "cleared": cleared and status.size_bytes is not None})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..formatting import count, join_names, size, timestamp
@@ -45,7 +44,7 @@ def render_restore(
 ) -> str:
     """Return the held runs and the restored paths as JSON text that ends with a newline."""
     content = {
-        "held": [asdict(held) for held in runs],
+        "held": runs,
         "restored": list(paths),
         "errors": [f"{problem.path}: {problem.reason}" for problem in problems],
     }

@@ -11,7 +11,7 @@ from ..analysis.symlinks import symlinks_through
 from ..analysis.verdicts import PackageUser, Verdict
 from ..filesystem import fs
 from ..filesystem.paths import has_identity_in, is_within
-from ..metadata.conda_meta import CachedPackage
+from ..metadata.cached_package import CachedPackage
 from ..metadata.quarantine_names import Stage
 from ..scan.inventory import ARCHIVE_SUFFIXES, RootKind, UnitKind
 

@@ -9,7 +9,6 @@ import time
 
 from ..filesystem import fs
 
-_THREADS = 16
 _WAITS_RATIO = 8  # of time to computing
 _MIN_TIME_NS = 2_000_000  # less says nothing
 _DIRECTORIES_TO_TRY = 10
@@ -76,9 +75,3 @@ class Latency:
         self._time_ns = time.monotonic_ns()
         self._computing_ns = time.thread_time_ns()
         self._switches = fs.voluntary_switches()
-
-
-def threads_allowed() -> int:
-    """Return the number of threads to use; each has two descriptors open."""
-    allowed = fs.most_open_directories()
-    return min(_THREADS, max(allowed // 8, 1)) if allowed else _THREADS

@@ -23,7 +23,7 @@ from .. import __version__
 from ..filesystem import closing, fs
 from ..filesystem.native import Settings, count_trees, native_module, search_trees
 from ..filesystem.problems import reason_of
-from .latency import threads_allowed
+from ..filesystem.thread_counts import native_threads
 from .open_directory import open_directories_allowed
 from .search import pseudo_below
 
@@ -175,12 +175,8 @@ def _read(native: ModuleType, task: PartTask, root: Handle, node: str) -> PartRe
     device = fs.status_of(root).device
     table = native.Table()
     table.learn(device, unpack_numbers(task.known))
-    threads = fs.processors()
     settings = Settings(
-        threads,
-        max(threads, threads_allowed()),
-        open_directories_allowed(),
-        max_directories=task.max_directories,
+        *native_threads(), open_directories_allowed(), max_directories=task.max_directories
     )
     with ExitStack() as stack:
         tasks = list(_tasks(task.subtrees, root, device, stack))

@@ -11,12 +11,20 @@ import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..filesystem import fs
-from ..filesystem.native import EventKind, Settings, TaskFlag, count_trees, events_of, sums_of
+from ..filesystem.native import (
+    NO_PARENT,
+    EventKind,
+    Settings,
+    TaskFlag,
+    count_trees,
+    events_of,
+    sums_of,
+)
+from ..filesystem.thread_counts import native_threads
 from .boundaries import BoundaryWalker
 from .cache_entries import may_be_package
 from .collector import NotedFile
 from .inventory import OwnFile, PrivateSums, RootKind, Unit, UnitKind
-from .latency import threads_allowed
 from .listing import UntrustedDeviceError
 from .native_table import NativeInodeTable
 from .open_directory import OpenDirectory
@@ -32,11 +40,7 @@ if TYPE_CHECKING:
     from .index.recorder import Recorder
     from .scan_roots import ScanRoots
 
-_MAX_THREADS = 16
 _MAX_PENDING = 64  # directories whose subdirectories are read together; each is open
-
-
-_NO_PARENT = -1  # of the path of a root
 
 
 class Notes(NamedTuple):
@@ -182,7 +186,7 @@ class Reader(BoundaryWalker):
             flags = TaskFlag.ROOT | TaskFlag.TEXTS
             if self.collector.keeps_own:
                 flags |= TaskFlag.FILES
-            tasks.append((_NO_PARENT, flags, location, 0, os.fsencode(roots[index].path), b""))
+            tasks.append((NO_PARENT, flags, location, 0, os.fsencode(roots[index].path), b""))
         results, notes = self._run(tasks)
         left = []
         for index, result in zip(opened, results, strict=True):
@@ -284,9 +288,7 @@ class Reader(BoundaryWalker):
         """
         if not tasks:
             return [], Notes((), (), ())
-        threads = min(fs.processors(), _MAX_THREADS)
-        waiting = max(threads, threads_allowed())
-        settings = Settings(threads, waiting, self.max_open, self.is_recording)
+        settings = Settings(*native_threads(), self.max_open, self.is_recording)
         pages: list[Page] = []
         found = count_trees(
             self._native,

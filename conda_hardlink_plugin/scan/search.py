@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..filesystem import fs
 from ..filesystem.mounts import PSEUDO_FILESYSTEMS
 from ..filesystem.native import (
+    NO_PARENT,
     EventKind,
     Settings,
     TaskFlag,
@@ -18,14 +19,13 @@ from ..filesystem.native import (
 )
 from ..filesystem.paths import is_within
 from ..filesystem.problems import GONE
-from .latency import threads_allowed
+from ..filesystem.thread_counts import native_threads
 from .open_directory import open_directories_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from types import ModuleType
 
-_NO_PARENT = -1
 _RECORDS = "conda-meta"
 
 
@@ -86,9 +86,8 @@ def _search(native: ModuleType, top: str, found: FoundBelow) -> list[str]:
     """Search a tree with the native module; return folders that are to be searched as well."""
     below, prefix = [], top if top.endswith("/") else f"{top}/"
     skipped = list(map(os.fsencode, pseudo_below(top)))
-    threads = fs.processors()
-    settings = Settings(threads, max(threads, threads_allowed()), open_directories_allowed())
-    task = (_NO_PARENT, TaskFlag.ROOT, 0, 0, os.fsencode(top), b"")
+    settings = Settings(*native_threads(), open_directories_allowed())
+    task = (NO_PARENT, TaskFlag.ROOT, 0, 0, os.fsencode(top), b"")
     _, packed = search_trees(native, [task], skipped, settings)
     for event in events_of(packed):
         path = prefix + event.path if event.path else top

@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from ..filesystem import fs
-from .latency import threads_allowed
+from ..filesystem.thread_counts import threads_where_calls_wait
 from .listing import Listing, UntrustedDeviceError, list_directory
 from .open_directory import OpenDirectory
 
@@ -30,7 +30,7 @@ def read_with_threads(
 ) -> None:
     """Read directories below those on the stack of a walker, until `end` were read in all."""
     reading = _Reading(walker, table, latency, end)
-    with ThreadPoolExecutor(threads_allowed()) as pool:
+    with ThreadPoolExecutor(threads_where_calls_wait()) as pool:
         try:
             while reading.submit(pool):
                 walker.report_progress(0)
@@ -62,7 +62,7 @@ class _Reading:
 
         Returns whether there is more.
         """
-        walker, most = self.walker, 2 * threads_allowed()
+        walker, most = self.walker, 2 * threads_where_calls_wait()
         while len(self.waiting) < most and walker.directories + len(self.waiting) < self.end:
             parent = next((top for top in reversed(walker.stack) if top.children), None)
             if parent is None:

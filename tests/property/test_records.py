@@ -21,10 +21,9 @@ from hypothesis import strategies as st
 from conda_hardlink_plugin.cli.frontend import version_key
 from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.bounded_reader import MAX_RECORD_BYTES
+from conda_hardlink_plugin.metadata.cached_package import CachedPackage, read_cached_package
 from conda_hardlink_plugin.metadata.conda_meta import (
-    CachedPackage,
     Record,
-    read_cached_package,
     read_record,
 )
 from conda_hardlink_plugin.metadata.text_lists import read_environments_txt, read_urls_txt

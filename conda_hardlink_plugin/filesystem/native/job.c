@@ -163,6 +163,7 @@ static int (*const read_item[])(Worker *, const Item *) = {
     [JOB_COUNT] = count_directory,
     [JOB_SEARCH] = search_directory,
     [JOB_CHECK] = check_page,
+    [JOB_PACKAGES] = read_package,
 };
 
 static int begin(Worker *worker, Job *job)

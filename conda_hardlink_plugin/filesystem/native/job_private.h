@@ -106,5 +106,6 @@ int list_entries(Reading *, EntryReader);
 int count_directory(Worker *, const Item *);
 int search_directory(Worker *, const Item *);
 int check_page(Worker *, const Item *);
+int read_package(Worker *, const Item *);
 
 #endif

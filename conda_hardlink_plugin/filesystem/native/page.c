@@ -1,7 +1,7 @@
 #include "page.h"
 
 /* Nanoseconds since the epoch; higher bits of times that do not fit are dropped, as in page.py. */
-static uint64_t nanoseconds(struct timespec time)
+uint64_t nanoseconds(struct timespec time)
 {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }

@@ -26,6 +26,7 @@ int page_add_name(Page *, const char *name, const struct stat *);
 int page_add_linked(Page *, uint64_t inode);
 int page_add_inodes(const Page *, Buffer *); /* `linked`, then the columns of the rows */
 
+uint64_t nanoseconds(struct timespec);
 int facts_of_directory(Buffer *, const struct stat *);
 int facts_of_name(Buffer *, const struct stat *);
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...filesystem import closing, fs
 from ...filesystem.native import check_pages, native_module
-from ..latency import Latency, threads_allowed
+from ...filesystem.thread_counts import threads_where_calls_wait
+from ..latency import Latency
 from .page import digest_of, names_by_directory, pack_directory, pack_name
 from .trailer import read_at
 
@@ -153,9 +154,8 @@ def _looks(
 
 def _facts(native: ModuleType, looks: Sequence[_Look], *, exact: bool) -> list[_Facts | None]:
     """Return the facts for each look with the native reader; `None` if something is gone."""
-    threads = fs.processors()
     tasks = [(look.root, 0, 0, 0, look.paths, look.names) for look in looks]
-    return check_pages(native, tasks, threads, max(threads, threads_allowed()), exact=exact)
+    return check_pages(native, tasks, exact=exact)
 
 
 def _facts_in_python(
@@ -177,7 +177,7 @@ def _with_threads(looks: Iterator[_Look], *, exact: bool) -> Iterator[_Facts | N
     """Examine many pages at the same time; yield the results in their order."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # only if calls wait
 
-    with ThreadPoolExecutor(threads_allowed()) as pool:
+    with ThreadPoolExecutor(threads_where_calls_wait()) as pool:
         results: deque[Callable[[], _Facts | None]] = deque()
         for look in looks:
             examine = partial(_examine, look, exact=exact)

@@ -8,7 +8,7 @@ import pytest
 
 from conda_hardlink_plugin.analysis.verdicts import Verdict
 from conda_hardlink_plugin.executor.removal_plan import Action, Removal
-from conda_hardlink_plugin.metadata.conda_meta import CachedPackage
+from conda_hardlink_plugin.metadata.cached_package import CachedPackage
 from tests.support.cleaning import plan_of
 from tests.support.small_installation import SmallInstallation
 from tests.support.trees import ODD_NAMES

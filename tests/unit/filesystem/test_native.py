@@ -19,6 +19,7 @@ from conda_hardlink_plugin.filesystem.native import (
     count_trees,
     events_of,
     native_module,
+    read_packages,
     search_trees,
     sums_of,
 )
@@ -94,7 +95,7 @@ def test_a_tree_is_counted_with_its_symbolic_links(module, parent, tmp_path):
 def test_the_facts_of_a_page_are_those_of_stat(module, parent, tmp_path):
     write(f"{tmp_path}/d/f", b"x" * 5_000)
     task = (parent, 0, 0, 0, b"d", b"\0/f")
-    (facts,) = check_pages(module, [task], 1, 1, exact=True)
+    (facts,) = check_pages(module, [task], exact=True)
     folder, file = os.stat(f"{tmp_path}/d"), os.stat(f"{tmp_path}/d/f")
     identity = folder.st_dev, folder.st_ino, folder.st_mtime_ns, folder.st_ctime_ns
     assert struct.unpack("QQqqqq", facts[0]) == (*identity, folder.st_size, folder.st_blocks * 512)
@@ -105,7 +106,27 @@ def test_the_facts_of_a_page_are_those_of_stat(module, parent, tmp_path):
 @pytest.mark.parametrize(("paths", "names"), [(b"gone", b"\0"), (b"d", b"\0/gone"), (b"d", b"")])
 def test_a_page_has_no_facts_where_something_is_gone(module, parent, tmp_path, paths, names):
     write(f"{tmp_path}/d/f")
-    assert check_pages(module, [(parent, 0, 0, 0, paths, names)], 1, 1, exact=True) == [None]
+    assert check_pages(module, [(parent, 0, 0, 0, paths, names)], exact=True) == [None]
+
+
+def test_the_record_of_a_package_is_read_with_the_times_of_its_files(module, tmp_path):
+    write(f"{tmp_path}/thing/info/index.json", b"{}")
+    write(f"{tmp_path}/thing/info/repodata_record.json", b"x" * 70_000)
+    times = [
+        os.stat(f"{tmp_path}/thing/info/{name}.json").st_ctime_ns
+        for name in ("index", "repodata_record")
+    ]
+    found = read_packages(module, [f"{tmp_path}/thing", f"{tmp_path}/gone", str(tmp_path)])
+    assert found == [(struct.pack("qq", *times), b"x" * 70_000), None, None]
+
+
+def test_an_unusually_large_record_is_left_to_the_caller(module, tmp_path):
+    write(f"{tmp_path}/thing/info/index.json", b"{}")
+    record = write(f"{tmp_path}/thing/info/repodata_record.json", b"{}")
+    os.truncate(record, 2**20)
+    assert read_packages(module, [f"{tmp_path}/thing"]) != [None]
+    os.truncate(record, 2**20 + 1)
+    assert read_packages(module, [f"{tmp_path}/thing"]) == [None]
 
 
 def test_a_search_leaves_out_what_is_skipped(module, tmp_path):

@@ -304,7 +304,7 @@ def test_a_check_returns_facts_in_the_order_of_the_directories(tree):
         (parent, 0, 0, 0, b"a", b"\0/\0"),
         (parent, 0, 0, 0, b"a\0env", b"\0"),
     ]
-    complete, *others = check_pages(native(), tasks, 2, 2, exact=True)
+    complete, *others = check_pages(native(), tasks, exact=True)
     os.close(parent)
     assert others == [None] * 4
     status = [os.stat(path) for path in paths]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 
 import pytest
@@ -11,25 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conda_hardlink_plugin.filesystem.problems import PathProblem
-from conda_hardlink_plugin.metadata.bounded_reader import MAX_RECORD_BYTES
 from conda_hardlink_plugin.metadata.conda_meta import (
-    CachedPackage,
     FileRole,
     Record,
-    read_cached_package,
     read_record,
 )
-from tests.support.forking import in_child
-from tests.support.oracles import NOBODY
 from tests.support.trees import write
-
-
-@pytest.fixture
-def public():
-    """A folder that another user may enter, unlike pytest's own."""
-    with tempfile.TemporaryDirectory() as directory:
-        os.chmod(directory, 0o755)
-        yield directory
 
 
 def write_record(directory, content, name="thing-1.0-0.json"):
@@ -213,116 +199,3 @@ def test_any_json_gives_a_record_or_a_problem(content):
 @given(st.binary())
 def test_any_bytes_give_a_record_or_a_problem(content):
     assert isinstance(read_content(content), Record | PathProblem)
-
-
-INDEX, RECORD = "/info/index.json", "/info/repodata_record.json"
-
-
-def package_with(directory, **files):
-    """Make a package with only these files in `info`; return its path."""
-    for name, content in files.items():
-        write(f"{directory}/thing-1-0/info/{name}.json", json.dumps(content).encode())
-    return f"{directory}/thing-1-0"
-
-
-ABOUT = {"name": "thing", "version": "1.0", "build_number": 7, "url": "https://made.up/t.conda"}
-
-
-def test_a_cached_package_has_metadata_and_a_last_use(tmp_path):
-    path = package_with(tmp_path, index={"name": "not this"}, repodata_record=ABOUT)
-    linked_ns = os.stat(f"{path}/info/index.json").st_ctime_ns
-    finished_ns = os.stat(f"{path}/info/repodata_record.json").st_ctime_ns
-    package = read_cached_package(path)
-    assert package == CachedPackage(
-        "thing", "1.0", 7, "https://made.up/t.conda", linked_ns, finished_ns
-    )
-    assert package.last_use_ns == max(linked_ns, finished_ns)
-
-
-@pytest.mark.parametrize("place", ["", ".conda-hardlinks/moving-r1-"])
-def test_a_package_of_rattler_is_finished_when_its_lock_was_written(tmp_path, place):
-    """The lock stays at its path when the package is quarantined."""
-    home = package_with(tmp_path, index=ABOUT)
-    path = f"{tmp_path}/{place}thing-1-0"
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    os.rename(home, path)
-    assert read_cached_package(path).finished_ns is None
-    assert read_cached_package(path).last_use_ns == read_cached_package(path).linked_ns
-    lock = write(f"{home}.lock", b"r" * 40)
-    package = read_cached_package(path)
-    assert package.finished_ns == os.stat(lock).st_ctime_ns
-    assert (package.name, package.version, package.build_number) == ("thing", "1.0", 7)
-
-
-@pytest.mark.parametrize(
-    ("content", "fields"),
-    [
-        ({}, ("", "", 0, "")),
-        ({"name": None, "version": 1.0, "build_number": "7", "url": ["https"]}, ("", "", 0, "")),
-        ({"name": "\ud800\n", "build_number": 10**30}, ("\ud800\n", "", 10**30, "")),
-    ],
-)
-def test_malformed_fields_of_a_package_are_empty(tmp_path, content, fields):
-    package = read_cached_package(package_with(tmp_path, index={}, repodata_record=content))
-    assert (package.name, package.version, package.build_number, package.url) == fields
-
-
-NONSENSE = [
-    ("", "no such file", lambda path: os.rename(path, f"{path}-elsewhere")),
-    ("", "no such file", lambda path: os.rename(f"{path}/info", f"{path}/elsewhere")),
-    ("", "no such file", lambda path: os.unlink(f"{path}/info/index.json")),
-    ("/info", "not a folder", lambda path: write(f"{path}/info")),
-    ("/info", "not a folder", lambda path: os.symlink("elsewhere", f"{path}/info")),
-    (RECORD, "not valid JSON (", lambda path: write(f"{path}{RECORD}", b"{")),
-    (RECORD, "not a JSON object", lambda path: write(f"{path}{RECORD}", b"[]")),
-    (
-        RECORD,
-        "larger than",
-        lambda path: os.truncate(f"{path}{RECORD}", MAX_RECORD_BYTES + 1),
-    ),
-    (RECORD, "not a regular file", lambda path: os.mkfifo(f"{path}{RECORD}")),
-    (RECORD, "no such file", lambda path: os.symlink("nowhere", f"{path}{RECORD}")),
-    (INDEX, "not valid JSON (", lambda path: write(f"{path}{INDEX}", b"{")),
-]
-
-
-@pytest.mark.parametrize(("where", "reason", "spoil"), NONSENSE)
-def test_a_malformed_cached_package_is_a_problem(tmp_path, where, reason, spoil):
-    path = package_with(tmp_path, index={}, repodata_record={})
-    if where == "/info":
-        os.rename(f"{path}/info", f"{path}/elsewhere")
-    elif where and "larger" not in reason:
-        os.unlink(f"{path}{RECORD}")
-    spoil(path)
-    answer = read_cached_package(path)
-    assert isinstance(answer, PathProblem)
-    assert answer.path == f"{path}{where}"
-    assert answer.reason.startswith(reason)
-
-
-@pytest.mark.parametrize(
-    ("closed", "where"),
-    [
-        ("thing-1-0", ""),
-        ("thing-1-0/info", ""),
-        ("thing-1-0/info/repodata_record.json", "/info/repodata_record.json"),
-    ],
-)
-def test_a_cached_package_without_read_permission_is_a_problem(public, closed, where):
-    path = package_with(public, index={}, repodata_record={})
-    os.chmod(f"{public}/{closed}", 0)
-    answer = in_child(lambda: read_cached_package(path), user=NOBODY)
-    os.chmod(f"{public}/{closed}", 0o755)
-    assert answer == PathProblem(f"{path}{where}", "permission denied")
-
-
-@given(anything, st.booleans())
-def test_any_json_in_a_package_gives_metadata_or_a_problem(content, finished):
-    with tempfile.TemporaryDirectory() as directory:
-        made = {"index": content, **({"repodata_record": content} if finished else {})}
-        answer = read_cached_package(package_with(directory, **made))
-    if isinstance(content, dict):
-        assert isinstance(answer, CachedPackage)
-        assert (answer.finished_ns is not None) == finished
-    else:
-        assert isinstance(answer, PathProblem)

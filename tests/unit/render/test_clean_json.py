@@ -13,7 +13,7 @@ from conda_hardlink_plugin.clean.plan import Kept
 from conda_hardlink_plugin.executor.outcome import Outcome, Spared
 from conda_hardlink_plugin.executor.removal_plan import Action, Removal
 from conda_hardlink_plugin.filesystem.problems import PathProblem
-from conda_hardlink_plugin.metadata.conda_meta import CachedPackage
+from conda_hardlink_plugin.metadata.cached_package import CachedPackage
 from conda_hardlink_plugin.render.clean_json import render_clean
 from tests.support.cleaning import plan_of
 from tests.support.small_installation import SmallInstallation

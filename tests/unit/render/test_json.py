@@ -8,7 +8,7 @@ import os
 from conda_hardlink_plugin.analysis.usage import Measure
 from conda_hardlink_plugin.analysis.verdicts import PackageUser
 from conda_hardlink_plugin.filesystem.problems import PathProblem
-from conda_hardlink_plugin.render.json import render_json, report_object
+from conda_hardlink_plugin.render.json import render_json
 from conda_hardlink_plugin.report.environment_detail import (
     EnvironmentDetail,
     PackagePrivate,
@@ -167,7 +167,7 @@ def test_requested_parts_are_added():
 
 
 def test_empty_requested_parts_are_present():
-    content = report_object(report(packages=(), du=()))
+    content = json.loads(render_json(report(packages=(), du=())))
     assert content["packages"] == []
     assert content["du"] == []
 

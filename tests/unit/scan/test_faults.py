@@ -255,7 +255,7 @@ def test_an_index_written_under_a_fault_does_not_keep_its_effect(tmp_path, reade
     "fault",
     [
         {"call": "stat", "name": "victim", "errno": errno.EIO},
-        {"call": "open", "name": "deep", "errno": errno.EACCES},
+        {"call": "open", "name": "deeper", "errno": errno.EACCES},
         {"call": "stat", "name": "victim", "do": "rm {0}/victim"},
         {"call": "open", "name": "held", "do": "rm -r {0}/held"},
         {"call": "thread", "errno": errno.EAGAIN},

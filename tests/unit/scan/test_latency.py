@@ -1,17 +1,13 @@
-"""Latency: whether calls to the filesystem wait, and how many threads may make them."""
+"""Latency: whether calls to the filesystem wait."""
 
 from __future__ import annotations
 
-import resource
 import select
 
-import pytest
-
 from conda_hardlink_plugin.filesystem.mounts import read_mount_table
-from conda_hardlink_plugin.scan.latency import Latency, threads_allowed
+from conda_hardlink_plugin.scan.latency import Latency
 from conda_hardlink_plugin.scan.scan_roots import survey_roots
 from conda_hardlink_plugin.scan.walker import Walker
-from tests.support.forking import in_child
 from tests.support.trees import cache_root
 
 
@@ -90,14 +86,3 @@ def test_the_time_between_two_reads_does_not_count_as_waiting(tree):
         walker.read_below()
         assert not walker.latency.waits
     walker.close()
-
-
-@pytest.mark.parametrize(
-    ("descriptors", "threads"), [(1_000, 16), (128, 16), (80, 10), (24, 3), (8, 1), (4, 1)]
-)
-def test_each_thread_may_open_a_few_directories(descriptors, threads):
-    def allowed():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-        return threads_allowed()
-
-    assert in_child(allowed) == threads
