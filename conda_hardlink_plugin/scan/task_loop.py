@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _MAX_WAITING = 64
+_MAX_TOGETHER = 16
 _MAX_ATTEMPTS = 3
 _SECONDS_BETWEEN_PROGRESS = 0.1
 _LOG = logging.getLogger("conda.hardlinks")
@@ -72,6 +73,9 @@ class TaskLoop:
     ) -> None:
         """Run tasks and those that follow from them; the executor may be used again afterwards.
 
+        While many are left, several are sent together: a thousand small environments would
+        otherwise take longer to be sent than to be read.
+
         Args:
             function: Runs one task, anywhere.
             tasks: The first tasks.
@@ -83,19 +87,21 @@ class TaskLoop:
 
         """
         queue = deque(map(Sent, tasks))
-        waiting: dict[Future[Found], Sent[Task]] = {}
+        waiting: dict[Future[list[Found]], list[Sent[Task]]] = {}
         try:
             while queue or waiting:
                 while queue and len(waiting) < _MAX_WAITING:
-                    sent = queue.popleft()
-                    waiting[self._executor.submit(function, sent.task)] = sent
+                    together = max(1, min(len(queue) // _MAX_WAITING, _MAX_TOGETHER))
+                    some = [queue.popleft() for _ in range(together)]
+                    future = self._executor.submit(_run_each, function, [one.task for one in some])
+                    waiting[future] = some
                 done, _ = wait(waiting, _SECONDS_BETWEEN_PROGRESS, return_when=FIRST_COMPLETED)
                 for future in done:
-                    sent, result = waiting.pop(future), _result_of(future)
-                    if result.refusal:
-                        queue.append(self._refused_by(result, sent))
-                    else:
-                        queue.extendleft(map(Sent, take(sent.task, result)))
+                    for sent, result in zip(waiting.pop(future), _result_of(future), strict=True):
+                        if result.refusal:
+                            queue.append(self._refused_by(result, sent))
+                        else:
+                            queue.extendleft(map(Sent, take(sent.task, result)))
                 on_progress()
         finally:
             for future in waiting:
@@ -119,11 +125,15 @@ class TaskLoop:
         return Sent(sent.task, sent.refusals + 1)
 
 
-def _result_of(future: Future[Found]) -> Found:
-    """Return the result of a task.
+def _run_each(function: Callable[[Task], Found], tasks: list[Task]) -> list[Found]:
+    return [function(task) for task in tasks]
+
+
+def _result_of(future: Future[list[Found]]) -> list[Found]:
+    """Return the results of tasks that were sent together.
 
     Raises:
-        HardlinksError: It has none: a process, or the connection to it, has failed.
+        HardlinksError: There are none: a process, or the connection to it, has failed.
 
     """
     try:

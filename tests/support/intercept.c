@@ -28,7 +28,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *call, *name, *command, *pipe_path;
 static int error, times, is_later;
 
-__attribute__((constructor)) static void read_variables(void)
+/* For a program that sets them later, too. */
+__attribute__((constructor)) void read_variables(void)
 {
     const char *number = getenv("INTERCEPT_ERRNO"), *limit = getenv("INTERCEPT_TIMES");
     call = getenv("INTERCEPT_CALL");

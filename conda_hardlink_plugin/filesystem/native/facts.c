@@ -48,27 +48,60 @@ static int look_at_directory(int root, const char *path, TaskResult *result, cha
     return failed;
 }
 
+/* The length of what all paths begin with, up to and with a slash. */
+static size_t common_length(const char *path, const char *end)
+{
+    const char *first = path, *slash = strrchr(first, '/');
+    size_t common = slash ? (size_t)(slash - first) + 1 : 0;
+    while (common && (path += strlen(path) + 1) < end)
+        while (common && strncmp(path, first, common))
+            do
+                common--;
+            while (common && first[common - 1] != '/');
+    return common;
+}
+
+/* Looks at the directories of a page from one that is above all of them; 1: one is gone. */
+static int look_at_page(const Job *job, Task *task, TaskResult *result, int above, size_t common)
+{
+    char *end = task->name + task->name_bytes, *names = task->inside, *names_end = task->inside + task->inside_bytes;
+    int failed = 0;
+    for (char *path = task->name; path < end && !failed; path += strlen(path) + 1) {
+        if (atomic_load(&job->stop))
+            return 1;
+        if (!job->settings.record) {
+            failed = look_only_at_directory(above, path + common, result);
+            continue;
+        }
+        if (names >= names_end || *names) /* each directory begins with \0 */
+            return 1;
+        char *next = memchr(names + 1, 0, (size_t)(names_end - names - 1));
+        failed = look_at_directory(above, path + common, result, names + 1, next ? next : names_end);
+        names = next ? next : names_end;
+    }
+    return failed ? failed : job->settings.record && names != names_end;
+}
+
 int check_page(Worker *worker, const Item *item)
 {
     Job *job = worker->job;
     Task *task = job->tasks + item->task;
     TaskResult *result = job->results + item->task;
-    char *end = task->name + task->name_bytes, *names = task->inside, *names_end = task->inside + task->inside_bytes;
-    int failed = 0;
-    for (char *path = task->name; path < end && !failed; path += strlen(path) + 1) {
-        if (atomic_load(&job->stop))
+    char *end = task->name + task->name_bytes;
+    size_t common = common_length(task->name, end);
+    int above = task->parent;
+    if (common) {
+        char slash = task->name[common - 1];
+        task->name[common - 1] = 0;
+        above = openat(task->parent, task->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        task->name[common - 1] = slash;
+        if (above < 0)
             return 0;
-        if (!job->settings.record) {
-            failed = look_only_at_directory(task->parent, path, result);
-            continue;
-        }
-        if (names >= names_end || *names) /* each directory begins with \0 */
-            return 0;
-        char *next = memchr(names + 1, 0, (size_t)(names_end - names - 1));
-        failed = look_at_directory(task->parent, path, result, names + 1, next ? next : names_end);
-        names = next ? next : names_end;
     }
-    if (!failed && (!job->settings.record || names == names_end))
+    int failed = look_at_page(job, task, result, above, common);
+    if (common)
+        close(above);
+    if (!failed)
         result->state = TASK_READ;
     return failed < 0 ? -1 : 0;
 }

@@ -4,46 +4,84 @@ from __future__ import annotations
 
 import ast
 import errno
+import json
 import os
 import shutil
-from functools import partial
+import subprocess
+import sys
+from functools import cache, partial
 
 import pytest
 
 from tests.support.oracles import du
-from tests.support.preloaded import INTERCEPT, preloading, run_python
+from tests.support.preloaded import INTERCEPT, preloading
+from tests.support.repository import TOP
 from tests.support.trees import install, link, package, symlink, write
 
 READERS = ("python", "native")
 
-# Scans a cache and an environment, and prints what it finds, without inode numbers.
-SCAN = """\
-import os, sys
+# For each line of its input, scans a cache and an environment in a process of its own, with faults,
+# and prints what that finds, without inode numbers. Starting Python each time would take longer.
+SERVER = """\
+import ctypes, json, os, sys
 from conda_hardlink_plugin.analysis.index_totals import index_totals
 from conda_hardlink_plugin.analysis.usage import Usage
-from conda_hardlink_plugin.scan.index import page
+from conda_hardlink_plugin.scan.index import file, page, recall, recorder, store
 from conda_hardlink_plugin.scan.index.lookup import look_up
 from conda_hardlink_plugin.scan.inventory import Root, RootKind
 from conda_hardlink_plugin.scan.scanner import scan
-top, index = sys.argv[1:]
-page.RACY_NS = -10**19
-roots = [Root(RootKind.CACHE, f"{top}/pkgs"), Root(RootKind.ENVIRONMENT, f"{top}/env")]
-if index:
-    with look_up(index, quick=False, totals_of=index_totals) as lookup:
-        inventory = scan(roots, lookup=lookup)
-else:
-    inventory = scan(roots)
-usage = Usage(inventory)
-print({
-    "added": usage.added([0, 1]),
-    "exclusive": list(usage.exclusive_by_root),
-    "links": list(inventory.links),
-    "units": sorted((unit.kind.value, unit.path[len(top):]) for unit in inventory.units),
-    "outside": (usage.outside_links, usage.surplus_inodes),
-    "symlinks": sorted((link.path[len(top):], link.target) for link in inventory.symlinks),
-    "problems": sorted((p.kind.value, p.path[len(top):], p.reason) for p in inventory.problems),
-})
+
+def find(top, index):
+    page.RACY_NS = -10**19
+    roots = [Root(RootKind.CACHE, f"{top}/pkgs"), Root(RootKind.ENVIRONMENT, f"{top}/env")]
+    if index:
+        with look_up(index, quick=False, totals_of=index_totals) as lookup:
+            inventory = scan(roots, lookup=lookup)
+    else:
+        inventory = scan(roots)
+    usage = Usage(inventory)
+    return {
+        "added": usage.added([0, 1]),
+        "exclusive": list(usage.exclusive_by_root),
+        "links": list(inventory.links),
+        "units": sorted((unit.kind.value, unit.path[len(top):]) for unit in inventory.units),
+        "outside": (usage.outside_links, usage.surplus_inodes),
+        "symlinks": sorted((link.path[len(top):], link.target) for link in inventory.symlinks),
+        "problems": sorted((p.kind.value, p.path[len(top):], p.reason) for p in inventory.problems),
+    }
+
+for line in sys.stdin:
+    top, index, variables = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.environ |= variables
+        ctypes.CDLL(None).read_variables()
+        print(find(top, index), flush=True)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        print("the scan failed", flush=True)
 """
+
+
+@cache
+def server():
+    """Start the server, for this process."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        env=os.environ | preloading(INTERCEPT),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=TOP,
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stopping_the_server():
+    yield
+    if server.cache_info().currsize:
+        server().communicate()
+
 
 PLACES = {"the root": "env", "deep": "env/lib/deep/deeper", "a package": "pkgs/p-1-0/lib"}
 each_place = pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
@@ -65,10 +103,10 @@ def make_tree(top, place):
 
 def find(top, reader, index="", **variables):
     """Scan a tree, with faults if they are given; return what was found."""
-    env = {f"INTERCEPT_{name.upper()}": str(value) for name, value in variables.items()}
-    if variables:
-        env |= preloading(INTERCEPT)
-    return ast.literal_eval(run_python(SCAN, top, index, reader=reader, env=env).stdout)
+    faults = {f"INTERCEPT_{name.upper()}": str(value) for name, value in variables.items()}
+    server().stdin.write(json.dumps([top, index, faults | {"HARDLINKS_READER": reader}]) + "\n")
+    server().stdin.flush()
+    return ast.literal_eval(server().stdout.readline())
 
 
 def find_by_each(tmp_path, place, do="", **variables):

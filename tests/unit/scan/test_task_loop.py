@@ -86,3 +86,35 @@ def test_progress_is_reported_until_the_end():
             lambda _: Answer("n"), [1, 2, 3], lambda *_: (), lambda: calls.append(1)
         )
     assert calls
+
+
+class Counting(ThreadPoolExecutor):
+    """Notes how many tasks are sent together."""
+
+    def __init__(self):
+        super().__init__(2)
+        self.together = []
+
+    def submit(self, function, /, *arguments):
+        self.together.append(len(arguments[1]))
+        return super().submit(function, *arguments)
+
+
+@pytest.mark.parametrize(("tasks", "most"), [(64, 1), (500, 7), (5_000, 16)])
+def test_many_tasks_are_sent_together_and_the_last_ones_alone(tasks, most):
+    executor, taken = Counting(), []
+    run(lambda _: Answer("n"), range(tasks), lambda task, _: taken.append(task) or (), executor)
+    assert sorted(taken) == list(range(tasks))
+    assert max(executor.together) == most
+    assert executor.together[-1] == 1
+
+
+def test_of_tasks_that_are_sent_together_only_the_refused_one_runs_again():
+    ran = []
+
+    def answer(task):
+        ran.append(task)
+        return Answer("n", "n sees nothing." if task == 7 and ran.count(7) == 1 else "")
+
+    run(answer, range(500), executor=Counting())
+    assert sorted(ran) == sorted([*range(500), 7])
