@@ -4,8 +4,8 @@
  *     cc -O2 -shared -fPIC -o slow.so slow.c -ldl
  *     SLOW_MICROSECONDS=300 LD_PRELOAD=./slow.so du -s DIR
  *
- * At its end a process writes to the file SLOW_PEAK, where that is set, how many of its calls waited
- * at the same time at most.
+ * Where SLOW_EVERY is set, only every so many calls wait. At its end a process writes to the file
+ * SLOW_PEAK, where that is set, how many of its calls waited at the same time at most, and in all.
  */
 
 #define _GNU_SOURCE
@@ -24,7 +24,7 @@
 struct stat64;
 
 static atomic_int waiting, peak;
-static atomic_long microseconds = -1;
+static atomic_long microseconds = -1, every = 1, calls, waits;
 
 /* For a program that is to be slow from now on. */
 void slow_by(long more)
@@ -38,7 +38,12 @@ static void wait_for_answer(void)
     if (microseconds < 0) {
         const char *text = getenv("SLOW_MICROSECONDS");
         microseconds = text ? atol(text) : 0;
+        text = getenv("SLOW_EVERY");
+        every = text ? atol(text) : 1;
     }
+    if (calls++ % every)
+        return;
+    waits++;
     int now = ++waiting, most = peak;
     while (now > most && !atomic_compare_exchange_weak(&peak, &most, now))
         ;
@@ -54,7 +59,7 @@ __attribute__((destructor)) static void write_peak(void)
     const char *path = getenv("SLOW_PEAK");
     FILE *file = path ? fopen(path, "w") : NULL;
     if (file) {
-        fprintf(file, "%d\n", peak);
+        fprintf(file, "%d %ld\n", peak, waits);
         fclose(file);
     }
 }

@@ -3,16 +3,23 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { WAITING_RATIO = 8, LOOK_NS = 10000000 };
+enum { LOOK_NS = 10000000, NS_OF_SWITCH = 1000000 };
 
 static int64_t now_ns(clockid_t clock)
 {
     struct timespec time;
     clock_gettime(clock, &time);
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static long voluntary_switches(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) ? 0 : usage.ru_nvcsw;
 }
 
 /* ---- directories that are still to be read ---- */
@@ -333,6 +340,7 @@ int job_start(Job *job)
 {
     job->looked_ns = now_ns(CLOCK_MONOTONIC);
     job->computed_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+    job->switches = voluntary_switches();
     if (add_thread(job))
         return work_alone(job);
     for (int threads = 1; threads < job->settings.threads; threads++)
@@ -341,18 +349,32 @@ int job_start(Job *job)
     return 0;
 }
 
-/* More threads where calls wait: on a network filesystem, nothing else happens in the meantime. */
+/* How many threads there should be. On a network filesystem nearly all time is spent waiting; on a disk that is not
+ * in memory, a part of it. A thread that waits for the processor is switched out as well, but not by its own choice. */
+static int threads_wanted(const Settings *settings, int threads, int64_t passed_ns, int64_t computed_ns, long switches)
+{
+    int64_t possible_ns = passed_ns * settings->threads;
+    if (8 * computed_ns < possible_ns)
+        return settings->threads_waiting;
+    if (20 * computed_ns < 17 * possible_ns && switches * NS_OF_SWITCH > passed_ns)
+        return 2 * threads < settings->threads_waiting ? 2 * threads : settings->threads_waiting;
+    return threads;
+}
+
 static void look_at_waiting(Job *job)
 {
     int64_t time_ns = now_ns(CLOCK_MONOTONIC), computed_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
     int64_t passed_ns = time_ns - job->looked_ns;
     if (passed_ns < LOOK_NS)
         return;
-    int waits = WAITING_RATIO * (computed_ns - job->computed_ns) < passed_ns * job->settings.threads;
+    long switches = voluntary_switches();
+    pthread_mutex_lock(&job->lock);
+    int wanted = threads_wanted(&job->settings, job->threads, passed_ns, computed_ns - job->computed_ns,
+                                switches - job->switches);
     job->looked_ns = time_ns;
     job->computed_ns = computed_ns;
-    pthread_mutex_lock(&job->lock);
-    int more = waits && job->threads && !atomic_load(&job->stop) ? job->settings.threads_waiting - job->threads : 0;
+    job->switches = switches;
+    int more = job->threads && !atomic_load(&job->stop) ? wanted - job->threads : 0;
     pthread_mutex_unlock(&job->lock);
     while (more-- > 0 && !add_thread(job))
         ;

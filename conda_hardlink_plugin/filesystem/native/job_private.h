@@ -60,7 +60,8 @@ struct Job {
     pthread_cond_t changed;
     Items shared;
     int threads, running, references; /* running: that have something to read */
-    int64_t looked_ns, computed_ns;
+    int64_t looked_ns, computed_ns; /* what was seen when the waiting was judged last */
+    long switches;
     Page *pages;
     Buffer sums, events;
     Worker *own; /* of the caller's thread, where no other one can be started */

@@ -27,5 +27,5 @@ def test_a_job_begins_with_a_thread_for_each_processor_it_may_use():
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         return native_threads()
 
-    assert in_child(on_one_processor) == (1, 16)
+    assert in_child(on_one_processor) == (1, 32)
     assert native_threads()[0] == min(len(os.sched_getaffinity(0)), 16)

@@ -45,7 +45,7 @@ def open_top():
 @pytest.fixture(scope="session")
 def slow():
     """Variables with which each call to the filesystem waits."""
-    return preloading(SLOW) | {"SLOW_MICROSECONDS": "3000"}
+    return preloading(SLOW) | {"SLOW_MICROSECONDS": "1000"}
 
 
 @pytest.fixture
