@@ -6,22 +6,40 @@ Each inode is measured. It takes paths and returns figures, and does not depend 
 from __future__ import annotations
 
 import os
+import stat
 import time
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ..filesystem import fs
-from ..filesystem.problems import GONE
+from ..filesystem.native import (
+    NO_PARENT,
+    LinksSeen,
+    Settings,
+    TaskFlag,
+    count_trees,
+    groups_of,
+    native_module,
+    sums_of,
+)
+from ..filesystem.path_facts import path_facts_below
+from ..filesystem.thread_counts import native_threads
 from .causes import Cause, cause_of_recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from types import ModuleType
 
-    from ..filesystem.protocol import FileStatus, Identity
+    from ..filesystem.native import PathFacts
+    from ..filesystem.protocol import Identity
     from ..metadata.conda_meta import FileRole
 
 _FILES_BETWEEN_CHECKS = 256
+_MAX_OPEN = 64  # directories
 
 
 class OverBudgetError(Exception):
@@ -49,7 +67,17 @@ class Budget:
 
         """
         self._files += 1
-        if self._files % _FILES_BETWEEN_CHECKS == 0 and time.monotonic() > self.deadline_s:
+        if self._files % _FILES_BETWEEN_CHECKS == 0:
+            self.check()
+
+    def check(self, _files: int = 0) -> None:
+        """Look at the clock.
+
+        Raises:
+            OverBudgetError: The deadline has passed.
+
+        """
+        if time.monotonic() > self.deadline_s:
             raise OverBudgetError
 
 
@@ -139,32 +167,86 @@ def measure_linked(
 
     """
     figures = LinkFigures()
-    seen: set[str] = set()
-    for package in packages:
+    links, seen = figures.links, set[str]()
+    linked = list(packages)
+    facts = _path_facts(prefix, chain.from_iterable(package.files for package in linked), budget)
+    for package in linked:
         figures.packages += 1
         if package.soft_link_requested:
             figures.softlinked.append(package)
-        for index, status in _stats(prefix, package.files, budget):
-            path = package.files[index]
-            if path in seen:  # two packages have it
+        for index, (path, of_path) in enumerate(zip(package.files, facts, strict=False)):
+            error, device, inode, mode, link_count, disk_bytes = of_path
+            if error or path in seen:  # two packages have it
                 continue
             seen.add(path)
-            if status.link_count > 1:
-                identity = status.identity
-                figures.links[identity] += 1
-                if figures.links[identity] == 1:
-                    figures.hardlinked_bytes += status.disk_bytes
+            if link_count > 1:
+                identity = device, inode
+                links[identity] = count = links.get(identity, 0) + 1
+                if count == 1:
+                    figures.hardlinked_bytes += disk_bytes
                 continue
             cause = cause_of_recorded(
                 package.role_of(index),
-                is_symlink=status.is_symlink,
+                is_symlink=stat.S_ISLNK(mode),
                 hard_link_requested=package.hard_link_requested,
                 in_cache=True,
             )
             if cause is Cause.COPIED and package not in figures.copied[-1:]:
                 figures.copied.append(package)
-            figures.by_cause[cause] = figures.by_cause.get(cause, 0) + status.disk_bytes
+            figures.by_cause[cause] = figures.by_cause.get(cause, 0) + disk_bytes
     return figures
+
+
+def measure_added(
+    prefix: str, packages: Iterable[InstalledPackage], linked: LinkFigures, budget: Budget
+) -> int:
+    """Return what a new environment adds to the disk.
+
+    Args:
+        prefix: Absolute path.
+        packages: Its packages.
+        linked: What `measure_linked` found for them.
+        budget: The time that measuring may take.
+
+    Raises:
+        OverBudgetError: Measuring exceeds the budget.
+
+    """
+    budget.check()
+    native = native_module()
+    added_bytes = None if native is None else _added_by_native(native, prefix, linked, budget)
+    if added_bytes is not None:
+        return added_bytes
+    known = {name for package in packages for name in package.files}
+    return measure_rest(prefix, known, linked.links, budget) + linked.private_bytes
+
+
+def _added_by_native(
+    native: ModuleType, prefix: str, linked: LinkFigures, budget: Budget
+) -> int | None:
+    """Return `measure_added`; `None` if there is something that the native reader leaves out."""
+    table = native.Table()
+    for device, identities in groupby(sorted(linked.links), key=itemgetter(0)):
+        table.learn(device, array("Q", (inode for _, inode in identities)).tobytes())
+    found = count_trees(
+        native,
+        table,
+        [(NO_PARENT, TaskFlag.ROOT, 0, 0, os.fsencode(prefix), b"")],
+        settings=Settings(*native_threads(), _MAX_OPEN),
+        special=(),
+        untrusted=(),
+        on_progress=budget.check,
+    )
+    if not found.tops[0] or found.events or found.is_too_deep or found.untrusted is not None:
+        return None
+    private_bytes = sum(disk_bytes for _, _, _, _, disk_bytes, *_ in sums_of(found.sums))
+    _, packed, _ = table.groups()
+    # Those of `linked` are among them, without bytes.
+    return private_bytes + sum(
+        disk_bytes
+        for _, _, seen, _, _, disk_bytes, *_ in groups_of(packed)
+        if seen != LinksSeen.FEWER
+    )
 
 
 def measure_unlinked(
@@ -189,17 +271,20 @@ def measure_unlinked(
         for package in figures.packages
         for name in (*package.files, f"conda-meta/{package.dist}.json")
     }
-    for _, status in _stats(prefix, names, budget):
-        identity = status.identity
-        links[identity] += 1
-        if links[identity] == 1:
-            figures.size_bytes += status.disk_bytes
-        if links[identity] == status.link_count:
-            figures.freed_bytes += status.disk_bytes
+    for error, device, inode, _, link_count, disk_bytes in _path_facts(prefix, names, budget):
+        if error:
+            continue
+        identity = device, inode
+        links[identity] = count = links.get(identity, 0) + 1
+        if count == 1:
+            figures.size_bytes += disk_bytes
+        if count == link_count:
+            figures.freed_bytes += disk_bytes
     folders = list(_folders_above(names))
-    for index, status in _stats(prefix, folders, budget):
-        if status.is_directory:
-            figures.folders[os.path.join(prefix, folders[index])] = status.disk_bytes
+    for name, node in zip(folders, _path_facts(prefix, folders, budget), strict=True):
+        _, _, _, mode, _, disk_bytes = node
+        if stat.S_ISDIR(mode):
+            figures.folders[os.path.join(prefix, name)] = disk_bytes
     if everything:
         figures.rest_bytes = measure_rest(prefix, names, links, budget)
     return figures
@@ -252,28 +337,26 @@ def measure_unheld(packages: Iterable[InstalledPackage], budget: Budget) -> int:
     total_bytes = 0
     for package in packages:
         links: Counter[Identity] = Counter()
-        statuses: dict[Identity, FileStatus] = {}
+        found: dict[Identity, tuple[int, int]] = {}  # link count, allocated bytes
         package_bytes = 0
         for folder, folders, names in os.walk(package.extracted):
             package_bytes += fs.status(folder).disk_bytes
             symlinks = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-            for _, status in _stats(folder, (*names, *symlinks), budget):
-                links[status.identity] += 1
-                statuses[status.identity] = status
-        package_bytes += sum(status.disk_bytes for status in statuses.values())
-        if all(status.link_count == links[identity] for identity, status in statuses.items()):
+            for error, device, inode, _, *facts in _path_facts(folder, (*names, *symlinks), budget):
+                if not error:
+                    links[device, inode] += 1
+                    found[device, inode] = facts[0], facts[1]
+        package_bytes += sum(disk_bytes for _, disk_bytes in found.values())
+        if all(link_count == links[identity] for identity, (link_count, _) in found.items()):
             total_bytes += package_bytes
     return total_bytes
 
 
-def _stats(folder: str, names: Iterable[str], budget: Budget) -> Iterator[tuple[int, FileStatus]]:
-    """Yield the index and status of each file that exists."""
-    for index, name in enumerate(names):
+def _path_facts(folder: str, names: Iterable[str], budget: Budget) -> Iterator[PathFacts]:
+    """Yield what is at each path below a folder, within a budget."""
+    for node in path_facts_below(folder, names):
         budget.spend()
-        try:
-            yield index, fs.status(f"{folder}/{name}")
-        except GONE:
-            continue
+        yield node
 
 
 def _folders_above(names: Iterable[str]) -> set[str]:

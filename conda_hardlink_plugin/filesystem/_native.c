@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { ABI = 2, LOOK_MS = 50, END_MS = 100, MAX_THREADS = 256 };
+enum { ABI = 3, LOOK_MS = 50, END_MS = 100, MAX_THREADS = 256 };
 
 /* ---- what is handed over ---- */
 
@@ -248,7 +248,7 @@ static PyObject *native_read(PyObject *module, PyObject *arguments)
     settings.kind = (JobKind)kind;
     settings.threads = limited(settings.threads);
     settings.threads_waiting = limited(settings.threads_waiting);
-    if (kind < JOB_COUNT || kind > JOB_PACKAGES || (kind == JOB_COUNT) != (table != Py_None)) {
+    if (kind < JOB_COUNT || kind > JOB_PATHS || (kind == JOB_COUNT) != (table != Py_None)) {
         PyErr_SetString(PyExc_ValueError, "a table is needed to count, and only there");
         return NULL;
     }

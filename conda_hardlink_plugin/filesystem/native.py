@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     Task = tuple[int, int, int, int, bytes, bytes]
     """Parent handle, flags, location, device, name, path below the root (native/job.h)."""
 
+    PathFacts = tuple[int, int, int, int, int, int]
+    """An error number, or 0 and device, inode, mode, link count and allocated bytes.
+
+    A tuple, as there is one for every file.
+    """
+
     class Table(Protocol):
         """The inode table (native/table.h)."""
 
@@ -61,15 +67,18 @@ if TYPE_CHECKING:
             """Return the state of an inode; 0 if it is unknown."""
 
 
-ABI = 2  # of `_native.c`
+ABI = 3  # of `_native.c`
 _LOG = logging.getLogger("conda.hardlinks")
 _VARIABLE = "HARDLINKS_READER"
 _EVENT = Struct("IIiI4Q4I")
 _SUMS = Struct("8Q")
+_GROUP = Struct("4I4Q")
+_PATH_FACTS = Struct("6Q")
 
 
+_PATHS_OF_TASK = 512
 NO_PARENT = -1  # of a task whose name is a path
-_COUNT, _SEARCH, _CHECK, _PACKAGES = range(4)  # JobKind, native/job.h
+_COUNT, _SEARCH, _CHECK, _PACKAGES, _PATHS = range(5)  # JobKind, native/job.h
 
 
 class TaskFlag(IntFlag):
@@ -91,6 +100,14 @@ class EventKind(IntEnum):
     FILE = 5
     ENVIRONMENT = 6
     UNREAD = 7
+
+
+class LinksSeen(IntEnum):
+    """The links seen to the inodes of a group, compared with their link count (native/table.h)."""
+
+    FEWER = 0
+    ALL = 1
+    MORE = 2
 
 
 class Event(NamedTuple):
@@ -129,6 +146,11 @@ class Event(NamedTuple):
 def sums_of(packed: bytes) -> Iterator[tuple[int, ...]]:
     """Yield the sums that a job returned (Sums, native/job.h)."""
     return _SUMS.iter_unpack(packed)
+
+
+def groups_of(packed: bytes) -> Iterator[tuple[int, ...]]:
+    """Yield the groups of an inode table (Group, native/table.h)."""
+    return _GROUP.iter_unpack(packed)
 
 
 def events_of(packed: bytes) -> Iterator[Event]:
@@ -264,6 +286,19 @@ def read_packages(native: ModuleType, paths: Sequence[str]) -> list[tuple[bytes,
     found: list[tuple[bytes, bytes] | None]
     found, *_ = native.read(_PACKAGES, None, tasks, settings, (), (), (), None, _no_page)
     return found
+
+
+def look_at_paths(native: ModuleType, folder: int, paths: Sequence[str]) -> Iterator[PathFacts]:
+    """Yield the facts about each path below an open folder."""
+    tasks = [
+        (folder, 0, 0, 0, os.fsencode("\0".join(paths[begin : begin + _PATHS_OF_TASK])), b"")
+        for begin in range(0, len(paths), _PATHS_OF_TASK)
+    ]
+    found: list[tuple[bytes, bytes]]
+    settings = Settings(*native_threads(), 0)
+    found, *_ = native.read(_PATHS, None, tasks, settings, (), (), (), None, _no_page)
+    for _, packed in found:
+        yield from _PATH_FACTS.iter_unpack(packed)
 
 
 def search_trees(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ..analysis.transaction_figures import (
     Budget,
     OverBudgetError,
+    measure_added,
     measure_linked,
-    measure_rest,
     measure_unheld,
 )
 from ..report.transaction_summary import TransactionSummary
@@ -83,9 +83,8 @@ def _add_linked(summary: TransactionSummary, transaction: Transaction, budget: B
     if linked.copied and not summary.why_copied:
         summary.why_copied = why_copied(transaction.prefix, linked.copied[0].extracted)
     if transaction.is_new and packages:
-        known = {name for package in packages for name in package.files}
-        rest_bytes = measure_rest(transaction.prefix, known, figures.links, budget)
-        summary.added_bytes = (summary.added_bytes or 0) + rest_bytes + figures.private_bytes
+        added_bytes = measure_added(transaction.prefix, packages, figures, budget)
+        summary.added_bytes = (summary.added_bytes or 0) + added_bytes
 
 
 def _add_unlinked(summary: TransactionSummary, transaction: Transaction) -> None:

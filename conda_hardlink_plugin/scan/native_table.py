@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from struct import Struct
 from typing import TYPE_CHECKING
 
+from ..filesystem.native import LinksSeen, groups_of
 from .inode_table import LocatedInodes
 from .inventory import GroupSums
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from ..filesystem.native import Table
     from ..filesystem.protocol import FileStatus
     from .inode_table import PageInodes
-
-_GROUP = Struct("4I4Q")  # Group, native/table.h
-_FEWER_SEEN, _ALL_SEEN, _MORE_SEEN = range(3)  # links than the link count
 
 
 class NativeInodeTable:
@@ -63,11 +60,11 @@ class NativeInodeTable:
         self._locations = {
             state: tuple(array("I", found)) for state, found in packed_locations.items()
         }
-        for device, state, compared, _, *sums in _GROUP.iter_unpack(packed):
+        for device, state, seen, _, *sums in groups_of(packed):
             yield LocatedInodes(
                 devices[device],
                 self._locations[state],
-                complete=compared != _FEWER_SEEN,
-                surplus=compared == _MORE_SEEN,
+                complete=seen != LinksSeen.FEWER,
+                surplus=seen == LinksSeen.MORE,
                 sums=GroupSums(*sums),
             )

@@ -1,6 +1,7 @@
-/* Checks a part of the index: looks at its directories, and at the names in them that were examined. */
+/* Looks at what is at known paths: at the directories and names on a page of the index, or at any paths. */
 #include "job_private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -104,4 +105,28 @@ int check_page(Worker *worker, const Item *item)
     if (!failed)
         result->state = TASK_READ;
     return failed < 0 ? -1 : 0;
+}
+
+/* Looks at the paths of a task; `name_facts` gets the facts about each, or the error. */
+int look_at_paths(Worker *worker, const Item *item)
+{
+    const Task *task = worker->job->tasks + item->task;
+    TaskResult *result = worker->job->results + item->task;
+    const char *end = task->name + task->name_bytes;
+    for (const char *path = task->name; path < end; path += strlen(path) + 1) {
+        struct stat status = {0};
+        int error = fstatat(task->parent, path, &status, AT_SYMLINK_NOFOLLOW) ? errno : 0;
+        uint64_t packed[] = {
+            (uint64_t)error,
+            status.st_dev,
+            status.st_ino,
+            status.st_mode,
+            status.st_nlink,
+            (uint64_t)status.st_blocks * 512,
+        };
+        if (buffer_add(&result->name_facts, packed, sizeof packed))
+            return -1;
+    }
+    result->state = TASK_READ;
+    return 0;
 }

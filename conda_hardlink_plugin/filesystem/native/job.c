@@ -171,6 +171,7 @@ static int (*const read_item[])(Worker *, const Item *) = {
     [JOB_SEARCH] = search_directory,
     [JOB_CHECK] = check_page,
     [JOB_PACKAGES] = read_package,
+    [JOB_PATHS] = look_at_paths,
 };
 
 static int begin(Worker *worker, Job *job)

@@ -6,7 +6,7 @@
 #include "page.h"
 #include "table.h"
 
-typedef enum { JOB_COUNT, JOB_SEARCH, JOB_CHECK, JOB_PACKAGES } JobKind;
+typedef enum { JOB_COUNT, JOB_SEARCH, JOB_CHECK, JOB_PACKAGES, JOB_PATHS } JobKind;
 
 enum { /* flags of a task */
     TASK_ROOT = 1,    /* the path of a root: a symbolic link to it is followed */
@@ -16,13 +16,13 @@ enum { /* flags of a task */
 };
 
 /* To count or to search: a directory to be read with all that is below it on its device.
- * To check: some directories of the index. Of packages: the path of one. */
+ * To check: some directories of the index. Of packages: the path of one. Of paths: some. */
 typedef struct {
-    int parent;      /* the open directory that contains it; of a check, the root */
+    int parent;      /* the open directory that contains it; of a check, the root; of paths, what they are below */
     uint32_t flags;
     uint32_t location;
     uint64_t device; /* st_dev that it must have, unless it is a root */
-    char *name;      /* its name in `parent`; the path of a root or package; of a check, paths separated by \0 */
+    char *name;      /* its name in `parent`; the path of a root or package; of a check and of paths, separated by \0 */
     char *inside;    /* its path below its root, "" for a root; of a check, names as on the page */
     size_t name_bytes, inside_bytes;
 } Task;
@@ -32,7 +32,8 @@ enum { TASK_UNREAD, TASK_LEFT, TASK_READ };
 /* Whether a task was read, and which directory it is. One that is left is to be read by the caller; one that is
  * unread was not begun, because as many directories as allowed were read.
  * Of a check: the facts, if each could be looked at.
- * Of packages: ctime_ns of info/index.json and of info/repodata_record.json, and the content of the latter. */
+ * Of packages: ctime_ns of info/index.json and of info/repodata_record.json, and the content of the latter.
+ * Of paths: for each an error or 0, device, inode, mode, link count and allocated bytes. */
 typedef struct {
     uint64_t state, device, inode;
     Buffer directory_facts, name_facts;

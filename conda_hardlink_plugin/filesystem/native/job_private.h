@@ -108,5 +108,6 @@ int count_directory(Worker *, const Item *);
 int search_directory(Worker *, const Item *);
 int check_page(Worker *, const Item *);
 int read_package(Worker *, const Item *);
+int look_at_paths(Worker *, const Item *);
 
 #endif

@@ -18,7 +18,9 @@ from conda_hardlink_plugin.analysis.causes import Cause
 from conda_hardlink_plugin.analysis.transaction_figures import (
     Budget,
     InstalledPackage,
+    LinkFigures,
     OverBudgetError,
+    measure_added,
     measure_linked,
     measure_rest,
     measure_unheld,
@@ -26,6 +28,7 @@ from conda_hardlink_plugin.analysis.transaction_figures import (
 )
 from conda_hardlink_plugin.metadata.conda_meta import FileRole
 from tests.support.oracles import du
+from tests.support.scanning import reader
 from tests.support.trees import link, symlink, write, write_sparse
 
 FOLDERS = ("", "lib", "lib/deep/er", "share")
@@ -45,6 +48,16 @@ LOOKS = 256  # the clock is looked at each so many files
 
 def long():
     return Budget(3600)
+
+
+def by_each(measure, *arguments, **options):
+    """Measure with each reader, and return what both have measured."""
+    found = []
+    for name in ("python", "native"):
+        with reader(name):
+            found.append(measure(*arguments, long(), **options))
+    assert found[0] == found[1]
+    return found[0]
 
 
 @dataclass
@@ -146,7 +159,7 @@ def _make(kind, size, source, path):
 @given(inodes)
 def test_linked_files_are_private_or_have_several_links(made):
     with tree_of(made) as tree:
-        figures = measure_linked(tree.prefix, tree.packages, long())
+        figures = by_each(measure_linked, tree.prefix, tree.packages)
         paths = tree.recorded()
         by_cause, copied = {}, set()
         for number, files in enumerate(tree.files):
@@ -170,7 +183,7 @@ def test_linked_files_are_private_or_have_several_links(made):
 @given(inodes)
 def test_unlinking_frees_what_du_loses(made):
     with tree_of(made) as tree:
-        figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=False)
+        figures = by_each(measure_unlinked, tree.prefix, tree.packages, everything=False)
         paths = tree.recorded(records=True)
         assert figures.size_bytes == sum(du(*paths))
         assert figures.rest_bytes is None
@@ -192,7 +205,7 @@ def test_unlinking_frees_what_du_loses(made):
 
 def assert_freed_as_told(tree):
     """Assert that removing the environment frees the measured bytes."""
-    figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=True)
+    figures = by_each(measure_unlinked, tree.prefix, tree.packages, everything=True)
     before = du(tree.top)[0]
     shutil.rmtree(tree.prefix)
     assert figures.freed_bytes + figures.rest_bytes == before - du(tree.top)[0]
@@ -223,12 +236,13 @@ def test_a_new_environment_adds_what_du_reports(made):
         for kind, size, places in made
     ]
     with tree_of(made) as tree:
-        known = {name for files in tree.files for name in files}
-        linked = measure_linked(tree.prefix, tree.packages, long())
-        rest = measure_rest(tree.prefix, known, linked.links, long())
         # du counts a file where it comes first.
         added = du(f"{tree.top}/pkgs", f"{tree.top}/outside", tree.prefix)[2]
-        assert rest + linked.private_bytes == added
+        linked = measure_linked(tree.prefix, tree.packages, long())
+        with reader("native"):
+            assert measure_added(tree.prefix, tree.packages, linked, long()) == added
+        with reader("python"):  # which changes `linked`
+            assert measure_added(tree.prefix, tree.packages, linked, long()) == added
 
 
 @few
@@ -247,7 +261,7 @@ def test_a_package_without_outside_links_holds_what_du_reports(made):
             links = {status.st_ino: status.st_nlink for status in found}
             if all(files.count(inode) == links[inode] for inode in files):
                 expected += du(package.extracted)[0]
-        assert measure_unheld(tree.packages, long()) == expected
+        assert by_each(measure_unheld, tree.packages) == expected
 
 
 def test_a_path_in_two_packages_counts_once(tmp_path):
@@ -259,9 +273,9 @@ def test_a_path_in_two_packages_counts_once(tmp_path):
         files += ["lib/private", "lib/linked"]
     tree.roles = dict.fromkeys(tree.files[0], FileRole.PREFIX_REWRITTEN)
     private, linked = du(f"{tree.prefix}/lib/private", f"{tree.prefix}/lib/linked")
-    figures = measure_linked(tree.prefix, tree.packages, long())
+    figures = by_each(measure_linked, tree.prefix, tree.packages)
     assert (figures.private_bytes, figures.hardlinked_bytes) == (private, linked)
-    figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=False)
+    figures = by_each(measure_unlinked, tree.prefix, tree.packages, everything=False)
     assert (figures.size_bytes, figures.freed_bytes) == (private + linked, private)
 
 
@@ -272,7 +286,7 @@ def test_a_copy_that_is_recorded_as_a_symbolic_link_has_a_cause(tmp_path, number
     path = write(f"{tree.prefix}/bin/tool", b"x" * 5_000)
     tree.files[number].append("bin/tool")
     tree.roles["bin/tool"] = FileRole.SYMLINK
-    figures = measure_linked(tree.prefix, tree.packages, long())
+    figures = by_each(measure_linked, tree.prefix, tree.packages)
     assert figures.by_cause == {cause: du(path)[0]}
 
 
@@ -281,21 +295,21 @@ def test_a_symbolic_link_to_a_folder_belongs_to_the_package(tmp_path):
     write(f"{tree.extracted(0)}/lib/real/file", b"x")
     symlink("../" * 40 + f"{tree.extracted(0)}/lib/real", f"{tree.extracted(0)}/lib/again")
     assert os.path.isdir(f"{tree.extracted(0)}/lib/again")
-    assert [measure_unheld([tree.package(0)], long())] == du(tree.extracted(0))
+    assert [by_each(measure_unheld, [tree.package(0)])] == du(tree.extracted(0))
 
 
 def test_a_missing_folder_holds_nothing(tmp_path):
     tree = Tree(str(tmp_path))
     write(f"{tree.prefix}/conda-meta/p0-1-0.json", b"{}")
     tree.files[0] += ["lib/gone/file", "conda-meta/p1-1-0.json/none"]
-    figures = measure_unlinked(tree.prefix, [tree.package(0)], long(), everything=False)
+    figures = by_each(measure_unlinked, tree.prefix, [tree.package(0)], everything=False)
     assert figures.size_bytes == du(f"{tree.prefix}/conda-meta/p0-1-0.json")[0]
     assert set(figures.folders) == {f"{tree.prefix}/conda-meta"}
 
 
 def test_a_package_that_is_not_in_the_cache_holds_nothing(tmp_path):
     tree = Tree(str(tmp_path))
-    assert measure_unheld([tree.package(0), tree.package(1, extracted="")], long()) == 0
+    assert by_each(measure_unheld, [tree.package(0), tree.package(1, extracted="")]) == 0
 
 
 # ---------------------------------------------------------------------------- budget
@@ -343,8 +357,13 @@ def _held(tree, budget):
     measure_unheld(tree.packages, budget)
 
 
-@pytest.mark.parametrize("measure", [_linked, _unlinked, _rest, _held])
-def test_every_measurement_stops_at_the_deadline(tmp_path, measure):
+def _added(tree, budget):
+    measure_added(tree.prefix, tree.packages, LinkFigures(), budget)
+
+
+@pytest.mark.parametrize("by", ["python", "native"])
+@pytest.mark.parametrize("measure", [_linked, _unlinked, _rest, _held, _added])
+def test_every_measurement_stops_at_the_deadline(tmp_path, measure, by):
     tree = Tree(str(tmp_path))
     os.makedirs(f"{tree.prefix}/conda-meta")
     for number in range(LOOKS):
@@ -353,5 +372,5 @@ def test_every_measurement_stops_at_the_deadline(tmp_path, measure):
         tree.files[number % 2].append(name)
         tree.roles[name] = FileRole.LINKABLE
     measure(tree, long())
-    with pytest.raises(OverBudgetError):
+    with reader(by), pytest.raises(OverBudgetError):
         measure(tree, Budget(-1))
