@@ -28,6 +28,7 @@ from ..filesystem.native import (
 )
 from ..filesystem.path_facts import path_facts_below
 from ..filesystem.thread_counts import native_threads
+from ..scan.collection import without_collection
 from .causes import Cause, cause_of_recorded
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ class UnlinkFigures:
     rest_bytes: int | None = None
 
 
+@without_collection()
 def measure_linked(
     prefix: str, packages: Iterable[InstalledPackage], budget: Budget
 ) -> LinkFigures:
@@ -197,6 +199,7 @@ def measure_linked(
     return figures
 
 
+@without_collection()
 def measure_added(
     prefix: str, packages: Iterable[InstalledPackage], linked: LinkFigures, budget: Budget
 ) -> int:
@@ -249,6 +252,7 @@ def _added_by_native(
     )
 
 
+@without_collection()
 def measure_unlinked(
     prefix: str, packages: Iterable[InstalledPackage], budget: Budget, *, everything: bool
 ) -> UnlinkFigures:
@@ -327,6 +331,7 @@ def measure_rest(
     return rest_bytes
 
 
+@without_collection()
 def measure_unheld(packages: Iterable[InstalledPackage], budget: Budget) -> int:
     """Return the disk usage of the packages in a cache without hard links from elsewhere.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +11,7 @@ from ..filesystem import fs
 from ..filesystem.native import native_module
 from ..filesystem.problems import PathProblem
 from ..metadata.conda_meta import list_records
+from .collection import without_collection
 from .inventory import ReaderKind, Reading, ReadingMode, RootKind
 from .listing import UntrustedDeviceError
 from .scan_roots import survey_roots
@@ -64,14 +64,9 @@ def scan(
 
     """
     scan_roots = survey_roots(roots, detailed, fs.read_mounts() if mounts is None else mounts)
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with without_collection():
         scanning = _Scanning(scan_roots, on_progress, executor)
         return scanning.read_all() if lookup is None else scanning.read_with_index(lookup)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 class _Scanning:
