@@ -13,9 +13,8 @@ from conda_hardlink_plugin.scan.collection import without_collection
 def test_the_collector_is_off_inside_and_as_before_afterwards(collecting):
     try:
         (gc.enable if collecting else gc.disable)()
-        with pytest.raises(OSError, match="inside"), without_collection():
-            assert not gc.isenabled()
-            raise OSError("inside")
+        with pytest.raises(ZeroDivisionError), without_collection():
+            _ = 1 / gc.isenabled()
         assert gc.isenabled() == collecting
     finally:
         gc.enable()
