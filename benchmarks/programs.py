@@ -192,8 +192,13 @@ class Roots:
 
 
 def plain_environment() -> dict[str, str]:
-    """The environment of the peers: ours, in the C locale."""
-    return {**os.environ, "LC_ALL": "C.UTF-8"}
+    """The environment of the peers: ours, in the C locale.
+
+    Python may keep what it has compiled, as it does for users: a benchmark in a shell that forbids
+    it would measure the compiler.
+    """
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"LC_ALL": "C.UTF-8"}
 
 
 def conda_environment(roots: Roots, home: str) -> dict[str, str]:
@@ -201,14 +206,13 @@ def conda_environment(roots: Roots, home: str) -> dict[str, str]:
 
     One of the environments stands in for the base, so that conda's own folder is not walked.
     """
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("CONDA")}
+    kept = {key: value for key, value in plain_environment().items() if key[:5] != "CONDA"}
     return kept | {
         "CONDA_ENVS_DIRS": os.path.join(roots.directory, "envs"),
         "CONDA_PKGS_DIRS": roots.cache,
         "CONDA_REGISTER_ENVS": "false",
         "CONDA_ROOT_PREFIX": roots.environments[0],
         "HOME": home,
-        "LC_ALL": "C.UTF-8",
     }
 
 
