@@ -191,6 +191,22 @@ def native_module() -> ModuleType | None:
     return native
 
 
+def native_module_for_executor() -> ModuleType:
+    """Return the native reader, without which there is nothing to do for an executor.
+
+    Raises:
+        HardlinksError: It is not there, or not wanted.
+
+    """
+    native = native_module()
+    if native is None:
+        raise HardlinksError(
+            "Only the native reader reads with the processes of an executor, and it is not there:"
+            " install the compiled package of conda-hardlink-plugin."
+        )
+    return native
+
+
 class Settings(NamedTuple):
     """How a job reads (native/job.h).
 

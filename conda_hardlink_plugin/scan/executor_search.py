@@ -6,9 +6,8 @@ import os
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from ..exceptions import HardlinksError
 from ..filesystem import closing, fs
-from ..filesystem.native import EventKind, events_of, native_module
+from ..filesystem.native import EventKind, events_of, native_module_for_executor
 from .part import PartTask, Subtree, identity_of, pack_numbers, read_part
 from .search import FoundBelow
 from .task_loop import TaskLoop
@@ -34,9 +33,7 @@ def find_with(executor: Executor, folder: str) -> FoundBelow:
         HardlinksError: There is no native reader, or a process has failed.
 
     """
-    native = native_module()
-    if native is None:
-        raise HardlinksError("Only the native reader searches with several processes.")
+    native = native_module_for_executor()
     found = FoundBelow()
     loop = TaskLoop(executor)
     waiting = [folder]

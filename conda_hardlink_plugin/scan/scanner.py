@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..filesystem import fs
-from ..filesystem.native import native_module
+from ..filesystem.native import native_module, native_module_for_executor
 from ..filesystem.problems import PathProblem
 from ..metadata.conda_meta import list_records
 from .collection import without_collection
@@ -19,7 +20,6 @@ from .scan_roots import survey_roots
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from concurrent.futures import Executor
-    from types import ModuleType
 
     from ..filesystem.mounts import MountTable
     from .index.file import NewIndex
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .reader import Reader
     from .scan_roots import ScanRoots
     from .walker import Walker
+
+_LOG = logging.getLogger("conda.hardlinks")
 
 
 def scan(
@@ -60,7 +62,8 @@ def scan(
         The inventory. Its `problems` name the paths that could not be read.
 
     Raises:
-        HardlinksError: The variable `HARDLINKS_READER` names a reader that is not there.
+        HardlinksError: The variable `HARDLINKS_READER` names a reader that is not there, or there
+            is no native reader for the executor.
 
     """
     scan_roots = survey_roots(roots, detailed, fs.read_mounts() if mounts is None else mounts)
@@ -88,7 +91,14 @@ class _Scanning:
         self.executor = executor
         self.on_progress = on_progress
         self.untrusted: set[int] = set()
-        self.native: ModuleType | None = None if scan_roots.may_repeat else native_module()
+        self.native = native_module() if executor is None else native_module_for_executor()
+        if scan_roots.may_repeat:
+            self.native = None
+            if executor is not None:
+                _LOG.warning(
+                    "hardlinks: a mount inside a root may show a directory twice, so that this"
+                    " process reads everything by itself."
+                )
 
     def read_with_index(self, lookup: Lookup) -> Inventory:
         """Read the parts that differ from the index, and write a new index."""

@@ -27,7 +27,7 @@ _MAX_ENTRIES = 100_000  # of a batch: their facts are in memory at the same time
 _MAX_ROOTS = 50  # of a batch: each is opened
 _LOOKS_AHEAD = 100
 _FEW_PAGES = 64  # of a batch: each is divided, so that all threads have something to do
-_DIRECTORIES_OF_PART = 16
+_DIRECTORIES_OF_PART = 32
 _Facts = tuple[bytes, bytes]  # of directories, and of entries
 
 
@@ -93,7 +93,7 @@ def _parts(look: _Look, *, exact: bool) -> Iterator[_Look]:
         return
     for begin in range(0, len(paths), _DIRECTORIES_OF_PART):
         end = begin + _DIRECTORIES_OF_PART
-        of_part = b"".join(b"\0" + of_directory for of_directory in names[begin:end])
+        of_part = b"\0" + b"\0".join(names[begin:end]) if names else b""
         yield look._replace(paths=b"\0".join(paths[begin:end]), names=of_part)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from conda_hardlink_plugin.analysis.usage import Usage
 from conda_hardlink_plugin.exceptions import HardlinksError
+from conda_hardlink_plugin.filesystem.mounts import MountTable
 from conda_hardlink_plugin.scan import executor_reader, scanner
 from conda_hardlink_plugin.scan.inventory import ProblemKind
 from tests.support.oracles import du
@@ -97,6 +98,25 @@ def test_a_missing_root_is_a_problem_and_not_an_error(made, tmp_path):
     found = with_threads(roots)
     assert [problem.kind for problem in found.problems] == [ProblemKind.VANISHED]
     assert analysis(found) == analysis(here(roots))
+
+
+def test_without_the_native_reader_an_executor_is_refused(wide):
+    with (
+        reader("python"),
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(HardlinksError, match="install the compiled package"),
+    ):
+        scanner.scan(wide, executor=executor)
+
+
+def test_where_directories_may_repeat_this_process_reads_and_says_so(wide, caplog):
+    unknown = MountTable((), known=False)
+    with reader("native"):
+        here = scanner.scan(wide, mounts=unknown)
+        found = scanner.scan(wide, mounts=unknown, executor=Failing(RuntimeError("not asked")))
+    assert analysis(found) == analysis(here)
+    (message,) = caplog.messages
+    assert "reads everything by itself" in message
 
 
 def test_progress_reports_paths_that_other_processes_have_read(wide, monkeypatch):
