@@ -56,20 +56,22 @@ class MountTable:
     mounts: tuple[Mount, ...]
     known: bool
     innermost: dict[str, Mount] = field(init=False, compare=False, repr=False)
+    _of_folder: dict[str, Mount | None] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Find the mount that is visible at each mount point."""
         visible = {mount.mount_point: mount for mount in self.mounts}
         object.__setattr__(self, "innermost", visible)
+        object.__setattr__(self, "_of_folder", {})
 
     def mount_at(self, path: str) -> Mount | None:
         """Return the mount that holds a real path, `None` if it is unknown."""
-        while path not in self.innermost:
-            above = os.path.dirname(path)
-            if above == path:
-                return None
-            path = above
-        return self.innermost[path]
+        if path in self.innermost:
+            return self.innermost[path]
+        above = os.path.dirname(path)
+        if above not in self._of_folder:
+            self._of_folder[above] = None if above == path else self.mount_at(above)
+        return self._of_folder[above]
 
     def filesystem(self, path: str) -> str:
         """Return the type of the filesystem that holds a real path, `""` if it is unknown."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..filesystem.protocol import Handle
 
 MAX_DIRECTORIES = 20_000  # of a task
+_WAITS_RATIO = 4  # of time to computing
 _GONE = -1  # the handle of a directory that cannot be opened
 
 
@@ -171,18 +172,19 @@ def identity_of(handle: Handle, path: str, native: ModuleType) -> RootIdentity:
 
 
 def _read(native: ModuleType, task: PartTask, root: Handle, node: str) -> PartResult:
-    began_s = time.monotonic()
+    clock = _Clock()
     device = fs.status_of(root).device
     table = native.Table()
     table.learn(device, unpack_numbers(task.known))
     settings = Settings(
-        *native_threads(), open_directories_allowed(), max_directories=task.max_directories
+        *_threads(), open_directories_allowed(), max_directories=task.max_directories
     )
     with ExitStack() as stack:
         tasks = list(_tasks(task.subtrees, root, device, stack))
         if task.searches:
             skipped = [os.fsencode(path) for path in pseudo_below(task.root)]
             tops, events = search_trees(native, tasks, skipped, settings)
+            clock.stop()
             return PartResult(node, tops=list(map(_as_read, tops)), events=events)
         found = count_trees(
             native,
@@ -203,8 +205,32 @@ def _read(native: ModuleType, task: PartTask, root: Handle, node: str) -> PartRe
         states=states,
         is_untrusted=found.untrusted is not None,
         directories=found.directories,
-        seconds=time.monotonic() - began_s,
+        seconds=clock.stop(),
     )
+
+
+class _Clock:
+    """Measures a task, and whether it mostly waited for the filesystem.
+
+    The next task of this process begins with as many threads as this one came to.
+    """
+
+    waits = False
+
+    def __init__(self) -> None:
+        self._time_s, self._computing_s = time.monotonic(), time.process_time()
+
+    def stop(self) -> float:
+        """Return the seconds since the beginning."""
+        passed_s = time.monotonic() - self._time_s
+        computed_s = time.process_time() - self._computing_s
+        type(self).waits = _WAITS_RATIO * computed_s < passed_s * native_threads()[0]
+        return passed_s
+
+
+def _threads() -> tuple[int, int]:
+    threads, waiting = native_threads()
+    return (waiting if _Clock.waits else threads), waiting
 
 
 def _tasks(
