@@ -32,6 +32,9 @@ OPTIONS = {
 }
 TESTS = [
     "tests/unit/filesystem/test_native.py",
+    "tests/unit/filesystem/test_native_arguments.py",
+    "tests/unit/filesystem/test_path_facts.py",
+    "tests/unit/metadata/test_cached_package.py",
     "tests/unit/scan",
     "tests/property/test_scan_modes.py",
     "tests/property/test_scan_changes.py",
