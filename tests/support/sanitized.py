@@ -27,7 +27,8 @@ OPTIONS = {
     "PYTHONMALLOC": "malloc",
     "ASAN_OPTIONS": "detect_leaks=0:exitcode=66",  # the interpreter frees little at its end
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": "exitcode=66:halt_on_error=1:die_after_fork=0:report_signal_unsafe=0",
+    "TSAN_OPTIONS": "exitcode=66:halt_on_error=1:die_after_fork=0:report_signal_unsafe=0"
+    ":allocator_may_return_null=1",
     "FUZZ_EXAMPLES": os.environ.get("FUZZ_EXAMPLES", "2000"),
 }
 TESTS = [
