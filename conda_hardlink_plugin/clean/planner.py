@@ -116,6 +116,7 @@ class _Planner:
             },
             excess_bytes=too_big,
             packages_with_archive=self._count_archived(wanted, frozenset(tarballs)),
+            archives_chosen=self.choice.tarballs,
         )
 
     def _cache(self, index: int) -> str:

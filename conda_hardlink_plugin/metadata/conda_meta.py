@@ -83,6 +83,11 @@ def list_records(prefix: str) -> frozenset[str] | PathProblem:
     return frozenset(name for name in names if name.endswith(".json"))
 
 
+def is_frozen(prefix: str) -> bool:
+    """Return whether an environment is protected from changes (CEP 22: `conda-meta/frozen`)."""
+    return os.path.isfile(os.path.join(prefix, "conda-meta", "frozen"))
+
+
 def read_record(path: str) -> Record | PathProblem:
     """Read one record of `conda-meta`.
 

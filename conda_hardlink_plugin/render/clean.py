@@ -55,8 +55,8 @@ def print_plan(plan: Plan, output: Output, *, verbose: bool, refused: bool = Fal
         parts.append(
             lambda: output.warn(
                 f"{plan.packages_with_archive:,} of these packages {have} in the cache, and conda"
-                " extracts every archive there when it next installs a package. To remove archives,"
-                " too, add --tarballs."
+                " extracts every archive there when it next installs a package."
+                f" {_advice_on_archives(plan, verbose=verbose)}"
             )
         )
     if plan.keep or plan.excess_bytes:
@@ -64,6 +64,13 @@ def print_plan(plan: Plan, output: Output, *, verbose: bool, refused: bool = Fal
     if not refused:
         parts.append(lambda: output.say(_conclusion(plan), style="bold"))
     output.parts(parts)
+
+
+def _advice_on_archives(plan: Plan, *, verbose: bool) -> str:
+    if not plan.archives_chosen:
+        return "To remove archives, too, add --tarballs."
+    where = "The list above" if verbose else "With -v, the list"
+    return f"{where} says why these archives are kept."
 
 
 def print_outcome(outcome: Outcome, output: Output) -> None:
