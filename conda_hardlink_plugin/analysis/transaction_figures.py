@@ -27,6 +27,7 @@ from ..filesystem.native import (
     sums_of,
 )
 from ..filesystem.path_facts import path_facts_below
+from ..filesystem.problems import GONE
 from ..filesystem.thread_counts import native_threads
 from ..scan.collection import without_collection
 from .causes import Cause, cause_of_recorded
@@ -142,20 +143,25 @@ class UnlinkFigures:
 
     Attributes:
         packages: The packages.
+        prefix: Real path of the environment.
         size_bytes: Disk usage of their files and records, each inode once.
         freed_bytes: The part without other links.
         folders: Path of each of their folders to its disk usage, which is freed if the folder is
             removed.
         rest_bytes: What removing the whole environment frees in addition; `None` if it was not
             measured.
+        inodes: What was measured, the folders of a whole environment included: allocated bytes, and
+            whether removing all of it frees them.
 
     """
 
     packages: list[InstalledPackage]
+    prefix: str
     size_bytes: int = 0
     freed_bytes: int = 0
     folders: dict[str, int] = field(default_factory=dict)
     rest_bytes: int | None = None
+    inodes: dict[Identity, tuple[int, bool]] = field(default_factory=dict)
 
 
 @without_collection()
@@ -268,7 +274,8 @@ def measure_unlinked(
         OverBudgetError: Measuring exceeds the budget.
 
     """
-    figures = UnlinkFigures(list(packages))
+    prefix = os.path.realpath(prefix)  # of a symbolic link, conda removes the link alone
+    figures = UnlinkFigures(list(packages), prefix)
     links: Counter[Identity] = Counter()
     names = {
         name: None
@@ -284,18 +291,61 @@ def measure_unlinked(
             figures.size_bytes += disk_bytes
         if count == link_count:
             figures.freed_bytes += disk_bytes
+        figures.inodes[identity] = disk_bytes, count == link_count
     folders = list(_folders_above(names))
     for name, node in zip(folders, _path_facts(prefix, folders, budget), strict=True):
         _, _, _, mode, _, disk_bytes = node
         if stat.S_ISDIR(mode):
             figures.folders[os.path.join(prefix, name)] = disk_bytes
     if everything:
-        figures.rest_bytes = measure_rest(prefix, names, links, budget)
+        figures.rest_bytes = measure_rest(prefix, names, links, budget, figures.inodes)
     return figures
 
 
+@without_collection()
+def measure_left(figures: UnlinkFigures, budget: Budget) -> tuple[int, int]:
+    """Return how much of what was to be removed is still there afterwards.
+
+    A file that could not be deleted may have another name in its folder by then.
+
+    Returns:
+        Disk usage, and the part of it that was to be freed.
+
+    Raises:
+        OverBudgetError: Measuring exceeds the budget.
+
+    """
+    left: dict[Identity, tuple[int, bool]] = {}
+    waiting = [figures.prefix]
+    if figures.rest_bytes is None:
+        waiting += figures.folders
+    while waiting:
+        folder = waiting.pop()
+        try:
+            above = fs.status(folder)
+            entries = os.scandir(folder)
+        except GONE:
+            continue
+        identities = [above.identity]
+        with entries:
+            for entry in entries:
+                budget.spend()
+                identities.append((above.device, entry.inode()))
+                if figures.rest_bytes is not None and entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+        left |= {found: figures.inodes[found] for found in identities if found in figures.inodes}
+    return (
+        sum(disk_bytes for disk_bytes, _ in left.values()),
+        sum(disk_bytes for disk_bytes, is_freed in left.values() if is_freed),
+    )
+
+
 def measure_rest(
-    prefix: str, known: Collection[str], links: Counter[Identity], budget: Budget
+    prefix: str,
+    known: Collection[str],
+    links: Counter[Identity],
+    budget: Budget,
+    inodes: dict[Identity, tuple[int, bool]] | None = None,
 ) -> int:
     """Return the disk usage of a prefix without some known files.
 
@@ -306,16 +356,20 @@ def measure_rest(
         known: Paths of the files to leave out, relative to the prefix.
         links: The number of links to each inode among those files; the links found are added.
         budget: The time that measuring may take.
+        inodes: What is measured is added (`UnlinkFigures.inodes`).
 
     Raises:
         OverBudgetError: Measuring exceeds the budget.
 
     """
     rest_bytes = 0
+    inodes = {} if inodes is None else inodes
     waiting = [""]
     while waiting:
         folder = waiting.pop()
-        rest_bytes += fs.status(os.path.join(prefix, folder)).disk_bytes
+        status = fs.status(os.path.join(prefix, folder))
+        rest_bytes += status.disk_bytes
+        inodes[status.identity] = status.disk_bytes, True
         with os.scandir(os.path.join(prefix, folder)) as entries:
             for entry in entries:
                 budget.spend()
@@ -326,8 +380,9 @@ def measure_rest(
                     status = fs.status(entry.path)
                     identity = status.identity
                     links[identity] += 1
-                    if links[identity] == status.link_count:
+                    if is_freed := links[identity] == status.link_count:
                         rest_bytes += status.disk_bytes
+                    inodes[identity] = status.disk_bytes, is_freed
     return rest_bytes
 
 

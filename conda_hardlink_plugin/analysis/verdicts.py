@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .symlinks import EnvironmentSymlinks
     from .usage import Usage
 
+UNFINISHED_NS = 24 * 3600 * 10**9
+"""How long a package whose extraction was killed may still be continued."""
 HOLDS_ROOT = "it contains an environment or a package cache"
 
 
@@ -44,7 +46,8 @@ class Verdict(Enum):
         RECORDED: An environment's `conda-meta` names it, and the environment has no link into it:
             the environment has copies of its files, or it has none.
         UNVERIFIABLE: Evidence is unreadable.
-        RECENT: Extracted or about to be linked within the grace period, or not fully extracted.
+        RECENT: Extracted or about to be linked within the grace period, or not fully extracted and
+            changed within a day.
         UNOBTAINABLE: It cannot be downloaded again: no archive and no http(s) URL is known.
         UNUSED: None of these.
 
@@ -99,11 +102,13 @@ class KeepReason:
         verdict: The verdict that follows from it; of a package `UNVERIFIABLE`, `RECENT` or
             `UNOBTAINABLE`.
         reason: Details, as a phrase.
+        passes: Whether it will soon be gone by itself: the grace period, or a running conda.
 
     """
 
     verdict: Verdict
     reason: str
+    passes: bool = False
 
 
 class Verdicts:
@@ -274,19 +279,26 @@ class Verdicts:
         return dict(zip(units, read_cached_packages(paths), strict=True))
 
     def _is_only_recent(self, unit: int) -> bool:
-        return all(reason.verdict is Verdict.RECENT for reason in self.keep_reasons(unit))
+        return all(reason.passes for reason in self.keep_reasons(unit))
 
     def _own_keep_reasons(self, unit: int, package: CachedPackage) -> Iterator[KeepReason]:
         age_ns = self._observations.now_ns - package.last_use_ns
         if package.finished_ns is None:
-            reason = "not fully extracted: it has no repodata_record.json"
-            yield KeepReason(Verdict.RECENT, reason)
+            if age_ns < max(self._policy.grace_ns, UNFINISHED_NS):
+                reason = (
+                    "not fully extracted (it has no repodata_record.json): it is kept for a day"
+                    " after its last change"
+                )
+                yield KeepReason(Verdict.RECENT, reason)
         elif age_ns < self._policy.grace_ns:
-            yield KeepReason(Verdict.RECENT, "extracted or about to be linked a moment ago")
+            reason = "extracted or about to be linked a moment ago"
+            yield KeepReason(Verdict.RECENT, reason, passes=True)
         home, dist = self._inventory.units[unit].home, self._inventory.units[unit].dist
         for lease in self.active_leases(dist)[:1]:
             reason = f"{lease.holder} may be about to link it ({lease.path})"
-            yield KeepReason(Verdict.RECENT, reason)
+            yield KeepReason(Verdict.RECENT, reason, passes=True)
+        if package.finished_ns is None:
+            return  # there is nothing whole to be lost
         has_url = package.url.startswith(("http://", "https://"))
         if not has_url and not any(home + suffix in self._archives for suffix in ARCHIVE_SUFFIXES):
             reason = "it cannot be downloaded again: it has no archive and no http(s) URL"

@@ -12,6 +12,7 @@ from ..filesystem.problems import reason_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+NOT_NAMED = "you named other caches"
 _HOW_TO_NAME = "to clean it, name it with --cache (in Python: caches)"
 
 
@@ -41,7 +42,7 @@ def closed_caches(
         elif is_named(cache, named):
             reason = _obstacle(cache)
         elif named:
-            reason = "you named other caches"
+            reason = NOT_NAMED
         else:
             reason = _obstacle(cache) or _reservation(cache)
         if reason:

@@ -74,6 +74,7 @@ class Plan(RemovalPlan):
         excess_bytes: Each cache that still exceeds the limit, to the excess in bytes.
         packages_with_archive: How many removed packages have an archive that is kept: conda
             extracts it when it next reads the cache (`PackageCacheData.load`).
+        archives_chosen: Whether archives were to be removed as well.
 
     """
 
@@ -83,6 +84,7 @@ class Plan(RemovalPlan):
     moving_back: tuple[str, ...]
     excess_bytes: Mapping[str, int]
     packages_with_archive: int = 0
+    archives_chosen: bool = False
 
     @property
     def does_something(self) -> bool:

@@ -18,6 +18,7 @@ from ..metadata.cached_package import CachedPackage
 from ..metadata.quarantine_names import Stage
 from ..scan.inventory import ARCHIVE_SUFFIXES, RootKind, UnitKind
 from .archives import Archives
+from .permissions import NOT_NAMED
 from .plan import CleanChoice, Kept, Plan
 from .trial_links import bytes_of_trial_links
 
@@ -84,7 +85,8 @@ class _Planner:
         occupied = {unit.path for unit in self.units}
         blocked = (index for index in returning if self.units[index].home in occupied)
         packages = self.verdicts.uses.keys() - {*finishing, *blocked}
-        wanted = self._wanted(sorted(packages, key=lambda index: self.units[index].home))
+        asked = (index for index in packages if self._is_asked_for(index))
+        wanted = self._wanted(sorted(asked, key=lambda index: self.units[index].home))
         trash = self._removable(self.choice.trash, UnitKind.TRASH, self.archives.recent)
         tarballs = self._removable(
             self.choice.tarballs, UnitKind.ARCHIVE, self._reason_to_keep_archive
@@ -116,6 +118,7 @@ class _Planner:
             },
             excess_bytes=too_big,
             packages_with_archive=self._count_archived(wanted, frozenset(tarballs)),
+            archives_chosen=self.choice.tarballs,
         )
 
     def _cache(self, index: int) -> str:
@@ -152,6 +155,10 @@ class _Planner:
             return index is not None
         package = self._package(index)
         return package is not None and package.finished_ns is not None
+
+    def _is_asked_for(self, index: int) -> bool:
+        """Return whether a unit is in a cache that the user asked to clean."""
+        return self.closed.get(self._cache(index)) != NOT_NAMED
 
     def _at_stage(self, stage: Stage) -> list[int]:
         """Return the entries of a quarantine at a stage."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from ..filesystem.paths import is_within
 from ..filesystem.problems import GONE
+from ..metadata.bounded_reader import is_missing
 from .permissions import is_named
 
 if TYPE_CHECKING:
@@ -47,11 +49,19 @@ def find_refusals(
 
 def _remedy(path: str, prefixes: Sequence[str]) -> str:
     """Return what to do about an environment, a part of one, or a list or folder of them."""
-    is_part = any(is_within(path, prefix) and os.path.isdir(prefix) for prefix in prefixes)
-    if is_part or os.path.basename(path) == "environments.txt" or _is_closed_folder(path):
+    option = f"--ignore-env {shlex.quote(path)} (in Python: ignored_environments)"
+    is_part = any(path != prefix and is_within(path, prefix) for prefix in prefixes)
+    if is_part and os.path.islink(path):
+        return f"If no package is reached through that symbolic link, add {option}"
+    is_there = os.path.lexists(path) or not is_missing(path)
+    is_list = os.path.basename(path) == "environments.txt"
+    if is_list or _is_closed_folder(path) or (is_there and _is_in_one_of(prefixes, path)):
         return "Make it readable, or run this command as a user who can read it"
-    option = f"--ignore-env {path} (in Python: ignored_environments)"
     return f"If that environment was deleted, add {option}"
+
+
+def _is_in_one_of(prefixes: Sequence[str], path: str) -> bool:
+    return any(is_within(path, prefix) and os.path.isdir(prefix) for prefix in prefixes)
 
 
 def _is_closed_folder(path: str) -> bool:

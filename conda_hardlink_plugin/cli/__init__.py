@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from types import ModuleType
 
+    from ..exceptions import HardlinksError
+
 EXAMPLES = """\
   conda hardlinks                     what the last report found, where to begin
   conda hardlinks report              what each environment really costs
@@ -67,6 +69,26 @@ def execute(args: Namespace) -> int:
         return int(verb(name).execute(args))
     except HardlinksError as error:
         raise conda_error(error) from None
+    except ModuleNotFoundError as error:
+        raise conda_error(_incomplete(error)) from None
+
+
+def _incomplete(error: ModuleNotFoundError) -> HardlinksError:
+    """Return what to say where a package that the plugin depends on is gone.
+
+    Raises:
+        ModuleNotFoundError: The module is a part of the plugin, or of conda.
+
+    """
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "conda", __name__.partition(".")[0]):
+        raise error
+    from ..exceptions import HardlinksError
+
+    return HardlinksError(
+        f"conda-hardlink-plugin needs the package {package}, which is not installed beside it:"
+        " reinstall conda-hardlink-plugin."
+    )
 
 
 def _parser_when_needed(parser_class: type[ArgumentParser]) -> type[ArgumentParser]:

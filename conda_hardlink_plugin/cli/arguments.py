@@ -39,6 +39,13 @@ def path(text: str) -> str:
     return text
 
 
+def glob(text: str) -> str:
+    """Return a pattern as it is given; an empty one, as of an unset variable, is an error."""
+    if not text:
+        raise ArgumentTypeError("the name is empty, as an unset variable is")
+    return text
+
+
 def count(text: str) -> int:
     """Return a number that is not negative."""
     if not re.fullmatch(r"[0-9]{1,9}", text):

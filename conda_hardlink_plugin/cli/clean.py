@@ -10,6 +10,7 @@ from .arguments import (
     add_evidence_options,
     count,
     duration_ns,
+    glob,
     size_bytes,
 )
 
@@ -62,6 +63,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
     )
     which.add_argument(
         "--name",
+        type=glob,
         dest="name_glob",
         metavar="GLOB",
         help="Only packages and archives whose name, or NAME-VERSION-BUILD, matches GLOB. It does"

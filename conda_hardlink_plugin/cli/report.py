@@ -50,6 +50,7 @@ def configure_parser(parser: argparse.ArgumentParser) -> None:
     target.add_argument(
         "-p",
         "--prefix",
+        type=path,
         dest="environment_prefix",
         metavar="PATH",
         help="The same for the environment at PATH.",

@@ -40,6 +40,8 @@ def refusal_of_clean() -> str:
     wanted = guard()
     if wanted is Guard.OFF or not _removes_packages():
         return ""
+    if context.dry_run:  # it removes nothing: a careful user looks there first
+        wanted = Guard.WARN
     try:
         searched_folders()
     except HardlinksError as error:
@@ -61,7 +63,7 @@ def _removes_packages() -> bool:
     """Tell whether this `conda clean` removes extracted packages."""
     asked = context._argparse_args  # noqa: SLF001  # conda has no property for them
     options = ("packages", "all", "force_pkgs_dirs")
-    return not context.dry_run and any(asked.get(option) is True for option in options)
+    return any(asked.get(option) is True for option in options)
 
 
 def _danger(wanted: Guard) -> str:

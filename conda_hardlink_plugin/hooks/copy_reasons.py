@@ -75,9 +75,15 @@ def _is_in_lower_layer(package: str) -> bool:
 
 
 def _is_protected(path: str) -> bool:
-    """Tell whether the system forbids this user to link the files at a path."""
+    """Tell whether the system forbids this user to link the files of a package, or of a cache.
+
+    It looks at the owner and the permissions of the file that is linked, not at those of its folder
+    (proc_sys_fs(5)). conda tries it with `info/index.json`.
+    """
+    probe = os.path.join(path, "info", "index.json")
+    path = probe if os.path.lexists(probe) else path
     is_own = fs.status(path, follow_symlinks=True).owner == fs.current_user()
-    if fs.is_administrator() or is_own or os.access(path, os.W_OK):
+    if fs.is_administrator() or is_own or os.access(path, os.R_OK | os.W_OK):
         return False
     return fs.hard_links_are_protected()
 

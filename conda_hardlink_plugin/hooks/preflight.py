@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from conda.base.context import context
 
-from ..formatting import size
+from ..formatting import join_names, size
 from ..metadata.conda_meta import SOFT_LINK_REQUESTED
 from .copy_reasons import free_bytes, will_copy
 from .transaction_state import dist_of_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_NAMES = 3  # of packages
 
 
 def preflight_warning(command: str, linked: Sequence[Any]) -> str:
@@ -32,17 +35,19 @@ def preflight_warning(command: str, linked: Sequence[Any]) -> str:
             f"{prefix} is made of symbolic links into the cache: `conda clean --packages` may break"
             " it, `conda hardlinks clean` does not"
         )
-    cache = _cache_of(linked)
-    reason = "" if context.always_copy or not cache else will_copy(prefix, cache)
+    copied, reason = (list(linked), "") if context.always_copy else _copied(prefix, linked)
     if not reason and not context.always_copy:
         return ""
-    room_bytes, least_bytes = free_bytes(prefix), sum(int(record.size or 0) for record in linked)
+    named = "the packages"
+    if len(copied) < len(linked):
+        named = join_names(sorted(record.name for record in copied), _NAMES)
+    room_bytes, least_bytes = free_bytes(prefix), sum(int(record.size or 0) for record in copied)
     if room_bytes is not None and room_bytes < least_bytes:
         return (
-            f"the packages will be copied and need at least {size(least_bytes)}, and"
+            f"{named} will be copied and need at least {size(least_bytes)}, and"
             f" {os.path.dirname(prefix)} has {size(room_bytes)} free"
         )
-    return f"the packages will be copied: {reason}" if reason else ""
+    return f"{named} will be copied: {reason}" if reason else ""
 
 
 def _target(command: str) -> str:
@@ -53,15 +58,31 @@ def _target(command: str) -> str:
     return str(context.target_prefix)
 
 
-def _cache_of(linked: Sequence[Any]) -> str:
-    """Return the path of a package that will be linked, or the cache that it will be put in."""
-    folders: list[str] = [os.path.expanduser(folder) for folder in context.pkgs_dirs]
-    for record in linked:
-        name = dist_of_record(record)
-        for folder in folders:
-            if os.path.isdir(os.path.join(folder, name)):
-                return os.path.join(folder, name)
-    return next((folder for folder in folders if os.access(folder, os.W_OK)), "")
+def _copied(prefix: str, linked: Sequence[Any]) -> tuple[list[Any], str]:
+    """Return the packages that will be copied, and the first reason why.
+
+    One package of each cache is looked at. conda takes a package from a cache that it can write, if
+    one has it, else from another one, else it fetches the package into the first that it can write
+    (`conda.core.package_cache_data`).
+    """
+    given = [os.path.expanduser(folder) for folder in context.pkgs_dirs]
+    writable = [folder for folder in given if os.access(folder, os.W_OK)]
+    folders = list(dict.fromkeys([*writable, *given]))
+    from_cache: dict[str, list[Any]] = {}
+    example: dict[str, str] = {}
+    for record in linked or [None]:  # a clone names no packages
+        name = "" if record is None else dist_of_record(record)
+        has_it = (folder for folder in folders if name and os.path.isdir(f"{folder}/{name}"))
+        if cache := next(has_it, ""):
+            example.setdefault(cache, f"{cache}/{name}")
+        if cache or writable:
+            from_cache.setdefault(cache or writable[0], []).append(record)
+    copied, first_reason = [], ""
+    for cache, records in from_cache.items():
+        if reason := will_copy(prefix, example.get(cache, cache)):
+            first_reason = first_reason or reason
+            copied += [record for record in records if record is not None]
+    return copied, first_reason
 
 
 def _is_softlinked(prefix: str) -> bool:

@@ -10,6 +10,7 @@ from ..analysis.transaction_figures import (
     Budget,
     OverBudgetError,
     measure_added,
+    measure_left,
     measure_linked,
     measure_unheld,
 )
@@ -45,9 +46,10 @@ def summarize(running: RunningCommand, caches: Iterable[str] = ()) -> Transactio
     if not any(item.linked or item.unlinked for item in done):
         return None
     summary = TransactionSummary(warned=running.warned)
-    for transaction in done:
-        _add_unlinked(summary, transaction)
+    summary.unlinked_packages = sum(len(item.unlinked) for item in done)
     try:
+        for transaction in done:
+            _add_unlinked(summary, transaction, budget)
         for transaction in done:
             _add_linked(summary, transaction, budget)
         _add_left(summary, done, budget)
@@ -87,19 +89,21 @@ def _add_linked(summary: TransactionSummary, transaction: Transaction, budget: B
         summary.added_bytes = (summary.added_bytes or 0) + added_bytes
 
 
-def _add_unlinked(summary: TransactionSummary, transaction: Transaction) -> None:
-    summary.unlinked_packages += len(transaction.unlinked)
+def _add_unlinked(summary: TransactionSummary, transaction: Transaction, budget: Budget) -> None:
     before = transaction.before
     if before is None:
         return
-    around_bytes = _bytes_around(before, transaction.prefix)
-    summary.unlinked_bytes = (summary.unlinked_bytes or 0) + before.size_bytes + around_bytes
-    summary.freed_bytes = (summary.freed_bytes or 0) + before.freed_bytes + around_bytes
+    around_bytes = _bytes_around(before)
+    left_bytes, not_freed_bytes = measure_left(before, budget)
+    removed_bytes = before.size_bytes + around_bytes - left_bytes
+    freed_bytes = before.freed_bytes + around_bytes - not_freed_bytes
+    summary.unlinked_bytes = (summary.unlinked_bytes or 0) + removed_bytes
+    summary.freed_bytes = (summary.freed_bytes or 0) + freed_bytes
 
 
-def _bytes_around(before: UnlinkFigures, prefix: str) -> int:
-    """Return the bytes removed with the packages: their folders, or the rest of the environment."""
-    if before.rest_bytes is not None and not os.path.lexists(prefix):
+def _bytes_around(before: UnlinkFigures) -> int:
+    """Return the bytes to be removed with the packages: their folders, or all of the rest."""
+    if before.rest_bytes is not None:
         return before.rest_bytes
     gone = [path for path in before.folders if not os.path.lexists(path)]
     return sum(before.folders[path] for path in gone)

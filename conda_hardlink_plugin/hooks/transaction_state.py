@@ -10,6 +10,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.transaction_figures import (
@@ -24,6 +25,7 @@ from ..metadata.conda_meta import (
     HARD_LINK_REQUESTED,
     SOFT_LINK_REQUESTED,
     FileRole,
+    files_of_paths,
     list_records,
     role_of_path,
 )
@@ -178,11 +180,15 @@ def dist_of_record(record: Any) -> str:
 def _roles_of(record: Any) -> Callable[[int], FileRole]:
     """Return what tells the role of a file by its index in the record."""
 
-    def role_of(index: int) -> FileRole:
+    @cache  # it is rarely asked for
+    def path_of_file() -> dict[int | None, Any]:
         paths = record.paths_data.paths if record.paths_data else ()
-        if len(paths) != len(record.files):
-            return FileRole.LINKABLE
-        return role_of_path(paths[index].dump())
+        indexes = files_of_paths(record.files, [path._path for path in paths])  # noqa: SLF001
+        return dict(zip(indexes, paths, strict=True))
+
+    def role_of(index: int) -> FileRole:
+        path = path_of_file().get(index)
+        return FileRole.LINKABLE if path is None else role_of_path(path.dump())
 
     return role_of
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..filesystem.problems import PathProblem, reason_of
 from .bounded_reader import read_json_object
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class FileRole(Enum):
@@ -83,23 +86,23 @@ def list_records(prefix: str) -> frozenset[str] | PathProblem:
     return frozenset(name for name in names if name.endswith(".json"))
 
 
-def read_record(path: str) -> Record | PathProblem:
-    """Read one record of `conda-meta`.
+def is_frozen(prefix: str) -> bool:
+    """Return whether an environment is protected from changes (CEP 22: `conda-meta/frozen`)."""
+    return os.path.isfile(os.path.join(prefix, "conda-meta", "frozen"))
 
-    `files` has the paths in the prefix. `paths_data` lists the same files in the same order; for a
-    noarch package it has their paths in the package (seen in conda 24.7 and 26.8).
-    """
+
+def read_record(path: str) -> Record | PathProblem:
+    """Read one record of `conda-meta`."""
     found = _read_files(path)
     if isinstance(found, PathProblem):
         return found
     content, names = found
     files = dict.fromkeys(names, FileRole.LINKABLE)
     details = _details(content) or []
-    is_aligned = len(details) == len(names)
-    for index, detail in enumerate(details):
-        name = names[index] if is_aligned else detail.get("_path")
-        if isinstance(name, str) and name in files:
-            files[name] = role_of_path(detail)
+    paths = [detail.get("_path") for detail in details]
+    for index, detail in zip(files_of_paths(names, paths), details, strict=True):
+        if index is not None:
+            files[names[index]] = role_of_path(detail)
     link = content.get("link")
     link_type = link.get("type") if isinstance(link, dict) else None
     dist = os.path.basename(path).removesuffix(".json")
@@ -107,10 +110,7 @@ def read_record(path: str) -> Record | PathProblem:
 
 
 def read_hashed_files(path: str) -> list[HashedFile] | PathProblem:
-    """Return the files whose hash a record of `conda-meta` has.
-
-    `files` has the paths in the prefix and `paths_data` those in the package, in the same order.
-    """
+    """Return the files whose hash a record of `conda-meta` has."""
     found = _read_files(path)
     if isinstance(found, PathProblem):
         return found
@@ -118,16 +118,52 @@ def read_hashed_files(path: str) -> list[HashedFile] | PathProblem:
     details = _details(content)
     if details is None:
         return PathProblem(path, "its paths_data is malformed")
-    if len(details) != len(names):
-        return []
+    indexes = files_of_paths(names, [detail.get("_path") for detail in details])
+    if None in indexes:
+        return PathProblem(path, "its paths_data has paths that are not among its files")
     extracted = _text(content.get("extracted_package_dir"))
     files = []
-    for name, detail in zip(names, details, strict=True):
+    for index, detail in zip(indexes, details, strict=True):
+        name = names[index or 0]
         source = _text(detail.get("_path"))
         sha256 = _text(detail.get("sha256_in_prefix") or detail.get("sha256"))
         if source and sha256 and detail.get("path_type") == "hardlink":
             files.append(HashedFile(name, source, sha256, extracted))
     return files
+
+
+def files_of_paths(names: Sequence[str], paths: Sequence[object]) -> list[int | None]:
+    """Return for each path of `paths_data` its index in `files`; `None` where it has none there.
+
+    `files` has the paths in the prefix. `paths_data` lists the same files in the same order; for a
+    noarch package it has their paths in the package (seen in conda 24.7 and 26.8). After a
+    `SafetyError`, conda leaves out paths (`conda.core.path_actions`, `LinkPathAction.verify`).
+
+    Args:
+        names: `files`.
+        paths: The `_path` of each entry of `paths_data`, which may be anything.
+
+    """
+    if len(names) == len(paths):
+        return list(range(len(names)))
+    found: list[int | None] = []
+    after = 0
+    for path in paths:
+        index = next((at for at in range(after, len(names)) if _is_path_of(path, names[at])), None)
+        found.append(index)
+        after = after if index is None else index + 1
+    return found
+
+
+def _is_path_of(path: object, name: str) -> bool:
+    """Return whether a path in a package is that of a file in the prefix."""
+    if not isinstance(path, str):
+        return False
+    if path.startswith("site-packages/"):  # of a noarch package
+        return name == path or name.endswith(f"/{path}")
+    if path.startswith("python-scripts/"):
+        return name in (path, f"bin/{path.partition('/')[2]}")
+    return name == path
 
 
 def role_of_path(detail: dict[str, Any]) -> FileRole:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -47,16 +48,14 @@ def print_plan(plan: Plan, output: Output, *, verbose: bool, refused: bool = Fal
     if plan.remove or plan.trial_links or plan.moving_back:
         parts.append(lambda: _print_changes(plan, output, verbose=verbose))
     if plan.keep and verbose:
-        columns = [*text_columns("KEPT ITEM"), Column("SIZE"), *text_columns("REASON")]
-        rows = [[kept.name, size(kept.size_bytes), kept.reason] for kept in plan.keep]
-        parts.append(lambda: output.table(columns, rows))
+        parts.append(lambda: _print_kept_items(plan.keep, output))
     if plan.packages_with_archive:
         have = "has its archive" if plan.packages_with_archive == 1 else "have their archives"
         parts.append(
             lambda: output.warn(
                 f"{plan.packages_with_archive:,} of these packages {have} in the cache, and conda"
-                " extracts every archive there when it next installs a package. To remove archives,"
-                " too, add --tarballs."
+                " extracts every archive there when it next installs a package."
+                f" {_advice_on_archives(plan, verbose=verbose)}"
             )
         )
     if plan.keep or plan.excess_bytes:
@@ -64,6 +63,13 @@ def print_plan(plan: Plan, output: Output, *, verbose: bool, refused: bool = Fal
     if not refused:
         parts.append(lambda: output.say(_conclusion(plan), style="bold"))
     output.parts(parts)
+
+
+def _advice_on_archives(plan: Plan, *, verbose: bool) -> str:
+    if not plan.archives_chosen:
+        return "To remove archives, too, add --tarballs."
+    where = "The list above" if verbose else "With -v, the list"
+    return f"{where} says why these archives are kept."
 
 
 def print_outcome(outcome: Outcome, output: Output) -> None:
@@ -102,6 +108,16 @@ def _print_kept(plan: Plan, output: Output, *, verbose: bool) -> None:
         output.say(f"Kept: {'; '.join(_kept_by_verdict(plan.keep))}.{hint}", indent="  ")
     for cache, excess_bytes in plan.excess_bytes.items():
         output.say(f"! {cache} is still {size(excess_bytes)} larger than --max-size.")
+
+
+def _print_kept_items(keep: Sequence[Kept], output: Output) -> None:
+    columns = [*text_columns("KEPT ITEM"), Column("SIZE"), *text_columns("REASON")]
+    rows = [[kept.name, size(kept.size_bytes), kept.reason] for kept in keep]
+    folders = [os.path.dirname(kept.path) for kept in keep]
+    if len(set(folders)) > 1:
+        columns += text_columns("CACHE")
+        rows = [[*row, folder] for row, folder in zip(rows, folders, strict=True)]
+    output.table(columns, rows)
 
 
 def _print_removals(removals: Sequence[Removal], output: Output, *, verbose: bool) -> None:

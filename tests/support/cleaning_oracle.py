@@ -24,6 +24,8 @@ _TRASH = re.compile(r".*\.(c~|trash|conda_trash|mamba_trash)(_[0-9]+)?", re.DOTA
 _TRIAL_LINK = re.compile(r"\.tmp\.index\.json\.[0-9a-f]{8}")
 _MAX_LINKS = 40  # path_resolution(7)
 
+DAY_NS = 24 * 3600 * 10**9
+
 
 @dataclass(frozen=True)
 class Question:
@@ -216,13 +218,14 @@ class Oracle:
             found.append("unverifiable")
         if metadata is not None:
             is_finished = os.path.lexists(f"{unit.path}/info/repodata_record.json")
-            if not is_finished or question.now_ns - self.last_use_ns(unit) < question.grace_ns:
+            stays_ns = question.grace_ns if is_finished else max(question.grace_ns, DAY_NS)
+            if question.now_ns - self.last_use_ns(unit) < stays_ns:
                 found.append("recent")
             names = (f"{unit.home}.conda", f"{unit.home}.tar.bz2")
             is_archived = any(
                 other.kind in ("archive", "moving") and other.home in names for other in self.units
             )
-            if not is_archived and not _is_url(metadata.get("url")):
+            if is_finished and not is_archived and not _is_url(metadata.get("url")):
                 found.append("unobtainable")
         return found
 

@@ -9,7 +9,7 @@ import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from .output import print_list, say
+from .output import print_list, say, say_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,18 +43,27 @@ def check(prefix: str, verbose: bool) -> None:  # conda's signature
         )
     elif not problems:
         say(f"{_TITLE}: none.", good=True)
-    for problem in problems:
-        say(f"{_TITLE}: {problem.path} cannot be checked: {problem.reason}.", good=False)
+    say_problems(_TITLE, problems, "cannot be checked", verbose=verbose)
 
 
 def fix(prefix: str, _args: Any, confirm: Callable[[str], None]) -> int:
     """Give an environment its own copies of what was edited; return the exit code."""
+    from conda.base.context import context
+
     from ...formatting import printable
+    from ...metadata.conda_meta import is_frozen
 
     edited, _ = _edited(prefix)
     if not edited:
         print(f"{_TITLE}: none.")
         return 0
+    if is_frozen(prefix) and getattr(context, "protect_frozen_envs", True):
+        print(
+            f"{_TITLE}: {len(edited)}. Nothing is changed, because the environment is frozen"
+            f" ({printable(prefix)}/conda-meta/frozen). To change it all the same, add"
+            " --override-frozen."
+        )
+        return 1
     for file in edited:
         print(f"  {printable(_described(file, prefix))}")
     confirm("Replace these by copies with the content of their packages?")

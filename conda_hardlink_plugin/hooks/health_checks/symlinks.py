@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .output import print_list, say
+from .output import print_list, say, say_problems
 
 NAME = "hardlinks-softlinks"
 SUMMARY = "Finds symbolic links into package caches that lead nowhere"
@@ -40,5 +40,4 @@ def check(prefix: str, verbose: bool) -> None:  # conda's signature
             " remove them; `conda hardlinks clean` does not.",
             good=True,
         )
-    for problem in symlinks.unresolved:
-        say(f"{_TITLE}: {problem.path} cannot be followed: {problem.reason}.", good=False)
+    say_problems(_TITLE, symlinks.unresolved, "cannot be followed", verbose=verbose)

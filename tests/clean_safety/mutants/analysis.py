@@ -40,13 +40,13 @@ MUTANTS = (
         by("unit/analysis/test_verdicts", "a_trial_link_and_its_removal_make_a_package_recent"),
     ),
     Mutant(
-        "an unfinished package counts as finished after the grace period",
+        "an unfinished package goes after the grace period",
         "analysis/verdicts.py::_own_keep_reasons",
-        "package.finished_ns is None",
-        "package.finished_ns is None and age_ns < self._policy.grace_ns",
+        "max(self._policy.grace_ns, UNFINISHED_NS)",
+        "self._policy.grace_ns",
         by(
             "unit/analysis/test_verdicts",
-            "a_package_without_a_record_of_its_origin_is_finished_if_rattler_has_locked_it",
+            "a_killed_extraction_stays_for_a_day_or_as_long_as_the_grace",
         ),
     ),
     Mutant(

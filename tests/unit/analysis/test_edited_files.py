@@ -202,13 +202,25 @@ def test_files_without_a_recorded_hash_are_not_reported(world, more):
 
 @pytest.mark.parametrize(
     "record",
-    [{"files": []}, {"files": [*FILES, "more"]}, {"paths_data": {}}, {"paths_data": {"paths": []}}],
+    [{"paths_data": {}}, {"paths_data": {"paths": []}}],
     ids=str,
 )
-def test_a_record_whose_lists_differ_in_length_reports_nothing(world, record):
+def test_a_record_without_paths_reports_nothing(world, record):
     prefix = world.prefix("one", **record)
     edit(f"{prefix}/lib/p.so")
     assert found(prefix) == []
+
+
+def test_a_record_with_fewer_paths_than_files_is_checked_by_path(world):
+    """As conda leaves it after a `SafetyError`."""
+    prefix = world.prefix("one", files=[*FILES, "more"])
+    edit(f"{prefix}/lib/p.so")
+    assert [file.path for file in found(prefix)] == ["lib/p.so"]
+
+
+def test_a_record_with_paths_of_no_file_is_a_problem(world):
+    (problem,) = found(world.prefix("one", files=[]))
+    assert problem.reason == "its paths_data has paths that are not among its files"
 
 
 def of_one_file(name):

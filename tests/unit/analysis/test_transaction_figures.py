@@ -21,6 +21,7 @@ from conda_hardlink_plugin.analysis.transaction_figures import (
     LinkFigures,
     OverBudgetError,
     measure_added,
+    measure_left,
     measure_linked,
     measure_rest,
     measure_unheld,
@@ -209,6 +210,40 @@ def assert_freed_as_told(tree):
     before = du(tree.top)[0]
     shutil.rmtree(tree.prefix)
     assert figures.freed_bytes + figures.rest_bytes == before - du(tree.top)[0]
+
+
+@few
+@given(inodes, st.integers(1, 4), st.booleans())
+def test_what_could_not_be_removed_is_not_freed(made, every, everything):
+    """Some files stay, every other one of them under the name that conda gives it."""
+    with tree_of(made) as tree:
+        figures = measure_unlinked(tree.prefix, tree.packages, long(), everything=everything)
+        assert measure_left(figures, long())[1] >= figures.freed_bytes
+        before = du(tree.top)[0]
+        for number, path in enumerate(sorted(tree.recorded(records=True))):
+            if number % every:
+                os.unlink(path)
+            elif number % 2:
+                os.rename(path, f"{path}.c~")
+        promised = figures.freed_bytes + (figures.rest_bytes or 0)
+        _, not_freed_bytes = measure_left(figures, long())
+        assert promised - not_freed_bytes == before - du(tree.top)[0]
+
+
+def test_of_a_symbolic_link_to_an_environment_nothing_is_freed(tmp_path):
+    tree = Tree(str(tmp_path))
+    write(f"{tree.prefix}/lib/private", b"x" * 5_000)
+    tree.files[0].append("lib/private")
+    tree.roles = {"lib/private": FileRole.LINKABLE}
+    os.makedirs(f"{tree.prefix}/conda-meta")
+    link = symlink(tree.prefix, f"{tmp_path}/link")
+    for everything in (True, False):
+        figures = measure_unlinked(link, tree.packages, long(), everything=everything)
+        assert measure_left(figures, long())[1] == figures.freed_bytes + (figures.rest_bytes or 0)
+    os.unlink(link)
+    assert measure_left(figures, long())[1] == figures.freed_bytes > 0
+    shutil.rmtree(tree.prefix)
+    assert measure_left(figures, long()) == (0, 0)
 
 
 @few

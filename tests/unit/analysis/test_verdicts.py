@@ -29,6 +29,8 @@ from tests.support.small_installation import (
 from tests.support.trees import symlink, write
 
 RECENT = {Verdict.RECENT}
+HOUR_NS = 3600 * 10**9
+DAY_NS = 24 * HOUR_NS
 INDEX, RECORD = "info/index.json", "info/repodata_record.json"
 
 
@@ -197,17 +199,44 @@ def test_a_zero_grace_does_not_keep_a_new_package(made):
     assert made.verdicts(Circumstances(time.time_ns())) == {"pkgs/thing-1-0": "recent"}
 
 
-@pytest.mark.parametrize(("lock", "verdict"), [(None, "recent"), ("", "unobtainable")])
-def test_a_package_without_a_record_of_its_origin_is_finished_if_rattler_has_locked_it(
-    made, lock, verdict
-):
+def test_a_package_without_a_record_of_its_origin_is_finished_if_rattler_has_locked_it(made):
     path = made.package("thing-1-0", {})
     os.unlink(f"{path}/{RECORD}")
-    if lock is not None:
-        write(f"{path}.lock")
-    assert made.verdicts() == {"pkgs/thing-1-0": verdict}
+    write(f"{path}.lock")
+    assert made.verdicts() == {"pkgs/thing-1-0": "unobtainable"}
     write(f"{path}.conda")
-    assert made.verdicts() == {"pkgs/thing-1-0": "recent" if lock is None else "unused"}
+    assert made.verdicts() == {"pkgs/thing-1-0": "unused"}
+
+
+@pytest.mark.parametrize(
+    ("grace_ns", "age_ns", "verdict"),
+    [
+        (0, DAY_NS - HOUR_NS, "recent"),
+        (0, DAY_NS + HOUR_NS, "unused"),
+        (3 * DAY_NS, 2 * DAY_NS, "recent"),
+        (3 * DAY_NS, 4 * DAY_NS, "unused"),
+    ],
+)
+def test_a_killed_extraction_stays_for_a_day_or_as_long_as_the_grace(
+    made, grace_ns, age_ns, verdict
+):
+    """It need not be obtainable: nothing whole is lost."""
+    path = made.package("thing-1-0", {})
+    os.unlink(f"{path}/{RECORD}")
+    now_ns = os.stat(f"{path}/{INDEX}").st_ctime_ns + age_ns
+    assert made.verdicts(Circumstances(now_ns, grace_ns=grace_ns)) == {"pkgs/thing-1-0": verdict}
+
+
+@pytest.mark.parametrize(("age_ns", "counts"), [(0, False), (2 * DAY_NS, True)])
+def test_a_killed_extraction_counts_with_a_clean_once_it_would_be_removed(made, age_ns, counts):
+    path = made.package("thing-1-0", {"lib/f": b"f" * 9_000})
+    os.unlink(f"{path}/{RECORD}")
+    prefix = made.environment("env")
+    os.makedirs(f"{prefix}/lib")
+    os.link(f"{path}/lib/f", f"{prefix}/lib/f")
+    now_ns = os.stat(f"{path}/{INDEX}").st_ctime_ns + age_ns
+    verdicts = made.judge(Circumstances(now_ns))
+    assert bool(verdicts.packages_by_only_user()) == counts
 
 
 @pytest.mark.parametrize(
@@ -239,9 +268,10 @@ def test_a_package_is_obtainable_by_its_archive_or_by_a_url(made, content, archi
 def test_all_keep_reasons_are_returned_strongest_first(made):
     path = made.package("thing-1-0", {})
     os.unlink(f"{path}/{RECORD}")
+    write(f"{path}/{RECORD}", b"{}")
     made.record(made.environment("env"), "thing-1-0", {})
     unseen = (PathProblem("/disk/env", "not mounted"),)
-    verdicts = made.judge(replace(LATER, unseen=unseen))
+    verdicts = made.judge(Circumstances(time.time_ns(), unseen=unseen))
     (unit,) = verdicts.uses
     reasons = {reason.verdict: reason.reason for reason in verdicts.keep_reasons(unit)}
     assert list(reasons) == [Verdict.UNVERIFIABLE, Verdict.RECENT, Verdict.UNOBTAINABLE]

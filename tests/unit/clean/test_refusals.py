@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 
 import pytest
@@ -41,7 +42,7 @@ def unreadable(path, reason, remedy):
 
 
 def ignorable(path):
-    option = f"--ignore-env {path} (in Python: ignored_environments)"
+    option = f"--ignore-env {shlex.quote(path)} (in Python: ignored_environments)"
     return f"If that environment was deleted, add {option}"
 
 
@@ -59,9 +60,24 @@ def test_a_missing_environment_can_be_ignored(made):
 @pytest.mark.parametrize("below", ["", "/lib", *(f"/lib/{name}" for name in ODD_NAMES)])
 def test_an_existing_environment_and_what_is_in_it_must_become_readable(made, below):
     path = f"{made.prefixes[0]}{below}"
+    if below:
+        write(path)
     assert refusals(made, (path, "permission denied")) == [
         unreadable(path, "permission denied", READABLE)
     ]
+
+
+def test_an_environment_that_vanished_below_another_one_can_be_ignored(made):
+    path = f"{made.prefixes[0]}/envs/gone"
+    assert refusals(made, (path, "why")) == [unreadable(path, "why", ignorable(path))]
+
+
+@pytest.mark.parametrize("name", ["link", "with space"])
+def test_a_symbolic_link_that_cannot_be_followed_can_be_ignored_alone(made, name):
+    path = symlink("/root/closed/data", f"{made.prefixes[0]}/{name}")
+    (sentence,) = refusals(made, (path, "permission denied"))
+    assert "If no package is reached through that symbolic link, add --ignore-env" in sentence
+    assert shlex.quote(path) in sentence
 
 
 def test_a_folder_beside_an_environment_is_not_a_part_of_it(made):

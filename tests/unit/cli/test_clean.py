@@ -191,3 +191,10 @@ def test_no_environment_and_no_cache_is_an_error(hardlinks, made):
     os.rename(made.directory + "/envs", made.directory + "/gone-too")
     with pytest.raises(HardlinksError, match="There is no package cache"):
         hardlinks("clean", "--dry-run")
+
+
+def test_an_empty_name_is_wrong_usage(hardlinks, capsys):
+    with pytest.raises(SystemExit) as stop:
+        hardlinks("clean", "--name", "")
+    assert stop.value.code == 2
+    assert "the name is empty, as an unset variable is" in capsys.readouterr().err

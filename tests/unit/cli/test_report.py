@@ -137,7 +137,7 @@ def test_a_named_cache_is_included(hardlinks, made):
     assert [row["path"] for row in report["caches"]] == [*made.caches, f"{made.directory}/other"]
 
 
-@pytest.mark.parametrize("option", ["--html", "--output"])
+@pytest.mark.parametrize("option", ["--html", "--output", "--prefix"])
 def test_an_empty_path_is_wrong_usage(hardlinks, capsys, option):
     with pytest.raises(SystemExit) as stop:
         hardlinks("report", option, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from argparse import ArgumentParser
 from types import ModuleType
@@ -45,3 +46,23 @@ def test_an_unknown_option_is_an_error_of_the_verb(capsys):
     with pytest.raises(SystemExit):
         verb_parsers()["index"].parse_args(["--no-such-option"])
     assert "--no-such-option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("gone", "says"),
+    [
+        ("rich", "conda-hardlink-plugin needs the package rich, which is not installed beside it"),
+        ("conda_hardlink_plugin.api", "ModuleNotFoundError"),  # conda's report of a defect
+    ],
+)
+def test_where_a_needed_package_is_gone_a_sentence_says_so(gone, says):
+    code = f"import sys; sys.modules[{gone!r}] = None; from conda.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "hardlinks", "index"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert ("Traceback" in done.stderr) == (gone != "rich")

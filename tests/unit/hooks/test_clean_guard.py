@@ -67,7 +67,13 @@ def test_off_neither_prints_nor_objects(conda, capsys, softlinked):
 @pytest.mark.parametrize("option", ["packages", "all", "force_pkgs_dirs"])
 def test_every_option_that_removes_packages_is_guarded(conda, capsys, softlinked, option):
     assert guarded(conda, capsys, **{option: True})[1] == warning(sentence("soft", "p-1-0"))
-    assert guarded(conda, capsys, **{option: True, "dry_run": True}) == ("", "")
+
+
+def test_a_dry_run_warns_and_never_stops(conda, capsys, softlinked):
+    """A careful user looks there before anything is removed."""
+    expected = "", warning(sentence("soft", "p-1-0"))
+    assert guarded(conda, capsys, Guard.WARN, packages=True, dry_run=True) == expected
+    assert guarded(conda, capsys, Guard.BLOCK, packages=True, dry_run=True) == expected
 
 
 @pytest.mark.parametrize("option", ["tarballs", "index_cache", "logfiles", "tempfiles"])

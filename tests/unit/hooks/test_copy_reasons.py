@@ -76,10 +76,12 @@ def test_a_package_of_another_user_is_copied_if_the_system_protects_hard_links()
         assert will_copy(top, path) == ""
         assert in_child(lambda: will_copy(top, path), user=NOBODY) == reason
         assert in_child(lambda: why_copied(top, path), user=NOBODY) == reason
-        os.chmod(path, 0o777)
+        os.chmod(path, 0o777)  # the system looks at the files
+        assert in_child(lambda: will_copy(top, path), user=NOBODY) == reason
+        os.chmod(f"{path}/info/index.json", 0o666)
         assert in_child(lambda: will_copy(top, path), user=NOBODY) == ""
-        os.chmod(path, 0o555)
-        os.chown(path, NOBODY, NOBODY)
+        os.chmod(f"{path}/info/index.json", 0o444)
+        os.chown(f"{path}/info/index.json", NOBODY, NOBODY)
         assert in_child(lambda: will_copy(top, path), user=NOBODY) == ""
 
 

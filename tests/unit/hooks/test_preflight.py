@@ -10,7 +10,7 @@ import pytest
 
 from conda_hardlink_plugin.formatting import size
 from conda_hardlink_plugin.hooks.preflight import preflight_warning
-from tests.support.trees import symlink
+from tests.support.trees import package, symlink
 
 SHM = "/dev/shm"
 PETABYTE = 10**15
@@ -86,6 +86,18 @@ def test_a_package_on_another_filesystem_is_named_with_the_nearest_folder(conda,
     path = conda.package("q-1-0", {})
     linked = [record("not-there-yet-1-0"), record("q-1-0")]
     assert preflight_warning("create", linked) == different(elsewhere, path)
+
+
+def test_only_the_packages_of_a_cache_on_another_filesystem_are_named(conda, elsewhere):
+    conda.set(pkgs=f"{conda.pkgs},{elsewhere}", prefix=conda.prefix("new"))
+    conda.package("p-1-0", {})
+    package(elsewhere, "q-1-0")
+    envs = f"{conda.root}/envs"
+    sentence = different(envs, f"{elsewhere}/q-1-0").replace("the packages", "q")
+    linked = [record(), record("q-1-0"), record("not-there-yet-1-0")]
+    assert preflight_warning("create", linked) == sentence
+    conda.package("q-1-0", {})  # conda takes it from the first cache that has it
+    assert preflight_warning("create", linked) == ""
 
 
 def test_packages_that_are_not_there_yet_go_to_the_first_cache_that_can_be_written(

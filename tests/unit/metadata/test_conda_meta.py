@@ -13,6 +13,8 @@ from conda_hardlink_plugin.filesystem.problems import PathProblem
 from conda_hardlink_plugin.metadata.conda_meta import (
     FileRole,
     Record,
+    files_of_paths,
+    read_hashed_files,
     read_record,
 )
 from tests.support.trees import write
@@ -112,6 +114,38 @@ def test_lists_of_different_length_are_matched_by_path(tmp_path):
         "b": FileRole.NO_LINK,
         "c": FileRole.LINKABLE,
     }
+
+
+SITE = "lib/python3.11/site-packages"
+
+
+@pytest.mark.parametrize(
+    ("names", "paths", "indexes"),
+    [
+        (["a", "b"], ["x", "y"], [0, 1]),
+        (["a", "b", "c"], ["b", "c"], [1, 2]),
+        (["a", "b", "c"], ["c", "b"], [2, None]),
+        (["a"], ["a", "b", 7], [0, None, None]),
+        (
+            [f"{SITE}/t/a.py", f"{SITE}/t/b.py", "bin/run", "bin/t"],
+            ["site-packages/t/b.py", "python-scripts/run", "bin/t"],
+            [1, 2, 3],
+        ),
+        (["lib/xsite-packages/a.py", "x"], ["site-packages/a.py"], [None]),
+    ],
+)
+def test_paths_are_those_of_files_in_the_same_order(names, paths, indexes):
+    """After a `SafetyError`, conda records fewer paths than files."""
+    assert files_of_paths(names, paths) == indexes
+
+
+def test_hashes_are_of_the_files_that_have_paths(tmp_path):
+    content = {"files": ["a", "b", "c"], "paths_data": paths_data(hard("b"), hard("c"))}
+    found = read_hashed_files(write_record(tmp_path, content))
+    assert [(file.path, file.source) for file in found] == [("b", "b"), ("c", "c")]
+    content["paths_data"] = paths_data(hard("b"), hard("elsewhere"))
+    path = write_record(tmp_path, content, "other-1.0-0.json")
+    assert read_hashed_files(path).reason.startswith("its paths_data has paths that are not")
 
 
 @pytest.mark.parametrize("path", [[], {}, None, 1, True])

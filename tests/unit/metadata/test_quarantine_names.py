@@ -210,7 +210,7 @@ def move(made, path, run="r1"):
         ("archive", "unused"),
         ("lock", "unused"),
         ("nothing", "unobtainable"),
-        ("unfinished", "recent"),
+        ("unfinished", "unused"),  # for more than a day
         ("unreadable", "unverifiable"),
     ],
 )

@@ -274,3 +274,12 @@ def test_a_refused_plan_has_no_conclusion(plan):
     stream = io.StringIO()
     print_plan(plan(), Terminal(stream), verbose=False, refused=True)
     assert stream.getvalue() == ""
+
+
+def test_kept_archives_are_advised_on_by_what_was_chosen(plan):
+    text = of_plan(small(plan, packages_with_archive=1))
+    assert "To remove archives, too, add --tarballs." in text
+    chosen = small(plan, packages_with_archive=1, archives_chosen=True)
+    assert "--tarballs" not in of_plan(chosen)
+    assert "With -v, the list says why these archives are kept." in of_plan(chosen)
+    assert "The list above says why" in of_plan(chosen, verbose=True)

@@ -95,6 +95,29 @@ def test_a_record_that_cannot_be_read_is_named_and_nothing_is_called_good(capsys
     assert (first, last) == (f"❌ {TITLE}: 1.", line)
 
 
+def test_many_records_that_cannot_be_read_are_a_number_and_the_first_ones(capsys, shared):
+    for number in range(9):
+        write(f"{shared[0]}/conda-meta/q{number}-1-0.json", b"{")
+    first, *listed, last = checked(capsys, shared[0])
+    assert first == f"❌ {TITLE}: 9 paths cannot be checked."
+    assert (len(listed), last) == (5, "  ... and 4 more paths: -v shows all.")
+    assert len(checked(capsys, shared[0], verbose=True)) == 10
+
+
+def test_a_frozen_environment_is_not_changed_unless_conda_may(capsys, shared, mocker):
+    one = shared[0]
+    edit(f"{one}/lib/f", EDIT)
+    write(f"{one}/conda-meta/frozen", b"{}")
+    code, questions, (line,) = fixed(capsys, one)
+    assert (code, questions) == (1, [])
+    assert "the environment is frozen" in line
+    assert "--override-frozen" in line
+    assert content(f"{one}/lib/f") == EDIT
+    mocker.patch("conda.base.context.context.protect_frozen_envs", new=False, create=True)
+    assert fixed(capsys, one)[0] == 0
+    assert content(f"{one}/lib/f") == FILES["lib/f"]
+
+
 def test_of_many_files_the_first_are_named_unless_verbose(capsys, conda):
     env = conda.environment("env")
     names = [f"lib/{number}" for number in range(7)]
