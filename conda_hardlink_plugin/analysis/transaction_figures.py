@@ -8,11 +8,9 @@ from __future__ import annotations
 import os
 import stat
 import time
-from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..filesystem import fs
@@ -115,7 +113,6 @@ class LinkFigures:
         by_cause: Disk usage of inodes with one link, by the cause.
         copied: Packages with files that could have been linked and were not.
         softlinked: Packages for which conda requested symbolic links.
-        links: The inodes with several links, and the number of links seen.
 
     """
 
@@ -124,7 +121,6 @@ class LinkFigures:
     by_cause: dict[Cause, int] = field(default_factory=dict)
     copied: list[InstalledPackage] = field(default_factory=list)
     softlinked: list[InstalledPackage] = field(default_factory=list)
-    links: Counter[Identity] = field(default_factory=Counter)
 
     @property
     def private_bytes(self) -> int:
@@ -175,7 +171,8 @@ def measure_linked(
 
     """
     figures = LinkFigures()
-    links, seen = figures.links, set[str]()
+    links: dict[Identity, int] = {}
+    seen: set[str] = set()
     linked = list(packages)
     facts = _path_facts(prefix, chain.from_iterable(package.files for package in linked), budget)
     for package in linked:
@@ -206,16 +203,8 @@ def measure_linked(
 
 
 @without_collection()
-def measure_added(
-    prefix: str, packages: Iterable[InstalledPackage], linked: LinkFigures, budget: Budget
-) -> int:
-    """Return what a new environment adds to the disk.
-
-    Args:
-        prefix: Absolute path.
-        packages: Its packages.
-        linked: What `measure_linked` found for them.
-        budget: The time that measuring may take.
+def measure_added(prefix: str, budget: Budget) -> int:
+    """Return what a new environment adds to the disk: what has no link outside it.
 
     Raises:
         OverBudgetError: Measuring exceeds the budget.
@@ -223,20 +212,13 @@ def measure_added(
     """
     budget.check()
     native = native_module()
-    added_bytes = None if native is None else _added_by_native(native, prefix, linked, budget)
-    if added_bytes is not None:
-        return added_bytes
-    known = {name for package in packages for name in package.files}
-    return measure_rest(prefix, known, linked.links, budget) + linked.private_bytes
+    added_bytes = None if native is None else _added_by_native(native, prefix, budget)
+    return measure_rest(prefix, (), Counter(), budget) if added_bytes is None else added_bytes
 
 
-def _added_by_native(
-    native: ModuleType, prefix: str, linked: LinkFigures, budget: Budget
-) -> int | None:
+def _added_by_native(native: ModuleType, prefix: str, budget: Budget) -> int | None:
     """Return `measure_added`; `None` if there is something that the native reader leaves out."""
     table = native.Table()
-    for device, identities in groupby(sorted(linked.links), key=itemgetter(0)):
-        table.learn(device, array("Q", (inode for _, inode in identities)).tobytes())
     found = count_trees(
         native,
         table,
@@ -250,7 +232,6 @@ def _added_by_native(
         return None
     private_bytes = sum(disk_bytes for _, _, _, _, disk_bytes, *_ in sums_of(found.sums))
     _, packed, _ = table.groups()
-    # Those of `linked` are among them, without bytes.
     return private_bytes + sum(
         disk_bytes
         for _, _, seen, _, _, disk_bytes, *_ in groups_of(packed)

@@ -85,7 +85,7 @@ def _add_linked(summary: TransactionSummary, transaction: Transaction, budget: B
     if linked.copied and not summary.why_copied:
         summary.why_copied = why_copied(transaction.prefix, linked.copied[0].extracted)
     if transaction.is_new and packages:
-        added_bytes = measure_added(transaction.prefix, packages, figures, budget)
+        added_bytes = measure_added(transaction.prefix, budget)
         summary.added_bytes = (summary.added_bytes or 0) + added_bytes
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _TIMES = Struct("2q")
-_MAX_READ = 4_000  # packages whose records are in memory at the same time
+_MAX_READ = 1_000  # packages whose records are in memory at the same time
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 from ..exceptions import HardlinksError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
 
 _MAX_WAITING = 64
@@ -93,8 +93,7 @@ class TaskLoop:
                 while queue and len(waiting) < _MAX_WAITING:
                     together = max(1, min(len(queue) // _MAX_WAITING, _MAX_TOGETHER))
                     some = [queue.popleft() for _ in range(together)]
-                    future = self._executor.submit(_run_each, function, [one.task for one in some])
-                    waiting[future] = some
+                    waiting[self._submit(function, some)] = some
                 done, _ = wait(waiting, _SECONDS_BETWEEN_PROGRESS, return_when=FIRST_COMPLETED)
                 for future in done:
                     for sent, result in zip(waiting.pop(future), _result_of(future), strict=True):
@@ -106,6 +105,20 @@ class TaskLoop:
         finally:
             for future in waiting:
                 future.cancel()
+
+    def _submit(
+        self, function: Callable[[Task], Found], some: Sequence[Sent[Task]]
+    ) -> Future[list[Found]]:
+        """Send tasks together.
+
+        Raises:
+            HardlinksError: The executor takes none: it was shut down, or a process has failed.
+
+        """
+        try:
+            return self._executor.submit(_run_each, function, [one.task for one in some])
+        except Exception as error:
+            raise _failure(error) from error
 
     def _refused_by(self, result: Result, sent: Sent[Task]) -> Sent[Task]:
         """Note that a machine refuses a task.
@@ -141,7 +154,11 @@ def _result_of(future: Future[list[Found]]) -> list[Found]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        text = f"{type(error).__name__}: {error}".rstrip(": ").split("\n")[0]
-        raise HardlinksError(
-            f"A process that reads a part of the trees has failed ({text}). Nothing was counted."
-        ) from error
+        raise _failure(error) from error
+
+
+def _failure(error: BaseException) -> HardlinksError:
+    text = f"{type(error).__name__}: {error}".rstrip(": ").split("\n")[0]
+    return HardlinksError(
+        f"A process that reads a part of the trees has failed ({text}). Nothing was counted."
+    )

@@ -46,7 +46,10 @@ TESTS = [
     "tests/property/test_index.py",
 ]
 # What a sanitizer takes in memory, descriptors and time makes these fail.
-NOT_MEASURED = "memory or few_bytes or soon_after or never_returns or survey or few_threads"
+NOT_MEASURED = (
+    "memory or few_bytes or soon_after or never_returns or survey or few_threads or at_once"
+    " or with_threads"
+)
 
 
 def main(arguments: list[str]) -> int:

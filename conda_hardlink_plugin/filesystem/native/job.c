@@ -212,6 +212,8 @@ static void end(Worker *worker, int failed)
     if (failed) {
         atomic_store(&job->no_memory, 1);
         job_stop(job);
+        page_free(worker->page); /* it may be half made */
+        worker->page = NULL;
     }
     finish(worker);
     pthread_mutex_lock(&job->lock);

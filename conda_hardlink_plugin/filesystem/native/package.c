@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { MAX_RECORD_BYTES = 1 << 20 };
+enum { MAX_RECORD_BYTES = 1 << 16 }; /* larger ones are left to the caller, one by one */
 
 static int read_content(int descriptor, size_t size, Buffer *content)
 {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections import Counter
@@ -18,7 +19,6 @@ from conda_hardlink_plugin.analysis.causes import Cause
 from conda_hardlink_plugin.analysis.transaction_figures import (
     Budget,
     InstalledPackage,
-    LinkFigures,
     OverBudgetError,
     measure_added,
     measure_left,
@@ -273,11 +273,27 @@ def test_a_new_environment_adds_what_du_reports(made):
     with tree_of(made) as tree:
         # du counts a file where it comes first.
         added = du(f"{tree.top}/pkgs", f"{tree.top}/outside", tree.prefix)[2]
-        linked = measure_linked(tree.prefix, tree.packages, long())
-        with reader("native"):
-            assert measure_added(tree.prefix, tree.packages, linked, long()) == added
-        with reader("python"):  # which changes `linked`
-            assert measure_added(tree.prefix, tree.packages, linked, long()) == added
+        assert by_each(measure_added, tree.prefix) == added
+
+
+@few
+@given(inodes)
+def test_links_within_a_new_environment_are_no_reason_not_to_count_a_file(made):
+    with tree_of(made) as tree:
+        found = [
+            os.lstat(os.path.join(folder, name))
+            for folder, folders, names in os.walk(tree.prefix)
+            for name in (*names, *folders)
+        ]
+        links = Counter(status.st_ino for status in found)
+        of_inode = {
+            status.st_ino: status
+            for status in found
+            if stat.S_ISDIR(status.st_mode) or links[status.st_ino] == status.st_nlink
+        }
+        top = os.lstat(tree.prefix).st_blocks
+        expected = 512 * (top + sum(status.st_blocks for status in of_inode.values()))
+        assert by_each(measure_added, tree.prefix) == expected
 
 
 @few
@@ -393,7 +409,7 @@ def _held(tree, budget):
 
 
 def _added(tree, budget):
-    measure_added(tree.prefix, tree.packages, LinkFigures(), budget)
+    measure_added(tree.prefix, budget)
 
 
 @pytest.mark.parametrize("by", ["python", "native"])

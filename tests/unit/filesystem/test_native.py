@@ -111,21 +111,21 @@ def test_a_page_has_no_facts_where_something_is_gone(module, parent, tmp_path, p
 
 def test_the_record_of_a_package_is_read_with_the_times_of_its_files(module, tmp_path):
     write(f"{tmp_path}/thing/info/index.json", b"{}")
-    write(f"{tmp_path}/thing/info/repodata_record.json", b"x" * 70_000)
+    write(f"{tmp_path}/thing/info/repodata_record.json", b"x" * 60_000)
     times = [
         os.stat(f"{tmp_path}/thing/info/{name}.json").st_ctime_ns
         for name in ("index", "repodata_record")
     ]
     found = read_packages(module, [f"{tmp_path}/thing", f"{tmp_path}/gone", str(tmp_path)])
-    assert found == [(struct.pack("qq", *times), b"x" * 70_000), None, None]
+    assert found == [(struct.pack("qq", *times), b"x" * 60_000), None, None]
 
 
 def test_an_unusually_large_record_is_left_to_the_caller(module, tmp_path):
     write(f"{tmp_path}/thing/info/index.json", b"{}")
     record = write(f"{tmp_path}/thing/info/repodata_record.json", b"{}")
-    os.truncate(record, 2**20)
+    os.truncate(record, 2**16)
     assert read_packages(module, [f"{tmp_path}/thing"]) != [None]
-    os.truncate(record, 2**20 + 1)
+    os.truncate(record, 2**16 + 1)
     assert read_packages(module, [f"{tmp_path}/thing"]) == [None]
 
 

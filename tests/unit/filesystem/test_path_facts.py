@@ -46,6 +46,24 @@ def test_where_nothing_is_there_is_an_error(tmp_path, name, folder):
     assert [bool(facts[0]) for facts in found] == [True, True, bool(folder)]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [["a", "x\0b", "a"], ["a", ""], ["", "a"], [""], ["a", "", "a"], ["/a"], ["a", "//a"], ["\0"]],
+    ids=repr,
+)
+def test_names_that_are_none_do_not_shift_the_others_or_leave_the_folder(tmp_path, names):
+    """The names are those of a record, which may say anything."""
+    write(f"{tmp_path}/a", b"x" * 5_000)
+    found = []
+    for name in ("python", "native"):
+        with reader(name):
+            found.append(list(path_facts_below(str(tmp_path), names)))
+    assert found[0] == found[1]
+    assert len(found[0]) == len(names)
+    inode = os.stat(f"{tmp_path}/a").st_ino
+    assert [facts[2] == inode for facts in found[0]] == [name.strip("/") == "a" for name in names]
+
+
 @each_reader
 @pytest.mark.parametrize("mode", [0o711, 0o700])
 def test_a_folder_that_may_not_be_read_may_be_passed_through(name, mode):

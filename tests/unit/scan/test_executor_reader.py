@@ -154,6 +154,13 @@ def test_a_process_that_fails_ends_the_scan_with_a_sentence(wide):
         scanner.scan(wide, executor=executor)
 
 
+def test_an_executor_that_takes_nothing_ends_the_scan_with_a_sentence(wide):
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    with reader("native"), pytest.raises(HardlinksError, match="cannot schedule new futures"):
+        scanner.scan(wide, executor=executor)
+
+
 def test_a_scan_with_an_executor_that_is_interrupted_cancels_its_tasks(wide, monkeypatch):
     cancelled = []
 
