@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..analysis.transaction_figures import UnlinkFigures
     from .transaction_state import RunningCommand, Transaction
 
-_MAX_S = 0.25
+_MIN_S, _MAX_S = 0.05, 0.25
 _MAX_SHARE = 0.04  # what is recorded before the command takes the rest of 5 %
 _MAX_AGE_S = 24 * 3600
 
@@ -39,7 +39,7 @@ def summarize(running: RunningCommand, caches: Iterable[str] = ()) -> Transactio
 
     """
     elapsed_s = time.monotonic() - running.began_s
-    budget = Budget(min(_MAX_S, _MAX_SHARE * elapsed_s))
+    budget = Budget(min(_MAX_S, max(_MIN_S, _MAX_SHARE * elapsed_s)))
     if running.records is not None:
         compare_records(running)
     done = [item for item in running.transactions if item.happened]

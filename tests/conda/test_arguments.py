@@ -30,7 +30,6 @@ NOT_THERE = [
     (("--search", ""), "there is no such folder"),
     (("--cache", ""), "there is no such folder"),
     (("-n", ""), "environment"),
-    (("-p", ""), "environment"),
     (("--if-removed", ""), "environment"),
 ]
 

@@ -18,7 +18,11 @@ from tests.docs.blocks import documents, read
 from tests.support.repository import TOP
 
 # There is no network here: if you add a link, look where it leads.
-OUTSIDE = {"https://semver.org", "https://distributed.dask.org"}
+OUTSIDE = {
+    "https://semver.org",
+    "https://distributed.dask.org",
+    "https://github.com/hpc/mpifileutils/issues/552",
+}
 PROJECT = "conda-hardlink-plugin"
 
 

@@ -77,7 +77,10 @@ def test_ctrl_c_before_a_clean_stops_the_clean(mocker):
         guard_of_clean()("clean")
 
 
-def test_any_other_failure_before_a_clean_does_not_stop_it(mocker, log):
+def test_any_other_failure_before_a_clean_does_not_stop_it(
+    configured, mocker, read_configuration, log
+):
+    read_configuration(options=CLEAN)
     mocker.patch.object(Context, "dry_run", mocker.PropertyMock(side_effect=SystemExit(3)))
     guard_of_clean()("clean")
     assert log.messages == ["hardlinks: refusal_of_clean failed: SystemExit: 3"]

@@ -119,6 +119,7 @@ def test_a_cache_is_split_by_the_use_of_each_byte(made):
     cache = made.caches[0]
     kept = made.package("kept-1-0", {"lib/kept": b"k" * 20_000})
     os.unlink(f"{kept}/info/repodata_record.json")
+    write(f"{kept}/info/repodata_record.json", b"{}")  # it cannot be downloaded again
     held = moved_aside(cache, "held-99-r1-a-1-0", 30_000)
     purged = moved_aside(cache, "purge-r1-b-1-0", 40_000)
     moving = made.package(".conda-hardlinks/moving-r1-c-1-0", {"lib/c": b"c" * 50_000})
