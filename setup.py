@@ -4,6 +4,7 @@ With HARDLINKS_PURE=1, the wheel has no compiled module, and fits every platform
 """
 
 import os
+import shutil
 import sys
 import sysconfig
 from contextlib import suppress
@@ -14,6 +15,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError, CompileError
 
+FLAGS = os.environ.get("HARDLINKS_CFLAGS", "").split()
 FOLDER = "conda_hardlink_plugin/filesystem"
 
 native = Extension(
@@ -29,11 +31,11 @@ native = Extension(
         "-std=c11",
         "-pthread",
         "-g0",
-        *os.environ.get("HARDLINKS_CFLAGS", "").split(),
+        *FLAGS,
     ],
     extra_link_args=["-pthread"],
     py_limited_api=True,
-    optional=True,
+    optional=not FLAGS,
 )
 
 
@@ -47,6 +49,8 @@ class BuildNative(build_ext):
         try:
             super().build_extension(ext)
         except (BaseError, CCompilerError, CompileError):
+            if FLAGS and shutil.which(self.compiler.compiler_so[0]):  # where warnings are errors
+                raise
             self.warn(
                 "conda-hardlink-plugin is built without its native reader: "
                 f"{self.compiler.compiler_so[0]} cannot compile it. The plugin works, but reads "

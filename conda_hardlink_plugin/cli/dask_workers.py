@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
+import time
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _SECONDS_TO_CONNECT = 10
+_SECONDS_BETWEEN_CHECKS = 2
+_SECONDS_WITHOUT_WORKERS = 20  # a nanny starts a worker again in some seconds
+_LOG = logging.getLogger("conda.hardlinks")
 _RETRIES = 3  # of a task whose worker was killed
 T = TypeVar("T")
 
@@ -39,6 +44,11 @@ def dask_workers(scheduler: str) -> Iterator[DaskWorkers]:
             f"--dask needs the package distributed ({error}): install it in this environment."
         ) from None
     is_file = os.path.isfile(scheduler)
+    if not is_file and ":" not in scheduler:
+        raise HardlinksError(
+            f"--dask {scheduler}: there is no such file. Give the scheduler file, or the address of"
+            " the scheduler (tcp://HOST:PORT)."
+        )
     where = {"scheduler_file": scheduler} if is_file else {"address": scheduler}
     with ExitStack() as stack:
         try:
@@ -66,29 +76,60 @@ class DaskWorkers(Executor):
 
         """
         self._client = client
+        self._scheduler = scheduler
         answers = client.run(node_name, on_error="return")
         self._nodes = {
             worker: answer for worker, answer in answers.items() if isinstance(answer, str)
         }
-        failed = {worker: answer for worker, answer in answers.items() if worker not in self._nodes}
-        if not self._nodes:
-            reason = "it has no workers: start some with `dask worker`"
-            for worker, error in failed.items():
+        reason = "it has no workers: start some with `dask worker`"
+        for worker, error in answers.items():
+            if worker not in self._nodes:
                 reason = f"the worker {worker} cannot run conda-hardlink-plugin ({error})"
+                if self._nodes:
+                    _LOG.warning("hardlinks: %s.", reason)
+        if not self._nodes:
             raise HardlinksError(f"--dask {scheduler}: {reason}.")
+        self._is_chosen = len(self._nodes) < len(answers)
         self._executor = self._chosen()
+        self._checked_s = time.monotonic()
+        self._alone_since_s: float | None = None
 
     def _chosen(self) -> Executor:
+        """Return an executor: of all workers, those to come included, unless some are left out."""
+        which = {"workers": list(self._nodes), "allow_other_workers": False}
         executor: Executor = self._client.get_executor(
-            workers=list(self._nodes), allow_other_workers=False, retries=_RETRIES, pure=False
+            **(which if self._is_chosen else {}), retries=_RETRIES, pure=False
         )
         return executor
 
     def exclude(self, node: str) -> bool:
         """Send nothing more to a machine; return whether there are others."""
         self._nodes = {worker: name for worker, name in self._nodes.items() if name != node}
+        self._is_chosen = True
         self._executor = self._chosen()
         return bool(self._nodes)
+
+    def check(self) -> None:
+        """Raise `HardlinksError` if there have been no workers for a while.
+
+        A worker that was killed may come back under another address, if some program watches it.
+        """
+        now_s = time.monotonic()
+        if now_s - self._checked_s < _SECONDS_BETWEEN_CHECKS:
+            return
+        self._checked_s = now_s
+        try:
+            there = set(self._client.nthreads())
+        except Exception:  # noqa: BLE001  # the scheduler is gone: so are the results, which says so
+            return
+        if there & self._nodes.keys() if self._is_chosen else there:
+            self._alone_since_s = None
+        elif self._alone_since_s is None:
+            self._alone_since_s = now_s
+        elif now_s - self._alone_since_s > _SECONDS_WITHOUT_WORKERS:
+            raise HardlinksError(
+                f"--dask {self._scheduler}: no worker is left that can read. Nothing was counted."
+            )
 
     def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run a function on a worker."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from enum import IntEnum, IntFlag
+from functools import cache
 from importlib import import_module
 from struct import Struct
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -185,10 +186,18 @@ def native_module() -> ModuleType | None:
                 f"{_VARIABLE}=native: {error}. Install a compiled package."
             ) from error
         return None
-    if native.ABI != ABI:
-        _LOG.warning("The native reader is not used: it is version %s, not %s.", native.ABI, ABI)
-        return None
-    return native
+    if native.ABI == ABI:
+        return native
+    sentence = f"The native reader is version {native.ABI}, not {ABI}"
+    if wanted:
+        raise HardlinksError(f"{_VARIABLE}=native: {sentence}. Install a compiled package.")
+    _log_once(f"{sentence}: it is not used.")
+    return None
+
+
+@cache
+def _log_once(sentence: str) -> None:
+    _LOG.warning(sentence)
 
 
 def native_module_for_executor() -> ModuleType:

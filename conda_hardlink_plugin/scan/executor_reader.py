@@ -7,6 +7,7 @@ directories and hands back the rest, so that an environment of a million files i
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -103,6 +104,7 @@ class ExecutorReader(Reader):
             self._parts(tasks, sorted(remote)),
             lambda part, result: self._take(part, result, tops, sums, events),
             lambda: self.report_progress(self._links),
+            lambda part: self._is_gone(part, events),
         )
         return tops, Notes(notes.pages, sums, events)
 
@@ -185,6 +187,26 @@ class ExecutorReader(Reader):
             limit = max(_FIRST_DIRECTORIES, int(speed * _SECONDS_OF_TASK))
             self._directories_of_task = min(limit, MAX_DIRECTORIES)
         return [*self._split(part.root, unread), *self._not_begun(part, result, tops, events)]
+
+    def _is_gone(self, part: _Part, events: list[Event]) -> bool:
+        """Return whether the root of a task is gone here as well, or replaced; note what was lost.
+
+        What was not begun is left to this process, which finds the same.
+        """
+        path = self.scan_roots.roots[part.root].path
+        try:
+            with closing(fs.open_root(path)) as handle:
+                now = identity_of(handle, path, self._native)
+        except OSError:
+            now = None
+        if now is not None and not now.differs_from(part.task.identity):
+            return False
+        for one, index in zip(part.task.subtrees, part.indexes, strict=True):
+            if index < 0:
+                inside = os.fsdecode(one.path)
+                kind, error = EventKind.PROBLEM, errno.ENOENT
+                events.append(Event(kind, one.location, error, 0, 0, 0, 0, 0, 0, 0, inside, ""))
+        return True
 
     def _unread(self, event: Event) -> Subtree:
         path = os.fsencode(event.path)

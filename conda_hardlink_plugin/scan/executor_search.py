@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from .part import PartResult, RootIdentity
 
 _FIRST_DIRECTORIES, _MAX_DIRECTORIES = 200, 5_000  # of a task
+# The last one is that of a folder whose parent is gone.
+_GONE_NUMBERS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EBADF})
 _MAX_SPLIT = 8  # tasks of what one left unread
 
 
@@ -46,7 +49,9 @@ def find_with(executor: Executor, folder: str) -> FoundBelow:
             found.unsearched[top] = error
             continue
         search = _Search(top, identity, found)
-        loop.run(read_part, search.tasks([Subtree(0, 0, b"")]), search.take, lambda: None)
+        loop.run(
+            read_part, search.tasks([Subtree(0, 0, b"")]), search.take, lambda: None, search.is_gone
+        )
         waiting += search.elsewhere
     return found
 
@@ -65,6 +70,9 @@ class _Search:
         self.found = found
         self.elsewhere: list[str] = []
         self.max_directories = _FIRST_DIRECTORIES
+
+    def is_gone(self, _: PartTask) -> bool:
+        return not os.path.isdir(self.top)
 
     def tasks(self, subtrees: list[Subtree]) -> Iterator[PartTask]:
         size = max(1, -(-len(subtrees) // _MAX_SPLIT))
@@ -92,6 +100,8 @@ class _Search:
                     self.found.prefixes.append(path)
                 case EventKind.LEFT:
                     self.elsewhere.append(path)
+                case _ if event.error in _GONE_NUMBERS:
+                    continue
                 case _:
                     error = OSError(event.error, os.strerror(event.error))
                     self.found.unsearched[path] = error

@@ -38,10 +38,13 @@ class Result(Protocol):
 
 @runtime_checkable
 class ChoosesNodes(Protocol):
-    """An executor that can do without a machine."""
+    """An executor that can do without a machine, and that knows whether any is left."""
 
     def exclude(self, node: str) -> bool:
         """Send nothing more to a machine; return whether there are others."""
+
+    def check(self) -> None:
+        """Raise `HardlinksError` if no machine is left for what was sent."""
 
 
 Task = TypeVar("Task")
@@ -70,6 +73,7 @@ class TaskLoop:
         tasks: Iterable[Task],
         take: Callable[[Task, Found], Iterable[Task]],
         on_progress: Callable[[], None],
+        is_pointless: Callable[[Task], bool] = lambda _: False,
     ) -> None:
         """Run tasks and those that follow from them; the executor may be used again afterwards.
 
@@ -81,6 +85,8 @@ class TaskLoop:
             tasks: The first tasks.
             take: Takes a result, here; returns further tasks, which come first.
             on_progress: Called now and then.
+            is_pointless: Tells of a task that a machine has refused whether what it reads is gone
+                here as well. It is not sent again then.
 
         Raises:
             HardlinksError: A process has failed, or no machine can run a task.
@@ -98,10 +104,13 @@ class TaskLoop:
                 for future in done:
                     for sent, result in zip(waiting.pop(future), _result_of(future), strict=True):
                         if result.refusal:
-                            queue.append(self._refused_by(result, sent))
+                            if not is_pointless(sent.task):
+                                queue.append(self._refused_by(result, sent))
                         else:
                             queue.extendleft(map(Sent, take(sent.task, result)))
                 on_progress()
+                if not done and isinstance(self._executor, ChoosesNodes):
+                    self._executor.check()
         finally:
             for future in waiting:
                 future.cancel()

@@ -90,13 +90,14 @@ def here(roots):
 # In a process of its own: distributed starts threads that outlive a test.
 BY_WORKERS = """\
 import os, pickle, signal, sys
-from conda_hardlink_plugin.cli.dask_workers import dask_workers
+from conda_hardlink_plugin.cli import dask_workers
 from conda_hardlink_plugin.exceptions import HardlinksError
 from conda_hardlink_plugin.scan import boundaries, executor_reader, scanner
 from tests.support.scanning import analysis
 
 scheduler, roots, victim = pickle.loads(bytes.fromhex(sys.argv[1]))
 boundaries._LINKS_PER_PROGRESS = 1
+dask_workers._SECONDS_BETWEEN_CHECKS, dask_workers._SECONDS_WITHOUT_WORKERS = 0.2, 2
 executor_reader._FIRST_DIRECTORIES = executor_reader.MAX_DIRECTORIES = 10
 killed = []
 
@@ -106,7 +107,7 @@ def kill_one(links):
         os.kill(victim, signal.SIGKILL)
 
 try:
-    with dask_workers(scheduler) as executor:
+    with dask_workers.dask_workers(scheduler) as executor:
         inventory = scanner.scan(roots, executor=executor, on_progress=kill_one)
 except HardlinksError as error:
     found = str(error)
@@ -158,6 +159,13 @@ def test_a_worker_that_is_killed_changes_no_figure(scheduler, wide):
         found, killed = by_workers(scheduler, wide, started[0].pid)
     assert killed
     assert found == here(wide)
+
+
+def test_where_the_last_worker_is_killed_the_scan_ends_with_a_sentence(scheduler, wide):
+    with workers(scheduler, 1) as started:
+        found, killed = by_workers(scheduler, wide, started[0].pid)
+    assert killed
+    assert "no worker is left that can read" in found
 
 
 def test_a_scheduler_without_workers_is_an_error(scheduler, wide):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -152,6 +153,33 @@ def test_a_process_that_fails_ends_the_scan_with_a_sentence(wide):
         pytest.raises(HardlinksError, match=r"failed \(RuntimeError: killed\). Nothing was count"),
     ):
         scanner.scan(wide, executor=executor)
+
+
+class Removing(ThreadPoolExecutor):
+    """Removes a folder before a task is run."""
+
+    def __init__(self, folder, number):
+        super().__init__(1)
+        self.folder, self.number = folder, number
+
+    def submit(self, function, /, *arguments):
+        self.number -= 1
+        if not self.number:
+            shutil.rmtree(self.folder)
+        return super().submit(function, *arguments)
+
+
+@pytest.mark.parametrize("number", [4, 40, 150])
+def test_an_environment_that_is_removed_meanwhile_is_a_problem_of_its_own(wide, number):
+    """The others are reported, as by one process."""
+    gone = wide[2].path
+    with reader("native"), tasks_of(3), Removing(gone, number) as executor:
+        inventory = scanner.scan(wide, executor=executor)
+    assert {problem.kind for problem in inventory.problems} == {ProblemKind.VANISHED}
+    assert all(problem.path.startswith(gone) for problem in inventory.problems)
+    expected = here(wide[:2])
+    assert inventory.links[:2] == expected.links
+    assert Usage(inventory).unique_by_root[:2] == Usage(expected).unique_by_root
 
 
 def test_an_executor_that_takes_nothing_ends_the_scan_with_a_sentence(wide):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
@@ -60,6 +60,33 @@ class Choosing(ThreadPoolExecutor):
     def exclude(self, node):
         self.nodes = [other for other in self.nodes if other != node]
         return bool(self.nodes)
+
+    def check(self):
+        if not self.nodes:
+            raise HardlinksError("nobody is left")
+
+
+def test_where_nobody_is_left_the_loop_does_not_wait():
+    class Waiting(Choosing):
+        def submit(self, *_):
+            return Future()
+
+    with pytest.raises(HardlinksError, match="nobody is left"):
+        run(lambda _: Answer("n"), [1], executor=Waiting([]))
+
+
+def test_a_refused_task_is_not_sent_again_if_it_is_pointless():
+    sent = []
+
+    def answer(task):
+        sent.append(task)
+        return Answer("n", "n sees nothing." if task == 1 else "")
+
+    with ThreadPoolExecutor(1) as workers:
+        TaskLoop(workers).run(
+            answer, [1, 2], lambda *_: (), lambda: None, is_pointless=lambda task: task == 1
+        )
+    assert sent == [1, 2]
 
 
 def test_a_machine_that_refuses_gets_nothing_more():
