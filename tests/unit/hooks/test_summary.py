@@ -196,14 +196,23 @@ def test_unmeasured_packages_have_unknown_figures_rather_than_zero():
     assert (summary.unlinked_bytes, summary.freed_bytes, summary.left_bytes) == (None, None, None)
 
 
-def test_measuring_stops_after_a_small_part_of_the_time_that_the_command_took(conda):
+def test_measuring_stops_after_a_small_part_of_the_time_that_the_command_took(conda, monkeypatch):
     """Time is looked at after each 256 files."""
+    monkeypatch.setattr("conda_hardlink_plugin.hooks.summary._MIN_S", 0)
     env = conda.environment("env")
     conda.link(env, "many-1-0", {f"lib/{number}": b"" for number in range(300)})
     transaction = Transaction(env, is_new=True, linked=("many",))
     summary = summarize(running(transaction, began_s_ago=0.0))
     assert summary.over_budget
     assert (summary.added_bytes, summary.linked.packages) == (None, 0)
+
+
+def test_a_small_environment_is_measured_however_short_the_command_was(conda):
+    env = conda.environment("env")
+    conda.link(env, "few-1-0", {f"lib/{number}": b"" for number in range(300)})
+    transaction = Transaction(env, is_new=True, linked=("few",))
+    summary = summarize(running(transaction, began_s_ago=0.0))
+    assert (summary.over_budget, summary.linked.packages) == (False, 1)
 
 
 @pytest.mark.parametrize("warned", [True, False])
