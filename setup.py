@@ -35,7 +35,7 @@ native = Extension(
     ],
     extra_link_args=["-pthread"],
     py_limited_api=True,
-    optional=not FLAGS,
+    optional=True,
 )
 
 
@@ -48,9 +48,9 @@ class BuildNative(build_ext):
         """Compile the module; without it, the distribution is a pure one."""
         try:
             super().build_extension(ext)
-        except (BaseError, CCompilerError, CompileError):
+        except (BaseError, CCompilerError, CompileError) as error:
             if FLAGS and shutil.which(self.compiler.compiler_so[0]):  # where warnings are errors
-                raise
+                raise SystemExit(str(error)) from error
             self.warn(
                 "conda-hardlink-plugin is built without its native reader: "
                 f"{self.compiler.compiler_so[0]} cannot compile it. The plugin works, but reads "

@@ -123,6 +123,28 @@ def test_a_module_that_no_longer_compiles_is_not_packed(checkout, tmp_path):
 
 
 @needs_compiler
+@needs_compiler
+@pytest.mark.parametrize(
+    ("flags", "compiler", "fails"),
+    [("-Werror", None, True), ("", None, False), ("-Werror", "/nonexistent/cc", False)],
+)
+def test_sources_that_do_not_compile_fail_only_where_a_developer_builds(
+    checkout, flags, compiler, fails
+):
+    """`make native` sets the flags; without a compiler it leaves no module."""
+    (checkout / PACKAGE / "filesystem" / "_native.c").write_text("#error made up\n")
+    env = {"HARDLINKS_CFLAGS": flags, **({"CC": compiler} if compiler else {})}
+    done = subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"],
+        cwd=checkout,
+        env=os.environ | env,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode != 0) == fails
+    assert not list(checkout.glob("**/_native*.so"))
+
+
 def test_a_source_distribution_builds_the_same_wheel(checkout, tmp_path):
     (checkout / NATIVE).write_bytes(b"of an editable installation")
     (checkout / "tests" / "conftest.pyc").write_bytes(b"of another Python")
