@@ -169,7 +169,7 @@ class Removing(ThreadPoolExecutor):
         return super().submit(function, *arguments)
 
 
-@pytest.mark.parametrize("number", [4, 40, 150])
+@pytest.mark.parametrize("number", [4, 20, 60])
 def test_an_environment_that_is_removed_meanwhile_is_a_problem_of_its_own(wide, number):
     """The others are reported, as by one process."""
     gone = wide[2].path
