@@ -1,5 +1,5 @@
 # Everything is set up in .venv by the project's own files.
-#   make check      lint, types, layers, unit and property tests: in a minute and a half
+#   make check      lint, types, layers, unit and property tests: in under two minutes
 #   make test       the whole suite, lint and types included (what CI runs)
 #   make test-long  races, attacks, mutants, random trees and the model of clean at length: an hour
 #   make native     the compiled module, after a change of C sources

@@ -45,7 +45,17 @@ from programs import (
     scan_command,
     startup_command,
 )
-from summary import MEGABYTE, Run, Target, draw_table, median_ratio, peak_bytes, quartiles, ratios
+from summary import (
+    MEGABYTE,
+    Run,
+    Target,
+    draw_table,
+    median_ratio,
+    peak_bytes,
+    print_targets,
+    quartiles,
+    ratios,
+)
 
 DISKUSE = "diskuse"
 PEERS = ("ncdu", "gdu", DISKUSE)
@@ -280,9 +290,7 @@ def bench(roots: Roots, rounds: int, conda_python: str, home: str, *, cold: bool
         print(f"absent: {name}")
     print()
     checked = cold_targets(runs) if cold else targets(runs, summed, len(roots.environments))
-    for target in checked:
-        print(target.line())
-    return 0 if all(target.met for target in checked) else 1
+    return print_targets(checked)
 
 
 def main() -> int:

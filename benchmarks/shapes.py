@@ -29,7 +29,7 @@ from programs import (
     report_commands,
     startup_command,
 )
-from summary import Run, Target, draw_table, median_ratio, quartiles
+from summary import Run, Target, draw_table, median_ratio, print_targets, quartiles
 
 MAX_FLOOR_RATIO, MAX_FLOOR_SECONDS = 1.35, 0.030
 MAX_EXACT_RATIO, MAX_QUICK_RATIO = 0.5, 0.2
@@ -179,9 +179,7 @@ def main() -> int:
             except BenchmarkError as error:
                 print(f"shapes: {error}", file=sys.stderr)
                 return 1
-    for target in targets:
-        print(target.line())
-    return 0 if all(target.met for target in targets) else 1
+    return print_targets(targets)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,13 @@ class Target:
         )
 
 
+def print_targets(targets: Sequence[Target]) -> int:
+    """Print each target; return the exit status: 0 if all are met."""
+    for target in targets:
+        print(target.line())
+    return 0 if all(target.met for target in targets) else 1
+
+
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     """The lower quartile, the median and the upper quartile."""
     if len(values) == 1:

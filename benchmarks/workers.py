@@ -20,7 +20,7 @@ from machine import describe_machine
 from make_root import add_sizes, census, sizes_of
 from programs import CHECKOUT, BenchmarkError, Roots, plain_environment, scan_command
 from shapes import Shape, write
-from summary import Target
+from summary import Target, print_targets
 
 WORKERS = (1, 2, 4)
 MAX_RATIO = 1 / 0.8  # of linear speed-up
@@ -132,9 +132,7 @@ def main() -> int:
         except BenchmarkError as error:
             print(f"workers: {error}", file=sys.stderr)
             return 1
-    for target in targets:
-        print(target.line())
-    return 0 if all(target.met for target in targets) else 1
+    return print_targets(targets)
 
 
 if __name__ == "__main__":
